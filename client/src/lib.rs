@@ -1,0 +1,1 @@
+//! Reads video, spreads its frames over the cluster, writes what came back.

@@ -1,0 +1,1 @@
+//! The registry and scheduler of a facefleet cluster.

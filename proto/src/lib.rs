@@ -1,0 +1,1 @@
+//! The wire contract of facefleet: protobuf files, generated code, conversions into validated types.

@@ -1,0 +1,1 @@
+//! What every facefleet process needs to be a service: clock, logging, shutdown, backoff, gRPC set-up.

@@ -1,0 +1,1 @@
+//! Pure-Rust picture work of facefleet: JPEG, resize, face detectors, Canny, drawing.

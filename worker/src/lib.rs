@@ -1,0 +1,1 @@
+//! The program that finds faces in the frames it is sent.
