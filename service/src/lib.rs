@@ -1,1 +1,11 @@
-//! What every facefleet process needs to be a service: clock, logging, shutdown, backoff, gRPC set-up.
+//! What every facefleet process needs to be a service: the clock, command-line manners, logging, shutdown, backoff,
+//! and one place where gRPC servers and channels get their limits and timeouts.
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod backoff;
+pub mod cli;
+pub mod clock;
+pub mod grpc;
+pub mod log;
+pub mod shutdown;

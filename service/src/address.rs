@@ -1,0 +1,141 @@
+//! Addresses that people type, and the one that others reach us at.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::str::FromStr;
+
+/// A host and a port as a person types them: `pi-1.local:50051`, `10.0.0.5:50051`, `[fe80::1]:50051`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    host: String,
+    port: u16,
+}
+
+/// Why a text is not a [`HostPort`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum HostPortError {
+    /// There is no `:PORT` at the end.
+    #[error("`{0}` has no port: write HOST:PORT, for example {0}:50051")]
+    NoPort(String),
+    /// What follows the last colon is no port.
+    #[error("`{0}` is not a port: it goes from 1 to 65535")]
+    BadPort(String),
+    /// What stands before the port cannot be a host.
+    #[error("`{0}` is not a host: write a name, an IPv4 address, or an IPv6 address in [brackets]")]
+    BadHost(String),
+}
+
+impl HostPort {
+    /// The name or address, an IPv6 address without its brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, never 0.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The URI that gRPC dials.
+    pub fn uri(&self) -> String {
+        format!("http://{self}")
+    }
+
+    /// Looks the host up.
+    ///
+    /// # Errors
+    /// The name is not known, or has no address.
+    pub async fn resolve(&self) -> io::Result<SocketAddr> {
+        tokio::net::lookup_host((self.host.as_str(), self.port))
+            .await?
+            .next()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = HostPortError;
+
+    fn from_str(text: &str) -> Result<HostPort, HostPortError> {
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| HostPortError::NoPort(text.to_owned()))?;
+        let bracketed = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let host = match bracketed {
+            Some(v6) if v6.parse::<Ipv6Addr>().is_ok() => v6,
+            None if is_name(host) => host,
+            _ => return Err(HostPortError::BadHost(host.to_owned())),
+        };
+        match port.parse() {
+            Ok(0) | Err(_) => Err(HostPortError::BadPort(port.to_owned())),
+            Ok(port) => Ok(HostPort { host: host.to_owned(), port }),
+        }
+    }
+}
+
+/// Letters, digits and the three signs of host names and IPv4 addresses: enough to refuse a URL or a typing slip
+/// here, where the message can say so, and not deep inside a dialler.
+fn is_name(host: &str) -> bool {
+    !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HostPort { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+impl From<SocketAddr> for HostPort {
+    fn from(address: SocketAddr) -> HostPort {
+        HostPort { host: address.ip().to_string(), port: address.port() }
+    }
+}
+
+/// The local address that packets to `peer` leave from, which is the one `peer` can answer to. Nothing is sent.
+///
+/// # Errors
+/// This machine has no route to `peer`.
+pub fn local_towards(peer: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(peer)?;
+    Ok(socket.local_addr()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_types() {
+        for text in ["localhost:50051", "10.0.0.5:1", "pi_1.local:65535", "[::1]:50051"] {
+            assert_eq!(text.parse::<HostPort>().unwrap().to_string(), text);
+        }
+        let uri = "[::1]:50051".parse::<HostPort>().unwrap().uri();
+        assert_eq!(uri, "http://[::1]:50051");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        use HostPortError::{BadHost, BadPort, NoPort};
+        let cases = [
+            ("pi", NoPort("pi".into())),
+            ("pi:", BadPort(String::new())),
+            ("pi:0", BadPort("0".into())),
+            ("pi:70000", BadPort("70000".into())),
+            (":50051", BadHost(String::new())),
+            ("::1:50051", BadHost("::1".into())),
+            ("[pi]:1", BadHost("[pi]".into())),
+            ("http://pi:1", BadHost("http://pi".into())),
+        ];
+        for (text, problem) in cases {
+            assert_eq!(text.parse::<HostPort>(), Err(problem), "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_reached_from_loopback() {
+        let local = local_towards("127.0.0.1:9".parse().unwrap()).unwrap();
+        assert_eq!(local, IpAddr::from(Ipv4Addr::LOCALHOST));
+    }
+}

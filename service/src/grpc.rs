@@ -1,0 +1,84 @@
+//! The limits and timeouts of every gRPC server and channel, set once.
+//!
+//! tonic's own defaults do not fit here: messages end at 4 MiB, keepalive is off, and the HTTP/2 windows are smaller
+//! than one video frame, so that a frame would wait for a round trip.
+
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Channel, Endpoint, Server};
+
+use crate::address::HostPort;
+
+/// Greatest message either way unless a program is told otherwise. A 3840×2160 JPEG of video quality has 2 to 4 MiB.
+pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
+
+/// A peer that says nothing for `KEEPALIVE` is pinged, and given up when `KEEPALIVE_TIMEOUT` more have passed.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A few frames of 1080p may be on their way in one stream, and eight such streams in one connection.
+const STREAM_WINDOW_BYTES: u32 = 2 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+
+/// How long one call that answers at once may take, connecting included.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A server that takes at most `max_streams` calls at once on one connection.
+pub fn server(max_streams: u32) -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(max_streams)
+}
+
+/// The connections of `listener`, with small packets sent at once.
+pub fn incoming(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
+/// A channel that connects when it is first used, and again when it is used after a loss.
+///
+/// # Panics
+/// Never: a [`HostPort`] always makes a URI.
+pub fn channel(peer: &HostPort) -> Channel {
+    endpoint(peer).connect_lazy()
+}
+
+/// The settings of a channel to `peer`.
+///
+/// # Panics
+/// Never: a [`HostPort`] always makes a URI.
+pub fn endpoint(peer: &HostPort) -> Endpoint {
+    Endpoint::from_shared(peer.uri())
+        .expect("a host and a port always make a URI")
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+}
+
+/// An error and its causes on one line, each said once: tonic's own text is often only `transport error`.
+pub fn explain(error: &(dyn Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = match error.downcast_ref::<tonic::Status>() {
+            Some(status) => format!("{}: {}", status.code().description(), status.message()),
+            None => error.to_string(),
+        };
+        if !parts.iter().any(|said| said.contains(&text)) {
+            parts.push(text);
+        }
+        next = error.source();
+    }
+    parts.join(": ")
+}
