@@ -1,1 +1,28 @@
-//! The wire contract of facefleet: protobuf files, generated code, conversions into validated types.
+//! The wire contract of facefleet, and what its messages mean.
+//!
+//! [`wire`] is generated from `master.proto` and `stream_video.proto` (`cargo xtask codegen`). It stops at the gRPC
+//! adapters: each message that comes in becomes one of the types below in one place, destructured field by field,
+//! and what cannot mean anything is an [`Invalid`] that names the field. A message with every added field (number 16
+//! and up) missing is that of an old program, and always valid.
+#![forbid(unsafe_code)]
+
+mod analyze;
+mod invalid;
+mod join;
+mod node;
+mod route;
+mod state;
+
+pub use analyze::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
+pub use analyze::{Reply, StageTimes, Task};
+pub use invalid::Invalid;
+pub use join::{Identity, Join, WorkerId};
+pub use node::{Health, Node, Nodes};
+pub use route::{Candidate, Lease, Route, RouteQuery};
+pub use state::{Heartbeat, LegacyState, Load};
+
+/// Generated from the `.proto` files: messages, clients and servers.
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+pub mod wire {
+    include!("gen/wire.rs");
+}

@@ -1,0 +1,197 @@
+//! Which workers a stream is to use.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::invalid::{address, label, measure, measured};
+use crate::{Invalid, WorkerId, wire};
+
+/// Longest name of a stream, in bytes.
+pub(crate) const MAX_STREAM_ID_BYTES: usize = 128;
+const MAX_EXCLUDED: usize = 100_000;
+const MAX_DETECTOR_BYTES: usize = 64;
+
+/// A client's question: where to?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteQuery {
+    /// The three fixed fields, which our client fills as the old one does.
+    pub task_id: i32,
+    /// As the old client means it: how large the task is.
+    pub task_sz: i32,
+    /// As the old client means it: the kind of task.
+    pub task_type: i32,
+    /// How many workers it would use, at least 1.
+    pub wanted: usize,
+    /// Workers not to offer.
+    pub exclude: Vec<WorkerId>,
+    /// Higher goes first.
+    pub priority: i32,
+    /// The client's name for its stream.
+    pub stream_id: String,
+    /// Only workers that offer this detector.
+    pub detector: Option<String>,
+}
+
+impl Default for RouteQuery {
+    /// What an old client asks.
+    fn default() -> RouteQuery {
+        RouteQuery {
+            task_id: 0,
+            task_sz: 10_000,
+            task_type: 50,
+            wanted: 1,
+            exclude: Vec::new(),
+            priority: 0,
+            stream_id: String::new(),
+            detector: None,
+        }
+    }
+}
+
+/// The answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Route {
+    /// Best first; empty when no worker can be offered.
+    pub candidates: Vec<Candidate>,
+    /// What holds the places on those workers; None from an old master.
+    pub lease: Option<Lease>,
+    /// Which life of the master answered; 0 from an old master.
+    pub epoch: u64,
+}
+
+/// A worker that a stream may use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Its number at the master; None from an old master, which does not say.
+    pub id: Option<WorkerId>,
+    /// As in [`crate::Identity`]; 0 when not known.
+    pub generation: u64,
+    /// As in [`crate::Identity`]; its address when not known.
+    pub name: String,
+    /// Where to reach it.
+    pub address: SocketAddr,
+    /// Detector threads, at least 1.
+    pub cores: u32,
+    /// The part of the stream that the master expects it to take, 0 to 1.
+    pub share: f32,
+    /// As in [`crate::Load`].
+    pub frame_ms: Option<f32>,
+}
+
+/// A hold on places at the candidates, which ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Never 0.
+    pub id: u64,
+    /// How long it lasts.
+    pub ttl: Duration,
+}
+
+impl TryFrom<wire::RouteRequest> for RouteQuery {
+    type Error = Invalid;
+
+    fn try_from(message: wire::RouteRequest) -> Result<RouteQuery, Invalid> {
+        let wire::RouteRequest { task_id, task_sz, task_type, wanted, exclude_ids, priority, stream_id, detector } =
+            message;
+        if exclude_ids.len() > MAX_EXCLUDED {
+            let problem = format!("leaves out {} workers; at most {MAX_EXCLUDED} are taken", exclude_ids.len());
+            return Err(Invalid::new("RouteRequest.exclude_ids", problem));
+        }
+        let exclude = exclude_ids.into_iter().map(|id| WorkerId::from_wire("RouteRequest.exclude_ids", id));
+        let detector = label("RouteRequest.detector", detector, MAX_DETECTOR_BYTES)?;
+        Ok(RouteQuery {
+            task_id,
+            task_sz,
+            task_type,
+            wanted: usize::try_from(wanted).unwrap_or(usize::MAX).max(1),
+            exclude: exclude.collect::<Result<_, _>>()?,
+            priority,
+            stream_id: label("RouteRequest.stream_id", stream_id, MAX_STREAM_ID_BYTES)?,
+            detector: (!detector.is_empty()).then_some(detector),
+        })
+    }
+}
+
+impl From<RouteQuery> for wire::RouteRequest {
+    fn from(query: RouteQuery) -> wire::RouteRequest {
+        let RouteQuery { task_id, task_sz, task_type, wanted, exclude, priority, stream_id, detector } = query;
+        wire::RouteRequest {
+            task_id,
+            task_sz,
+            task_type,
+            wanted: u32::try_from(wanted).unwrap_or(u32::MAX),
+            exclude_ids: exclude.into_iter().map(WorkerId::to_wire).collect(),
+            priority,
+            stream_id,
+            detector: detector.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<Route> for wire::RouteReply {
+    fn from(route: Route) -> wire::RouteReply {
+        let Route { candidates, lease, epoch } = route;
+        let candidates: Vec<wire::Candidate> = candidates.into_iter().map(wire::Candidate::from).collect();
+        let first = candidates.first();
+        wire::RouteReply {
+            ip: first.map_or_else(String::new, |c| c.ip.clone()),
+            port: first.map_or(0, |c| c.port),
+            thread_num: first.map_or(0, |c| i32::try_from(c.cores).unwrap_or(i32::MAX)),
+            candidates,
+            lease_id: lease.map_or(0, |l| l.id),
+            lease_ttl_ms: lease.map_or(0, |l| u32::try_from(l.ttl.as_millis()).unwrap_or(u32::MAX)),
+            epoch,
+        }
+    }
+}
+
+impl TryFrom<wire::RouteReply> for Route {
+    type Error = Invalid;
+
+    fn try_from(message: wire::RouteReply) -> Result<Route, Invalid> {
+        let wire::RouteReply { ip, port, thread_num, candidates, lease_id, lease_ttl_ms, epoch } = message;
+        let candidates = if candidates.is_empty() && !ip.is_empty() {
+            let address = address("RouteReply.ip", &ip, "RouteReply.port", port)?;
+            let cores = u32::try_from(thread_num).unwrap_or(0).max(1);
+            let name = address.to_string();
+            vec![Candidate { id: None, generation: 0, name, address, cores, share: 1.0, frame_ms: None }]
+        } else {
+            candidates.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?
+        };
+        let ttl = Duration::from_millis(lease_ttl_ms.into());
+        Ok(Route { candidates, lease: (lease_id != 0).then_some(Lease { id: lease_id, ttl }), epoch })
+    }
+}
+
+impl From<Candidate> for wire::Candidate {
+    fn from(candidate: Candidate) -> wire::Candidate {
+        let Candidate { id, generation, name, address, cores, share, frame_ms } = candidate;
+        wire::Candidate {
+            id: id.map_or(-1, WorkerId::to_wire),
+            generation,
+            name,
+            ip: address.ip().to_string(),
+            port: address.port().into(),
+            cores,
+            share,
+            frame_ms: frame_ms.unwrap_or(0.0),
+        }
+    }
+}
+
+impl TryFrom<wire::Candidate> for Candidate {
+    type Error = Invalid;
+
+    fn try_from(message: wire::Candidate) -> Result<Candidate, Invalid> {
+        let wire::Candidate { id, generation, name, ip, port, cores, share, frame_ms } = message;
+        Ok(Candidate {
+            id: u32::try_from(id).ok().map(WorkerId),
+            generation,
+            name: label("Candidate.name", name, MAX_STREAM_ID_BYTES)?,
+            address: address("Candidate.ip", &ip, "Candidate.port", port)?,
+            cores: cores.max(1),
+            share: measure("Candidate.share", share)?,
+            frame_ms: measured("Candidate.frame_ms", frame_ms)?,
+        })
+    }
+}
