@@ -19,11 +19,16 @@ const MAX_INTERVAL_MS: u32 = 60_000;
 pub struct WorkerId(pub u32);
 
 impl WorkerId {
-    pub(crate) fn to_wire(self) -> i32 {
+    /// As messages carry it.
+    pub fn to_wire(self) -> i32 {
         i32::try_from(self.0).unwrap_or(i32::MAX)
     }
 
-    pub(crate) fn from_wire(field: &'static str, id: i32) -> Result<WorkerId, Invalid> {
+    /// As a message carried it in `field`, which is named as in the `.proto` file.
+    ///
+    /// # Errors
+    /// It is below 0, which no master gives.
+    pub fn from_wire(field: &'static str, id: i32) -> Result<WorkerId, Invalid> {
         u32::try_from(id).map(WorkerId).map_err(|_| Invalid::new(field, format!("{id} is below 0")))
     }
 }
