@@ -1,1 +1,92 @@
-fn main() {}
+//! The project's own commands, started as `cargo xtask <command>`. See `cargo xtask --help`.
+
+mod cargo;
+mod codegen;
+mod demo;
+mod demo_video;
+mod error;
+mod process;
+mod service;
+mod setup;
+mod test;
+mod wait;
+
+use std::env;
+use std::path::{self, Path};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::error::Error;
+use crate::wait::Stop;
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Xtask {
+    /// Run a master, three workers and the client on a video, all on this machine; results go to demo-out/
+    Demo {
+        /// A file or anything else that ffmpeg reads
+        #[arg(default_value = demo::DEFAULT_VIDEO)]
+        video: String,
+    },
+    /// Run every check that a change has to pass
+    Test {
+        /// Also look for known vulnerabilities in dependencies; needs a network
+        #[arg(long)]
+        advisories: bool,
+    },
+    /// Measure the detector, the worker's stages and the whole system
+    Bench {
+        /// Passed on to the benchmark; see `cargo xtask bench -- --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Write the Rust code of proto/*.proto
+    Codegen {
+        /// Write nothing, fail when the committed code is stale
+        #[arg(long)]
+        check: bool,
+    },
+    /// Make assets/demo.mp4 from assets/photos
+    DemoVideo,
+}
+
+fn main() -> ExitCode {
+    match run(Xtask::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Xtask) -> Result<(), Error> {
+    let stop = Stop::on_signals()?;
+    // A path is the user's, from where the user stands; a URL or a device stays as it is.
+    let video = |named: String| match path::absolute(&named) {
+        Ok(path) if path.exists() => path.to_string_lossy().into_owned(),
+        _ => named,
+    };
+    let command = match command {
+        Xtask::Demo { video: named } => Xtask::Demo { video: video(named) },
+        other => other,
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the checkout");
+    env::set_current_dir(root).map_err(Error::file(root))?;
+    match command {
+        Xtask::Demo { video } => demo::run(&video, &stop),
+        Xtask::Test { advisories } => test::run(advisories, &stop),
+        Xtask::Bench { args } => bench(&args, &stop),
+        Xtask::Codegen { check } => codegen::run(check, &stop),
+        Xtask::DemoVideo => demo_video::run(&stop),
+    }
+}
+
+/// The benchmark is a program of `e2e`, because it starts the real processes.
+fn bench(args: &[String], stop: &Stop) -> Result<(), Error> {
+    let mut bench = cargo::command();
+    bench.args(["run", "--locked", "--release", "--package", "facefleet-e2e", "--bin", "bench", "--"]).args(args);
+    process::run("the benchmark", &mut bench, stop)
+}

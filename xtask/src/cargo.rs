@@ -1,0 +1,63 @@
+//! Calling cargo from a program that cargo runs.
+
+use std::collections::HashMap;
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::process;
+use crate::wait::Stop;
+
+/// The cargo that runs us.
+pub(crate) fn command() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Builds programs in release mode, each from the package of the same name, and returns where cargo put them.
+///
+/// # Errors
+/// Those of the build, and [`Error::NoProgram`] when a package holds no such program.
+pub(crate) fn build_release<const N: usize>(programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
+    let mut build = command();
+    build.args(["build", "--locked", "--release", "--message-format=json-render-diagnostics", "--bins"]);
+    for program in programs {
+        build.args(["--package", program]);
+    }
+    let mut built = executables(&process::output("cargo build", &mut build, stop)?);
+    let mut paths = [const { PathBuf::new() }; N];
+    for (path, program) in paths.iter_mut().zip(programs) {
+        *path = built.remove(program).ok_or_else(|| Error::NoProgram(program.to_owned()))?;
+    }
+    Ok(paths)
+}
+
+/// The programs in cargo's messages, by name. Lines that are no message are left alone.
+fn executables(messages: &[String]) -> HashMap<String, PathBuf> {
+    let executable = |line: &String| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let name = message["target"]["name"].as_str()?;
+        let path = message["executable"].as_str()?;
+        Some((name.to_owned(), path.into()))
+    };
+    messages.iter().filter_map(executable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_in_cargos_messages() {
+        let messages = [
+            r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"alpha"},"executable":null}"#,
+            r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"beta"},"executable":"C:\\t\\beta.exe"}"#,
+            "not a message",
+            r#"{"reason":"build-finished","success":true}"#,
+        ];
+        let found = executables(&messages.map(str::to_owned));
+        assert_eq!(found, HashMap::from([("beta".to_owned(), PathBuf::from(r"C:\t\beta.exe"))]));
+    }
+}

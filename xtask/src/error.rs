@@ -1,0 +1,43 @@
+//! What can go wrong in a command of xtask.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+/// Why a command of xtask failed. Its text is the last line that the user reads.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("stopped on request; every process that was started has ended")]
+    Interrupted,
+    #[error("cannot watch for Ctrl-C: {0}")]
+    Signals(#[from] ctrlc::Error),
+    #[error("cannot start `{program}`: {source}")]
+    Start { program: String, source: io::Error },
+    #[error("{name} failed: {status}")]
+    Failed { name: String, status: ExitStatus },
+    #[error("{name} ended too early: {status}; its log is {}", log.display())]
+    Died { name: String, status: ExitStatus, log: PathBuf },
+    #[error("{name} was not ready within {} s; stopped it", limit.as_secs())]
+    TooSlow { name: String, limit: Duration },
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("ffmpeg is missing; {0}")]
+    NoFfmpeg(String),
+    #[error("cargo built no program `{0}`")]
+    NoProgram(String),
+    #[error("the client ended well but did not write {}", .0.display())]
+    NoOutput(PathBuf),
+    #[error("{} is stale; run `cargo xtask codegen` and commit it", .0.display())]
+    Stale(PathBuf),
+    #[error("{step} failed; to run it alone: {command}")]
+    Step { step: &'static str, command: String },
+}
+
+impl Error {
+    /// Names the file in an error of reading or writing it.
+    pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Error {
+        let path = path.to_owned();
+        move |source| Error::File { path, source }
+    }
+}

@@ -1,0 +1,142 @@
+//! Sets up ffmpeg, the one program that facefleet needs and cargo cannot build.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+use crate::error::Error;
+use crate::process;
+use crate::wait::Stop;
+
+/// Both come in one package everywhere.
+const PROGRAMS: [&str; 2] = ["ffmpeg", "ffprobe"];
+
+/// Makes sure that ffmpeg can be started: installs it where that needs nobody's consent.
+///
+/// # Errors
+/// [`Error::NoFfmpeg`] with the one line that the user has to type, where it may not be installed without asking.
+pub(crate) fn ffmpeg(stop: &Stop) -> Result<(), Error> {
+    if PROGRAMS.into_iter().all(starts) {
+        return Ok(());
+    }
+    match plan(env::consts::OS, starts, is_root()) {
+        Plan::Tell(line) => return Err(Error::NoFfmpeg(format!("type this, then try again: {line}"))),
+        Plan::Install { install, refresh } => {
+            println!("installing ffmpeg: {}", install.join(" "));
+            if let (Err(Error::Failed { .. }), Some(refresh)) = (run(install, stop), refresh) {
+                run(refresh, stop)?;
+                run(install, stop)?;
+            }
+        }
+    }
+    if PROGRAMS.into_iter().all(starts) {
+        Ok(())
+    } else {
+        Err(Error::NoFfmpeg("the package manager did not bring it; see https://ffmpeg.org/download.html".to_owned()))
+    }
+}
+
+/// How ffmpeg gets onto a machine.
+#[derive(Debug, PartialEq)]
+enum Plan {
+    /// Run `install`; when it fails, fetch the list of packages with `refresh` and try once more.
+    Install { install: &'static [&'static str], refresh: Option<&'static [&'static str]> },
+    /// The user has to type this.
+    Tell(String),
+}
+
+/// A package manager that installs for the whole machine, and so asks for root.
+struct Manager {
+    program: &'static str,
+    install: &'static [&'static str],
+    refresh: Option<&'static [&'static str]>,
+}
+
+const LINUX: [Manager; 4] = [
+    Manager {
+        program: "apt-get",
+        install: &["apt-get", "install", "-y", "--no-install-recommends", "ffmpeg"],
+        refresh: Some(&["apt-get", "update"]),
+    },
+    // Fedora's own package; the one called ffmpeg needs a repository that is not set up by default.
+    Manager { program: "dnf", install: &["dnf", "install", "-y", "ffmpeg-free"], refresh: None },
+    Manager {
+        program: "pacman",
+        install: &["pacman", "-S", "--noconfirm", "--needed", "ffmpeg"],
+        refresh: Some(&["pacman", "-Sy"]),
+    },
+    Manager { program: "apk", install: &["apk", "add", "--no-cache", "ffmpeg"], refresh: None },
+];
+const BREW: &[&str] = &["brew", "install", "ffmpeg"];
+
+/// Decides from the operating system (as `std::env::consts::OS` names it), the programs there are, and who we are.
+fn plan(os: &str, has: impl Fn(&str) -> bool, root: bool) -> Plan {
+    match os {
+        // Homebrew refuses to run as root.
+        "macos" if !root && has("brew") => Plan::Install { install: BREW, refresh: None },
+        "macos" => Plan::Tell(format!("{} (as yourself; brew itself: https://brew.sh)", BREW.join(" "))),
+        "windows" => Plan::Tell("winget install ffmpeg".to_owned()),
+        _ => match LINUX.iter().find(|manager| has(manager.program)) {
+            Some(&Manager { install, refresh, .. }) if root => Plan::Install { install, refresh },
+            Some(manager) => Plan::Tell(format!("sudo {}", manager.install.join(" "))),
+            None => Plan::Tell("install ffmpeg from https://ffmpeg.org/download.html".to_owned()),
+        },
+    }
+}
+
+fn run(words: &[&str], stop: &Stop) -> Result<(), Error> {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
+    process::run(words[0], &mut command, stop)
+}
+
+/// Whether `program` is on the PATH. Every program asked about here ends at once when asked for its version.
+fn starts(program: &str) -> bool {
+    let flag = if PROGRAMS.contains(&program) { "-version" } else { "--version" };
+    Command::new(program).arg(flag).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(there: &'static str) -> impl Fn(&str) -> bool {
+        move |program| program == there
+    }
+
+    fn tell(line: &str) -> Plan {
+        Plan::Tell(line.to_owned())
+    }
+
+    #[test]
+    fn root_installs_and_knows_how_to_refresh() {
+        let Plan::Install { install, refresh } = plan("linux", only("apt-get"), true) else { panic!("must install") };
+        assert_eq!(install.join(" "), "apt-get install -y --no-install-recommends ffmpeg");
+        assert_eq!(refresh.unwrap().join(" "), "apt-get update");
+        for program in ["dnf", "pacman", "apk"] {
+            let Plan::Install { install, .. } = plan("linux", only(program), true) else { panic!("must install") };
+            assert_eq!(install[0], program);
+        }
+        assert_eq!(plan("macos", only("brew"), false), Plan::Install { install: BREW, refresh: None });
+    }
+
+    #[test]
+    fn everybody_else_is_told_what_to_type() {
+        let sudo = "sudo apt-get install -y --no-install-recommends ffmpeg";
+        assert_eq!(plan("linux", only("apt-get"), false), tell(sudo));
+        assert_eq!(plan("windows", only("winget"), false), tell("winget install ffmpeg"));
+        assert!(
+            matches!(plan("macos", only("brew"), true), Plan::Tell(line) if line.starts_with("brew install ffmpeg"))
+        );
+        assert!(matches!(plan("linux", only(""), true), Plan::Tell(line) if line.contains("ffmpeg.org")));
+    }
+}
