@@ -1,1 +1,156 @@
 //! The registry and scheduler of a facefleet cluster.
+//!
+//! Workers join and send heartbeats; clients ask where to send their frames, which never pass through here. The state
+//! is in memory only: after a restart the workers join again within a heartbeat.
+//!
+//! [`run`] is the whole program but for its command line, so that it can be embedded. Behind it are pure modules
+//! ([`registry`], [`liveness`], [`lease`], [`policy`], and [`scheduler`], which joins them), which take the time as an
+//! argument, and the adapters around them: gRPC, the queue of heartbeats, and the heartbeat log.
+#![forbid(unsafe_code)]
+
+mod advertised;
+pub mod cli;
+mod grpc;
+mod journal;
+pub mod lease;
+pub mod liveness;
+pub mod policy;
+mod queue;
+mod quiet;
+mod record;
+pub mod registry;
+mod ring;
+pub mod scheduler;
+mod shared;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use facefleet_proto::wire::master_server::MasterServer;
+use facefleet_service::grpc as transport;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::task;
+use tokio_util::sync::CancellationToken;
+
+pub use journal::HeartbeatLog;
+use journal::Journal;
+use policy::PolicyName;
+use shared::Shared;
+
+/// How often the registry is searched for workers that have gone silent.
+const TICK: Duration = Duration::from_millis(250);
+/// How long calls may take to end when the master stops. Each is answered at once, but a peer may be paused.
+const GRACE: Duration = Duration::from_secs(2);
+/// Greatest message: no frame ever comes here, and the largest list of workers to leave out has half of this.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// Calls at once on one connection: one program has a few, a proxy for a whole site some hundreds.
+const MAX_STREAMS: u32 = 1024;
+
+/// What a master is told when it starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// How workers are chosen.
+    pub policy: PolicyName,
+    /// Where heartbeats are logged; None: nowhere.
+    pub heartbeat_log: Option<HeartbeatLog>,
+}
+
+/// Why a master does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: stop the program that uses this port, or choose another with --listen")]
+    Bind {
+        /// What was to be listened on.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The heartbeat log cannot be written.
+    #[error("cannot write the heartbeat log {}", path.display())]
+    HeartbeatLog {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system refuses what every process may ask for: signal handlers, or its own address.
+    #[error("cannot set the process up")]
+    System(#[from] io::Error),
+    /// The server ended, which it does not do by itself.
+    #[error("the gRPC server ended")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+/// Listens on `address`.
+///
+/// # Errors
+/// [`RunError::Bind`]: another program has the port, or the address is not this machine's.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|source| RunError::Bind { address, source })
+}
+
+/// Serves on `listener` until `shutdown` resolves, then lets calls finish for a moment and ends.
+///
+/// # Errors
+/// The heartbeat log cannot be opened, or the server fails.
+pub async fn run(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let Config { policy, heartbeat_log } = config;
+    let shared = Arc::new(Shared::new(policy));
+    let journal = heartbeat_log.map(|log| keep_journal(log, &shared)).transpose()?;
+
+    let stopping = CancellationToken::new();
+    let service = MasterServer::new(grpc::Service(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let server = transport::server(MAX_STREAMS).add_service(service).serve_with_incoming_shutdown(
+        transport::incoming(listener),
+        async {
+            shutdown.await;
+            shared.queue.close();
+            stopping.cancel();
+        },
+    );
+    let ended = tokio::select! {
+        ended = server => ended.map_err(RunError::from),
+        never = expire(&shared) => match never {},
+        () = grace_over(&stopping) => {
+            tracing::warn!(grace = ?GRACE, "some calls did not end in time and are cut");
+            Ok(())
+        }
+    };
+
+    shared.queue.close();
+    if let Some(journal) = journal {
+        journal.await.expect("the journal does not panic");
+    }
+    ended
+}
+
+/// Starts the thread that writes the heartbeat log. It ends with the queue.
+fn keep_journal(log: HeartbeatLog, shared: &Shared) -> Result<task::JoinHandle<()>, RunError> {
+    let path = log.path.clone();
+    let journal = Journal::open(log).map_err(|source| RunError::HeartbeatLog { path, source })?;
+    let records = shared.queue.subscribe(0);
+    Ok(task::spawn_blocking(move || journal.keep(records, &Handle::current())))
+}
+
+async fn expire(shared: &Shared) -> Infallible {
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tick.tick().await;
+        shared.expire();
+    }
+}
+
+async fn grace_over(stopping: &CancellationToken) {
+    stopping.cancelled().await;
+    tokio::time::sleep(GRACE).await;
+}

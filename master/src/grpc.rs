@@ -1,0 +1,105 @@
+//! The `Master` service: messages to domain types and back, and which status an error has.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use facefleet_proto::{Heartbeat, Join, RouteQuery, WorkerId, wire};
+use futures_util::{Stream, stream};
+use tonic::{Request, Response, Status};
+
+use crate::advertised::{Ends, as_seen};
+use crate::record::Record;
+use crate::registry::{Refused, Unknown};
+use crate::ring::Next;
+use crate::shared::Shared;
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// The service over the shared state.
+pub(crate) struct Service(pub(crate) Arc<Shared>);
+
+#[tonic::async_trait]
+impl wire::master_server::Master for Service {
+    async fn join(&self, request: Request<wire::JoinRequest>) -> Answer<wire::JoinReply> {
+        let from = request.remote_addr();
+        let join = Join::try_from(request.into_inner()).inspect_err(|invalid| {
+            tracing::warn!(?from, "a worker cannot join: {invalid}");
+        })?;
+        let id = self.0.join(join)?;
+        Ok(Response::new(wire::JoinReply { id: id.to_wire(), success: true, epoch: self.0.epoch }))
+    }
+
+    async fn leave(&self, request: Request<wire::LeaveRequest>) -> Answer<wire::LeaveReply> {
+        let wire::LeaveRequest { id, generation } = request.into_inner();
+        let id = WorkerId::from_wire("LeaveRequest.id", id)?;
+        let success = self.0.leave(id, generation).is_ok();
+        Ok(Response::new(wire::LeaveReply { success }))
+    }
+
+    async fn push_state(&self, request: Request<wire::NodeState>) -> Answer<wire::PushStateReply> {
+        let heartbeat = Heartbeat::try_from(request.into_inner())?;
+        let unknown = matches!(self.0.heartbeat(heartbeat), Err(Unknown));
+        Ok(Response::new(wire::PushStateReply { unknown, drain: false, epoch: self.0.epoch }))
+    }
+
+    async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
+        let client = ends(&request);
+        let query = RouteQuery::try_from(request.into_inner())?;
+        let mut route = self.0.route(&query);
+        for candidate in &mut route.candidates {
+            candidate.address = as_seen(candidate.address, client);
+        }
+        tracing::debug!(stream = query.stream_id, wanted = query.wanted, offered = route.candidates.len(), "route");
+        Ok(Response::new(route.into()))
+    }
+
+    async fn submit_result(&self, request: Request<wire::TaskResult>) -> Answer<wire::TaskResult> {
+        let result = request.into_inner();
+        self.0.end_lease(result.lease_id);
+        Ok(Response::new(result))
+    }
+
+    type GetQStream = Pin<Box<dyn Stream<Item = Result<wire::HeartbeatRecord, Status>> + Send>>;
+
+    async fn get_q(&self, request: Request<wire::QueueRequest>) -> Answer<Self::GetQStream> {
+        let wire::QueueRequest { last } = request.into_inner();
+        let subscription = self.0.queue.subscribe(usize::try_from(last).unwrap_or(usize::MAX));
+        let records = stream::unfold(subscription, |mut subscription| async {
+            let next = subscription.next().await?;
+            Some((Ok(record(next)), subscription))
+        });
+        Ok(Response::new(Box::pin(records)))
+    }
+
+    async fn list_nodes(&self, request: Request<wire::ListNodesRequest>) -> Answer<wire::ListNodesReply> {
+        let wire::ListNodesRequest {} = request.into_inner();
+        Ok(Response::new(self.0.nodes().into()))
+    }
+}
+
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Status {
+        let text = refused.to_string();
+        match refused {
+            Refused::Superseded { .. } => Status::failed_precondition(text),
+            Refused::Full | Refused::OutOfIds => Status::resource_exhausted(text),
+        }
+    }
+}
+
+fn record(next: Next<Arc<Record>>) -> wire::HeartbeatRecord {
+    let Next { item, missed } = next;
+    let Record { received_us, name, address, heartbeat } = Arc::unwrap_or_clone(item);
+    wire::HeartbeatRecord {
+        received_us,
+        name,
+        ip: address.ip().to_string(),
+        port: address.port().into(),
+        state: Some(heartbeat.into()),
+        missed,
+    }
+}
+
+fn ends<T>(request: &Request<T>) -> Option<Ends> {
+    Some(Ends { here: request.local_addr()?.ip(), there: request.remote_addr()?.ip() })
+}

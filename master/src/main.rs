@@ -1,0 +1,26 @@
+//! The program: command line, logging, socket and signals around [`facefleet_master::run`].
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use facefleet_master::cli::Args;
+use facefleet_master::{RunError, bind, run};
+use facefleet_service::{cli, log, shutdown};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(shell) = args.completions {
+        cli::print_completions::<Args>(shell);
+        return ExitCode::SUCCESS;
+    }
+    log::init(&args.log);
+    cli::finish("facefleet-master", serve(args).await)
+}
+
+async fn serve(args: Args) -> Result<(), RunError> {
+    let stop = shutdown::on_signal()?;
+    let listener = bind(args.listen).await?;
+    cli::announce(&format!("listening on {}", listener.local_addr()?));
+    run(listener, args.config(), stop.cancelled()).await
+}

@@ -1,0 +1,60 @@
+//! The worker that will have its next frame done first.
+
+use super::{Contender, Policy};
+
+/// Orders workers by the time that one more frame would take: those that it holds or was promised, and the new one,
+/// at its measured speed. A tie goes to the less busy machine, then to the lower id.
+///
+/// Frames in flight tell about a worker what CPU % cannot (how much is waiting), and tell it at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LeastLoaded;
+
+impl Policy for LeastLoaded {
+    fn order(&mut self, contenders: &[Contender], wanted: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..contenders.len()).collect();
+        order.sort_by(|a, b| {
+            let (a, b) = (&contenders[*a], &contenders[*b]);
+            let by_wait = expected_wait(a).total_cmp(&expected_wait(b));
+            by_wait.then(a.cpu_percent.total_cmp(&b.cpu_percent)).then(a.id.cmp(&b.id))
+        });
+        order.truncate(wanted);
+        order
+    }
+}
+
+/// When one more frame would be done; in milliseconds, if the speed was measured.
+#[expect(clippy::cast_precision_loss, reason = "a backlog of 2^53 frames is none")]
+fn expected_wait(contender: &Contender) -> f64 {
+    (contender.backlog as f64 + 1.0) / contender.speed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::contender;
+    use super::*;
+
+    fn order(contenders: &[Contender]) -> Vec<usize> {
+        LeastLoaded.order(contenders, usize::MAX)
+    }
+
+    #[test]
+    fn a_fast_busy_worker_comes_before_a_slow_idle_one() {
+        // 4 frames at 10 per unit are done sooner than one at 2 per unit, and 6 are not.
+        let slow = contender(0, 2);
+        let fast = |backlog| Contender { backlog, ..contender(1, 10) };
+        assert_eq!(order(&[slow.clone(), fast(3)]), [1, 0]);
+        assert_eq!(order(&[slow, fast(5)]), [0, 1]);
+    }
+
+    #[test]
+    fn the_processor_only_breaks_ties() {
+        let busy = Contender { cpu_percent: 90.0, ..contender(0, 1) };
+        assert_eq!(order(&[busy.clone(), contender(1, 1)]), [1, 0]);
+        assert_eq!(order(&[busy, Contender { backlog: 1, ..contender(1, 1) }]), [0, 1]);
+    }
+
+    #[test]
+    fn equals_come_by_id() {
+        assert_eq!(order(&[contender(7, 1), contender(3, 1), contender(5, 1)]), [1, 2, 0]);
+    }
+}

@@ -1,0 +1,243 @@
+//! Who is in the cluster. Pure: time is an argument, and what happened is returned for the caller to log.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use facefleet_proto::{Health, Heartbeat, Join, Load, Node, WorkerId};
+
+use crate::liveness::{Check, Liveness};
+
+/// Most workers that are registered at once, lost ones included.
+pub const MAX_WORKERS: usize = 100_000;
+
+/// Every worker, by id, by name and by address; each name and each address belongs to one worker at most.
+#[derive(Debug, Default)]
+pub struct Registry {
+    workers: BTreeMap<WorkerId, Worker>,
+    by_name: HashMap<String, WorkerId>,
+    by_address: HashMap<SocketAddr, WorkerId>,
+    /// The id of the next worker. Only ever grows, so that an id means one worker in the whole life of a master.
+    next_id: u32,
+}
+
+/// A registered worker.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// Its number.
+    pub id: WorkerId,
+    /// What it said of itself.
+    pub join: Join,
+    /// Its last heartbeat; None before the first.
+    pub load: Option<Load>,
+    liveness: Liveness,
+}
+
+/// A worker has joined.
+#[derive(Debug)]
+pub struct Joined {
+    /// Its number.
+    pub id: WorkerId,
+    /// The same life of the same worker had joined before, as when the first reply was lost on the way.
+    pub again: bool,
+    /// Who had its name or its address until now, and is registered no more.
+    pub replaced: Vec<Worker>,
+}
+
+/// Why a worker cannot join.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A later life of the worker is alive.
+    #[error(
+        "a worker named `{name}` that started later is registered, at {address}: \
+         if this is another machine, give it a name of its own"
+    )]
+    Superseded {
+        /// The name that both have.
+        name: String,
+        /// Where the later one is reached.
+        address: SocketAddr,
+    },
+    /// There are [`MAX_WORKERS`].
+    #[error("{MAX_WORKERS} workers are registered, which is the most that this master takes")]
+    Full,
+    /// Two thousand million workers have joined in this master's life.
+    #[error("this master has given every id away: restart it")]
+    OutOfIds,
+}
+
+/// A heartbeat of a worker that is registered.
+#[derive(Debug)]
+pub struct Beat<'a> {
+    /// Who sent it.
+    pub worker: &'a Worker,
+    /// How long it had been silent, if it was lost.
+    pub back_after: Option<Duration>,
+}
+
+/// No worker with this id and this generation is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown;
+
+/// What silence has done, as [`Registry::expire`] finds it.
+#[derive(Debug)]
+pub enum Expired {
+    /// It missed its deadline; routes leave it out until it beats again.
+    Lost {
+        /// The worker.
+        worker: Worker,
+        /// For how long it has said nothing.
+        silent: Duration,
+    },
+    /// It was silent for so long that it is registered no more.
+    Forgotten(Worker),
+}
+
+impl Registry {
+    /// Takes a worker in.
+    ///
+    /// A worker's identity is its name and its generation. The same identity keeps its id; a later generation takes
+    /// the place of the earlier one under a new id; generation 0 says nothing about a life, and is always a new one.
+    /// Whoever else had the worker's address is gone, because two processes cannot listen there at once.
+    ///
+    /// # Errors
+    /// A later generation is alive (a lost one is not in the way: a Pi without a clock of its own may well restart
+    /// at an earlier time), or there is no room.
+    pub fn join(&mut self, join: Join, now: Instant) -> Result<Joined, Refused> {
+        let namesake = self.by_name.get(&join.identity.name).copied();
+        let neighbour = self.by_address.get(&join.address).copied();
+        let earlier = namesake.and_then(|id| self.workers.get(&id));
+        if let Some(earlier) = earlier
+            && earlier.join.identity.generation > join.identity.generation
+            && earlier.liveness.is_alive(now)
+        {
+            let name = join.identity.name;
+            return Err(Refused::Superseded { name, address: earlier.join.address });
+        }
+        let earlier = earlier.filter(|e| join.identity.generation != 0 && e.join.identity == join.identity);
+        let (id, load, again) = match earlier {
+            Some(earlier) => (earlier.id, earlier.load.clone(), true),
+            None => (self.new_id(namesake.is_some() || neighbour.is_some())?, None, false),
+        };
+
+        let gone = [namesake, neighbour].into_iter().flatten();
+        let mut replaced: Vec<Worker> = gone.filter_map(|id| self.remove(id)).collect();
+        replaced.retain(|worker| worker.id != id);
+
+        self.by_name.insert(join.identity.name.clone(), id);
+        self.by_address.insert(join.address, id);
+        let liveness = Liveness::new(join.heartbeat_interval, now);
+        self.workers.insert(id, Worker { id, join, load, liveness });
+        Ok(Joined { id, again, replaced })
+    }
+
+    /// Takes a heartbeat.
+    ///
+    /// # Errors
+    /// The sender is not registered, or not in this generation; it must join again.
+    pub fn heartbeat(&mut self, heartbeat: &Heartbeat, now: Instant) -> Result<Beat<'_>, Unknown> {
+        let worker = self.workers.get_mut(&heartbeat.id).ok_or(Unknown)?;
+        if worker.join.identity.generation != heartbeat.generation {
+            return Err(Unknown);
+        }
+        let back_after = worker.liveness.beat(now);
+        worker.load = Some(heartbeat.load.clone());
+        Ok(Beat { worker, back_after })
+    }
+
+    /// Lets a worker go.
+    ///
+    /// # Errors
+    /// It is not registered, or not in this generation.
+    pub fn leave(&mut self, id: WorkerId, generation: u64) -> Result<Worker, Unknown> {
+        match self.workers.get(&id) {
+            Some(worker) if worker.join.identity.generation == generation => self.remove(id).ok_or(Unknown),
+            _ => Err(Unknown),
+        }
+    }
+
+    /// Looks for workers that have been silent for too long. Each loss is reported once.
+    pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
+        let mut expired = Vec::new();
+        let mut forgotten = Vec::new();
+        for worker in self.workers.values_mut() {
+            match worker.liveness.check(now) {
+                Check::Same => {}
+                Check::Lost => {
+                    let silent = worker.liveness.silent(now);
+                    expired.push(Expired::Lost { worker: worker.clone(), silent });
+                }
+                Check::Forgotten => forgotten.push(worker.id),
+            }
+        }
+        expired.extend(forgotten.into_iter().filter_map(|id| self.remove(id)).map(Expired::Forgotten));
+        expired
+    }
+
+    /// Every worker, by id.
+    pub fn workers(&self) -> impl Iterator<Item = &Worker> {
+        self.workers.values()
+    }
+
+    /// The next id, if there is room for one more worker or it `replaces` one.
+    fn new_id(&mut self, replaces: bool) -> Result<WorkerId, Refused> {
+        if self.workers.len() >= MAX_WORKERS && !replaces {
+            return Err(Refused::Full);
+        }
+        if i32::try_from(self.next_id).is_err() {
+            return Err(Refused::OutOfIds);
+        }
+        let id = WorkerId(self.next_id);
+        self.next_id += 1;
+        Ok(id)
+    }
+
+    fn remove(&mut self, id: WorkerId) -> Option<Worker> {
+        let worker = self.workers.remove(&id)?;
+        self.by_name.remove(&worker.join.identity.name);
+        self.by_address.remove(&worker.join.address);
+        Some(worker)
+    }
+}
+
+impl Worker {
+    /// Whether it is within its deadline, gets routes, or only finishes what it holds.
+    pub fn health(&self, now: Instant) -> Health {
+        if !self.liveness.is_alive(now) {
+            Health::Lost
+        } else if self.load.as_ref().is_some_and(|load| load.draining) {
+            Health::Draining
+        } else {
+            Health::Healthy
+        }
+    }
+
+    /// What people are shown of it.
+    pub fn node(&self, now: Instant) -> Node {
+        let Join { address, weight, identity, cores, version, detectors, heartbeat_interval: _, frames_per_s: _ } =
+            self.join.clone();
+        Node {
+            id: self.id,
+            identity,
+            address,
+            weight,
+            cores,
+            version,
+            detectors,
+            health: self.health(now),
+            silent: self.liveness.silent(now),
+            load: self.load.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Worker {
+    /// As log lines name it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {} `{}` at {}", self.id, self.join.identity.name, self.join.address)
+    }
+}
+
+#[cfg(test)]
+mod tests;

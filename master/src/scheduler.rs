@@ -1,0 +1,153 @@
+//! The master's whole state: who is there, who is promised what, and who comes next. Pure: time is an argument.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use facefleet_proto::{Candidate, Health, Heartbeat, Join, Nodes, Route, RouteQuery, WorkerId};
+
+use crate::lease::Leases;
+use crate::policy::{Contender, Pace, Policy, PolicyName, shares, speeds};
+use crate::registry::{Beat, Expired, Joined, Refused, Registry, Unknown, Worker};
+
+/// Registry, leases and policy in one.
+pub struct Scheduler {
+    registry: Registry,
+    leases: Leases,
+    name: PolicyName,
+    policy: Box<dyn Policy>,
+    epoch: u64,
+}
+
+impl Scheduler {
+    /// A scheduler that knows nobody yet. `epoch` differs between two lives of a master and is not 0.
+    pub fn new(policy: PolicyName, epoch: u64) -> Scheduler {
+        let (registry, leases) = Default::default();
+        Scheduler { registry, leases, name: policy, policy: policy.policy(), epoch }
+    }
+
+    /// Which life of the master this is.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// See [`Registry::join`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn join(&mut self, join: Join, now: Instant) -> Result<Joined, Refused> {
+        let joined = self.registry.join(join, now)?;
+        joined.replaced.iter().for_each(|worker| self.policy.forget(worker.id));
+        Ok(joined)
+    }
+
+    /// See [`Registry::heartbeat`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn heartbeat(&mut self, heartbeat: &Heartbeat, now: Instant) -> Result<Beat<'_>, Unknown> {
+        self.registry.heartbeat(heartbeat, now)
+    }
+
+    /// See [`Registry::leave`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn leave(&mut self, id: WorkerId, generation: u64) -> Result<Worker, Unknown> {
+        let worker = self.registry.leave(id, generation)?;
+        self.policy.forget(id);
+        Ok(worker)
+    }
+
+    /// See [`Registry::expire`]. To be called a few times a second; routes leave a lost worker out even before.
+    pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
+        let expired = self.registry.expire(now);
+        for event in &expired {
+            if let Expired::Forgotten(worker) = event {
+                self.policy.forget(worker.id);
+            }
+        }
+        expired
+    }
+
+    /// Ends a lease early.
+    pub fn end_lease(&mut self, id: u64) {
+        self.leases.end(id);
+    }
+
+    /// Every worker, by id.
+    pub fn nodes(&self, now: Instant) -> Nodes {
+        let nodes = self.registry.workers().map(|worker| worker.node(now)).collect();
+        Nodes { nodes, epoch: self.epoch, policy: self.name.as_str().to_owned() }
+    }
+
+    /// Chooses workers, best first, and holds a place on each. Lost and draining workers are never among them.
+    pub fn route(&mut self, query: &RouteQuery, now: Instant) -> Route {
+        let RouteQuery { task_id: _, task_sz: _, task_type: _, wanted, exclude, priority: _, stream_id: _, detector } =
+            query;
+        self.leases.expire(now);
+        let excluded: HashSet<WorkerId> = exclude.iter().copied().collect();
+        let offers = |worker: &Worker| match detector {
+            // Who does not say what it offers, as an old worker, offers what all do.
+            Some(wanted) => worker.join.detectors.is_empty() || worker.join.detectors.contains(wanted),
+            None => true,
+        };
+        let eligible = |worker: &&Worker| {
+            worker.health(now) == Health::Healthy && !excluded.contains(&worker.id) && offers(worker)
+        };
+        let workers: Vec<&Worker> = self.registry.workers().filter(eligible).collect();
+
+        let contenders = contenders(&workers, &self.leases);
+        let chosen = self.policy.order(&contenders, *wanted);
+        let shares = shares(&*self.policy, &contenders, &chosen);
+        let candidates: Vec<Candidate> =
+            chosen.iter().zip(shares).map(|(index, share)| candidate(workers[*index], share)).collect();
+        let places: Vec<WorkerId> = chosen.iter().map(|index| workers[*index].id).collect();
+        let lease = (!places.is_empty()).then(|| self.leases.grant(places, now));
+        Route { candidates, lease, epoch: self.epoch }
+    }
+}
+
+fn contenders(workers: &[&Worker], leases: &Leases) -> Vec<Contender> {
+    let paces: Vec<Pace> = workers.iter().map(|worker| pace(worker)).collect();
+    workers
+        .iter()
+        .zip(speeds(&paces))
+        .map(|(worker, speed)| {
+            let in_flight = worker.load.as_ref().map_or(0, |load| load.in_flight);
+            Contender {
+                id: worker.id,
+                weight: worker.join.weight,
+                speed,
+                backlog: u64::from(in_flight) + u64::from(leases.promised(worker.id)),
+                cpu_percent: worker.load.as_ref().map_or(0.0, |load| load.cpu_percent),
+            }
+        })
+        .collect()
+}
+
+fn pace(worker: &Worker) -> Pace {
+    Pace { weight: worker.join.weight, cores: worker.join.cores, frame_ms: frame_ms(worker) }
+}
+
+/// What its frames take now; before the first one, what it measured of itself when it started.
+fn frame_ms(worker: &Worker) -> Option<f32> {
+    let busy = worker.load.as_ref().and_then(|load| load.frame_ms);
+    let idle = worker.join.frames_per_s.map(|fps| 1000.0 * worker.join.cores as f32 / fps);
+    // A worker may claim next to no frames at all, and the time of one is then past all numbers.
+    busy.or(idle.filter(|ms| ms.is_normal()))
+}
+
+fn candidate(worker: &Worker, share: f64) -> Candidate {
+    Candidate {
+        id: Some(worker.id),
+        generation: worker.join.identity.generation,
+        name: worker.join.identity.name.clone(),
+        address: worker.join.address,
+        cores: worker.join.cores,
+        share: share as f32,
+        frame_ms: frame_ms(worker),
+    }
+}
+
+#[cfg(test)]
+mod tests;

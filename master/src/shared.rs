@@ -1,0 +1,137 @@
+//! The scheduler as many calls at once use it: behind a lock, with the clock read, and with what happens logged.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use facefleet_proto::{Heartbeat, Join, Nodes, Route, RouteQuery, WorkerId};
+use facefleet_service::clock;
+use tracing::{info, warn};
+
+use crate::policy::PolicyName;
+use crate::queue::{KEPT, Queue};
+use crate::quiet::Quiet;
+use crate::record::Record;
+use crate::registry::{Expired, Refused, Unknown};
+use crate::scheduler::Scheduler;
+
+/// How often heartbeats of unknown workers are worth a line: an old worker sends one a second and for ever.
+const UNKNOWN_EVERY: Duration = Duration::from_secs(10);
+
+/// What every call of the master works on. The lock is held for pure computation only.
+pub(crate) struct Shared {
+    scheduler: Mutex<Scheduler>,
+    unknown: Mutex<Quiet>,
+    /// Written by every heartbeat, read by the journal and by `GetQ`.
+    pub(crate) queue: Queue,
+    /// Which life of the master this is.
+    pub(crate) epoch: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(policy: PolicyName) -> Shared {
+        // 0 would be an old master, which does not tell; a clock that has not been set yet says 0.
+        let epoch = clock::unix_us().max(1);
+        Shared {
+            scheduler: Mutex::new(Scheduler::new(policy, epoch)),
+            unknown: Mutex::new(Quiet::new(UNKNOWN_EVERY)),
+            queue: Queue::new(KEPT),
+            epoch,
+        }
+    }
+
+    pub(crate) fn join(&self, join: Join) -> Result<WorkerId, Refused> {
+        let (name, address) = (join.identity.name.clone(), join.address);
+        let (cores, version) = (join.cores, join.version.clone());
+        let (mut scheduler, now) = self.locked();
+        let joined = scheduler.join(join, now);
+        drop(scheduler);
+        match joined {
+            Ok(joined) => {
+                let id = joined.id;
+                for old in joined.replaced {
+                    info!("{old} is replaced by worker {id}");
+                }
+                info!(cores, version, again = joined.again, "worker {id} `{name}` at {address} joined");
+                Ok(id)
+            }
+            Err(refused) => {
+                warn!("worker `{name}` at {address} is refused: {refused}");
+                Err(refused)
+            }
+        }
+    }
+
+    pub(crate) fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Unknown> {
+        let received_us = clock::unix_us();
+        let (mut scheduler, now) = self.locked();
+        let beat = scheduler
+            .heartbeat(&heartbeat, now)
+            .map(|beat| (beat.worker.join.identity.name.clone(), beat.worker.join.address, beat.back_after));
+        drop(scheduler);
+        let Ok((name, address, back_after)) = beat else {
+            self.warn_of_unknown(&heartbeat, now);
+            return Err(Unknown);
+        };
+        if let Some(silent) = back_after {
+            info!(?silent, "worker {} `{name}` at {address} is back", heartbeat.id);
+        }
+        self.queue.push(Record { received_us, name, address, heartbeat });
+        Ok(())
+    }
+
+    pub(crate) fn leave(&self, id: WorkerId, generation: u64) -> Result<(), Unknown> {
+        let left = self.locked().0.leave(id, generation);
+        match &left {
+            Ok(worker) => info!("{worker} left"),
+            Err(Unknown) => warn!(%id, generation, "a worker that is not registered wanted to leave"),
+        }
+        left.map(drop)
+    }
+
+    pub(crate) fn route(&self, query: &RouteQuery) -> Route {
+        let (mut scheduler, now) = self.locked();
+        scheduler.route(query, now)
+    }
+
+    pub(crate) fn end_lease(&self, id: u64) {
+        self.locked().0.end_lease(id);
+    }
+
+    pub(crate) fn nodes(&self) -> Nodes {
+        let (scheduler, now) = self.locked();
+        scheduler.nodes(now)
+    }
+
+    /// Looks for workers that have gone silent.
+    pub(crate) fn expire(&self) {
+        let (mut scheduler, now) = self.locked();
+        let expired = scheduler.expire(now);
+        drop(scheduler);
+        for event in expired {
+            match event {
+                Expired::Lost { worker, silent } => {
+                    warn!(?silent, "{worker} is lost: it gets no routes until it is heard of again");
+                }
+                Expired::Forgotten(worker) => info!("{worker} is forgotten: it has not come back"),
+            }
+        }
+    }
+
+    /// The scheduler and the time. The time is read under the lock, so that it never goes back from one call to the
+    /// next. A panic in another call is a bug, and no reason to stop serving: the next call goes on.
+    fn locked(&self) -> (MutexGuard<'_, Scheduler>, Instant) {
+        let scheduler = self.scheduler.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::now();
+        (scheduler, now)
+    }
+
+    fn warn_of_unknown(&self, heartbeat: &Heartbeat, now: Instant) {
+        let ask = self.unknown.lock().unwrap_or_else(PoisonError::into_inner).ask(now);
+        let Some(kept_back) = ask else { return };
+        let what_to_do = match heartbeat.generation {
+            0 => "it is an old worker, which cannot join again by itself: restart it",
+            _ => "it is told to join again, and will",
+        };
+        warn!(id = %heartbeat.id, kept_back, "heartbeat of a worker that is not registered; {what_to_do}");
+    }
+}
