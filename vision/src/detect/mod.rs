@@ -1,0 +1,128 @@
+//! Face detectors: what they have in common, and which there are.
+
+mod rustface;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::geometry::{Face, Size};
+
+/// A grey picture as detectors take it: rows from the top, no padding, one byte of brightness a pixel.
+#[derive(Clone, Copy, Debug)]
+pub struct LumaView<'a> {
+    size: Size,
+    pixels: &'a [u8],
+}
+
+impl<'a> LumaView<'a> {
+    /// A view of `pixels` as a picture.
+    ///
+    /// # Panics
+    /// When `pixels` is not exactly as long as `size` says.
+    pub fn new(size: Size, pixels: &'a [u8]) -> Self {
+        assert_eq!(pixels.len() as u64, size.pixels(), "length for {size}");
+        LumaView { size, pixels }
+    }
+
+    /// Width and height.
+    pub fn size(self) -> Size {
+        self.size
+    }
+
+    /// All pixels, row by row.
+    pub fn pixels(self) -> &'a [u8] {
+        self.pixels
+    }
+}
+
+/// Finds faces in grey pictures. Holds its own buffers, so each thread has its own.
+pub trait FaceDetector {
+    /// The name of its [`DetectorKind`].
+    fn name(&self) -> &'static str;
+
+    /// The score below which its finds are mostly not faces.
+    fn default_min_score(&self) -> f32;
+
+    /// The faces that score at least `min_score`, best first, in pixels of `luma`. Any size of picture is allowed.
+    fn detect(&mut self, luma: LumaView<'_>, min_score: f32) -> Vec<Face>;
+}
+
+/// The detectors to choose from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DetectorKind {
+    /// The SeetaFace funnel cascade by the `rustface` crate.
+    #[default]
+    Rustface,
+}
+
+impl DetectorKind {
+    /// Every detector.
+    pub const ALL: &'static [DetectorKind] = &[DetectorKind::Rustface];
+
+    /// The name used in flags and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            DetectorKind::Rustface => "rustface",
+        }
+    }
+
+    /// Makes a detector of this kind; its model is inside this library.
+    ///
+    /// # Errors
+    /// [`DetectorError`] when the model cannot be read.
+    pub fn build(self) -> Result<Box<dyn FaceDetector>, DetectorError> {
+        match self {
+            DetectorKind::Rustface => Ok(Box::new(rustface::Rustface::new()?)),
+        }
+    }
+}
+
+impl fmt::Display for DetectorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for DetectorKind {
+    type Err = UnknownDetector;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDetector> {
+        let found = DetectorKind::ALL.iter().find(|kind| kind.name() == name);
+        found.copied().ok_or_else(|| UnknownDetector(name.into()))
+    }
+}
+
+/// No detector has this name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no detector `{0}`; choose one of: {names}", names = names())]
+pub struct UnknownDetector(pub String);
+
+fn names() -> String {
+    let names: Vec<_> = DetectorKind::ALL.iter().map(|kind| kind.name()).collect();
+    names.join(", ")
+}
+
+/// A detector could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the model of detector {detector} cannot be read: {source}")]
+pub struct DetectorError {
+    /// Which one.
+    pub detector: DetectorKind,
+    /// What its reader said.
+    pub source: std::io::Error,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_both_ways_and_a_wrong_one_lists_them() {
+        for &kind in DetectorKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            assert_eq!(kind.build().unwrap().name(), kind.name());
+        }
+        let error = "opencv".parse::<DetectorKind>().unwrap_err();
+        assert_eq!(error.to_string(), "there is no detector `opencv`; choose one of: rustface");
+    }
+}

@@ -1,0 +1,90 @@
+//! The `rustface` crate behind [`FaceDetector`].
+
+use rustface::{Detector, ImageData};
+
+use super::{DetectorError, DetectorKind, FaceDetector, LumaView};
+use crate::geometry::Face;
+
+/// The SeetaFace Detection model for frontal faces, as published with SeetaFace (BSD-2-Clause).
+const MODEL: &[u8] = include_bytes!("../../../assets/seeta_fd_frontal_v1.0.bin");
+
+/// Side of the classifier's window in pixels; nothing smaller can be looked at, and the library panics when asked to.
+const WINDOW: u32 = 40;
+
+/// The settings of the library's own example. The smallest face is [`WINDOW`] whatever is set: the library stores that
+/// setting and does not use it.
+const MIN_SCORE: f32 = 2.0;
+const PYRAMID_FACTOR: f32 = 0.8;
+const WINDOW_STEP: u32 = 4;
+
+/// The library refuses a threshold of zero or less.
+const LOWEST_THRESHOLD: f32 = 0.01;
+
+/// SeetaFace: S. Wu, M. Kan, Z. He, S. Shan, X. Chen, "Funnel-structured cascade for multi-view face detection with
+/// alignment-awareness", Neurocomputing 221, 2017.
+pub(super) struct Rustface {
+    detector: Box<dyn Detector>,
+}
+
+impl Rustface {
+    pub(super) fn new() -> Result<Self, DetectorError> {
+        let model =
+            rustface::read_model(MODEL).map_err(|source| DetectorError { detector: DetectorKind::Rustface, source })?;
+        let mut detector = rustface::create_detector_with_model(model);
+        detector.set_pyramid_scale_factor(PYRAMID_FACTOR);
+        detector.set_slide_window_step(WINDOW_STEP, WINDOW_STEP);
+        Ok(Rustface { detector })
+    }
+}
+
+impl FaceDetector for Rustface {
+    fn name(&self) -> &'static str {
+        DetectorKind::Rustface.name()
+    }
+
+    fn default_min_score(&self) -> f32 {
+        MIN_SCORE
+    }
+
+    fn detect(&mut self, luma: LumaView<'_>, min_score: f32) -> Vec<Face> {
+        let size = luma.size();
+        if size.width.min(size.height) < WINDOW {
+            return Vec::new();
+        }
+        let threshold = f64::from(min_score.max(LOWEST_THRESHOLD));
+        self.detector.set_score_thresh(threshold);
+        let found = self.detector.detect(&ImageData::new(luma.pixels(), size.width, size.height));
+        let mut faces: Vec<Face> = found.iter().map(to_face).collect();
+        faces.sort_by(|a, b| b.score.total_cmp(&a.score));
+        faces
+    }
+}
+
+fn to_face(info: &rustface::FaceInfo) -> Face {
+    let bbox = info.bbox();
+    Face {
+        x: bbox.x() as f32,
+        y: bbox.y() as f32,
+        width: bbox.width() as f32,
+        height: bbox.height() as f32,
+        score: info.score() as f32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Size;
+
+    #[test]
+    fn small_and_thin_pictures_have_no_faces_and_do_not_panic() {
+        let mut detector = Rustface::new().unwrap();
+        for (width, height) in [(0, 0), (1, 1), (39, 200), (200, 39), (40, 40), (41, 300)] {
+            let size = Size { width, height };
+            let pixels: Vec<u8> = (0..size.pixels()).map(|i| (i * 31 % 251) as u8).collect();
+            for min_score in [2.0, 0.0, -1.0, f32::NAN] {
+                detector.detect(LumaView::new(size, &pixels), min_score);
+            }
+        }
+    }
+}

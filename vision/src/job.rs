@@ -1,0 +1,73 @@
+//! What is asked for a frame, and what is answered.
+
+use std::time::Duration;
+
+use crate::geometry::{Face, Fit, Size};
+
+/// What a frame may cost at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most pixels of a picture, sent or asked for. Decoding takes up to 4 bytes a pixel, or 12 when the
+    /// picture is coded in several scans.
+    pub max_pixels: u64,
+}
+
+impl Default for Limits {
+    /// 40 million pixels: an 8K frame (7680x4320) is let through.
+    fn default() -> Self {
+        Limits { max_pixels: 40_000_000 }
+    }
+}
+
+/// What is done with a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// Decoded, to see that it can be, and forgotten. There is nothing to draw on, so no picture comes back.
+    View,
+    /// Faces are found, and drawn if a picture is wanted.
+    #[default]
+    Faces,
+    /// Edges are found, for the picture.
+    Canny,
+}
+
+/// One stream's wishes, the same for each of its frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Job {
+    /// What to do.
+    pub task: Task,
+    /// The size to do it at.
+    pub fit: Fit,
+    /// Whether a JPEG of what was seen, with what was found, comes back.
+    pub picture: bool,
+    /// Faces that score less are left out; `None` for the detector's own choice.
+    pub min_score: Option<f32>,
+}
+
+/// Where the time of a frame went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// JPEG bytes to pixels.
+    pub decode: Duration,
+    /// Pixels to the size, and the brightness, that the detector sees.
+    pub resize: Duration,
+    /// Finding faces or edges.
+    pub detect: Duration,
+    /// Drawing boxes.
+    pub draw: Duration,
+    /// Pixels to JPEG bytes.
+    pub encode: Duration,
+}
+
+/// The answer for one frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Size of the frame as it was sent.
+    pub source: Size,
+    /// Faces in source pixels, best first.
+    pub faces: Vec<Face>,
+    /// A JPEG at the size the detector saw, if the job wanted one.
+    pub picture: Option<Vec<u8>>,
+    /// What it cost.
+    pub stages: Stages,
+}

@@ -1,0 +1,350 @@
+//! The marker segments of a JPEG (ITU-T T.81, annex B): what they say, and whether the bytes are all there.
+
+use crate::error::FrameError;
+use crate::geometry::Size;
+
+/// What a JPEG says about itself before its first pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Picture size in pixels. Both sides are at least 1.
+    pub size: Size,
+    /// 1 for grey, 3 for colour, 4 for the CMYK family.
+    pub components: u8,
+    /// Whether the picture comes in several passes over the whole of it.
+    pub progressive: bool,
+    /// How the resolution of the colour components relates to that of the first.
+    pub sampling: Sampling,
+}
+
+/// Colour resolution of a JPEG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampling {
+    /// As the first component: 4:4:4, and every grey picture.
+    Full,
+    /// Half across: 4:2:2.
+    Half,
+    /// Half across and down: 4:2:0.
+    Quarter,
+    /// Anything else: 4:4:0, 4:1:1 and rarer ones.
+    Other,
+}
+
+/// Reads the header of a JPEG: the cheap first look, before anything is decoded or allocated.
+///
+/// # Errors
+/// `Empty`, `NotJpeg`, `BadHeader`, `ZeroSize`, `Unsupported`, or `Truncated` when the bytes end before the frame header.
+pub fn header(bytes: &[u8]) -> Result<Header, FrameError> {
+    Segments::new(bytes)?.frame_header()
+}
+
+/// Where the picture data of a complete JPEG ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Just past the last entropy-coded byte.
+    pub(super) scan_end: usize,
+    /// Just past the end-of-image marker. What comes after is not part of the picture.
+    pub(super) end: usize,
+    /// How many scans there are; at least 1.
+    pub(super) scans: usize,
+}
+
+/// Finds the end of a JPEG whose header has been read and accepted.
+///
+/// # Errors
+/// `Truncated` when there is no end-of-image marker, `BadHeader` when a segment breaks the rules.
+pub(super) fn extent(bytes: &[u8]) -> Result<Extent, FrameError> {
+    let mut segments = Segments::new(bytes)?;
+    segments.frame_header()?;
+    let mut scans = 0;
+    let mut scan_end = 0;
+    loop {
+        let segment = segments.next()?;
+        match segment.marker {
+            marker::SOS => {
+                scan_end = segments.skip_scan()?;
+                scans += 1;
+            }
+            marker::EOI if scans == 0 => {
+                return Err(segment.bad("the picture ends before it begins"));
+            }
+            marker::EOI => {
+                return Ok(Extent { scan_end, end: segments.position, scans });
+            }
+            code if marker::is_frame(code) => return Err(segment.bad("a second frame header")),
+            _ => {}
+        }
+    }
+}
+
+/// Second bytes of markers; the first is always 0xFF (T.81, table B.1).
+mod marker {
+    pub(super) const SOI: u8 = 0xD8;
+    pub(super) const EOI: u8 = 0xD9;
+    pub(super) const SOS: u8 = 0xDA;
+
+    /// SOF0 to SOF15. Three codes in their range mean something else: DHT, JPG and DAC.
+    pub(super) fn is_frame(code: u8) -> bool {
+        matches!(code, 0xC0..=0xCF) && !matches!(code, 0xC4 | 0xC8 | 0xCC)
+    }
+
+    /// Restart markers stand inside a scan.
+    pub(super) fn is_restart(code: u8) -> bool {
+        matches!(code, 0xD0..=0xD7)
+    }
+}
+
+struct Segment<'a> {
+    /// Offset of the marker's 0xFF.
+    offset: usize,
+    marker: u8,
+    /// What follows the length, empty for `EOI`.
+    body: &'a [u8],
+}
+
+impl Segment<'_> {
+    fn bad(&self, problem: &'static str) -> FrameError {
+        FrameError::BadHeader { offset: self.offset, problem }
+    }
+}
+
+struct Segments<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Segments<'a> {
+    /// Stands behind the start-of-image marker.
+    fn new(bytes: &'a [u8]) -> Result<Self, FrameError> {
+        match bytes {
+            [] => Err(FrameError::Empty),
+            [0xFF, marker::SOI, ..] => Ok(Segments { bytes, position: 2 }),
+            [0xFF] => Err(FrameError::Truncated { length: 1 }),
+            _ => Err(FrameError::NotJpeg { found: signature(bytes) }),
+        }
+    }
+
+    fn byte(&mut self) -> Result<u8, FrameError> {
+        let byte = *self.bytes.get(self.position).ok_or(self.truncated())?;
+        self.position += 1;
+        Ok(byte)
+    }
+
+    fn truncated(&self) -> FrameError {
+        FrameError::Truncated { length: self.bytes.len() }
+    }
+
+    fn next(&mut self) -> Result<Segment<'a>, FrameError> {
+        let mut segment = Segment { offset: self.position, marker: 0xFF, body: &[] };
+        if self.byte()? != 0xFF {
+            return Err(segment.bad("a marker was expected here"));
+        }
+        // Any number of 0xFF may fill the space before a marker (T.81, B.1.1.2).
+        while segment.marker == 0xFF {
+            segment.marker = self.byte()?;
+        }
+        if segment.marker == marker::EOI {
+            return Ok(segment);
+        }
+        if matches!(segment.marker, 0x00 | 0x01 | marker::SOI) || marker::is_restart(segment.marker) {
+            return Err(segment.bad("this marker may not stand between segments"));
+        }
+        let length = usize::from(u16::from_be_bytes([self.byte()?, self.byte()?]));
+        let Some(length) = length.checked_sub(2) else {
+            return Err(segment.bad("the segment's length is less than the length field itself"));
+        };
+        let body = self.bytes.get(self.position..self.position + length);
+        segment.body = body.ok_or(self.truncated())?;
+        self.position += length;
+        Ok(segment)
+    }
+
+    /// Goes on to the frame header and reads it.
+    fn frame_header(&mut self) -> Result<Header, FrameError> {
+        loop {
+            let segment = self.next()?;
+            match segment.marker {
+                code if marker::is_frame(code) => return parse_frame(&segment),
+                marker::SOS | marker::EOI => {
+                    return Err(segment.bad("no frame header came before this marker"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Goes on to the first marker that ends the entropy-coded data and returns its offset.
+    fn skip_scan(&mut self) -> Result<usize, FrameError> {
+        loop {
+            let rest = &self.bytes[self.position..];
+            let at = rest.iter().position(|&byte| byte == 0xFF);
+            self.position += at.ok_or(self.truncated())?;
+            match self.bytes.get(self.position + 1) {
+                None => return Err(self.truncated()),
+                // 0xFF 0x00 stands for a data byte 0xFF.
+                Some(0) => self.position += 2,
+                Some(&code) if marker::is_restart(code) => self.position += 2,
+                Some(_) => return Ok(self.position),
+            }
+        }
+    }
+}
+
+/// Reads a frame header (T.81, B.2.2): precision, height, width, number of components, then 3 bytes for each of them.
+fn parse_frame(segment: &Segment<'_>) -> Result<Header, FrameError> {
+    let &[precision, h1, h0, w1, w0, components, ref rest @ ..] = segment.body else {
+        return Err(segment.bad("the frame header is too short"));
+    };
+    let unsupported = |feature| Err(FrameError::Unsupported { feature });
+    match segment.marker {
+        0xC0..=0xC2 => {}
+        0xC3 => return unsupported("lossless coding"),
+        0xC9..=0xCB => return unsupported("arithmetic coding"),
+        _ => return unsupported("hierarchical coding"),
+    }
+    let size = Size { width: u16::from_be_bytes([w1, w0]).into(), height: u16::from_be_bytes([h1, h0]).into() };
+    if size.pixels() == 0 {
+        return Err(FrameError::ZeroSize { size });
+    }
+    if precision != 8 {
+        return unsupported("samples of other than 8 bits");
+    }
+    if !matches!(components, 1 | 3 | 4) {
+        return unsupported("a number of colour components other than 1, 3 and 4");
+    }
+    if rest.len() != 3 * usize::from(components) {
+        return Err(segment.bad("the frame header does not have the length its components need"));
+    }
+    // The second of a component's bytes holds its sampling factors, across and down.
+    let factors: Vec<u8> = rest.chunks_exact(3).map(|bytes| bytes[1]).collect();
+    let sampling = match factors[..] {
+        [_] | [0x11, 0x11, 0x11] | [0x11, 0x11, 0x11, 0x11] => Sampling::Full,
+        [0x21, 0x11, 0x11] => Sampling::Half,
+        [0x22, 0x11, 0x11] => Sampling::Quarter,
+        _ => Sampling::Other,
+    };
+    Ok(Header { size, components, progressive: segment.marker == 0xC2, sampling })
+}
+
+/// Names what `bytes` are by how they begin, with an article.
+fn signature(bytes: &[u8]) -> &'static str {
+    const SIGNATURES: [(&[u8], &str); 8] = [
+        (b"\x89PNG", "a PNG"),
+        (b"GIF8", "a GIF"),
+        (b"BM", "a BMP"),
+        (b"II*\0", "a TIFF"),
+        (b"MM\0*", "a TIFF"),
+        (b"\xFF\x0A", "a JPEG XL"),
+        (b"\0\0\0\x0CjP  ", "a JPEG 2000"),
+        (b"\x1A\x45\xDF\xA3", "a Matroska or WebM video"),
+    ];
+    let known = SIGNATURES.iter().find(|(start, _)| bytes.starts_with(start));
+    match (known, bytes.get(4..8), bytes.get(8..12)) {
+        (Some((_, name)), ..) => name,
+        (None, _, Some(b"WEBP")) => "a WebP",
+        (None, Some(b"ftyp"), _) => "an MP4, HEIC or AVIF file",
+        _ => "something unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SOI, a frame header of `marker` for `width` x `height` grey pixels, a scan of one byte, EOI.
+    fn small(marker: u8, precision: u8, width: u16, height: u16) -> Vec<u8> {
+        let ([h1, h0], [w1, w0]) = (height.to_be_bytes(), width.to_be_bytes());
+        let mut bytes = vec![0xFF, 0xD8, 0xFF, marker, 0, 11, precision];
+        bytes.extend([h1, h0, w1, w0, 1, 1, 0x11, 0]);
+        bytes.extend([0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0, 0x55, 0xFF, 0xD9]);
+        bytes
+    }
+
+    #[test]
+    fn header_and_extent_of_a_small_file() {
+        let mut bytes = small(0xC0, 8, 640, 360);
+        let want = Header {
+            size: Size { width: 640, height: 360 },
+            components: 1,
+            progressive: false,
+            sampling: Sampling::Full,
+        };
+        assert_eq!(header(&bytes).unwrap(), want);
+        assert!(header(&small(0xC2, 8, 1, 1)).unwrap().progressive);
+        let want = Extent { scan_end: bytes.len() - 2, end: bytes.len(), scans: 1 };
+        assert_eq!(extent(&bytes).unwrap(), want);
+        bytes.extend(b"trailing \xFF\xD9");
+        assert_eq!(extent(&bytes).unwrap(), want);
+    }
+
+    #[test]
+    fn stuffed_bytes_restarts_and_fill_bytes_do_not_end_a_scan_early() {
+        let mut bytes = small(0xC0, 8, 1, 1);
+        let at = bytes.len() - 2;
+        bytes.splice(at..at, [0xFF, 0x00, 0xFF, 0xD3, 7, 0xFF, 0xFF, 0xFF]);
+        let extent = extent(&bytes).unwrap();
+        assert_eq!(extent.scan_end, bytes.len() - 5, "the fill bytes begin here");
+        assert_eq!(extent.end, bytes.len());
+    }
+
+    #[test]
+    fn every_prefix_is_truncated() {
+        let bytes = small(0xC0, 8, 4, 4);
+        for length in 1..bytes.len() {
+            let error = extent(&bytes[..length]).unwrap_err();
+            assert_eq!(error.code(), "truncated", "{length} bytes: {error}");
+        }
+    }
+
+    #[test]
+    fn broken_rules_are_named_with_their_place() {
+        for (bytes, want) in [
+            (&b"\xFF\xD8\x00"[..], "at byte 2: a marker was expected"),
+            (b"\xFF\xD8\xFF\xD8", "at byte 2: this marker may not"),
+            (b"\xFF\xD8\xFF\xE0\0\x01", "at byte 2: the segment's length"),
+            (b"\xFF\xD8\xFF\xD9", "at byte 2: no frame header"),
+            (b"\xFF\xD8\xFF\xC0\0\x05\x08\0\x01", "at byte 2: the frame header is too"),
+        ] {
+            let error = header(bytes).unwrap_err();
+            assert!(error.to_string().contains(want), "{error}");
+            assert_eq!(error.code(), "bad_header");
+        }
+        let mut twice = small(0xC0, 8, 1, 1);
+        twice.splice(15..15, small(0xC0, 8, 9, 9)[2..15].to_vec());
+        assert!(extent(&twice).unwrap_err().to_string().contains("a second"));
+        let mut no_scan = small(0xC0, 8, 1, 1);
+        no_scan.drain(15..26);
+        assert!(extent(&no_scan).unwrap_err().to_string().contains("before"));
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_said_to_be_so() {
+        for (bytes, want) in [
+            (small(0xC3, 8, 1, 1), "lossless"),
+            (small(0xC9, 8, 1, 1), "arithmetic"),
+            (small(0xC5, 8, 1, 1), "hierarchical"),
+            (small(0xC1, 12, 1, 1), "8 bits"),
+        ] {
+            let error = header(&bytes).unwrap_err();
+            assert!(error.to_string().contains(want), "{error}");
+            assert_eq!(error.code(), "unsupported");
+        }
+    }
+
+    #[test]
+    fn other_formats_are_named() {
+        for (bytes, want) in [
+            (&b"\x89PNG\r\n\x1A\n"[..], "a PNG"),
+            (b"GIF89a", "a GIF"),
+            (b"BM", "a BMP"),
+            (b"RIFF\0\0\0\0WEBPVP8 ", "a WebP"),
+            (b"\0\0\0\x18ftypmp42", "an MP4, HEIC or AVIF file"),
+            (b"hello", "something unknown"),
+            (b"\xFF\xFF", "something unknown"),
+        ] {
+            match header(bytes) {
+                Err(FrameError::NotJpeg { found }) => assert_eq!(found, want),
+                other => panic!("{want}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Every kind of JPEG that is allowed to come, in both colours; and scans that end too soon.
+
+use image::RgbImage;
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+use super::*;
+use crate::geometry::Size;
+
+/// Smooth colours that differ everywhere, so that a block in a wrong place shows.
+fn gradient(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let along = |at: u32, side: u32| (at * 200 / side.max(64)) as u8 + 20;
+        image::Rgb([along(x, width), along(y, height), along(x + y, width + height)])
+    })
+}
+
+/// One way to write a picture down.
+#[derive(Debug)]
+struct Variant {
+    colour: ColorType,
+    sampling: SamplingFactor,
+    progressive: bool,
+    /// MCUs between restart markers; 0 for none.
+    restart: u16,
+    /// A baseline picture with tables of its own comes in one scan for each component.
+    own_tables: bool,
+}
+
+impl Variant {
+    fn all() -> Vec<Variant> {
+        let mut all = Vec::new();
+        for colour in [ColorType::Rgb, ColorType::Luma, ColorType::Cmyk, ColorType::CmykAsYcck] {
+            for sampling in [
+                SamplingFactor::R_4_4_4,
+                SamplingFactor::R_4_2_2,
+                SamplingFactor::R_4_4_0,
+                SamplingFactor::R_4_2_0,
+                SamplingFactor::R_4_1_1,
+            ] {
+                for (progressive, restart, own_tables) in
+                    [(false, 0, false), (false, 3, false), (false, 0, true), (true, 0, false), (true, 3, false)]
+                {
+                    all.push(Variant { colour, sampling, progressive, restart, own_tables });
+                }
+            }
+        }
+        all
+    }
+
+    fn encode(&self, picture: &RgbImage) -> Vec<u8> {
+        let (width, height) = picture.dimensions();
+        let pixels: Vec<u8> = match self.colour {
+            ColorType::Luma => picture.pixels().map(|p| p[1]).collect(),
+            ColorType::Rgb => picture.to_vec(),
+            _ => picture.pixels().flat_map(|p| [255 - p[0], 255 - p[1], 255 - p[2], 0]).collect(),
+        };
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new(&mut bytes, 95);
+        encoder.set_sampling_factor(self.sampling);
+        encoder.set_progressive(self.progressive);
+        encoder.set_restart_interval(self.restart);
+        encoder.set_optimized_huffman_tables(self.own_tables);
+        encoder.encode(&pixels, width as u16, height as u16, self.colour).unwrap();
+        bytes
+    }
+}
+
+fn decode(bytes: &[u8], channels: Channels) -> Result<Raster, FrameError> {
+    let mut raster = Raster::empty();
+    Decoder::new().decode(bytes, &Limits::default(), channels, &mut raster)?;
+    Ok(raster)
+}
+
+/// Greatest difference of two pictures, in steps of 255.
+fn difference(a: &[u8], b: &[u8]) -> u8 {
+    assert_eq!(a.len(), b.len());
+    let differences = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b));
+    differences.max().unwrap_or(0)
+}
+
+#[test]
+fn every_valid_kind_decodes_in_colour_and_in_grey() {
+    for (width, height) in [(1, 1), (7, 5), (8, 8), (15, 9), (16, 16), (17, 31), (33, 17), (64, 64), (100, 75)] {
+        let picture = gradient(width, height);
+        let mut colour = Raster::empty();
+        colour.reshape(Size { width, height }, Channels::Rgb);
+        colour.pixels.copy_from_slice(&picture);
+        for variant in Variant::all() {
+            if variant.colour == ColorType::Luma {
+                let green = picture.pixels().flat_map(|p| [p[1]; 3]);
+                colour.pixels = green.collect();
+            } else {
+                colour.pixels.copy_from_slice(&picture);
+            }
+            let mut grey = Raster::empty();
+            colour.to_luma(&mut grey);
+
+            let bytes = variant.encode(&picture);
+            for want in [&colour, &grey] {
+                let got = decode(&bytes, want.channels).unwrap_or_else(|e| panic!("{width}x{height} {variant:?}: {e}"));
+                assert_eq!((got.size, got.channels), (want.size, want.channels));
+                let off = difference(&got.pixels, &want.pixels);
+                assert!(off <= 16, "{width}x{height} {variant:?} {:?}: off by {off}", want.channels);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_scan_cut_short_is_an_error_even_with_an_end_marker_behind_it() {
+    // Noise makes every scan longer than the longest piece cut off here, and the shortest longer than a block.
+    let mut random = fastrand::Rng::with_seed(7);
+    let picture = RgbImage::from_fn(128, 128, |_, _| image::Rgb([random.u8(..), random.u8(..), random.u8(..)]));
+    for variant in Variant::all() {
+        let whole = variant.encode(&picture);
+        let scan_end = structure::extent(&whole).unwrap().scan_end;
+        for missing in [300, 900] {
+            let mut cut = whole[..scan_end - missing].to_vec();
+            // A 0xFF just before the end marker would be taken for a fill byte.
+            while cut.last() == Some(&0xFF) {
+                cut.pop();
+            }
+            for end in [&[][..], &[0xFF, 0xD9]] {
+                cut.extend(end);
+                for channels in [Channels::Luma, Channels::Rgb] {
+                    let code = decode(&cut, channels).map_or_else(|error| error.code(), |_| "ok");
+                    let want = if end.is_empty() { "truncated" } else { "corrupt" };
+                    assert_eq!(code, want, "{variant:?} -{missing} {channels:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_after_the_end_are_not_looked_at() {
+    let variant = &Variant::all()[0];
+    let mut bytes = variant.encode(&gradient(40, 30));
+    let want = decode(&bytes, Channels::Rgb).unwrap().pixels;
+    bytes.extend(b"\0\0\xFF\xD8\xFF whatever a camera appends");
+    assert_eq!(decode(&bytes, Channels::Rgb).unwrap().pixels, want);
+}
+
+#[test]
+fn what_encode_writes_decode_reads() {
+    let picture = gradient(500, 400);
+    let bytes = encode_rgb(&picture, QUALITY).unwrap();
+    let back = decode_rgb(&bytes, &Limits::default()).unwrap();
+    assert_eq!(back.dimensions(), (500, 400));
+    assert!(difference(&back, &picture) <= 16);
+}

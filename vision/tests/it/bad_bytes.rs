@@ -1,0 +1,137 @@
+//! Frames that are no good: each gets its code, and the analyzer goes on.
+
+use facefleet_vision::{Analyzer, DetectorKind, Fit, FrameError, Job, Limits, Size, Task, jpeg};
+
+use crate::pictures::{FACE, astronaut, encode, stripes};
+
+const LIMITS: Limits = Limits { max_pixels: 1_000_000 };
+
+fn analyzer() -> Analyzer {
+    Analyzer::new(DetectorKind::Rustface, LIMITS).unwrap()
+}
+
+/// `jpeg` with other numbers in its frame header: height and width stand 5 bytes after its marker.
+fn with_size(mut jpeg: Vec<u8>, width: u16, height: u16) -> Vec<u8> {
+    let at = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+    jpeg[at + 5..at + 7].copy_from_slice(&height.to_be_bytes());
+    jpeg[at + 7..at + 9].copy_from_slice(&width.to_be_bytes());
+    jpeg
+}
+
+fn png() -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    stripes(8, 8).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// One frame for every code that bytes alone can bring about.
+fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
+    let good = encode(&stripes(64, 48));
+    let mut lossless = good.clone();
+    let at = good.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+    lossless[at + 1] = 0xC3;
+    let mut gap = good.clone();
+    gap.insert(2, 0);
+    let mut cut_and_closed = good[..good.len() * 2 / 3].to_vec();
+    cut_and_closed.extend([0xFF, 0xD9]);
+    vec![
+        ("empty", Vec::new()),
+        ("not_jpeg", png()),
+        ("not_jpeg", b"GIF89a\x01\0\x01\0".to_vec()),
+        ("bad_header", gap),
+        ("zero_size", with_size(good.clone(), 0, 0)),
+        ("zero_size", with_size(good.clone(), 64, 0)),
+        ("too_many_pixels", with_size(good.clone(), 60_000, 60_000)),
+        ("unsupported", lossless),
+        ("truncated", good[..good.len() / 2].to_vec()),
+        ("truncated", good[..good.len() - 2].to_vec()),
+        ("corrupt", cut_and_closed),
+        // More rows than there is data for: a decoder that forgives would fill them with grey.
+        ("corrupt", with_size(good, 64, 480)),
+    ]
+}
+
+#[test]
+fn every_bad_frame_gets_its_code_and_the_next_good_one_its_face() {
+    let mut analyzer = analyzer();
+    let good = encode(&astronaut());
+    for (code, bytes) in bad_frames() {
+        for task in [Task::View, Task::Faces, Task::Canny] {
+            for picture in [false, true] {
+                let error = analyzer.analyze(&bytes, &Job { task, picture, ..Job::default() }).unwrap_err();
+                assert_eq!(error.code(), code, "{error}");
+            }
+        }
+        assert_eq!(jpeg::decode_rgb(&bytes, &LIMITS).unwrap_err().code(), code);
+        let faces = analyzer.analyze(&good, &Job::default()).unwrap().faces;
+        assert!((faces[0].x - FACE[0]).abs() < 20.0, "after {code}: {faces:?}");
+    }
+}
+
+#[test]
+fn messages_say_what_it_is_and_what_to_do() {
+    let message = |bytes: &[u8]| jpeg::decode_rgb(bytes, &LIMITS).unwrap_err().to_string();
+    let huge = with_size(encode(&stripes(64, 48)), 60_000, 60_000);
+    for (got, want) in [
+        (message(&png()), "the frame is not a JPEG but a PNG; convert it to JPEG before sending"),
+        (
+            message(&huge),
+            "the JPEG header says 60000x60000, which is over the limit of 1000000 pixels; \
+             shrink the picture or raise the limit",
+        ),
+        (message(b""), "the frame has no bytes; send one whole JPEG a frame"),
+    ] {
+        assert_eq!(got, want);
+    }
+}
+
+#[test]
+fn a_job_may_not_ask_for_any_size_it_likes() {
+    let frame = encode(&stripes(64, 48));
+    let stretch = |width, height| Fit::Stretch(Size { width, height });
+    for (code, fit) in [
+        ("bad_target", stretch(0, 400)),
+        ("bad_target", stretch(u32::MAX, u32::MAX)),
+        ("bad_target", stretch(1001, 1000)),
+        ("bad_target", Fit::Within(0)),
+        ("encode", stretch(70_000, 1)),
+    ] {
+        let error = analyzer().analyze(&frame, &Job { fit, picture: true, ..Job::default() }).unwrap_err();
+        assert_eq!(error.code(), code, "{fit:?}: {error}");
+    }
+}
+
+#[test]
+fn no_prefix_of_a_jpeg_is_a_picture_or_a_panic() {
+    let mut analyzer = analyzer();
+    let good = encode(&stripes(40, 30));
+    for length in 0..good.len() {
+        let error = analyzer.analyze(&good[..length], &Job::default()).unwrap_err();
+        let want = if length == 0 { "empty" } else { "truncated" };
+        assert_eq!(error.code(), want, "{length} bytes: {error}");
+    }
+}
+
+#[test]
+fn flipped_bytes_are_answered_and_never_panic() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut analyzer = analyzer();
+    let good = encode(&stripes(40, 30));
+    for _ in 0..2_000 {
+        let mut bytes = good.clone();
+        for _ in 0..random.usize(1..4) {
+            let at = random.usize(..bytes.len());
+            bytes[at] = random.u8(..);
+        }
+        let task = *random.choice([Task::View, Task::Faces, Task::Canny].iter()).unwrap();
+        let job = Job { task, picture: random.bool(), fit: Fit::Within(40), ..Job::default() };
+        match analyzer.analyze(&bytes, &job) {
+            // What a library panics on is caught, and is an answer too.
+            Ok(_) | Err(FrameError::Panicked { .. }) => {}
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+    assert!(analyzer.analyze(&good, &Job::default()).is_ok());
+}
