@@ -1,0 +1,5 @@
+//! The wire contract, pinned: paths, bytes, and what messages mean.
+
+mod bytes;
+mod meaning;
+mod paths;
