@@ -103,3 +103,30 @@ fn record(next: Next<Arc<Record>>) -> wire::HeartbeatRecord {
 fn ends<T>(request: &Request<T>) -> Option<Ends> {
     Some(Ends { here: request.local_addr()?.ip(), there: request.remote_addr()?.ip() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::PolicyName;
+    use crate::queue::KEPT;
+    use futures_util::StreamExt;
+    use wire::master_server::Master;
+
+    #[tokio::test]
+    async fn a_subscriber_that_does_not_read_is_told_what_it_missed_and_slows_nobody() {
+        let service = Service(Arc::new(Shared::new(PolicyName::default())));
+        let join = wire::JoinRequest { ip: "10.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
+        service.join(Request::new(join)).await.unwrap();
+        let subscribe = Request::new(wire::QueueRequest { last: 0 });
+        let mut queue = service.get_q(subscribe).await.unwrap().into_inner();
+
+        for n in 1..=KEPT as u64 + 5 {
+            let state = wire::NodeState { frames_ok: n, ..Default::default() };
+            service.push_state(Request::new(state)).await.unwrap();
+        }
+        for (frames_ok, missed) in [(6, 5), (7, 0), (8, 0)] {
+            let record = queue.next().await.unwrap().unwrap();
+            assert_eq!((record.state.unwrap().frames_ok, record.missed), (frames_ok, missed));
+        }
+    }
+}

@@ -92,11 +92,13 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn turns_converge_to_weights(weights in prop::collection::vec(1u32..100, 1..12)) {
             let (mut policy, contenders) = (WeightedRoundRobin::default(), contenders(&weights));
             let mut turns = vec![0u32; weights.len()];
-            let rounds = 5_000;
+            let rounds = 2_000;
             for _ in 0..rounds {
                 turns[policy.order(&contenders, 1)[0]] += 1;
             }

@@ -1,1 +1,215 @@
+use super::*;
+use facefleet_proto::{Identity, Load};
+use facefleet_service::clock;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
 
+fn join(n: u16, generation: u64) -> Join {
+    Join {
+        address: SocketAddr::from(([10, 0, 0, 1], n + 1)),
+        weight: 1,
+        identity: Identity { name: format!("w{n}"), generation },
+        cores: 1,
+        heartbeat_interval: Some(Duration::from_secs(1)),
+        frames_per_s: None,
+        version: String::new(),
+        detectors: Vec::new(),
+    }
+}
+
+fn beat(id: WorkerId, generation: u64, load: Load) -> Heartbeat {
+    Heartbeat { id, generation, load, legacy: Default::default() }
+}
+
+/// A cluster of workers that take so many milliseconds a frame, all in generation 1.
+fn cluster(frame_ms: &[f32], now: Instant) -> Scheduler {
+    let mut scheduler = Scheduler::new(PolicyName::LeastLoaded, 1);
+    for (n, ms) in (0..).zip(frame_ms) {
+        let id = scheduler.join(join(n, 1), now).unwrap().id;
+        let load = Load { frame_ms: Some(*ms), ..Load::default() };
+        scheduler.heartbeat(&beat(id, 1, load), now).unwrap();
+    }
+    scheduler
+}
+
+fn ids(route: &Route) -> Vec<u32> {
+    route.candidates.iter().map(|candidate| candidate.id.unwrap().0).collect()
+}
+
+fn all() -> RouteQuery {
+    RouteQuery { wanted: usize::MAX, ..RouteQuery::default() }
+}
+
+#[test]
+fn with_nobody_there_the_route_is_empty_and_holds_nothing() {
+    let mut scheduler = Scheduler::new(PolicyName::default(), 7);
+    let route = scheduler.route(&all(), clock::now());
+    assert_eq!(route, Route { candidates: Vec::new(), lease: None, epoch: 7 });
+}
+
+#[test]
+fn clients_that_ask_at_once_are_spread_by_speed() {
+    let now = clock::now();
+    let mut scheduler = cluster(&[100.0, 50.0, 100.0], now);
+    let mut routes = [0; 3];
+    for _ in 0..100 {
+        routes[ids(&scheduler.route(&RouteQuery::default(), now))[0] as usize] += 1;
+    }
+    assert_eq!(routes, [25, 50, 25]);
+}
+
+#[test]
+fn a_lease_ends_by_time_or_by_word() {
+    let now = clock::now();
+    let mut scheduler = cluster(&[100.0, 100.0], now);
+    let ask = |scheduler: &mut Scheduler, now| scheduler.route(&RouteQuery::default(), now);
+    let first = ask(&mut scheduler, now);
+    assert_eq!(ids(&first), [0]);
+    assert_eq!(ids(&ask(&mut scheduler, now)), [1]);
+    scheduler.end_lease(first.lease.unwrap().id);
+    assert_eq!(ids(&ask(&mut scheduler, now)), [0]);
+    assert_eq!(ids(&ask(&mut scheduler, now)), [0]);
+    assert_eq!(ids(&ask(&mut scheduler, now + first.lease.unwrap().ttl)), [0]);
+    assert_eq!(ids(&ask(&mut scheduler, now + first.lease.unwrap().ttl)), [1]);
+}
+
+#[test]
+fn shares_follow_measured_speed() {
+    let now = clock::now();
+    let route = cluster(&[100.0, 50.0, 100.0], now).route(&all(), now);
+    assert_eq!(ids(&route), [1, 0, 2]);
+    let shares: Vec<f32> = route.candidates.iter().map(|candidate| candidate.share).collect();
+    assert_eq!(shares, [0.5, 0.25, 0.25]);
+}
+
+#[test]
+fn what_a_worker_measured_of_itself_counts_until_its_first_frame() {
+    let now = clock::now();
+    let mut scheduler = cluster(&[100.0], now);
+    let slow = Join { frames_per_s: Some(2.0), ..join(1, 1) };
+    let id = scheduler.join(slow, now).unwrap().id;
+    let frame_ms = |route: &Route| route.candidates.iter().map(|c| c.frame_ms.unwrap()).collect::<Vec<_>>();
+    assert_eq!(frame_ms(&scheduler.route(&all(), now)), [100.0, 500.0]);
+    scheduler.heartbeat(&beat(id, 1, Load { frame_ms: Some(40.0), ..Load::default() }), now).unwrap();
+    assert_eq!(frame_ms(&scheduler.route(&all(), now)), [40.0, 100.0]);
+}
+
+#[test]
+fn draining_lost_excluded_and_unfit_workers_are_left_out() {
+    let now = clock::now();
+    let mut scheduler = cluster(&[100.0; 4], now);
+    let later = now + Duration::from_millis(3500);
+    for (id, draining) in [(0, true), (2, false), (3, false)] {
+        scheduler.heartbeat(&beat(WorkerId(id), 1, Load { draining, ..Load::default() }), later).unwrap();
+    }
+    assert_eq!(ids(&scheduler.route(&all(), later)), [2, 3], "0 drains, 1 is lost");
+    let query = RouteQuery { exclude: vec![WorkerId(2), WorkerId(99)], ..all() };
+    assert_eq!(ids(&scheduler.route(&query, later)), [3]);
+}
+
+#[test]
+fn a_detector_is_found_at_those_who_offer_it_and_at_old_workers() {
+    let now = clock::now();
+    let mut scheduler = Scheduler::new(PolicyName::default(), 1);
+    for (n, detectors) in [(0, vec!["a"]), (1, vec!["a", "b"]), (2, vec![])] {
+        let detectors = detectors.into_iter().map(str::to_owned).collect();
+        scheduler.join(Join { detectors, ..join(n, 1) }, now).unwrap();
+    }
+    let query = RouteQuery { detector: Some("b".to_owned()), ..all() };
+    assert_eq!(ids(&scheduler.route(&query, now)), [1, 2]);
+}
+
+#[test]
+fn nodes_tell_all_there_is_to_know() {
+    let now = clock::now();
+    let scheduler = cluster(&[100.0, 50.0], now);
+    let nodes = scheduler.nodes(now + Duration::from_secs(2));
+    assert_eq!((nodes.epoch, nodes.policy.as_str()), (1, "least-loaded"));
+    assert_eq!(nodes.nodes.iter().map(|node| node.silent.as_secs()).collect::<Vec<_>>(), [2, 2]);
+    assert_eq!(nodes.nodes[1].load.as_ref().unwrap().frame_ms, Some(50.0));
+}
+
+/// One step of a random life of a cluster; workers are told apart by number, their lives by generation.
+#[derive(Clone, Debug)]
+enum Op {
+    Join(u16, u64),
+    Beat(u16, bool),
+    Leave(u16),
+    Wait(u64),
+    Expire,
+    Route(usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        (0u16..6, 0u64..4).prop_map(|(n, generation)| Op::Join(n, generation)),
+        (0u16..6, any::<bool>()).prop_map(|(n, draining)| Op::Beat(n, draining)),
+        (0u16..6).prop_map(Op::Leave),
+        prop_oneof![0u64..2_000, 2_900u64..3_100, Just(700_000)].prop_map(Op::Wait),
+        Just(Op::Expire),
+        (1usize..8).prop_map(Op::Route),
+    ]
+}
+
+/// What is known from outside of a worker that holds an id.
+struct Seen {
+    id: WorkerId,
+    generation: u64,
+    at: Instant,
+    draining: bool,
+}
+
+proptest! {
+    /// Runs the cluster beside a model that knows only the latest life of each worker.
+    #[test]
+    fn ids_are_given_once_and_only_the_living_are_routed_to(
+        ops in prop::collection::vec(op(), 1..120),
+        policy in prop_oneof![Just(PolicyName::LeastLoaded), Just(PolicyName::WeightedRoundRobin)],
+    ) {
+        let mut scheduler = Scheduler::new(policy, 1);
+        let mut now = clock::now();
+        let mut given: BTreeSet<WorkerId> = BTreeSet::new();
+        let mut model: BTreeMap<u16, Seen> = BTreeMap::new();
+        for op in ops {
+            match op {
+                Op::Join(n, generation) => {
+                    if let Ok(joined) = scheduler.join(join(n, generation), now) {
+                        prop_assert_eq!(joined.again, !given.insert(joined.id), "id {} was given before", joined.id);
+                        let before = model.remove(&n);
+                        let draining = joined.again && before.is_some_and(|seen| seen.draining);
+                        model.insert(n, Seen { id: joined.id, generation, at: now, draining });
+                    }
+                }
+                Op::Beat(n, draining) => {
+                    if let Some(seen) = model.get_mut(&n) {
+                        let load = Load { draining, frame_ms: Some(f32::from(n) + 1.0), ..Load::default() };
+                        if scheduler.heartbeat(&beat(seen.id, seen.generation, load), now).is_ok() {
+                            (seen.at, seen.draining) = (now, draining);
+                        }
+                    }
+                }
+                Op::Leave(n) => {
+                    if let Some(seen) = model.remove(&n) {
+                        let _ = scheduler.leave(seen.id, seen.generation);
+                    }
+                }
+                Op::Wait(ms) => now += Duration::from_millis(ms),
+                Op::Expire => drop(scheduler.expire(now)),
+                Op::Route(wanted) => {
+                    let route = scheduler.route(&RouteQuery { wanted, ..RouteQuery::default() }, now);
+                    let alive = |seen: &&Seen| !seen.draining && now - seen.at <= Duration::from_secs(3);
+                    let alive: BTreeSet<u32> = model.values().filter(alive).map(|seen| seen.id.0).collect();
+                    let got: BTreeSet<u32> = ids(&route).into_iter().collect();
+                    prop_assert!(got.is_subset(&alive), "{got:?} of {alive:?}");
+                    prop_assert_eq!(route.candidates.len(), wanted.min(alive.len()));
+                    prop_assert_eq!(got.len(), route.candidates.len());
+                    prop_assert_eq!(route.lease.is_some(), !alive.is_empty());
+                    let shares: f32 = route.candidates.iter().map(|candidate| candidate.share).sum();
+                    prop_assert!(alive.is_empty() || (shares - 1.0).abs() < 1e-5, "{shares}");
+                }
+            }
+        }
+    }
+}

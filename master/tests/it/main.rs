@@ -1,0 +1,9 @@
+//! The master over real gRPC, each test with a master of its own on a free port.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod fixed_fields;
+mod heartbeat_log;
+mod lifecycle;
+mod queue;
+mod support;
