@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn dropping_a_child_ends_its_grandchild_that_ignores_the_request() {
         // The shell obeys SIGTERM; the grandchild does not, and keeps the pipe open as long as it lives.
-        let script = "sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1; done' & echo parent; wait";
+        let script = "sh -c 'trap \"\" TERM; echo ready; sleep 30' & echo parent; wait";
         let mut running = Running::start("sh", shell(script).stdout(Stdio::piped())).unwrap();
         let lines = running.lines(None);
         let mut first = [lines.recv_timeout(GRACE).unwrap(), lines.recv_timeout(GRACE).unwrap()];
