@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use facefleet_service::log::LogArgs;
 
 use crate::policy::PolicyName;
-use crate::{Config, HeartbeatLog};
+use crate::{Config, HeartbeatLog, RunError};
 
 /// The registry and scheduler of a facefleet cluster.
 ///
@@ -18,7 +18,7 @@ use crate::{Config, HeartbeatLog};
 #[command(name = "facefleet-master", version)]
 pub struct Args {
     /// Address and port to listen on. Port 0 takes a free one, which is printed.
-    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_LISTEN", default_value = "0.0.0.0:50051")]
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_LISTEN", default_value = "0.0.0.0:50051", value_parser = address)]
     pub listen: SocketAddr,
 
     /// How workers are chosen.
@@ -49,12 +49,21 @@ pub struct Args {
 }
 
 impl Args {
-    /// What the master is to do.
-    pub fn config(&self) -> Config {
-        let max_bytes = self.heartbeat_log_max_bytes;
-        let heartbeat_log = self.heartbeat_log.clone().map(|path| HeartbeatLog { path, max_bytes });
-        Config { policy: self.policy, heartbeat_log }
+    /// What the master is to do, with the heartbeat log open.
+    ///
+    /// # Errors
+    /// [`RunError::HeartbeatLog`].
+    pub fn config(&self) -> Result<Config, RunError> {
+        let open = |path: &PathBuf| {
+            HeartbeatLog::open(path.clone(), self.heartbeat_log_max_bytes)
+                .map_err(|source| RunError::HeartbeatLog { path: path.clone(), source })
+        };
+        Ok(Config { policy: self.policy, heartbeat_log: self.heartbeat_log.as_ref().map(open).transpose()? })
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "write an IP address and a port, as in 0.0.0.0:50051 or [::]:50051")
 }
 
 #[cfg(test)]
@@ -89,9 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn the_log_and_its_size_go_together() {
-        let args = ["facefleet-master", "--heartbeat-log", "beats", "--heartbeat-log-max-bytes", "5000"];
-        let log = HeartbeatLog { path: "beats".into(), max_bytes: 5000 };
-        assert_eq!(Args::parse_from(args).config().heartbeat_log, Some(log));
+    fn a_log_that_cannot_be_opened_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing").join("beats.jsonl");
+        let args = ["facefleet-master".as_ref(), "--heartbeat-log".as_ref(), path.as_os_str()];
+        let error = Args::parse_from(args).config().unwrap_err();
+        assert!(error.to_string().contains("beats.jsonl"), "{error}");
     }
 }

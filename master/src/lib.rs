@@ -38,7 +38,6 @@ use tokio::task;
 use tokio_util::sync::CancellationToken;
 
 pub use journal::HeartbeatLog;
-use journal::Journal;
 use policy::PolicyName;
 use shared::Shared;
 
@@ -52,7 +51,7 @@ const MAX_MESSAGE_BYTES: usize = 1 << 20;
 const MAX_STREAMS: u32 = 1024;
 
 /// What a master is told when it starts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Config {
     /// How workers are chosen.
     pub policy: PolicyName,
@@ -64,15 +63,15 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: stop the program that uses this port, or choose another with --listen")]
+    #[error("cannot listen on {address}: {source}; {}", advice(source.kind()))]
     Bind {
         /// What was to be listened on.
         address: SocketAddr,
         /// What the system says.
         source: io::Error,
     },
-    /// The heartbeat log cannot be written.
-    #[error("cannot write the heartbeat log {}", path.display())]
+    /// The heartbeat log cannot be opened.
+    #[error("cannot write the heartbeat log {}: {source}; choose another with --heartbeat-log", path.display())]
     HeartbeatLog {
         /// The file.
         path: PathBuf,
@@ -95,10 +94,20 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).await.map_err(|source| RunError::Bind { address, source })
 }
 
+/// What a person does about an address that cannot be listened on.
+fn advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => "stop the program that has this port, or choose another with --listen",
+        io::ErrorKind::AddrNotAvailable => "choose an address of this machine, or 0.0.0.0 for all, with --listen",
+        io::ErrorKind::PermissionDenied => "choose a port above 1023 with --listen",
+        _ => "choose another with --listen",
+    }
+}
+
 /// Serves on `listener` until `shutdown` resolves, then lets calls finish for a moment and ends.
 ///
 /// # Errors
-/// The heartbeat log cannot be opened, or the server fails.
+/// The server fails.
 pub async fn run(
     listener: TcpListener,
     config: Config,
@@ -106,7 +115,11 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let Config { policy, heartbeat_log } = config;
     let shared = Arc::new(Shared::new(policy));
-    let journal = heartbeat_log.map(|log| keep_journal(log, &shared)).transpose()?;
+    let journal = heartbeat_log.map(|log| {
+        let records = shared.queue.subscribe(0);
+        task::spawn_blocking(move || log.keep(records, &Handle::current()))
+    });
+    tracing::info!(address = %listener.local_addr()?, policy = policy.as_str(), "master is up");
 
     let stopping = CancellationToken::new();
     let service = MasterServer::new(grpc::Service(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
@@ -132,14 +145,6 @@ pub async fn run(
         journal.await.expect("the journal does not panic");
     }
     ended
-}
-
-/// Starts the thread that writes the heartbeat log. It ends with the queue.
-fn keep_journal(log: HeartbeatLog, shared: &Shared) -> Result<task::JoinHandle<()>, RunError> {
-    let path = log.path.clone();
-    let journal = Journal::open(log).map_err(|source| RunError::HeartbeatLog { path, source })?;
-    let records = shared.queue.subscribe(0);
-    Ok(task::spawn_blocking(move || journal.keep(records, &Handle::current())))
 }
 
 async fn expire(shared: &Shared) -> Infallible {

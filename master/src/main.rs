@@ -20,7 +20,8 @@ async fn main() -> ExitCode {
 
 async fn serve(args: Args) -> Result<(), RunError> {
     let stop = shutdown::on_signal()?;
+    let config = args.config()?;
     let listener = bind(args.listen).await?;
     cli::announce(&format!("listening on {}", listener.local_addr()?));
-    run(listener, args.config(), stop.cancelled()).await
+    run(listener, config, stop.cancelled()).await
 }

@@ -12,29 +12,24 @@ use tokio::runtime::Handle;
 use crate::queue::Subscription;
 use rotating::RotatingFile;
 
-/// Where heartbeats are written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The file that heartbeats are appended to.
+#[derive(Debug)]
 pub struct HeartbeatLog {
-    /// The file that is appended to. When it is full it becomes `FILE.1`, that becomes `FILE.2`, and so on.
-    pub path: PathBuf,
-    /// Greatest size of one file in bytes. A line that is longer still has a file to itself.
-    pub max_bytes: u64,
-}
-
-/// The log, open and not yet written to.
-pub(crate) struct Journal {
     path: PathBuf,
     file: RotatingFile,
     /// Kinds of errors that were reported; a full disk is worth one line, not one a heartbeat.
     reported: HashSet<io::ErrorKind>,
 }
 
-impl Journal {
-    /// Opens the log's file, or makes it.
-    pub(crate) fn open(log: HeartbeatLog) -> io::Result<Journal> {
-        let HeartbeatLog { path, max_bytes } = log;
+impl HeartbeatLog {
+    /// Opens the file, or makes it. When it would grow past `max_bytes` it becomes `FILE.1`, that becomes `FILE.2`,
+    /// and so on up to `FILE.3`; a line that is longer still has a file to itself.
+    ///
+    /// # Errors
+    /// The file cannot be made or written to.
+    pub fn open(path: PathBuf, max_bytes: u64) -> io::Result<HeartbeatLog> {
         let file = RotatingFile::open(path.clone(), max_bytes)?;
-        Ok(Journal { path, file, reported: HashSet::new() })
+        Ok(HeartbeatLog { path, file, reported: HashSet::new() })
     }
 
     /// Writes what `records` brings until it ends. Blocks: for a thread of its own.

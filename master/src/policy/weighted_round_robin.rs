@@ -6,9 +6,9 @@ use facefleet_proto::WorkerId;
 
 use super::{Contender, Policy, shares};
 
-/// Smooth weighted round robin, the algorithm of nginx's upstream balancer (Igor Sysoev and Maxim Dounin, 2012): each
-/// turn every worker earns its weight, the richest is chosen and pays what all have earned. Weights 5, 1, 1 give
-/// `a a b a c a a`, not `a a a a a b c`.
+/// Smooth weighted round robin, the algorithm of nginx's upstream balancer (Maxim Dounin, 2012): each turn every worker
+/// earns its weight, the richest is chosen and pays what all have earned. Weights 5, 1, 1 give `a a b a c a a`, not
+/// `a a a a a b c`.
 ///
 /// When several are wanted the richest are chosen, and each pays in proportion to its share of the stream. All money
 /// together is 0 after each turn.
