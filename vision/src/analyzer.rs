@@ -1,9 +1,10 @@
 //! One frame, from JPEG bytes to the answer.
 
-use image::{GrayImage, RgbImage};
+use image::{GrayImage, Rgb, RgbImage};
 
 use crate::canny;
 use crate::clock::Stopwatch;
+use crate::colour;
 use crate::detect::{DetectorError, DetectorKind, FaceDetector, LumaView};
 use crate::draw;
 use crate::error::{FrameError, no_panic};
@@ -63,9 +64,10 @@ impl Analyzer {
     fn run(&mut self, jpeg: &[u8], job: &Job) -> Result<Report, FrameError> {
         let mut clock = Stopwatch::start();
         let Buffers { decoder, source, .. } = &mut self.buffers;
-        // Colour is only worth its time where someone will look at it.
+        // Colour is only worth its time where someone will look at it. It stays in JPEG's own form from the decoder to the
+        // encoder: nothing is converted, and the detector sees the same brightness with and without colour.
         let channels = match job.task {
-            Task::Faces if job.picture => Channels::Rgb,
+            Task::Faces if job.picture => Channels::Ycc,
             _ => Channels::Luma,
         };
         decoder.decode(jpeg, &self.limits, channels, source)?;
@@ -83,12 +85,11 @@ impl Analyzer {
     fn faces(&mut self, job: &Job, clock: &mut Stopwatch, report: &mut Report) -> Result<(), FrameError> {
         let target = self.target(job.fit)?;
         let Buffers { seen, grey, .. } = self.buffers.bring_to(target);
-        let luma = match seen.channels {
-            Channels::Luma => &*seen,
-            Channels::Rgb => {
-                seen.to_luma(grey);
-                grey
-            }
+        let luma = if job.picture {
+            seen.to_luma(grey);
+            grey
+        } else {
+            &*seen
         };
         report.stages.resize = clock.lap();
 
@@ -99,9 +100,9 @@ impl Analyzer {
         if job.picture {
             let mut picture = RgbImage::from_raw(target.width, target.height, std::mem::take(&mut seen.pixels))
                 .expect("a raster is as long as its size says");
-            draw::faces(&mut picture, &found, draw::Style::SEED);
+            draw::faces(&mut picture, &found, seed_style_in_ycc());
             report.stages.draw = clock.lap();
-            let encoded = jpeg::encode_rgb(&picture, jpeg::QUALITY);
+            let encoded = jpeg::encode_ycc(&picture, jpeg::QUALITY);
             seen.pixels = picture.into_raw();
             report.picture = Some(encoded?);
             report.stages.encode = clock.lap();
@@ -161,6 +162,12 @@ impl Buffers {
     }
 }
 
+/// The boxes' style for a picture that is not in red, green and blue, though `image` has no other name for its type.
+fn seed_style_in_ycc() -> draw::Style {
+    let Rgb(colour) = draw::Style::SEED.colour;
+    draw::Style { colour: Rgb(colour::ycc(colour)), ..draw::Style::SEED }
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -196,7 +203,7 @@ mod tests {
             Ok(Box::new(Fragile))
         };
         let mut analyzer = Analyzer::with(Box::new(build), Limits::default()).unwrap();
-        let grey = |luma: u8| jpeg::encode_rgb(&RgbImage::from_pixel(100, 50, image::Rgb([luma; 3])), 85).unwrap();
+        let grey = |luma: u8| jpeg::encode_rgb(&RgbImage::from_pixel(100, 50, Rgb([luma; 3])), 85).unwrap();
         let job = Job { fit: Fit::Within(50), ..Job::default() };
 
         let error = analyzer.analyze(&grey(0), &job).unwrap_err();

@@ -18,6 +18,7 @@
 mod analyzer;
 mod canny;
 mod clock;
+mod colour;
 mod detect;
 pub mod draw;
 mod error;

@@ -5,17 +5,19 @@ use crate::geometry::Size;
 /// How many bytes a pixel has, and what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Channels {
-    /// One byte: brightness as JPEG defines it (ITU-R BT.601).
+    /// One byte: brightness.
     Luma,
     /// Three bytes: red, green, blue.
     Rgb,
+    /// Three bytes: brightness, blue difference, red difference, as they are in a JPEG.
+    Ycc,
 }
 
 impl Channels {
     pub(crate) fn bytes(self) -> usize {
         match self {
             Channels::Luma => 1,
-            Channels::Rgb => 3,
+            Channels::Rgb | Channels::Ycc => 3,
         }
     }
 }
@@ -49,22 +51,12 @@ impl Raster {
         self.channels = channels;
     }
 
-    /// Turns this RGB picture into luma in `out`: `0.299 R + 0.587 G + 0.114 B` (BT.601, as in JFIF) in 16-bit fixed point.
+    /// Copies the brightness of this Ycc picture to `out`.
     pub(crate) fn to_luma(&self, out: &mut Raster) {
-        debug_assert_eq!(self.channels, Channels::Rgb);
+        debug_assert_eq!(self.channels, Channels::Ycc);
         out.reshape(self.size, Channels::Luma);
-        for (luma, rgb) in out.pixels.iter_mut().zip(self.pixels.chunks_exact(3)) {
-            let [r, g, b] = [rgb[0], rgb[1], rgb[2]].map(u32::from);
-            *luma = ((19_595 * r + 38_470 * g + 7_471 * b + 32_768) >> 16) as u8;
-        }
-    }
-
-    /// Turns this grey picture into RGB in `out`.
-    pub(crate) fn to_rgb(&self, out: &mut Raster) {
-        debug_assert_eq!(self.channels, Channels::Luma);
-        out.reshape(self.size, Channels::Rgb);
-        for (rgb, &luma) in out.pixels.chunks_exact_mut(3).zip(&self.pixels) {
-            rgb.fill(luma);
+        for (luma, ycc) in out.pixels.iter_mut().zip(self.pixels.chunks_exact(3)) {
+            *luma = ycc[0];
         }
     }
 }
@@ -72,16 +64,6 @@ impl Raster {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn luma_weights_are_those_of_jpeg() {
-        let mut rgb = Raster::empty();
-        rgb.reshape(Size { width: 5, height: 1 }, Channels::Rgb);
-        rgb.pixels.copy_from_slice(&[255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255]);
-        let mut luma = Raster::empty();
-        rgb.to_luma(&mut luma);
-        assert_eq!(luma.pixels, [255, 0, 76, 150, 29]);
-    }
 
     #[test]
     fn one_huge_frame_does_not_hold_its_memory() {

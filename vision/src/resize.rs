@@ -24,7 +24,7 @@ impl Resizer {
         to.reshape(size, from.channels);
         let pixel_type = match from.channels {
             Channels::Luma => PixelType::U8,
-            Channels::Rgb => PixelType::U8x3,
+            Channels::Rgb | Channels::Ycc => PixelType::U8x3,
         };
         let source = ImageRef::new(from.size.width, from.size.height, &from.pixels, pixel_type)
             .expect("a raster is as long as its size says");

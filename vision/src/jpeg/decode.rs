@@ -7,6 +7,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::structure::{self, Extent, Header, Sampling};
+use crate::colour;
 use crate::error::FrameError;
 use crate::job::Limits;
 use crate::raster::{Channels, Raster};
@@ -74,11 +75,13 @@ fn is_common(header: &Header, extent: Extent) -> bool {
     header.components != 4 && header.sampling != Sampling::Other && (header.progressive || extent.scans == 1)
 }
 
-/// Decodes into `out`, or returns false when the three components turn out not to be luma and colour.
+/// Decodes into `out`, or returns false when this decoder cannot bring the file's colours into those of `out`: three
+/// components may be red, green and blue, and grey is not made colour differences.
 fn decode_common(bytes: &[u8], out: &mut Raster) -> Result<bool, FrameError> {
     let colours = match out.channels {
         Channels::Luma => ColorSpace::Luma,
         Channels::Rgb => ColorSpace::RGB,
+        Channels::Ycc => ColorSpace::YCbCr,
     };
     // The limit on pixels is ours and already checked; the library's own limits on the sides are lifted.
     let options = DecoderOptions::new_fast()
@@ -88,46 +91,42 @@ fn decode_common(bytes: &[u8], out: &mut Raster) -> Result<bool, FrameError> {
         .jpeg_set_out_colorspace(colours);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(corrupt)?;
-    if !matches!(decoder.input_colorspace(), Some(ColorSpace::Luma | ColorSpace::YCbCr)) {
-        return Ok(false);
+    match (decoder.input_colorspace(), out.channels) {
+        (Some(ColorSpace::YCbCr), _) | (Some(ColorSpace::Luma), Channels::Luma | Channels::Rgb) => {
+            decoder.decode_into(&mut out.pixels).map_err(corrupt)?;
+            Ok(true)
+        }
+        _ => Ok(false),
     }
-    decoder.decode_into(&mut out.pixels).map_err(corrupt)?;
-    Ok(true)
 }
 
 /// Decodes any kind into `out` with `jpeg-decoder`, at half the speed and on threads of its own.
 fn decode_rare(bytes: &[u8], out: &mut Raster) -> Result<(), FrameError> {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
-    let mut pixels = decoder.decode().map_err(corrupt)?;
-    let size = out.size;
-    let channels = match decoder.info().map(|info| info.pixel_format) {
-        Some(PixelFormat::L8) => Channels::Luma,
-        Some(PixelFormat::RGB24) => Channels::Rgb,
-        Some(PixelFormat::CMYK32) => {
-            pixels = cmyk_to_rgb(&pixels);
-            Channels::Rgb
-        }
-        _ => {
-            return Err(FrameError::Unsupported { feature: "samples of other than 8 bits" });
-        }
+    let pixels = decoder.decode().map_err(corrupt)?;
+    let (length, to_rgb): (usize, fn(&[u8]) -> [u8; 3]) = match decoder.info().map(|info| info.pixel_format) {
+        Some(PixelFormat::L8) => (1, |p| [p[0]; 3]),
+        Some(PixelFormat::RGB24) => (3, |p| [p[0], p[1], p[2]]),
+        Some(PixelFormat::CMYK32) => (4, cmyk_to_rgb),
+        _ => return Err(FrameError::Unsupported { feature: "samples of other than 8 bits" }),
     };
-    let decoded = Raster { size, channels, pixels };
-    match (decoded.channels, out.channels) {
-        (Channels::Rgb, Channels::Luma) => decoded.to_luma(out),
-        (Channels::Luma, Channels::Rgb) => decoded.to_rgb(out),
-        _ => *out = decoded,
+    let channels = out.channels;
+    let targets = out.pixels.chunks_exact_mut(channels.bytes());
+    for (target, pixel) in targets.zip(pixels.chunks_exact(length)) {
+        let rgb = to_rgb(pixel);
+        match channels {
+            Channels::Luma => target[0] = colour::luma(rgb),
+            Channels::Rgb => target.copy_from_slice(&rgb),
+            Channels::Ycc => target.copy_from_slice(&colour::ycc(rgb)),
+        }
     }
     Ok(())
 }
 
 /// Inks on white paper to light, without a colour profile.
-fn cmyk_to_rgb(pixels: &[u8]) -> Vec<u8> {
-    let light = |ink: u8, black: u8| {
-        let product = u16::from(255 - ink) * u16::from(255 - black);
-        ((product + 127) / 255) as u8
-    };
-    let inks = pixels.chunks_exact(4);
-    inks.flat_map(|p| [light(p[0], p[3]), light(p[1], p[3]), light(p[2], p[3])]).collect()
+fn cmyk_to_rgb(inks: &[u8]) -> [u8; 3] {
+    let black = u16::from(255 - inks[3]);
+    [inks[0], inks[1], inks[2]].map(|ink| ((u16::from(255 - ink) * black + 127) / 255) as u8)
 }
 
 /// The marker segments are known to be whole by now, so whatever stops a decoder is damage inside them.

@@ -1,7 +1,7 @@
 //! Encoding.
 
 use image::{GrayImage, RgbImage};
-use jpeg_encoder::{ColorType, Encoder, EncodingError, SamplingFactor};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, SamplingFactor};
 
 /// Quality of the pictures that are sent back, on the usual scale from 1 to 100.
 ///
@@ -33,6 +33,11 @@ pub fn encode_rgb(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, EncodeErro
     encode(picture, picture.dimensions(), ColorType::Rgb, quality)
 }
 
+/// The same for a picture whose three bytes a pixel are already brightness, blue and red difference.
+pub(crate) fn encode_ycc(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, EncodeError> {
+    encode(picture, picture.dimensions(), ColorType::Ycbcr, quality)
+}
+
 /// Encodes a grey picture as a grey baseline JPEG.
 pub(crate) fn encode_luma(picture: &GrayImage, quality: u8) -> Result<Vec<u8>, EncodeError> {
     encode(picture, picture.dimensions(), ColorType::Luma, quality)
@@ -47,6 +52,8 @@ fn encode(pixels: &[u8], (width, height): (u32, u32), colour: ColorType, quality
     let mut bytes = Vec::with_capacity(pixels.len() / 5);
     let mut encoder = Encoder::new(&mut bytes, quality);
     encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
+    // The default takes one pixel of four, and lines of one pixel lose their colour in half of all places.
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     encoder.encode(pixels, columns, rows, colour)?;
     Ok(bytes)
 }

@@ -11,8 +11,8 @@ mod structure;
 mod tests;
 
 pub(crate) use decode::Decoder;
-pub(crate) use encode::encode_luma;
 pub use encode::{EncodeError, QUALITY, encode_rgb};
+pub(crate) use encode::{encode_luma, encode_ycc};
 pub use structure::{Header, Sampling, header};
 
 use image::RgbImage;

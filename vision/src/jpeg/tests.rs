@@ -4,6 +4,7 @@ use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use super::*;
+use crate::colour;
 use crate::geometry::Size;
 
 /// Smooth colours that differ everywhere, so that a block in a wrong place shows.
@@ -82,25 +83,21 @@ fn difference(a: &[u8], b: &[u8]) -> u8 {
 fn every_valid_kind_decodes_in_colour_and_in_grey() {
     for (width, height) in [(1, 1), (7, 5), (8, 8), (15, 9), (16, 16), (17, 31), (33, 17), (64, 64), (100, 75)] {
         let picture = gradient(width, height);
-        let mut colour = Raster::empty();
-        colour.reshape(Size { width, height }, Channels::Rgb);
-        colour.pixels.copy_from_slice(&picture);
         for variant in Variant::all() {
-            if variant.colour == ColorType::Luma {
-                let green = picture.pixels().flat_map(|p| [p[1]; 3]);
-                colour.pixels = green.collect();
-            } else {
-                colour.pixels.copy_from_slice(&picture);
-            }
-            let mut grey = Raster::empty();
-            colour.to_luma(&mut grey);
-
+            let rgb: Vec<[u8; 3]> = match variant.colour {
+                ColorType::Luma => picture.pixels().map(|p| [p[1]; 3]).collect(),
+                _ => picture.pixels().map(|p| p.0).collect(),
+            };
             let bytes = variant.encode(&picture);
-            for want in [&colour, &grey] {
-                let got = decode(&bytes, want.channels).unwrap_or_else(|e| panic!("{width}x{height} {variant:?}: {e}"));
-                assert_eq!((got.size, got.channels), (want.size, want.channels));
-                let off = difference(&got.pixels, &want.pixels);
-                assert!(off <= 16, "{width}x{height} {variant:?} {:?}: off by {off}", want.channels);
+            for (channels, want) in [
+                (Channels::Luma, rgb.iter().map(|&p| colour::luma(p)).collect()),
+                (Channels::Rgb, rgb.concat()),
+                (Channels::Ycc, rgb.iter().flat_map(|&p| colour::ycc(p)).collect()),
+            ] {
+                let got = decode(&bytes, channels).unwrap_or_else(|e| panic!("{width}x{height} {variant:?}: {e}"));
+                assert_eq!((got.size, got.channels), (Size { width, height }, channels));
+                let off = difference(&got.pixels, &want);
+                assert!(off <= 16, "{width}x{height} {variant:?} {channels:?}: off by {off}");
             }
         }
     }

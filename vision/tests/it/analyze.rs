@@ -49,16 +49,11 @@ fn boxes_are_in_pixels_of_the_picture_that_was_sent() {
 }
 
 #[test]
-fn grey_and_colour_find_the_same() {
-    for fit in [SEED, Fit::Within(400), Fit::Within(512)] {
-        let grey = run(&astronaut(), Job { fit, ..Job::default() }).faces;
-        let colour = run(&astronaut(), Job { fit, picture: true, ..Job::default() }).faces;
-        assert_eq!(grey.len(), colour.len(), "{fit:?}: {grey:?} {colour:?}");
-        for (a, b) in grey.iter().zip(&colour) {
-            // A pixel of what the detector saw; the fit may have shrunk the source by up to 512/400.
-            let near = |a: f32, b: f32| (a - b).abs() <= 1.3;
-            assert!(near(a.x, b.x) && near(a.y, b.y) && near(a.width, b.width), "{fit:?}: {a:?} {b:?}");
-        }
+fn the_faces_are_the_same_with_and_without_a_picture() {
+    for fit in [SEED, Fit::Within(300), Fit::Within(400), Fit::Within(512)] {
+        let boxes_only = run(&astronaut(), Job { fit, ..Job::default() });
+        let with_picture = run(&astronaut(), Job { fit, picture: true, ..Job::default() });
+        assert_eq!(boxes_only.faces, with_picture.faces, "{fit:?}");
     }
 }
 
@@ -81,6 +76,11 @@ fn the_old_programs_get_500x400_with_a_blue_box() {
     };
     let length = 2 * (right - left) as usize;
     let found = line.filter(blue).count();
+    println!(
+        "{:?} {:?}",
+        (left, top, right, bottom),
+        (left..right).map(|x| picture.get_pixel(x, top).0).collect::<Vec<_>>()
+    );
     assert!(found * 10 >= length * 9, "{found} of {length} pixels of the box are blue");
 }
 

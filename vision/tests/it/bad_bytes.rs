@@ -26,13 +26,13 @@ fn png() -> Vec<u8> {
 
 /// One frame for every code that bytes alone can bring about.
 fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
-    let good = encode(&stripes(64, 48));
+    let good = encode(&stripes(128, 96));
     let mut lossless = good.clone();
     let at = good.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
     lossless[at + 1] = 0xC3;
     let mut gap = good.clone();
     gap.insert(2, 0);
-    let mut cut_and_closed = good[..good.len() * 2 / 3].to_vec();
+    let mut cut_and_closed = good[..good.len() - 150].to_vec();
     cut_and_closed.extend([0xFF, 0xD9]);
     vec![
         ("empty", Vec::new()),
@@ -40,14 +40,14 @@ fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
         ("not_jpeg", b"GIF89a\x01\0\x01\0".to_vec()),
         ("bad_header", gap),
         ("zero_size", with_size(good.clone(), 0, 0)),
-        ("zero_size", with_size(good.clone(), 64, 0)),
+        ("zero_size", with_size(good.clone(), 128, 0)),
         ("too_many_pixels", with_size(good.clone(), 60_000, 60_000)),
         ("unsupported", lossless),
         ("truncated", good[..good.len() / 2].to_vec()),
         ("truncated", good[..good.len() - 2].to_vec()),
         ("corrupt", cut_and_closed),
         // More rows than there is data for: a decoder that forgives would fill them with grey.
-        ("corrupt", with_size(good, 64, 480)),
+        ("corrupt", with_size(good, 128, 480)),
     ]
 }
 

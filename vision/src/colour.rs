@@ -1,0 +1,44 @@
+//! The two colours a JPEG picture is seen in: red, green, blue, and JPEG's own brightness and colour differences.
+//!
+//! ITU-R BT.601 over the full range of a byte, as JFIF 1.02 fixes it, in 16-bit fixed point.
+
+/// Brightness of a colour: `0.299 R + 0.587 G + 0.114 B`.
+pub(crate) fn luma(rgb: [u8; 3]) -> u8 {
+    let [r, g, b] = rgb.map(i32::from);
+    ((19_595 * r + 38_470 * g + 7_471 * b + 32_768) >> 16) as u8
+}
+
+/// A colour as JPEG holds it: brightness, blue difference, red difference.
+pub(crate) fn ycc(rgb: [u8; 3]) -> [u8; 3] {
+    let [r, g, b] = rgb.map(i32::from);
+    // 128 and a half; one less than that keeps the purest blue and red at 255.
+    let middle = (128 << 16) + 32_767;
+    let blue = (-11_059 * r - 21_709 * g + 32_768 * b + middle) >> 16;
+    let red = (32_768 * r - 27_439 * g - 5_329 * b + middle) >> 16;
+    [luma(rgb), blue as u8, red as u8]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corners_of_the_colour_cube() {
+        for (rgb, want) in [
+            ([0, 0, 0], [0, 128, 128]),
+            ([255, 255, 255], [255, 128, 128]),
+            ([255, 0, 0], [76, 85, 255]),
+            ([0, 255, 0], [150, 44, 21]),
+            ([0, 0, 255], [29, 255, 107]),
+        ] {
+            assert_eq!(ycc(rgb), want, "{rgb:?}");
+        }
+    }
+
+    #[test]
+    fn grey_stays_the_same_grey() {
+        for grey in 0..=255 {
+            assert_eq!(ycc([grey; 3]), [grey, 128, 128]);
+        }
+    }
+}
