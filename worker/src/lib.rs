@@ -1,1 +1,172 @@
 //! The program that finds faces in the frames it is sent.
+//!
+//! [`run`] serves `VideoStream` on a listener and keeps the worker joined to its master. The way of a frame: `grpc`
+//! (who is let in) → `seed` or `analyze` (one stream) → `pool` (a detector thread) → back. `heartbeat` runs beside them
+//! and shares only the counters in `stats`.
+#![forbid(unsafe_code)]
+
+mod analyze;
+pub mod cli;
+mod config;
+mod grpc;
+mod heartbeat;
+mod load;
+mod pool;
+mod seed;
+mod stats;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use facefleet_proto::wire::video_stream_server::VideoStreamServer;
+use facefleet_proto::{Identity, Join, Opened};
+use facefleet_service::clock;
+use sysinfo::System;
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Config, Limits};
+
+use grpc::{Streams, Video};
+use heartbeat::Member;
+use load::LoadMonitor;
+use pool::Pool;
+use stats::Stats;
+
+/// How long connections that hold no stream any more may take to close, and the master to hear that the worker left.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// One connection may ask for this many streams more than are served at all: those are told so, and do not wait.
+const REFUSABLE_STREAMS: u32 = 16;
+
+/// Why a worker could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The listener has no address.
+    #[error("the listening socket cannot be used: {0}")]
+    Listener(io::Error),
+    /// The operating system refuses a thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    /// The detector's model cannot be read.
+    #[error(transparent)]
+    Detector(#[from] facefleet_vision::DetectorError),
+    /// The gRPC server failed.
+    #[error("the gRPC server failed: {0}")]
+    Serve(#[from] tonic::transport::Error),
+    /// A detector thread panicked outside of any frame, which is a bug; the panic is in the log above.
+    #[error("a detector thread ended by itself; please report the panic above")]
+    DetectorThread,
+}
+
+/// Serves frames on `listener` and keeps the worker joined, until `shutdown` resolves or the master asks it to drain.
+/// Then it takes no new stream, answers the frames it holds (within [`Config::grace`]), and leaves.
+///
+/// A master that cannot be reached is no error: the worker tries until it is there.
+///
+/// # Errors
+/// The worker cannot start, or its server or a detector thread fails.
+pub async fn run(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let bound = listener.local_addr().map_err(RunError::Listener)?;
+    let stats = Stats::default();
+    let limits = facefleet_vision::Limits { max_pixels: config.limits.pixels };
+    let pool = Pool::start(config.threads.get(), config.detector, limits, stats.clone()).await?;
+    let machine = LoadMonitor::start().map_err(RunError::Thread)?;
+    let draining = CancellationToken::new();
+    let stop = CancellationToken::new();
+    let streams = Streams::new(config.limits.streams.get(), draining.clone());
+
+    let join = introduce(&config, bound);
+    let opened = Opened { worker: join.identity.name.clone(), generation: join.identity.generation, cores: join.cores };
+    tracing::info!(worker = opened.worker, threads = opened.cores, detector = %config.detector, "ready");
+    let video = Video {
+        pool: pool.clone(),
+        stats: stats.clone(),
+        opened,
+        detector: config.detector,
+        frames_per_stream: config.limits.frames_per_stream.get(),
+        streams: streams.clone(),
+    };
+    let service = VideoStreamServer::new(video).max_decoding_message_size(config.limits.frame_bytes);
+    let server = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
+        .add_service(service)
+        .serve_with_incoming_shutdown(facefleet_service::grpc::incoming(listener), stop.cancelled());
+    let member = Member {
+        fixed_address: config.advertise.is_some() || !bound.ip().is_unspecified(),
+        master: config.master,
+        join,
+        interval: config.heartbeat,
+        stats: stats.clone(),
+        machine,
+        draining: draining.clone(),
+        on_join: config.on_join,
+    };
+
+    let serve = async {
+        tokio::select! {
+            served = server => Ok(served?),
+            () = after(&stop, FAREWELL) => Ok(()),
+            () = pool.thread_ended() => Err(RunError::DetectorThread),
+        }
+    };
+    let drain = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = draining.cancelled() => {}
+        }
+        draining.cancel();
+        tracing::info!(frames = stats.load().in_flight, "draining");
+        if timeout(config.grace, streams.idle()).await.is_err() {
+            tracing::warn!(frames = stats.load().in_flight, "the grace time is over; frames are left unanswered");
+        }
+        stop.cancel();
+        Ok(())
+    };
+    let stay_joined = async {
+        tokio::select! {
+            () = member.run(stop.clone()) => {}
+            () = after(&stop, FAREWELL) => tracing::warn!("left without a word to the master: it does not answer"),
+        }
+        Ok(())
+    };
+    tokio::try_join!(serve, drain, stay_joined)?;
+    Ok(())
+}
+
+async fn after(stop: &CancellationToken, wait: Duration) {
+    stop.cancelled().await;
+    sleep(wait).await;
+}
+
+/// What the worker says of itself when it joins.
+fn introduce(config: &Config, bound: SocketAddr) -> Join {
+    let name = config.name.clone().unwrap_or_else(|| {
+        let host = System::host_name().ok().filter(|host| !host.is_empty());
+        format!("{}-{}", host.as_deref().unwrap_or("worker"), bound.port())
+    });
+    Join {
+        address: config.advertise.unwrap_or(bound),
+        weight: config.weight,
+        identity: Identity { name, generation: clock::unix_us() },
+        cores: u32::try_from(config.threads.get()).unwrap_or(u32::MAX),
+        heartbeat_interval: Some(config.heartbeat),
+        frames_per_s: None,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        detectors: vec![config.detector.name().to_owned()],
+    }
+}
+
+impl From<pool::StartError> for RunError {
+    fn from(error: pool::StartError) -> RunError {
+        match error {
+            pool::StartError::Thread(error) => RunError::Thread(error),
+            pool::StartError::Detector(error) => RunError::Detector(error),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The native call: frames in, results out as they are ready.
+
+use std::future::ready;
+
+use bytes::Bytes;
+use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome};
+use facefleet_proto::{Output, Reply, StageTimes, Task, wire};
+use facefleet_vision::{DetectorKind, Face, Fit, Job, Report, Stages};
+use futures_util::stream::{BoxStream, FuturesUnordered};
+use futures_util::{Stream, StreamExt, stream};
+use tonic::Status;
+
+use crate::pool::{Frame, Pool, Verdict};
+use crate::stats::Stats;
+
+/// Reads the message that a stream must start with.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`: there is none, it is something else, or it asks for what is not offered here; or the error that
+/// ends the stream.
+pub(crate) async fn open<S>(messages: &mut S, offered: DetectorKind) -> Result<AnalyzeOpen, Status>
+where
+    S: Stream<Item = Result<wire::AnalyzeRequest, Status>> + Unpin,
+{
+    let first = messages.next().await.transpose()?.map(AnalyzeRequest::try_from).transpose()?;
+    let Some(AnalyzeRequest::Open(open)) = first else {
+        let got = if first.is_some() { "is a frame" } else { "is missing" };
+        return Err(Status::invalid_argument(format!("Analyze: the first message {got}; it must be `open`")));
+    };
+    match &open.detector {
+        Some(other) if other != offered.name() => {
+            Err(Status::invalid_argument(format!("AnalyzeOpen.detector: `{other}` is not offered here; {offered} is")))
+        }
+        _ => Ok(open),
+    }
+}
+
+/// The replies of one stream: `opened` at once, then the result of each frame as it is ready. When `messages` ends, or
+/// fails, what is held is answered first.
+pub(crate) fn replies<S>(
+    pool: Pool,
+    stats: Stats,
+    opened: Opened,
+    open: AnalyzeOpen,
+    messages: S,
+    at_once: usize,
+) -> impl Stream<Item = Result<wire::AnalyzeReply, Status>> + Send
+where
+    S: Stream<Item = Result<wire::AnalyzeRequest, Status>> + Send + 'static,
+{
+    let wants = Wants::of(&open);
+    let tickets = messages.then(move |message| {
+        let pool = pool.clone();
+        async move {
+            let AnalyzeFrame { seq, attempt, age, jpeg } = frame(message?)?;
+            let ticket = pool.enter(Frame { jpeg, job: wants.job, age, max_age: open.max_age }).await;
+            Ok(async move { (seq, attempt, ticket.verdict().await) })
+        }
+    });
+    let session = Session { tickets: tickets.boxed(), held: FuturesUnordered::new(), at_once, end: None };
+    let results = session.verdicts().map(move |verdict| {
+        let (seq, attempt, verdict) = verdict?;
+        let load = stats.load();
+        let outcome = wants.outcome(verdict);
+        Ok(Reply::Result(FrameResult { seq, attempt, outcome, in_flight: load.in_flight, frame_ms: load.frame_ms }))
+    });
+    stream::once(ready(Ok(Reply::Opened(opened)))).chain(results).map(|reply| reply.map(Into::into))
+}
+
+fn frame(message: wire::AnalyzeRequest) -> Result<AnalyzeFrame, Status> {
+    match AnalyzeRequest::try_from(message)? {
+        AnalyzeRequest::Frame(frame) => Ok(frame),
+        AnalyzeRequest::Open(_) => {
+            Err(Status::invalid_argument("Analyze: a second `open`; every further message is a frame"))
+        }
+    }
+}
+
+/// Frames on their way through the pool. Messages are read while fewer than `at_once` are held.
+struct Session<F> {
+    tickets: BoxStream<'static, Result<F, Status>>,
+    held: FuturesUnordered<F>,
+    at_once: usize,
+    /// Set when `tickets` has ended, to how.
+    end: Option<Result<(), Status>>,
+}
+
+impl<F, T> Session<F>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    /// What the frames become, first ready first out; at the very end the error that ended the messages, if one did.
+    fn verdicts(self) -> impl Stream<Item = Result<T, Status>> + Send {
+        stream::unfold(Some(self), |session| async {
+            let mut session = session?;
+            match session.next().await {
+                Some(verdict) => Some((Ok(verdict), Some(session))),
+                None => session.end.and_then(Result::err).map(|status| (Err(status), None)),
+            }
+        })
+    }
+
+    async fn next(&mut self) -> Option<T> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(verdict) = self.held.next() => return Some(verdict),
+                ticket = self.tickets.next(), if self.end.is_none() && self.held.len() < self.at_once => match ticket {
+                    Some(Ok(ticket)) => self.held.push(ticket),
+                    Some(Err(status)) => self.end = Some(Err(status)),
+                    None => self.end = Some(Ok(())),
+                },
+                else => return None,
+            }
+        }
+    }
+}
+
+/// What a stream asked for.
+#[derive(Clone, Copy)]
+struct Wants {
+    job: Job,
+    boxes: bool,
+}
+
+impl Wants {
+    fn of(open: &AnalyzeOpen) -> Wants {
+        let task = match open.task {
+            Task::Faces => facefleet_vision::Task::Faces,
+            Task::Canny => facefleet_vision::Task::Canny,
+        };
+        let (boxes, picture) = match open.output {
+            Output::Boxes => (true, false),
+            Output::Picture => (false, true),
+            Output::BoxesAndPicture => (true, true),
+        };
+        Wants { job: Job { task, fit: Fit::default(), picture, min_score: open.min_score }, boxes }
+    }
+
+    fn outcome(self, verdict: Verdict) -> Outcome {
+        match verdict {
+            Verdict::Done { report: Report { source, faces, picture, stages }, queued } => Outcome::Ok(FrameOk {
+                faces: if self.boxes { faces.into_iter().map(face_box).collect() } else { Vec::new() },
+                picture: picture.map(Bytes::from),
+                source_width: source.width,
+                source_height: source.height,
+                stages: {
+                    let Stages { decode, resize, detect, draw, encode } = stages;
+                    StageTimes { queue: queued, decode, resize, detect, draw, encode }
+                },
+            }),
+            Verdict::Dropped(reason) => Outcome::Dropped(reason.to_owned()),
+            Verdict::Failed { code, message } => Outcome::Failed { code: code.to_owned(), message },
+        }
+    }
+}
+
+fn face_box(face: Face) -> FaceBox {
+    let Face { x, y, width, height, score } = face;
+    FaceBox { x, y, width, height, score }
+}

@@ -1,0 +1,112 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use clap::Parser;
+use clap_complete::Shell;
+use facefleet_service::address::HostPort;
+use facefleet_service::log::LogArgs;
+use facefleet_service::{cli, grpc};
+use facefleet_vision::DetectorKind;
+
+use crate::{Config, Limits};
+
+/// Finds faces in the frames it is sent. Start one on each machine; it joins the master by itself, whichever of the two
+/// starts first.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "facefleet-worker", version)]
+pub struct Args {
+    /// The master to join.
+    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER", required = true)]
+    pub master: Option<HostPort>,
+
+    /// Where to take frames. Port 0 lets the system choose one.
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_WORKER_LISTEN", default_value = "0.0.0.0:50050")]
+    pub listen: SocketAddr,
+
+    /// Where clients reach this worker [default: this machine's address towards the master, and the port of --listen].
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_ADVERTISE")]
+    pub advertise: Option<SocketAddr>,
+
+    /// Unique among the workers of a master [default: the host's name and the port].
+    #[arg(long, env = "FACEFLEET_NAME", value_parser = checked_name)]
+    pub name: Option<String>,
+
+    /// Capacity relative to other workers, for the master's weighted policy.
+    #[arg(long, value_name = "N", env = "FACEFLEET_WEIGHT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub weight: u32,
+
+    /// Detector threads [default: one for each core].
+    #[arg(long, value_name = "N", env = "FACEFLEET_THREADS")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// What finds the faces.
+    #[arg(long, value_name = "NAME", env = "FACEFLEET_DETECTOR", default_value_t)]
+    pub detector: DetectorKind,
+
+    /// Greatest frame that is taken, in bytes.
+    #[arg(long, value_name = "N", env = "FACEFLEET_MAX_FRAME_BYTES", default_value_t = grpc::MAX_MESSAGE_BYTES as u32, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_frame_bytes: u32,
+
+    /// Greatest picture that is decoded, in pixels.
+    #[arg(long, value_name = "N", env = "FACEFLEET_MAX_PIXELS", default_value_t = facefleet_vision::Limits::default().max_pixels, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_pixels: u64,
+
+    /// Streams that are served at once [default: 64].
+    #[arg(long, value_name = "N", env = "FACEFLEET_MAX_STREAMS")]
+    pub max_streams: Option<NonZeroU32>,
+
+    /// Frames held for one stream; its sender waits for room [default: 4 for each thread].
+    #[arg(long, value_name = "N", env = "FACEFLEET_MAX_FRAMES_PER_STREAM")]
+    pub max_frames_per_stream: Option<NonZeroUsize>,
+
+    /// How long frames that are held when the worker is stopped may take to be answered.
+    #[arg(long, value_name = "SECONDS", env = "FACEFLEET_GRACE", default_value_t = 10)]
+    pub grace: u32,
+
+    /// Print a completion script for this shell and exit.
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub completions: Option<Shell>,
+
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+impl Args {
+    /// The worker that the flags describe. It prints `joined MASTER as worker ID` each time it joins.
+    ///
+    /// # Panics
+    /// When there is no `--master`, which the parser allows only beside `--completions`.
+    pub fn into_config(self) -> Config {
+        let master = self.master.expect("the parser asks for --master");
+        let threads = self.threads.unwrap_or_else(|| {
+            std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN) // Err: not known on this system.
+        });
+        let defaults = Limits::for_threads(threads);
+        Config {
+            advertise: self.advertise,
+            name: self.name,
+            weight: self.weight,
+            detector: self.detector,
+            limits: Limits {
+                frame_bytes: self.max_frame_bytes as usize,
+                pixels: self.max_pixels,
+                streams: self.max_streams.unwrap_or(defaults.streams),
+                frames_per_stream: self.max_frames_per_stream.unwrap_or(defaults.frames_per_stream),
+            },
+            grace: Duration::from_secs(self.grace.into()),
+            on_join: |master, id| cli::announce(&format!("joined {master} as worker {id}")),
+            ..Config::new(master, threads)
+        }
+    }
+}
+
+fn checked_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 64 || text.chars().any(char::is_control) {
+        return Err("a name has 1 to 64 bytes and no control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,193 @@
+//! The `VideoStream` service: who is let in, and what each method does with its frames.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use facefleet_proto::Opened;
+use facefleet_proto::wire::video_stream_server::VideoStream;
+use facefleet_proto::wire::{AnalyzeReply, AnalyzeRequest, Empty, VideoFrame};
+use facefleet_vision::{DetectorKind, Task};
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::pool::Pool;
+use crate::stats::Stats;
+use crate::{analyze, seed};
+
+/// The service, cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Video {
+    pub(crate) pool: Pool,
+    pub(crate) stats: Stats,
+    /// How this worker presents itself.
+    pub(crate) opened: Opened,
+    pub(crate) detector: DetectorKind,
+    /// Frames held for one stream at most.
+    pub(crate) frames_per_stream: usize,
+    pub(crate) streams: Streams,
+}
+
+/// The streams that are open, so many at most.
+#[derive(Clone)]
+pub(crate) struct Streams {
+    most: u32,
+    free: Arc<Semaphore>,
+    /// Cancelled when no new stream is taken and open ones must end.
+    draining: CancellationToken,
+}
+
+impl Streams {
+    pub(crate) fn new(most: u32, draining: CancellationToken) -> Streams {
+        Streams { most, free: Arc::new(Semaphore::new(most as usize)), draining }
+    }
+
+    /// Resolves when no stream is open.
+    pub(crate) async fn idle(&self) {
+        let all = self.free.acquire_many(self.most).await;
+        drop(all.expect("the semaphore is never closed"));
+    }
+
+    fn admit(&self) -> Result<OwnedSemaphorePermit, Status> {
+        if self.draining.is_cancelled() {
+            return Err(draining());
+        }
+        self.free.clone().try_acquire_owned().map_err(|error| match error {
+            TryAcquireError::NoPermits => Status::resource_exhausted(format!(
+                "this worker serves {} streams already, which is its limit (--max-streams)",
+                self.most
+            )),
+            TryAcquireError::Closed => unreachable!("the semaphore is never closed"),
+        })
+    }
+
+    /// `messages` until it ends or fails, or until this worker drains; `at_drain` is then the last thing that comes.
+    fn taken<T: Send + 'static>(
+        &self,
+        messages: Streaming<T>,
+        at_drain: Option<Status>,
+    ) -> BoxStream<'static, Result<T, Status>> {
+        let state = (messages, self.draining.clone(), at_drain);
+        stream::unfold(Some(state), |state| async {
+            let (mut messages, draining, at_drain) = state?;
+            tokio::select! {
+                biased;
+                () = draining.cancelled() => at_drain.map(|status| (Err(status), None)),
+                message = messages.next() => Some((message?, Some((messages, draining, at_drain)))),
+            }
+        })
+        .boxed()
+    }
+}
+
+fn draining() -> Status {
+    Status::unavailable("this worker is draining: it finishes what it holds and leaves; ask the master for another")
+}
+
+impl Video {
+    async fn forget(&self, request: Request<Streaming<VideoFrame>>, task: Task) -> Result<Response<Empty>, Status> {
+        let _place = self.streams.admit()?;
+        let frames = self.streams.taken(request.into_inner(), Some(draining()));
+        seed::all(self.pool.clone(), frames, task, self.frames_per_stream).await?;
+        Ok(Response::new(Empty {}))
+    }
+}
+
+#[tonic::async_trait]
+impl VideoStream for Video {
+    async fn send_fream(&self, request: Request<VideoFrame>) -> Result<Response<Empty>, Status> {
+        let _place = self.streams.admit()?;
+        seed::one(&self.pool, request.into_inner()).await?;
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn push_stream(&self, request: Request<Streaming<VideoFrame>>) -> Result<Response<Empty>, Status> {
+        self.forget(request, Task::View).await
+    }
+
+    async fn face_detection(&self, request: Request<Streaming<VideoFrame>>) -> Result<Response<Empty>, Status> {
+        self.forget(request, Task::Faces).await
+    }
+
+    async fn canny(&self, request: Request<Streaming<VideoFrame>>) -> Result<Response<Empty>, Status> {
+        self.forget(request, Task::Canny).await
+    }
+
+    type PushAndPullStream = Admitted<VideoFrame>;
+
+    async fn push_and_pull(
+        &self,
+        request: Request<Streaming<VideoFrame>>,
+    ) -> Result<Response<Admitted<VideoFrame>>, Status> {
+        let place = self.streams.admit()?;
+        let frames = self.streams.taken(request.into_inner(), Some(draining()));
+        let replies = seed::annotate(self.pool.clone(), frames, self.frames_per_stream);
+        Ok(Response::new(Admitted { replies: replies.boxed(), _place: place }))
+    }
+
+    type AnalyzeStream = Admitted<AnalyzeReply>;
+
+    async fn analyze(
+        &self,
+        request: Request<Streaming<AnalyzeRequest>>,
+    ) -> Result<Response<Admitted<AnalyzeReply>>, Status> {
+        let place = self.streams.admit()?;
+        let mut messages = request.into_inner();
+        let open = analyze::open(&mut messages, self.detector);
+        let open = self.streams.draining.run_until_cancelled(open).await.ok_or_else(draining)??;
+        // The client sends again elsewhere what it got no result for: to drain is no error of its stream.
+        let messages = self.streams.taken(messages, None);
+        tracing::debug!(stream = %open.stream_id, task = ?open.task, "stream opened");
+        let opened = self.opened.clone();
+        let replies =
+            analyze::replies(self.pool.clone(), self.stats.clone(), opened, open, messages, self.frames_per_stream);
+        Ok(Response::new(Admitted { replies: replies.boxed(), _place: place }))
+    }
+}
+
+/// The replies of a stream, which keep its place among the open ones until they end or the client goes.
+pub(crate) struct Admitted<T> {
+    replies: BoxStream<'static, Result<T, Status>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<T> Stream for Admitted<T> {
+    type Item = Result<T, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.replies.as_mut().poll_next(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn so_many_streams_are_let_in_and_none_while_draining() {
+        let draining = CancellationToken::new();
+        let streams = Streams::new(2, draining.clone());
+        let (first, second) = (streams.admit().unwrap(), streams.admit().unwrap());
+        assert_eq!(streams.admit().unwrap_err().code(), Code::ResourceExhausted);
+        drop(first);
+        let _third = streams.admit().unwrap();
+        drop(second);
+        draining.cancel();
+        assert_eq!(streams.admit().unwrap_err().code(), Code::Unavailable);
+    }
+
+    #[test]
+    fn streams_are_idle_when_the_last_has_ended() {
+        let streams = Streams::new(2, CancellationToken::new());
+        let open = streams.admit().unwrap();
+        assert_eq!(streams.idle().now_or_never(), None);
+        drop(open);
+        assert_eq!(streams.idle().now_or_never(), Some(()));
+    }
+}

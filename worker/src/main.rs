@@ -1,0 +1,43 @@
+//! `facefleet-worker`: see `facefleet-worker --help`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use facefleet_service::{cli, log, shutdown};
+use facefleet_worker::RunError;
+use facefleet_worker::cli::Args;
+use tokio::net::TcpListener;
+
+/// Why the program ends with 1.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("cannot listen on {address} (--listen takes another): {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot wait for signals: {0}")]
+    Signal(io::Error),
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(shell) = args.completions {
+        cli::print_completions::<Args>(shell);
+        return ExitCode::SUCCESS;
+    }
+    log::init(&args.log);
+    cli::finish("facefleet-worker", run(args).await)
+}
+
+async fn run(args: Args) -> Result<(), Error> {
+    let shutdown = shutdown::on_signal().map_err(Error::Signal)?;
+    let listen = |source| Error::Listen { address: args.listen, source };
+    let listener = TcpListener::bind(args.listen).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    cli::announce(&format!("listening on {bound}"));
+    facefleet_worker::run(listener, args.into_config(), shutdown.cancelled_owned()).await?;
+    Ok(())
+}

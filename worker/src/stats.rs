@@ -1,0 +1,144 @@
+//! What the worker has done and is doing, counted. No clock and no runtime in here.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use facefleet_proto::Load;
+
+/// How much the newest frame moves the average. With 1/8 the average follows a change (another video, a processor that
+/// slows down for its heat) within about 16 frames, and one odd frame moves it by an eighth.
+const NEWEST: f32 = 1.0 / 8.0;
+
+/// How a frame ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Ok,
+    Dropped,
+    Failed,
+}
+
+/// The counters of one worker, shared by its streams, its detector threads and its heartbeat.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stats(Arc<Mutex<Counters>>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    in_flight: u32,
+    queued: u32,
+    frame_ms: Option<f32>,
+    ok: u64,
+    dropped: u64,
+    failed: u64,
+}
+
+impl Stats {
+    /// Counts a frame as held until the guard goes.
+    pub(crate) fn hold(&self) -> Held {
+        self.counters().in_flight += 1;
+        Held(self.clone())
+    }
+
+    /// Counts a frame as waiting for a detector thread until the guard goes.
+    pub(crate) fn queue(&self) -> Queued {
+        self.counters().queued += 1;
+        Queued(self.clone())
+    }
+
+    /// Counts how a frame ended.
+    pub(crate) fn ended(&self, end: End) {
+        let mut counters = self.counters();
+        match end {
+            End::Ok => counters.ok += 1,
+            End::Dropped => counters.dropped += 1,
+            End::Failed => counters.failed += 1,
+        }
+    }
+
+    /// Takes the time that a detector thread spent on a good frame into the average.
+    pub(crate) fn measured(&self, spent: Duration) {
+        let ms = spent.as_secs_f32() * 1e3;
+        let mut counters = self.counters();
+        counters.frame_ms = Some(counters.frame_ms.map_or(ms, |average| average + (ms - average) * NEWEST));
+    }
+
+    /// The counted part of a [`Load`]; what is measured on the machine is left at its default.
+    pub(crate) fn load(&self) -> Load {
+        let counters = self.counters();
+        Load {
+            in_flight: counters.in_flight,
+            queued: counters.queued,
+            frame_ms: counters.frame_ms,
+            frames_ok: counters.ok,
+            frames_dropped: counters.dropped,
+            frames_failed: counters.failed,
+            ..Load::default()
+        }
+    }
+
+    fn counters(&self) -> MutexGuard<'_, Counters> {
+        self.0.lock().expect("nothing panics while it counts")
+    }
+}
+
+/// A frame that is taken and not answered yet.
+#[derive(Debug)]
+pub(crate) struct Held(Stats);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.counters().in_flight -= 1;
+    }
+}
+
+/// A frame that waits for a detector thread.
+#[derive(Debug)]
+pub(crate) struct Queued(Stats);
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.counters().queued -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guards_count_what_is_there_now() {
+        let stats = Stats::default();
+        let (first, second) = (stats.hold(), stats.hold());
+        let waiting = stats.queue();
+        assert_eq!((stats.load().in_flight, stats.load().queued), (2, 1));
+        drop(waiting);
+        drop(first);
+        assert_eq!((stats.load().in_flight, stats.load().queued), (1, 0));
+        drop(second);
+        assert_eq!(stats.load(), Load::default());
+    }
+
+    #[test]
+    fn ends_are_counted_apart() {
+        let stats = Stats::default();
+        for end in [End::Ok, End::Dropped, End::Ok, End::Failed, End::Ok] {
+            stats.ended(end);
+        }
+        let load = stats.load();
+        assert_eq!((load.frames_ok, load.frames_dropped, load.frames_failed), (3, 1, 1));
+    }
+
+    #[test]
+    fn the_average_starts_at_the_first_frame_and_follows() {
+        let stats = Stats::default();
+        assert_eq!(stats.load().frame_ms, None);
+        stats.measured(Duration::from_millis(40));
+        assert_eq!(stats.load().frame_ms, Some(40.0));
+        stats.measured(Duration::from_millis(80));
+        assert_eq!(stats.load().frame_ms, Some(45.0));
+        for _ in 0..32 {
+            stats.measured(Duration::from_millis(80));
+        }
+        let settled = stats.load().frame_ms.unwrap();
+        assert!((79.0..=80.0).contains(&settled), "{settled}");
+    }
+}

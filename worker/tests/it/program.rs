@@ -1,0 +1,52 @@
+//! The program's command line.
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+fn worker(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_facefleet-worker"));
+    for name in std::env::vars_os().map(|(name, _)| name) {
+        if name.to_string_lossy().starts_with("FACEFLEET_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).output().unwrap()
+}
+
+#[test]
+fn wrong_usage_is_named_and_ends_with_2() {
+    let cases: [(&[&str], &str); 8] = [
+        (&[], "--master"),
+        (&["--master", "pi"], "no port"),
+        (&["--master", "pi:50051", "--weight", "0"], "--weight"),
+        (&["--master", "pi:50051", "--weight", "-1"], "-1"),
+        (&["--master", "pi:50051", "--threads", "0"], "--threads"),
+        (&["--master", "pi:50051", "--detector", "dlib"], "choose one of: rustface"),
+        (&["--master", "pi:50051", "--name", ""], "--name"),
+        (&["--master", "pi:50051", "--listen", "here"], "--listen"),
+    ];
+    for (args, said) in cases {
+        let output = worker(args);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains(said), "{args:?} does not say `{said}`: {stderr}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_and_ends_with_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = worker(&["--master", "127.0.0.1:1", "--listen", &address]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&address) && stderr.contains("--listen"), "{stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn completions_need_nothing_else() {
+    let output = worker(&["--completions", "bash"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().contains("--advertise"));
+}

@@ -1,0 +1,96 @@
+//! Draining and leaving.
+
+use std::time::Duration;
+
+use facefleet_proto::wire::video_stream_client::VideoStreamClient;
+use facefleet_proto::{AnalyzeOpen, Outcome};
+use tonic::Code;
+use tonic::transport::Endpoint;
+
+use crate::analyze::{Session, frame};
+use crate::support::{FakeMaster, Told, Worker, messages, old_frame, plain_jpeg, portrait, soon};
+
+#[tokio::test]
+async fn held_frames_are_answered_and_the_master_is_told() {
+    let mut master = FakeMaster::start().await;
+    let worker = Worker::start(master.address, |_| {}).await;
+    let join = master.join().await;
+    let mut session = Session::start(&worker, AnalyzeOpen::default()).await.unwrap();
+    for seq in 0..4 {
+        session.send(frame(seq, portrait())).await;
+    }
+    // All four are taken: what is taken must be answered, although the client leaves its stream open.
+    master.state(|s| u64::from(s.in_flight) + s.frames_ok == 4).await;
+    worker.shutdown.cancel();
+    for _ in 0..4 {
+        let result = session.next().await.unwrap().expect("a frame that was taken is answered");
+        assert!(matches!(result.outcome, Outcome::Ok(_)), "{result:?}");
+    }
+    assert_eq!(session.next().await.unwrap(), None, "the stream ends well");
+    soon(worker.ended).await.unwrap().unwrap();
+
+    let leave = loop {
+        if let Told::Leave(leave) = master.next().await {
+            break leave;
+        }
+    };
+    assert_eq!((leave.id, leave.generation), (0, join.generation));
+}
+
+#[tokio::test]
+async fn a_draining_worker_says_so_and_takes_no_new_stream() {
+    let mut master = FakeMaster::start().await;
+    let worker = Worker::start(master.address, |_| {}).await;
+    // A client with a small window that fetches no reply: its stream cannot end, so the worker stays as it is.
+    let uri = format!("http://{}", worker.address);
+    let channel = Endpoint::from_shared(uri).unwrap().initial_stream_window_size(1024).connect().await.unwrap();
+    let mut slow = VideoStreamClient::new(channel);
+    let (send, frames) = messages();
+    let replies = slow.push_and_pull(frames).await.unwrap();
+    send.send(old_frame(portrait())).await.unwrap();
+    master.state(|s| s.frames_ok == 1).await;
+
+    worker.shutdown.cancel();
+    master.state(|s| s.draining).await;
+    let status = worker.client().await.send_fream(old_frame(plain_jpeg(64, 48, 90))).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("draining"), "{status}");
+
+    drop((replies, send, slow));
+    soon(worker.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_end_is_given_up_after_the_grace_time() {
+    let mut master = FakeMaster::start().await;
+    let worker = Worker::start(master.address, |config| config.grace = Duration::ZERO).await;
+    let (_send, frames) = messages();
+    let _replies = worker.client().await.push_and_pull(frames).await.unwrap();
+    master.join().await;
+    worker.shutdown.cancel();
+    soon(worker.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_master_can_ask_for_it_and_an_old_client_sees_why_its_stream_ends() {
+    let master = FakeMaster::start().await;
+    let worker = Worker::start(master.address, |_| {}).await;
+    let (send, frames) = messages();
+    let mut replies = worker.client().await.push_and_pull(frames).await.unwrap().into_inner();
+    send.send(old_frame(plain_jpeg(320, 240, 90))).await.unwrap();
+    soon(replies.message()).await.unwrap().unwrap();
+    master.answers.lock().unwrap().drain = true;
+
+    let status = soon(replies.message()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("draining"), "{status}");
+    soon(worker.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_without_a_master_or_a_stream_stops_at_once() {
+    let worker = Worker::alone().await;
+    let _idle = worker.client().await;
+    worker.shutdown.cancel();
+    soon(worker.ended).await.unwrap().unwrap();
+}
