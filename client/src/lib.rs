@@ -1,1 +1,58 @@
-//! Reads video, spreads its frames over the cluster, writes what came back.
+//! Reads video, spreads its frames over the cluster, and writes what came back.
+//!
+//! The way of a frame: [`source`] (ffmpeg or files) → [`stream`] (who gets it, in which order it goes on, what became
+//! of it) → [`link`] (to a worker and back) → [`report`] (JSON lines, annotated video, progress).
+#![forbid(unsafe_code)]
+
+pub mod cli;
+mod dispatch;
+mod ffmpeg;
+mod frame;
+pub mod ledger;
+mod link;
+mod local;
+pub mod nodes;
+mod reorder;
+mod report;
+mod route;
+mod run;
+mod source;
+mod stream;
+
+pub use ffmpeg::FfmpegError;
+pub use local::LocalError;
+pub use report::ReportError;
+pub use run::RunError;
+pub use source::InputError;
+
+use cli::{Cli, Command, NodesArgs};
+
+/// Why the program failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `run`.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// `nodes`.
+    #[error(transparent)]
+    Nodes(#[from] nodes::NodesError),
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// It could not be done; the message says what, with which file or host.
+pub async fn run(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Run(args) => Ok(run::run(*args).await?),
+        Command::Nodes(NodesArgs { master, json }) => {
+            let nodes = nodes::list(&master).await?;
+            facefleet_service::cli::announce(&if json { nodes::json(&nodes) } else { nodes::table(&nodes) });
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            facefleet_service::cli::print_completions::<Cli>(shell);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The command line.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
+use facefleet_service::address::HostPort;
+use facefleet_service::log::LogArgs;
+
+/// Finds faces in video, on a cluster of small machines or on this one.
+#[derive(Debug, Parser)]
+#[command(name = "facefleet-client", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find the faces in a video, a camera or pictures.
+    Run(Box<RunArgs>),
+    /// List the workers of a cluster.
+    Nodes(NodesArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// Find the faces in a video, a camera or pictures.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// A video file, a picture, a folder of pictures, a URL (rtsp://, http://, …) or a camera (/dev/video0).
+    ///
+    /// Whatever the installed ffmpeg reads will do.
+    #[arg(value_name = "INPUT", env = "FACEFLEET_INPUT")]
+    pub input: String,
+
+    /// The master of the cluster to use. Without it, everything runs on this machine, as with --local.
+    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER")]
+    pub master: Option<HostPort>,
+
+    /// Use this machine alone: a master and one worker a core, inside this process. Wins over FACEFLEET_MASTER.
+    #[arg(long, env = "FACEFLEET_LOCAL")]
+    pub local: bool,
+
+    /// Most workers to spread the frames over [default: all there are].
+    #[arg(long, value_name = "N", env = "FACEFLEET_WORKERS")]
+    pub workers: Option<NonZeroUsize>,
+
+    /// Write the frames with a box around each face: a video for a video, a picture for a picture, a folder for a folder.
+    #[arg(long, value_name = "OUT", env = "FACEFLEET_ANNOTATE")]
+    pub annotate: Option<PathBuf>,
+
+    /// Write one line of JSON a frame, in frame order; - is standard output.
+    #[arg(long, value_name = "OUT.jsonl", env = "FACEFLEET_JSON")]
+    pub json: Option<PathBuf>,
+
+    /// Simulate N cameras that all show INPUT. Each has outputs of its own: out-1.mp4, out-2.mp4, …
+    #[arg(long, value_name = "N", env = "FACEFLEET_CLIENTS", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub clients: u16,
+
+    /// Stop after this many frames (of each stream).
+    #[arg(long, value_name = "FRAMES", env = "FACEFLEET_LIMIT")]
+    pub limit: Option<NonZeroU64>,
+
+    /// Lowest score that counts as a face, in the detector's own scale [default: the detector's].
+    #[arg(long, value_name = "SCORE", env = "FACEFLEET_MIN_SCORE", value_parser = score)]
+    pub min_score: Option<f32>,
+}
+
+/// List the workers of a cluster.
+#[derive(Args, Clone, Debug)]
+pub struct NodesArgs {
+    /// The master of the cluster.
+    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER")]
+    pub master: HostPort,
+
+    /// Print JSON instead of a table.
+    #[arg(long, env = "FACEFLEET_JSON_OUTPUT")]
+    pub json: bool,
+}
+
+fn score(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(score) if score.is_finite() && score > 0.0 => Ok(score),
+        _ => Err("a score is a number above 0".into()),
+    }
+}
+
+impl Cli {
+    /// Reads the command line; wrong usage ends the process with 2.
+    pub fn from_env() -> Cli {
+        let matches = Cli::program().get_matches();
+        let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+        if let Command::Run(run) = &cli.command {
+            run.check().unwrap_or_else(|e| e.exit());
+        }
+        cli
+    }
+
+    /// The command, with less logging than a server's: a person looks at a progress bar here.
+    pub fn program() -> clap::Command {
+        Cli::command().mut_arg("log", |log| log.default_value("warn"))
+    }
+}
+
+impl RunArgs {
+    fn check(&self) -> Result<(), clap::Error> {
+        let to_stdout = self.json.as_ref().is_some_and(|json| json.as_os_str() == "-");
+        if to_stdout && self.clients > 1 {
+            let message = "--json - takes one stream: with --clients, name a file\n";
+            return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        Ok(())
+    }
+
+    /// The cluster to use; None: this machine.
+    pub(crate) fn cluster(&self) -> Option<&HostPort> {
+        self.master.as_ref().filter(|_| !self.local)
+    }
+
+    /// The outputs of one of the streams, counted from 0.
+    pub(crate) fn output(&self, path: Option<&PathBuf>, stream: usize) -> Option<PathBuf> {
+        let path = path?;
+        if self.clients == 1 {
+            return Some(path.clone());
+        }
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = match path.extension() {
+            Some(ending) => format!("{stem}-{}.{}", stream + 1, ending.to_string_lossy()),
+            None => format!("{stem}-{}", stream + 1),
+        };
+        Some(path.with_file_name(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_args(args: &[&str]) -> Result<Box<RunArgs>, clap::Error> {
+        let all = [&["facefleet-client", "run"], args].concat();
+        let cli = Cli::from_arg_matches(&Cli::program().try_get_matches_from(all)?)?;
+        match cli.command {
+            Command::Run(run) => run.check().map(|()| run),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_is_consistent() {
+        Cli::program().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable() {
+        let program = Cli::program();
+        for command in program.get_subcommands().filter(|c| c.get_name() != "completions") {
+            let flags = command.get_arguments().filter(|a| a.get_long().is_some_and(|l| l != "help"));
+            for flag in flags {
+                let env = flag.get_env().unwrap_or_else(|| panic!("{}: {flag}", command.get_name()));
+                assert!(env.to_string_lossy().starts_with("FACEFLEET_"), "{flag}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_checked() {
+        for bad in [
+            &["a.mp4", "--workers", "0"][..],
+            &["a.mp4", "--clients", "0"],
+            &["a.mp4", "--limit", "0"],
+            &["a.mp4", "--limit", "-3"],
+            &["a.mp4", "--min-score", "NaN"],
+            &["a.mp4", "--master", "pi"],
+            &["a.mp4", "--clients", "2", "--json", "-"],
+            &[],
+        ] {
+            assert_eq!(run_args(bad).unwrap_err().exit_code(), 2, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn local_is_the_default_and_wins() {
+        assert_eq!(run_args(&["a.mp4"]).unwrap().cluster(), None);
+        assert_eq!(run_args(&["a.mp4", "--master", "pi:1", "--local"]).unwrap().cluster(), None);
+        assert!(run_args(&["a.mp4", "--master", "pi:1"]).unwrap().cluster().is_some());
+    }
+
+    #[test]
+    fn several_streams_have_outputs_of_their_own() {
+        let one = run_args(&["a.mp4"]).unwrap();
+        let many = run_args(&["a.mp4", "--clients", "3"]).unwrap();
+        let (path, folder) = (PathBuf::from("x/out.mp4"), PathBuf::from("x/out"));
+        assert_eq!(one.output(Some(&path), 0), Some("x/out.mp4".into()));
+        assert_eq!(many.output(Some(&path), 1), Some("x/out-2.mp4".into()));
+        assert_eq!(many.output(Some(&folder), 2), Some("x/out-3".into()));
+    }
+}

@@ -1,0 +1,241 @@
+//! ffmpeg as a child process: found, asked what it can do, watched, and never left behind.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use shared_child::SharedChild;
+
+/// Lines of stderr that are kept, the last ones: ffmpeg names the cause at the end.
+const KEPT_LINES: usize = 12;
+/// A program that only answers a question must do so within this time.
+const ANSWER_TIME: Duration = Duration::from_secs(20);
+
+/// What is wrong with ffmpeg, or with what it was given.
+#[derive(Debug, thiserror::Error)]
+pub enum FfmpegError {
+    /// The program is not there.
+    #[error("`{program}` is not installed, or not in PATH: {hint}")]
+    Missing {
+        /// `ffmpeg` or `ffprobe`.
+        program: &'static str,
+        /// What to type.
+        hint: &'static str,
+    },
+    /// The program could not be run.
+    #[error("`{program}` could not be run")]
+    Start {
+        /// `ffmpeg` or `ffprobe`.
+        program: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The program ended with an error.
+    #[error("{program} could not {task}: {said}")]
+    Failed {
+        /// `ffmpeg` or `ffprobe`.
+        program: &'static str,
+        /// What it was to do, with which file.
+        task: String,
+        /// The last lines of its stderr, or how it ended.
+        said: String,
+    },
+    /// The program did not end.
+    #[error("{program} did not {task} within {} s, and was ended", ANSWER_TIME.as_secs())]
+    Silent {
+        /// `ffmpeg` or `ffprobe`.
+        program: &'static str,
+        /// What it was to do, with which file.
+        task: String,
+    },
+}
+
+/// The ffmpeg that is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ffmpeg {
+    /// The flag that keeps every frame and its time; it was renamed in version 5.1.
+    pub(crate) fps_mode: &'static str,
+    /// Whether it can write H.264 with x264.
+    pub(crate) x264: bool,
+}
+
+impl Ffmpeg {
+    /// Finds it, and asks it what it can do.
+    ///
+    /// # Errors
+    /// It is missing, or does not run.
+    pub(crate) fn find() -> Result<Ffmpeg, FfmpegError> {
+        output_of("ffmpeg", ["-version"], "say its version".into()).map(|said| Ffmpeg::from_version(&said))
+    }
+
+    fn from_version(said: &str) -> Ffmpeg {
+        let number = said.strip_prefix("ffmpeg version ").unwrap_or_default();
+        let mut numbers = number.trim_start_matches('n').split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+        let old = match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < (5, 1),
+            // A build from the repository has no number and is recent.
+            _ => false,
+        };
+        Ffmpeg { fps_mode: if old { "-vsync" } else { "-fps_mode" }, x264: said.contains("--enable-libx264") }
+    }
+}
+
+/// Runs a program to its end and returns what it printed.
+pub(crate) fn output_of<I, S>(program: &'static str, args: I, task: String) -> Result<String, FfmpegError>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let mut command = Command::new(program);
+    command.args(args).stdout(Stdio::piped());
+    let process = Process::spawn(program, command, task)?;
+    // On a thread of its own, so that a program that neither prints nor ends is noticed.
+    let stdout = process.stdout();
+    let reader = std::thread::spawn(move || io::read_to_string(stdout));
+    if process.child.wait_timeout(ANSWER_TIME).is_ok_and(|ended| ended.is_none()) {
+        return Err(FfmpegError::Silent { program, task: process.task.clone() });
+    }
+    process.wait()?;
+    reader.join().expect("reading a pipe does not panic").map_err(|source| FfmpegError::Start { program, source })
+}
+
+/// A child process, killed when this is dropped. Usable from several threads, so that one may end what another reads.
+#[derive(Debug)]
+pub(crate) struct Process {
+    program: &'static str,
+    task: String,
+    child: SharedChild,
+    stderr: Mutex<Option<JoinHandle<VecDeque<String>>>>,
+}
+
+impl Process {
+    /// Starts the program. `task` completes the sentence "it could not …".
+    pub(crate) fn spawn(program: &'static str, mut command: Command, task: String) -> Result<Process, FfmpegError> {
+        command.stderr(Stdio::piped());
+        detach_from_terminal(&mut command);
+        let child = SharedChild::spawn(&mut command).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => FfmpegError::Missing { program, hint: INSTALL_HINT },
+            _ => FfmpegError::Start { program, source },
+        })?;
+        let stderr = child.take_stderr().expect("stderr is piped just above");
+        let keep = std::thread::spawn(move || last_lines(stderr));
+        Ok(Process { program, task, child, stderr: Mutex::new(Some(keep)) })
+    }
+
+    /// The pipe that it reads; once.
+    pub(crate) fn stdin(&self) -> ChildStdin {
+        self.child.take_stdin().expect("stdin is piped, and taken once")
+    }
+
+    /// The pipe that it writes; once.
+    pub(crate) fn stdout(&self) -> ChildStdout {
+        self.child.take_stdout().expect("stdout is piped, and taken once")
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&self) {
+        // Err: it has ended already.
+        let _ = self.child.kill();
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// It ended with an error; the message holds the end of its stderr.
+    pub(crate) fn wait(&self) -> Result<(), FfmpegError> {
+        let Process { program, task, child, stderr } = self;
+        let status = child.wait().map_err(|source| FfmpegError::Start { program, source })?;
+        if status.success() {
+            return Ok(());
+        }
+        let keep = stderr.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let lines = keep.map(|k| k.join().expect("reading a pipe does not panic")).unwrap_or_default();
+        let said = if lines.is_empty() { status.to_string() } else { Vec::from(lines).join("; ") };
+        Err(FfmpegError::Failed { program, task: task.clone(), said })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        // Reaps it; it has been killed.
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(windows)]
+const INSTALL_HINT: &str = "type `winget install ffmpeg`";
+#[cfg(target_os = "macos")]
+const INSTALL_HINT: &str = "type `brew install ffmpeg`";
+#[cfg(not(any(windows, target_os = "macos")))]
+const INSTALL_HINT: &str = "type `sudo apt-get install ffmpeg`, or your system's like";
+
+/// Ctrl-C in a terminal goes to a whole process group. ffmpeg gets its own, so that we end it when what is in flight
+/// is written, and not the terminal.
+#[cfg(unix)]
+fn detach_from_terminal(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+#[cfg(windows)]
+fn detach_from_terminal(command: &mut Command) {
+    const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+    std::os::windows::process::CommandExt::creation_flags(command, CREATE_NEW_PROCESS_GROUP);
+}
+
+fn last_lines(stderr: impl io::Read) -> VecDeque<String> {
+    let mut kept = VecDeque::new();
+    let mut reader = BufReader::new(stderr);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+        let text = String::from_utf8_lossy(&line).trim().to_owned();
+        line.clear();
+        if text.is_empty() {
+            continue;
+        }
+        tracing::debug!("ffmpeg: {text}");
+        if kept.len() == KEPT_LINES {
+            kept.pop_front();
+        }
+        kept.push_back(text);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_follows_the_version() {
+        let cases = [
+            ("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright", "-vsync"),
+            ("ffmpeg version 5.0.1 Copyright", "-vsync"),
+            ("ffmpeg version 5.1.9-0+deb12u1 Copyright", "-fps_mode"),
+            ("ffmpeg version n7.1 Copyright", "-fps_mode"),
+            ("ffmpeg version 10.0 Copyright", "-fps_mode"),
+            ("ffmpeg version N-109741-gbbe95f7353 Copyright", "-fps_mode"),
+        ];
+        for (said, flag) in cases {
+            assert_eq!(Ffmpeg::from_version(said).fps_mode, flag, "{said}");
+        }
+        assert!(Ffmpeg::from_version("ffmpeg version 7.1\nconfiguration: --enable-gpl --enable-libx264").x264);
+    }
+
+    #[test]
+    fn a_missing_program_says_what_to_type() {
+        let error = output_of("facefleet-no-such-program", ["-version"], "run".into()).unwrap_err();
+        assert!(error.to_string().contains("is not installed"), "{error}");
+        assert!(error.to_string().contains("install ffmpeg"), "{error}");
+    }
+
+    #[test]
+    fn a_failure_holds_the_end_of_stderr() {
+        let error = output_of("ffmpeg", ["-no-such-flag"], "run".into()).unwrap_err();
+        assert!(matches!(&error, FfmpegError::Failed { said, .. } if said.contains("no-such-flag")), "{error}");
+    }
+}

@@ -1,0 +1,85 @@
+//! A cluster inside this process: a master and one worker a core, on loopback.
+//!
+//! They are the programs themselves, on ports that the system picks, so that everything works as it does on several
+//! machines.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use facefleet_service::address::HostPort;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Far more than a worker needs to load its model and join.
+const START_TIME: Duration = Duration::from_secs(30);
+
+/// Why there is no cluster inside this process.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// No port on loopback.
+    #[error("cannot listen on loopback")]
+    Listen(#[from] io::Error),
+    /// The master ended.
+    #[error("the master inside this process ended")]
+    Master(#[from] facefleet_master::RunError),
+    /// A worker ended.
+    #[error("a worker inside this process ended")]
+    Worker(#[from] facefleet_worker::RunError),
+    /// They did not find each other.
+    #[error("the workers inside this process did not join within {} s", START_TIME.as_secs())]
+    Slow,
+}
+
+/// A running cluster. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Local {
+    master: HostPort,
+    _tasks: JoinSet<Result<(), LocalError>>,
+}
+
+impl Local {
+    /// Starts a master and `workers` workers of one thread each, one a core unless told otherwise, and waits until they
+    /// have joined.
+    pub(crate) async fn start(workers: Option<NonZeroUsize>) -> Result<Local, LocalError> {
+        let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let workers = workers.unwrap_or(cores).get();
+        let (listener, address) = loopback().await?;
+        let master = HostPort::from(address);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let config = facefleet_master::Config::default();
+            Ok(facefleet_master::run(listener, config, std::future::pending()).await?)
+        });
+        let joined = Arc::new(Semaphore::new(0));
+        for number in 1..=workers {
+            let (listener, _) = loopback().await?;
+            let mut config = facefleet_worker::Config::new(master.clone(), NonZeroUsize::MIN);
+            config.name = Some(format!("core-{number}"));
+            let joined = joined.clone();
+            config.on_join = Arc::new(move |_, _| joined.add_permits(1));
+            tasks.spawn(async move { Ok(facefleet_worker::run(listener, config, std::future::pending()).await?) });
+        }
+        let all = joined.acquire_many(u32::try_from(workers).unwrap_or(u32::MAX));
+        tokio::select! {
+            all = tokio::time::timeout(START_TIME, all) => drop(all.map_err(|_| LocalError::Slow)?),
+            Some(ended) = tasks.join_next() => ended.expect("the programs do not panic")?,
+        }
+        Ok(Local { master, _tasks: tasks })
+    }
+
+    /// Where its master listens.
+    pub(crate) fn master(&self) -> &HostPort {
+        &self.master
+    }
+}
+
+async fn loopback() -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}

@@ -1,0 +1,82 @@
+//! Boxes drawn on the frames, at the size of the source.
+
+use std::path::Path;
+
+use facefleet_proto::FaceBox;
+use facefleet_vision::draw::{self, Style};
+use facefleet_vision::{Face, FrameError, Limits, Size, jpeg};
+use image::RgbImage;
+use image::imageops::{self, FilterType};
+
+use crate::frame::{End, Finished, Found};
+use crate::report::pictures::Pictures;
+use crate::report::video::Video;
+use crate::report::{Outputs, ReportError, check_folder};
+use crate::source::Input;
+
+/// Writes annotated frames: a video for a video, pictures for pictures.
+pub(super) enum Annotator {
+    Video(Video),
+    Pictures(Pictures),
+}
+
+impl Annotator {
+    /// `out` is a video file for a video, a picture file for a picture, a folder for a folder.
+    pub(super) fn open(out: &Path, outputs: &Outputs) -> Result<Annotator, ReportError> {
+        let same = |input: &Path| match (out.canonicalize(), input.canonicalize()) {
+            (Ok(out), Ok(input)) => out == input,
+            _ => false,
+        };
+        let is_input = match &outputs.input {
+            Input::Video(video) => same(video.name.as_ref()),
+            Input::Pictures(pictures) => same(pictures.folder.as_ref().unwrap_or(&pictures.paths[0])),
+        };
+        if is_input {
+            return Err(ReportError::IsInput { path: out.to_owned() });
+        }
+        check_folder(out)?;
+        match &outputs.input {
+            Input::Video(video) => Video::new(out, video, outputs).map(Annotator::Video),
+            Input::Pictures(pictures) => Pictures::new(out, pictures).map(Annotator::Pictures),
+        }
+    }
+
+    pub(super) fn write(&mut self, finished: &Finished) -> Result<(), ReportError> {
+        match self {
+            Annotator::Video(video) => video.write(finished),
+            Annotator::Pictures(pictures) => pictures.write(finished),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<(), ReportError> {
+        match self {
+            Annotator::Video(video) => video.finish(),
+            Annotator::Pictures(_) => Ok(()),
+        }
+    }
+}
+
+/// The frame with its boxes; None where it cannot be decoded. An old worker has drawn its boxes itself, on a picture
+/// of 500×400: that is stretched back.
+pub(super) fn annotated(finished: &Finished) -> Option<RgbImage> {
+    let decode = |jpeg: &[u8]| -> Result<RgbImage, FrameError> { jpeg::decode_rgb(jpeg, &Limits::default()) };
+    let mut picture = decode(finished.frame.jpeg.as_ref().ok()?).ok()?;
+    match &finished.end {
+        End::Ok(Found { faces: Some(faces), .. }) => {
+            let (width, height) = picture.dimensions();
+            let faces: Vec<Face> = faces.iter().map(face).collect();
+            draw::faces(&mut picture, &faces, Style::video(Size { width, height }));
+        }
+        End::Ok(Found { faces: None, picture: Some(drawn), .. }) => {
+            if let Ok(drawn) = decode(drawn) {
+                picture = imageops::resize(&drawn, picture.width(), picture.height(), FilterType::Triangle);
+            }
+        }
+        End::Ok(_) | End::Dropped(_) | End::Failed { .. } => {}
+    }
+    Some(picture)
+}
+
+fn face(&FaceBox { x, y, width, height, score }: &FaceBox) -> Face {
+    Face { x, y, width, height, score }
+}

@@ -1,0 +1,172 @@
+//! One line of JSON a frame.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use facefleet_proto::{FaceBox, StageTimes};
+use serde::Serialize;
+
+use crate::frame::{End, Finished, Found};
+use crate::report::{ReportError, check_folder};
+
+/// A file of JSON lines.
+pub(super) struct JsonLines {
+    path: PathBuf,
+    out: BufWriter<Box<dyn Write + Send>>,
+}
+
+impl JsonLines {
+    /// Creates the file; `-` is standard output.
+    pub(super) fn create(path: &Path) -> Result<JsonLines, ReportError> {
+        let out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
+            Box::new(io::stdout())
+        } else {
+            check_folder(path)?;
+            Box::new(File::create(path).map_err(ReportError::write(path))?)
+        };
+        Ok(JsonLines { path: path.to_owned(), out: BufWriter::new(out) })
+    }
+
+    pub(super) fn write(&mut self, finished: &Finished, flush: bool) -> Result<(), ReportError> {
+        let line = serde_json::to_string(&Line::new(finished)).expect("a line has only text keys");
+        let written = writeln!(self.out, "{line}").and_then(|()| if flush { self.out.flush() } else { Ok(()) });
+        written.map_err(ReportError::write(&self.path))
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), ReportError> {
+        self.out.flush().map_err(ReportError::write(&self.path))
+    }
+}
+
+/// The keys are read by programs: they may grow in number, and never change.
+#[derive(Serialize)]
+struct Line<'a> {
+    index: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+    worker: Option<&'a str>,
+    outcome: &'static str,
+    /// The reason of a drop, the code of a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    /// `null` where nobody looked, or where an old worker sent only a picture.
+    faces: Option<Vec<Face>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stages_ms: Option<Stages>,
+}
+
+#[derive(Serialize)]
+struct Face {
+    /// `x`, `y`, width, height in pixels of the source.
+    #[serde(rename = "box")]
+    place: [f64; 4],
+    score: f64,
+}
+
+#[derive(Serialize)]
+struct Stages {
+    queue: f64,
+    decode: f64,
+    resize: f64,
+    detect: f64,
+    draw: f64,
+    encode: f64,
+}
+
+impl<'a> Line<'a> {
+    fn new(Finished { frame, worker, end }: &'a Finished) -> Line<'a> {
+        let line = Line {
+            index: frame.index,
+            time_s: frame.time.map(|time| rounded(time.as_secs_f64(), 1e3)),
+            image: frame.image.as_ref().map(|path| path.display().to_string()),
+            worker: worker.as_deref(),
+            outcome: "ok",
+            reason: None,
+            message: None,
+            faces: None,
+            stages_ms: None,
+        };
+        match end {
+            End::Ok(Found { faces, picture: _, stages }) => {
+                let faces = faces.as_ref().map(|faces| faces.iter().map(Face::from).collect());
+                Line { faces, stages_ms: stages.map(Stages::from), ..line }
+            }
+            End::Dropped(reason) => Line { outcome: "dropped", reason: Some(reason), ..line },
+            End::Failed { code, message } => {
+                Line { outcome: "failed", reason: Some(code), message: Some(message), ..line }
+            }
+        }
+    }
+}
+
+/// To a tenth of a pixel; more digits would only say how an f32 is printed.
+impl From<&FaceBox> for Face {
+    fn from(&FaceBox { x, y, width, height, score }: &FaceBox) -> Face {
+        Face { place: [x, y, width, height].map(|v| rounded(v.into(), 10.0)), score: rounded(score.into(), 1e3) }
+    }
+}
+
+impl From<StageTimes> for Stages {
+    fn from(StageTimes { queue, decode, resize, detect, draw, encode }: StageTimes) -> Stages {
+        let ms = |time: Duration| rounded(time.as_secs_f64() * 1e3, 1e3);
+        Stages {
+            queue: ms(queue),
+            decode: ms(decode),
+            resize: ms(resize),
+            detect: ms(detect),
+            draw: ms(draw),
+            encode: ms(encode),
+        }
+    }
+}
+
+fn rounded(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceFrame;
+
+    fn line(end: End, time: Option<Duration>, image: Option<PathBuf>) -> String {
+        let frame = SourceFrame { index: 7, time, image, jpeg: Ok(Vec::new().into()) };
+        serde_json::to_string(&Line::new(&Finished { frame, worker: Some("pi-1".into()), end })).unwrap()
+    }
+
+    #[test]
+    fn a_frame_with_a_face() {
+        let face = FaceBox { x: -1.04, y: 20.0, width: 30.25, height: 40.0, score: 3.14159 };
+        let stages = StageTimes { detect: Duration::from_micros(12_345), ..StageTimes::default() };
+        let found = Found { faces: Some(vec![face]), picture: None, stages: Some(stages) };
+        assert_eq!(
+            line(End::Ok(found), Some(Duration::from_millis(844)), None),
+            r#"{"index":7,"time_s":0.844,"worker":"pi-1","outcome":"ok","faces":[{"box":[-1.0,20.0,30.3,40.0],"score":3.142}],"#
+                .to_owned()
+                + r#""stages_ms":{"queue":0.0,"decode":0.0,"resize":0.0,"detect":12.345,"draw":0.0,"encode":0.0}}"#
+        );
+    }
+
+    #[test]
+    fn an_old_worker_and_the_other_ends() {
+        let picture_only = Found { faces: None, picture: Some(Vec::new().into()), stages: None };
+        assert_eq!(
+            line(End::Ok(picture_only), None, Some("a/b.jpg".into())),
+            r#"{"index":7,"image":"a/b.jpg","worker":"pi-1","outcome":"ok","faces":null}"#
+        );
+        assert_eq!(
+            line(End::Dropped("stale_client".into()), None, None),
+            r#"{"index":7,"worker":"pi-1","outcome":"dropped","reason":"stale_client","faces":null}"#
+        );
+        assert_eq!(
+            line(End::Failed { code: "truncated".into(), message: "it ends early".into() }, None, None),
+            r#"{"index":7,"worker":"pi-1","outcome":"failed","reason":"truncated","message":"it ends early","faces":null}"#
+        );
+    }
+}

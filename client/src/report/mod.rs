@@ -1,0 +1,139 @@
+//! What a stream leaves behind: JSON lines, an annotated video or pictures, progress, a summary.
+
+mod annotate;
+mod jsonl;
+mod pictures;
+mod progress;
+mod summary;
+mod video;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+
+use crate::ffmpeg::FfmpegError;
+use crate::frame::Finished;
+use crate::source::{Input, Probe};
+
+use annotate::Annotator;
+use jsonl::JsonLines;
+pub(crate) use progress::Progress;
+pub(crate) use summary::Summary;
+
+/// Frames that may wait for the report.
+const QUEUE: usize = 4;
+
+/// Why something could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A file.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The folder that a file is to go into.
+    #[error("cannot write {}: there is no folder {}", path.display(), folder.display())]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        folder: PathBuf,
+    },
+    /// It would destroy what it is made from.
+    #[error("{} is the input itself: choose another name to write to", path.display())]
+    IsInput {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The first frame of a video could not be decoded, and nothing can be drawn on.
+    #[error("cannot write {}: its first frame cannot be decoded", path.display())]
+    NoFirstFrame {
+        /// The video.
+        path: PathBuf,
+    },
+    /// A picture could not be encoded.
+    #[error("cannot write {}: {problem}", path.display())]
+    Encode {
+        /// The picture.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// The video encoder.
+    #[error(transparent)]
+    Ffmpeg(#[from] FfmpegError),
+}
+
+impl ReportError {
+    fn write(path: &Path) -> impl FnOnce(io::Error) -> ReportError {
+        move |source| ReportError::Write { path: path.to_owned(), source }
+    }
+}
+
+/// What to write for a stream, and what it is made from.
+#[derive(Clone, Debug)]
+pub(crate) struct Outputs {
+    pub(crate) input: Input,
+    pub(crate) probe: Probe,
+    pub(crate) limit: Option<u64>,
+    /// `-`: standard output.
+    pub(crate) json: Option<PathBuf>,
+    pub(crate) annotate: Option<PathBuf>,
+}
+
+/// A running report. Frames go in in order; when their sender is dropped, the files are finished.
+#[derive(Debug)]
+pub(crate) struct Report(JoinHandle<Result<(), ReportError>>);
+
+impl Report {
+    /// Opens the files, and starts a thread that writes them: to decode, draw and write is nothing for the runtime.
+    ///
+    /// # Errors
+    /// A file cannot be written where it is to go. Nothing has been written then.
+    pub(crate) fn start(outputs: &Outputs) -> Result<(Report, mpsc::Sender<Finished>), ReportError> {
+        let mut annotator = outputs.annotate.as_deref().map(|out| Annotator::open(out, outputs)).transpose()?;
+        let mut lines = outputs.json.as_deref().map(JsonLines::create).transpose()?;
+        let (sender, mut frames) = mpsc::channel::<Finished>(QUEUE);
+        let thread = std::thread::spawn(move || {
+            while let Some(finished) = frames.blocking_recv() {
+                if let Some(lines) = &mut lines {
+                    // Whoever follows the file sees each line as soon as there is no next one to write.
+                    lines.write(&finished, frames.is_empty())?;
+                }
+                if let Some(annotator) = &mut annotator {
+                    annotator.write(&finished)?;
+                }
+            }
+            if let Some(lines) = lines {
+                lines.finish()?;
+            }
+            annotator.map_or(Ok(()), Annotator::finish)
+        });
+        Ok((Report(thread), sender))
+    }
+
+    /// Waits until the files are whole.
+    ///
+    /// # Errors
+    /// One of them could not be written.
+    pub(crate) async fn finish(self) -> Result<(), ReportError> {
+        let Report(thread) = self;
+        let joined = tokio::task::spawn_blocking(|| thread.join()).await.expect("joining does not panic");
+        joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// The folder that a file is to go into must be there: to make it would hide a typing slip.
+fn check_folder(path: &Path) -> Result<(), ReportError> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(ReportError::NoFolder { path: path.to_owned(), folder: folder.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}

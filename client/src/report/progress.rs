@@ -1,0 +1,114 @@
+//! Progress for a person: a bar on a terminal, now and then a line elsewhere.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::ledger::Ledger;
+
+/// Time between two lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The progress of one stream among those of a run. Goes to stderr: stdout is for results.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    stream: usize,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// By stream.
+    ledgers: Vec<Ledger>,
+    total: Option<u64>,
+    started: Instant,
+    /// None where there is no terminal.
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+}
+
+impl Progress {
+    /// One for each stream. `total` is the number of frames of all of them, where it is known.
+    pub(crate) fn start(streams: usize, total: Option<u64>, terminal: bool, now: Instant) -> Vec<Progress> {
+        let bar = terminal.then(|| {
+            let (bar, style) = match total {
+                Some(total) => (ProgressBar::new(total), "{bar:30} {pos}/{len} frames  {msg}  {eta} left"),
+                None => (ProgressBar::no_length(), "{spinner} {pos} frames  {msg}  {elapsed}"),
+            };
+            bar.with_style(ProgressStyle::with_template(style).expect("the template is a constant"))
+        });
+        let ledgers = vec![Ledger::default(); streams];
+        let shared = Arc::new(Mutex::new(Shared { ledgers, total, started: now, bar, last_line: now }));
+        (0..streams).map(|stream| Progress { stream, shared: shared.clone() }).collect()
+    }
+
+    /// Shows how far the stream is.
+    pub(crate) fn update(&self, ledger: &Ledger, now: Instant) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.ledgers[self.stream].clone_from(ledger);
+        if shared.bar.is_none() && now.saturating_duration_since(shared.last_line) < LINE_EVERY {
+            return;
+        }
+        let sum = sum(&shared.ledgers);
+        let seconds = now.saturating_duration_since(shared.started).as_secs_f64();
+        let state = state(&sum, seconds);
+        match &shared.bar {
+            Some(bar) => {
+                bar.set_position(sum.ended());
+                bar.set_message(state);
+            }
+            None => {
+                shared.last_line = now;
+                let of = shared.total.map_or_else(String::new, |total| format!("/{total}"));
+                eprintln!("{}{of} frames  {state}", sum.ended());
+            }
+        }
+    }
+
+    /// Says one line to the person who waits.
+    pub(crate) fn say(&self, line: &str) {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        match &shared.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = &shared.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// The ledger of all streams.
+pub(super) fn sum(ledgers: &[Ledger]) -> Ledger {
+    let mut sum = Ledger::default();
+    ledgers.iter().for_each(|ledger| sum.add(ledger));
+    sum
+}
+
+/// Frames per second, faces, and the share of each worker.
+fn state(sum: &Ledger, seconds: f64) -> String {
+    let rate = if seconds > 0.0 { sum.ended() as f64 / seconds } else { 0.0 };
+    let answered: u64 = sum.workers.values().sum();
+    let share = |(name, frames): (&String, &u64)| format!("{name} {:.0} %", *frames as f64 / answered as f64 * 100.0);
+    let shares: Vec<String> = sum.workers.iter().map(share).collect();
+    format!("{rate:.1} frames/s  {} faces  {}", sum.faces, shares.join("  "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rate_faces_and_shares() {
+        let workers = [("a".to_owned(), 30), ("b".to_owned(), 10)].into();
+        let ledger = Ledger { sent: 44, ok: 40, faces: 55, workers, ..Ledger::default() };
+        assert_eq!(state(&sum(&[ledger]), 4.0), "10.0 frames/s  55 faces  a 75 %  b 25 %");
+        assert_eq!(state(&Ledger::default(), 0.0), "0.0 frames/s  0 faces  ");
+    }
+}

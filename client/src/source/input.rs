@@ -1,0 +1,175 @@
+//! What INPUT on the command line means.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// A source of frames, before it is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// Anything that ffmpeg reads.
+    Video(VideoInput),
+    /// One picture, or a folder of them.
+    Pictures(PictureInput),
+}
+
+/// Anything that ffmpeg reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct VideoInput {
+    /// A path, a URL, or a device.
+    pub(crate) name: String,
+    /// How ffmpeg is to open it.
+    pub(crate) kind: VideoKind,
+}
+
+/// How ffmpeg is to open an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VideoKind {
+    /// A file, or a URL that is one: it can be opened twice, and asked how long it is.
+    File,
+    /// A camera behind a URL.
+    Stream,
+    /// A camera in this machine, through Video4Linux.
+    Camera,
+}
+
+/// Pictures in files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PictureInput {
+    /// Sorted by name.
+    pub(crate) paths: Vec<PathBuf>,
+    /// None: INPUT is one picture. Otherwise the folder.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// Why INPUT gives no frames.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// It is not there, or not ours to read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// What was to be read.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file with nothing in it.
+    #[error("{} is empty: there is nothing to read in it", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder without pictures.
+    #[error("{} has no pictures: files that end in {}", path.display(), PICTURE_ENDINGS.join(", "))]
+    NoPictures {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// Endings of the pictures of a folder, in lower case.
+const PICTURE_ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
+/// Schemes of URLs behind which there is a camera, or another source that goes on without us.
+const STREAM_SCHEMES: [&str; 7] = ["rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt"];
+
+impl Input {
+    /// Looks at what `name` is.
+    ///
+    /// # Errors
+    /// A file or folder that cannot be read, or that holds nothing.
+    pub(crate) fn new(name: &str) -> Result<Input, InputError> {
+        if let Some((scheme, _)) = name.split_once("://") {
+            let camera = STREAM_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str());
+            let kind = if camera { VideoKind::Stream } else { VideoKind::File };
+            return Ok(Input::Video(VideoInput { name: name.to_owned(), kind }));
+        }
+        let path = Path::new(name);
+        let unreadable = |source| InputError::Unreadable { path: path.to_owned(), source };
+        let metadata = fs::metadata(path).map_err(unreadable)?;
+        if metadata.is_dir() {
+            let paths = pictures_in(path).map_err(unreadable)?;
+            if paths.is_empty() {
+                return Err(InputError::NoPictures { path: path.to_owned() });
+            }
+            return Ok(Input::Pictures(PictureInput { paths, folder: Some(path.to_owned()) }));
+        }
+        if path.starts_with("/dev") {
+            return Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::Camera }));
+        }
+        if metadata.is_file() && metadata.len() == 0 {
+            return Err(InputError::Empty { path: path.to_owned() });
+        }
+        if is_picture(path).map_err(unreadable)? {
+            return Ok(Input::Pictures(PictureInput { paths: vec![path.to_owned()], folder: None }));
+        }
+        Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::File }))
+    }
+}
+
+/// Whether a file holds a still picture. Its first bytes say so, not its name. A GIF moves, and is ffmpeg's.
+fn is_picture(path: &Path) -> io::Result<bool> {
+    use image::ImageFormat::{Bmp, Jpeg, Png, WebP};
+    let mut start = Vec::new();
+    File::open(path)?.take(16).read_to_end(&mut start)?;
+    Ok(matches!(image::guess_format(&start), Ok(Jpeg | Png | Bmp | WebP)))
+}
+
+fn pictures_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        if PICTURE_ENDINGS.contains(&ending.as_str()) && path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(name: &str) -> VideoKind {
+        match Input::new(name) {
+            Ok(Input::Video(video)) => video.kind,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn urls_are_cameras_or_files() {
+        assert_eq!(kind("rtsp://10.0.0.9/stream1"), VideoKind::Stream);
+        assert_eq!(kind("RTSP://10.0.0.9/stream1"), VideoKind::Stream);
+        assert_eq!(kind("https://example.org/a.mp4"), VideoKind::File);
+    }
+
+    #[test]
+    fn files_are_told_apart_by_their_first_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let jpeg_called_png = write("b.png", b"\xFF\xD8\xFF\xE0 and so on");
+        let text_called_mp4 = write("c.mp4", b"hello");
+        let empty = write("a.jpg", b"");
+        let one = Input::new(&jpeg_called_png).unwrap();
+        assert!(matches!(one, Input::Pictures(PictureInput { folder: None, .. })));
+        assert_eq!(kind(&text_called_mp4), VideoKind::File);
+        assert!(matches!(Input::new(&empty), Err(InputError::Empty { .. })));
+        let all = Input::new(folder.path().to_str().unwrap()).unwrap();
+        let paths = [empty.into(), jpeg_called_png.into()].to_vec();
+        assert_eq!(all, Input::Pictures(PictureInput { paths, folder: Some(folder.path().to_owned()) }));
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let error = Input::new("no/such/file.mp4").unwrap_err();
+        assert!(error.to_string().contains("no/such/file.mp4"), "{error}");
+        let empty = tempfile::tempdir().unwrap();
+        assert!(matches!(Input::new(empty.path().to_str().unwrap()), Err(InputError::NoPictures { .. })));
+    }
+}

@@ -1,0 +1,88 @@
+//! Where frames come from.
+
+mod input;
+mod matroska;
+mod pictures;
+mod probe;
+mod video;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use prost::bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::ffmpeg::{Ffmpeg, FfmpegError};
+
+pub use input::InputError;
+pub(crate) use input::{Input, PictureInput, VideoInput, VideoKind};
+pub(crate) use matroska::RgbWriter;
+pub(crate) use probe::Probe;
+pub(crate) use video::VideoSource;
+
+/// Frames that the source may be ahead of those who take them. More would only be memory.
+const READ_AHEAD: usize = 4;
+
+/// One frame of a source.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceFrame {
+    /// Counts from 0.
+    pub(crate) index: u64,
+    /// Time since the start of the video; None for pictures.
+    pub(crate) time: Option<Duration>,
+    /// The picture's file; None for video.
+    pub(crate) image: Option<PathBuf>,
+    /// A JPEG file, or why there is none.
+    pub(crate) jpeg: Result<Bytes, Unreadable>,
+}
+
+/// Why a picture cannot be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Unreadable(pub(crate) String);
+
+impl From<std::io::Error> for Unreadable {
+    fn from(error: std::io::Error) -> Unreadable {
+        Unreadable(error.to_string())
+    }
+}
+
+/// A running source. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    frames: mpsc::Receiver<Result<SourceFrame, FfmpegError>>,
+    /// Ends ffmpeg when dropped; None for pictures.
+    video: Option<VideoSource>,
+}
+
+impl Source {
+    /// Starts to read at most `limit` frames.
+    ///
+    /// # Errors
+    /// ffmpeg is missing.
+    pub(crate) fn open(input: &Input, limit: Option<u64>) -> Result<Source, FfmpegError> {
+        let (sender, frames) = mpsc::channel(READ_AHEAD);
+        let limit = limit.unwrap_or(u64::MAX);
+        let video = match input {
+            Input::Video(video) => Some(VideoSource::start(Ffmpeg::find()?, video, limit, sender)?),
+            Input::Pictures(pictures) => {
+                pictures::start(pictures.paths.clone(), limit, sender);
+                None
+            }
+        };
+        Ok(Source { frames, video })
+    }
+
+    /// The next frame; None at the end.
+    ///
+    /// # Errors
+    /// ffmpeg failed. Nothing comes after that.
+    pub(crate) async fn next(&mut self) -> Option<Result<SourceFrame, FfmpegError>> {
+        self.frames.recv().await
+    }
+
+    /// Ends the source: there is no next frame.
+    pub(crate) fn close(&mut self) {
+        self.frames.close();
+        self.video = None;
+    }
+}

@@ -1,0 +1,140 @@
+//! What ffprobe knows of a video before it is read.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::ffmpeg::{FfmpegError, output_of};
+use crate::source::{VideoInput, VideoKind};
+
+/// What is known of a video before it is read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Probe {
+    /// Number of frames, counted or worked out; None when not known.
+    pub(crate) frames: Option<u64>,
+    /// Frames per second as a fraction, where they are evenly spaced.
+    pub(crate) rate: Option<(u32, u32)>,
+    /// Codec of the first sound track.
+    pub(crate) sound: Option<String>,
+}
+
+impl Probe {
+    /// Asks ffprobe about a file. Of a camera nothing is known: to ask would be to open it.
+    ///
+    /// # Errors
+    /// ffprobe is missing, cannot read the input, or finds no video in it.
+    pub(crate) fn of(input: &VideoInput) -> Result<Probe, FfmpegError> {
+        if input.kind != VideoKind::File {
+            return Ok(Probe::default());
+        }
+        const ENTRIES: &str = "format=format_name,duration:stream=codec_type,codec_name,avg_frame_rate,r_frame_rate,\
+                               nb_frames:stream_disposition=attached_pic";
+        let args = ["-v", "error", "-of", "json", "-show_entries", ENTRIES, "-i", &input.name];
+        let task = format!("read {}", input.name);
+        let said = output_of("ffprobe", args, task.clone())?;
+        let no_video = |said: String| FfmpegError::Failed { program: "ffprobe", task: task.clone(), said };
+        let answer: Answer =
+            serde_json::from_str(&said).map_err(|e| no_video(format!("its answer is unclear: {e}")))?;
+        // ffmpeg draws a text file as video; nobody means that.
+        if answer.format.format_name == "tty" {
+            return Err(no_video("it is a text file, not a video".into()));
+        }
+        Probe::from_answer(&answer).ok_or_else(|| no_video("there is no video in it".into()))
+    }
+
+    fn from_answer(answer: &Answer) -> Option<Probe> {
+        let of_kind =
+            |kind| answer.streams.iter().find(move |s| s.codec_type == kind && s.disposition.attached_pic == 0);
+        let video = of_kind("video")?;
+        let average = fraction(&video.avg_frame_rate);
+        let counted = video.nb_frames.as_deref().and_then(|n| n.parse().ok());
+        let duration = answer.format.duration.as_deref().and_then(|d| d.parse::<f64>().ok());
+        let estimated =
+            duration.zip(average).map(|(seconds, (n, d))| (seconds * f64::from(n) / f64::from(d)).round() as u64);
+        Some(Probe {
+            frames: counted.or(estimated),
+            rate: average.filter(|_| video.avg_frame_rate == video.r_frame_rate),
+            sound: of_kind("audio").map(|s| s.codec_name.clone()),
+        })
+    }
+
+    /// How long `frames` frames last.
+    pub(crate) fn duration_of(&self, frames: u64) -> Option<Duration> {
+        let (n, d) = self.rate?;
+        Duration::try_from_secs_f64(frames as f64 * f64::from(d) / f64::from(n)).ok()
+    }
+}
+
+fn fraction(text: &str) -> Option<(u32, u32)> {
+    let (n, d) = text.split_once('/')?;
+    let (n, d) = (n.parse().ok()?, d.parse().ok()?);
+    (n > 0 && d > 0).then_some((n, d))
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    format: Format,
+    #[serde(default)]
+    streams: Vec<Stream>,
+}
+
+#[derive(Default, Deserialize)]
+struct Format {
+    #[serde(default)]
+    format_name: String,
+    duration: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    codec_type: String,
+    #[serde(default)]
+    codec_name: String,
+    #[serde(default)]
+    avg_frame_rate: String,
+    #[serde(default)]
+    r_frame_rate: String,
+    nb_frames: Option<String>,
+    #[serde(default)]
+    disposition: Disposition,
+}
+
+#[derive(Default, Deserialize)]
+struct Disposition {
+    #[serde(default)]
+    attached_pic: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe(json: &str) -> Option<Probe> {
+        Probe::from_answer(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn an_even_rate_counted_frames_and_sound() {
+        let answer = r#"{"format": {"format_name": "mov", "duration": "10.0"}, "streams": [
+            {"codec_type": "audio", "codec_name": "aac", "avg_frame_rate": "0/0", "r_frame_rate": "0/0"},
+            {"codec_type": "video", "codec_name": "h264", "avg_frame_rate": "30000/1001", "r_frame_rate": "30000/1001", "nb_frames": "299"}]}"#;
+        let expected = Probe { frames: Some(299), rate: Some((30000, 1001)), sound: Some("aac".into()) };
+        assert_eq!(probe(answer), Some(expected.clone()));
+        assert_eq!(expected.duration_of(30), Some(Duration::from_millis(1001)));
+    }
+
+    #[test]
+    fn an_uneven_rate_is_none_and_frames_are_worked_out() {
+        let answer = r#"{"format": {"format_name": "matroska", "duration": "4.0"}, "streams": [
+            {"codec_type": "video", "avg_frame_rate": "25/2", "r_frame_rate": "60/1"}]}"#;
+        assert_eq!(probe(answer), Some(Probe { frames: Some(50), rate: None, sound: None }));
+    }
+
+    #[test]
+    fn a_song_with_a_cover_is_no_video() {
+        let answer = r#"{"streams": [{"codec_type": "audio", "codec_name": "mp3"},
+            {"codec_type": "video", "avg_frame_rate": "0/0", "disposition": {"attached_pic": 1}}]}"#;
+        assert_eq!(probe(answer), None);
+    }
+}

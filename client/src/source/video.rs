@@ -1,0 +1,93 @@
+//! Frames out of ffmpeg.
+
+use std::io::BufReader;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::ffmpeg::{Ffmpeg, FfmpegError, Process};
+use crate::source::SourceFrame;
+use crate::source::input::{VideoInput, VideoKind};
+use crate::source::matroska::Reader;
+
+/// JPEG quality of the frames, ffmpeg's scale from 2 (best) to 31. At 3 no detector sees a difference to the source,
+/// and a 640×360 frame takes 15 to 30 kB.
+const QUALITY: &str = "3";
+
+/// ffmpeg at work. Dropping it ends ffmpeg.
+#[derive(Debug)]
+pub(crate) struct VideoSource(Arc<Process>);
+
+type Frames = mpsc::Sender<Result<SourceFrame, FfmpegError>>;
+
+impl VideoSource {
+    /// Starts ffmpeg and a thread that reads its frames into `frames`; a full channel holds ffmpeg back.
+    pub(crate) fn start(
+        ffmpeg: Ffmpeg,
+        input: &VideoInput,
+        limit: u64,
+        frames: Frames,
+    ) -> Result<VideoSource, FfmpegError> {
+        let mut command = Command::new("ffmpeg");
+        command.args(arguments(ffmpeg, input)).stdin(Stdio::null()).stdout(Stdio::piped());
+        let process = Arc::new(Process::spawn("ffmpeg", command, format!("read {}", input.name))?);
+        let reader = process.clone();
+        std::thread::spawn(move || read(&reader, limit, &frames));
+        Ok(VideoSource(process))
+    }
+}
+
+impl Drop for VideoSource {
+    fn drop(&mut self) {
+        self.0.kill();
+    }
+}
+
+fn arguments(ffmpeg: Ffmpeg, input: &VideoInput) -> Vec<String> {
+    let how: &[&str] = match input.kind {
+        VideoKind::File => &[],
+        // Lost packets would be smeared over many frames.
+        VideoKind::Stream if input.name.starts_with("rtsp") => &["-rtsp_transport", "tcp"],
+        VideoKind::Stream => &[],
+        VideoKind::Camera => &["-f", "v4l2"],
+    };
+    let before = ["-hide_banner", "-nostdin", "-v", "error"];
+    // Every frame of the first video track that is not a cover picture, each with its own time, in milliseconds.
+    let picture = ["-map", "0:V:0", ffmpeg.fps_mode, "passthrough", "-enc_time_base", "1:1000"];
+    let output = ["-c:v", "mjpeg", "-q:v", QUALITY, "-f", "matroska", "-flush_packets", "1", "pipe:1"];
+    let name = ["-i", &input.name];
+    [&before[..], how, &name, &picture, &output].concat().into_iter().map(str::to_owned).collect()
+}
+
+fn read(process: &Process, limit: u64, frames: &Frames) {
+    let mut reader = Reader::new(BufReader::with_capacity(1 << 18, process.stdout()));
+    for index in 0..limit {
+        match reader.next_block() {
+            Ok(Some(block)) => {
+                let jpeg = Ok(block.data.into());
+                let frame = SourceFrame { index, time: Some(block.time), image: None, jpeg };
+                if frames.blocking_send(Ok(frame)).is_err() {
+                    return;
+                }
+            }
+            Ok(None) => {
+                if let Err(error) = process.wait() {
+                    // Err: nobody listens any more, and ffmpeg was ended for that.
+                    let _ = frames.blocking_send(Err(error));
+                }
+                return;
+            }
+            Err(broken) => {
+                // ffmpeg's own words say more than where the pipe broke.
+                let error = process.wait().err().unwrap_or_else(|| FfmpegError::Failed {
+                    program: "ffmpeg",
+                    task: "hand over its frames".into(),
+                    said: broken.to_string(),
+                });
+                let _ = frames.blocking_send(Err(error));
+                return;
+            }
+        }
+    }
+}
