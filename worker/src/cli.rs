@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -98,7 +99,7 @@ impl Args {
                 frames_per_stream: self.max_frames_per_stream.unwrap_or(defaults.frames_per_stream),
             },
             grace: Duration::from_secs(self.grace.into()),
-            on_join: |master, id| cli::announce(&format!("joined {master} as worker {id}")),
+            on_join: Arc::new(|master, id| cli::announce(&format!("joined {master} as worker {id}"))),
             ..Config::new(master, threads)
         }
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
 use std::time::Duration;
 
 use facefleet_proto::WorkerId;
@@ -13,8 +14,11 @@ use facefleet_vision::DetectorKind;
 /// so that a stream that is alone keeps every thread busy over a slow network.
 const FRAMES_PER_THREAD: usize = 4;
 
+/// What is called when a worker has joined.
+pub type OnJoin = Arc<dyn Fn(&HostPort, WorkerId) + Send + Sync>;
+
 /// Everything a worker can be told. [`Config::new`] fills in what fits most.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// The master to join.
     pub master: HostPort,
@@ -36,7 +40,7 @@ pub struct Config {
     /// How long frames that are held at a stop may take to be answered.
     pub grace: Duration,
     /// Called each time the worker has joined, with the master and the id that it gave.
-    pub on_join: fn(&HostPort, WorkerId),
+    pub on_join: OnJoin,
 }
 
 /// What senders may cost. More than a limit gets a gRPC status, or a frame's failure, that says so.
@@ -65,7 +69,7 @@ impl Config {
             limits: Limits::for_threads(threads),
             heartbeat: Duration::from_secs(1),
             grace: Duration::from_secs(10),
-            on_join: |_, _| {},
+            on_join: Arc::new(|_, _| {}),
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use crate::config::OnJoin;
 use crate::load::LoadMonitor;
 use crate::stats::Stats;
 
@@ -33,7 +34,7 @@ pub(crate) struct Member {
     pub(crate) machine: LoadMonitor,
     /// Cancelled when the worker drains; this loop cancels it when the master asks for that.
     pub(crate) draining: CancellationToken,
-    pub(crate) on_join: fn(&HostPort, WorkerId),
+    pub(crate) on_join: OnJoin,
 }
 
 #[derive(Clone, Copy)]

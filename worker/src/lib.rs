@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, Limits};
+pub use config::{Config, Limits, OnJoin};
 
 use grpc::{Streams, Video};
 use heartbeat::Member;

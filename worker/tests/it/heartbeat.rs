@@ -1,8 +1,8 @@
 //! The worker and its master.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
-use facefleet_proto::AnalyzeOpen;
+use facefleet_proto::{AnalyzeOpen, WorkerId};
 use tokio::net::TcpListener;
 use tonic::Status;
 
@@ -11,15 +11,14 @@ use crate::support::{FakeMaster, Told, Worker, plain_jpeg, soon};
 
 #[tokio::test]
 async fn a_worker_says_who_it_is_and_how_it_is() {
-    static JOINS: AtomicU32 = AtomicU32::new(0);
+    let joins = Arc::new(Mutex::new(Vec::new()));
     let mut master = FakeMaster::start().await;
     master.answers.lock().unwrap().next_id = 5;
     let worker = Worker::start(master.address, |config| {
         config.weight = 3;
         config.threads = 2.try_into().unwrap();
-        config.on_join = |_, id| {
-            JOINS.fetch_add(id.0, Ordering::Relaxed);
-        };
+        let joins = joins.clone();
+        config.on_join = Arc::new(move |_, id| joins.lock().unwrap().push(id));
     });
     let worker = worker.await;
     let join = master.join().await;
@@ -32,7 +31,7 @@ async fn a_worker_says_who_it_is_and_how_it_is() {
     let state = master.state(|_| true).await;
     assert_eq!((state.id, state.generation, state.in_flight, state.frames_ok), (5, join.generation, 0, 0));
     assert!(state.utx > 0 && !state.draining);
-    assert_eq!(JOINS.load(Ordering::Relaxed), 5);
+    assert_eq!(*joins.lock().unwrap(), [WorkerId(5)]);
 
     let session = Session::start(&worker, AnalyzeOpen::default()).await.unwrap();
     session.send(frame(0, plain_jpeg(320, 240, 90))).await;

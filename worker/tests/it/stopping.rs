@@ -39,6 +39,7 @@ async fn held_frames_are_answered_and_the_master_is_told() {
 
 #[tokio::test]
 async fn a_draining_worker_says_so_and_takes_no_new_stream() {
+    facefleet_service::log::init(&facefleet_service::log::LogArgs{log:"debug".into(), log_format: facefleet_service::log::LogFormat::Text});
     let mut master = FakeMaster::start().await;
     let worker = Worker::start(master.address, |_| {}).await;
     // A client with a small window that fetches no reply: its stream cannot end, so the worker stays as it is.
