@@ -102,9 +102,12 @@ impl Video {
             if let Some(end) = self.limit.and_then(|frames| self.probe.duration_of(frames)) {
                 add(&["-t", &format!("{:.3}", (first + end).as_secs_f64())]);
             }
-            add(&["-i", &self.source.name, "-map", "1:a:0"]);
+            add(&["-i", &self.source.name]);
         }
         add(&["-map", "0:v:0", self.ffmpeg.fps_mode, "passthrough"]);
+        if sound.is_some() {
+            add(&["-map", "1:a:0"]);
+        }
         if let Some((n, d)) = self.probe.rate {
             // Times came through the pipe in milliseconds: back to the exact steps of the source.
             add(&["-enc_time_base", &format!("{d}:{n}")]);
