@@ -1,6 +1,7 @@
 //! The native call: frames in, results out as they are ready.
 
 use std::future::ready;
+use std::time::Duration;
 
 use bytes::Bytes;
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome};
@@ -11,7 +12,6 @@ use futures_util::{Stream, StreamExt, stream};
 use tonic::Status;
 
 use crate::pool::{Frame, Pool, Verdict};
-use crate::stats::Stats;
 
 /// Reads the message that a stream must start with.
 ///
@@ -39,28 +39,27 @@ where
 /// fails, what is held is answered first.
 pub(crate) fn replies<S>(
     pool: Pool,
-    stats: Stats,
     opened: Opened,
-    open: AnalyzeOpen,
+    wants: Wants,
     messages: S,
     at_once: usize,
 ) -> impl Stream<Item = Result<wire::AnalyzeReply, Status>> + Send
 where
     S: Stream<Item = Result<wire::AnalyzeRequest, Status>> + Send + 'static,
 {
-    let wants = Wants::of(&open);
+    let counted = pool.clone();
     let tickets = messages.then(move |message| {
         let pool = pool.clone();
         async move {
             let AnalyzeFrame { seq, attempt, age, jpeg } = frame(message?)?;
-            let ticket = pool.enter(Frame { jpeg, job: wants.job, age, max_age: open.max_age }).await;
+            let ticket = pool.enter(Frame { jpeg, job: wants.job, age, max_age: wants.max_age }).await;
             Ok(async move { (seq, attempt, ticket.verdict().await) })
         }
     });
     let session = Session { tickets: tickets.boxed(), held: FuturesUnordered::new(), at_once, end: None };
     let results = session.verdicts().map(move |verdict| {
         let (seq, attempt, verdict) = verdict?;
-        let load = stats.load();
+        let load = counted.load();
         let outcome = wants.outcome(verdict);
         Ok(Reply::Result(FrameResult { seq, attempt, outcome, in_flight: load.in_flight, frame_ms: load.frame_ms }))
     });
@@ -119,13 +118,14 @@ where
 
 /// What a stream asked for.
 #[derive(Clone, Copy)]
-struct Wants {
+pub(crate) struct Wants {
     job: Job,
     boxes: bool,
+    max_age: Option<Duration>,
 }
 
 impl Wants {
-    fn of(open: &AnalyzeOpen) -> Wants {
+    pub(crate) fn of(open: &AnalyzeOpen) -> Wants {
         let task = match open.task {
             Task::Faces => facefleet_vision::Task::Faces,
             Task::Canny => facefleet_vision::Task::Canny,
@@ -135,7 +135,11 @@ impl Wants {
             Output::Picture => (false, true),
             Output::BoxesAndPicture => (true, true),
         };
-        Wants { job: Job { task, fit: Fit::default(), picture, min_score: open.min_score }, boxes }
+        Wants {
+            job: Job { task, fit: Fit::default(), picture, min_score: open.min_score },
+            boxes,
+            max_age: open.max_age,
+        }
     }
 
     fn outcome(self, verdict: Verdict) -> Outcome {

@@ -20,7 +20,7 @@ use crate::{Config, Limits};
 #[command(name = "facefleet-worker", version)]
 pub struct Args {
     /// The master to join.
-    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER", required = true)]
+    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER", required_unless_present = "completions")]
     pub master: Option<HostPort>,
 
     /// Where to take frames. Port 0 lets the system choose one.
@@ -68,7 +68,7 @@ pub struct Args {
     pub grace: u32,
 
     /// Print a completion script for this shell and exit.
-    #[arg(long, value_name = "SHELL", exclusive = true)]
+    #[arg(long, value_name = "SHELL")]
     pub completions: Option<Shell>,
 
     /// How to log.

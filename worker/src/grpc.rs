@@ -14,15 +14,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::analyze::Wants;
 use crate::pool::Pool;
-use crate::stats::Stats;
 use crate::{analyze, seed};
 
 /// The service, cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Video {
     pub(crate) pool: Pool,
-    pub(crate) stats: Stats,
     /// How this worker presents itself.
     pub(crate) opened: Opened,
     pub(crate) detector: DetectorKind,
@@ -141,9 +140,8 @@ impl VideoStream for Video {
         // The client sends again elsewhere what it got no result for: to drain is no error of its stream.
         let messages = self.streams.taken(messages, None);
         tracing::debug!(stream = %open.stream_id, task = ?open.task, "stream opened");
-        let opened = self.opened.clone();
-        let replies =
-            analyze::replies(self.pool.clone(), self.stats.clone(), opened, open, messages, self.frames_per_stream);
+        let (pool, opened, wants) = (self.pool.clone(), self.opened.clone(), Wants::of(&open));
+        let replies = analyze::replies(pool, opened, wants, messages, self.frames_per_stream);
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place }))
     }
 }

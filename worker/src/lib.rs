@@ -24,7 +24,7 @@ use facefleet_proto::{Identity, Join, Opened};
 use facefleet_service::clock;
 use sysinfo::System;
 use tokio::net::TcpListener;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Limits, OnJoin};
@@ -35,7 +35,7 @@ use load::LoadMonitor;
 use pool::Pool;
 use stats::Stats;
 
-/// How long connections that hold no stream any more may take to close, and the master to hear that the worker left.
+/// How long the master may take to hear that the worker leaves.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One connection may ask for this many streams more than are served at all: those are told so, and do not wait.
@@ -78,8 +78,10 @@ pub async fn run(
     let limits = facefleet_vision::Limits { max_pixels: config.limits.pixels };
     let pool = Pool::start(config.threads.get(), config.detector, limits, stats.clone()).await?;
     let machine = LoadMonitor::start().map_err(RunError::Thread)?;
+    // A stop has three steps: no new stream is taken, then connections are closed, then the master is told.
     let draining = CancellationToken::new();
-    let stop = CancellationToken::new();
+    let close = CancellationToken::new();
+    let leave = CancellationToken::new();
     let streams = Streams::new(config.limits.streams.get(), draining.clone());
 
     let join = introduce(&config, bound);
@@ -87,7 +89,6 @@ pub async fn run(
     tracing::info!(worker = opened.worker, threads = opened.cores, detector = %config.detector, "ready");
     let video = Video {
         pool: pool.clone(),
-        stats: stats.clone(),
         opened,
         detector: config.detector,
         frames_per_stream: config.limits.frames_per_stream.get(),
@@ -96,13 +97,13 @@ pub async fn run(
     let service = VideoStreamServer::new(video).max_decoding_message_size(config.limits.frame_bytes);
     let server = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
         .add_service(service)
-        .serve_with_incoming_shutdown(facefleet_service::grpc::incoming(listener), stop.cancelled());
+        .serve_with_incoming_shutdown(facefleet_service::grpc::incoming(listener), close.cancelled());
     let member = Member {
         fixed_address: config.advertise.is_some() || !bound.ip().is_unspecified(),
         master: config.master,
         join,
         interval: config.heartbeat,
-        stats: stats.clone(),
+        stats,
         machine,
         draining: draining.clone(),
         on_join: config.on_join,
@@ -111,7 +112,6 @@ pub async fn run(
     let serve = async {
         tokio::select! {
             served = server => Ok(served?),
-            () = after(&stop, FAREWELL) => Ok(()),
             () = pool.thread_ended() => Err(RunError::DetectorThread),
         }
     };
@@ -121,26 +121,34 @@ pub async fn run(
             () = draining.cancelled() => {}
         }
         draining.cancel();
-        tracing::info!(frames = stats.load().in_flight, "draining");
-        if timeout(config.grace, streams.idle()).await.is_err() {
-            tracing::warn!(frames = stats.load().in_flight, "the grace time is over; frames are left unanswered");
-        }
-        stop.cancel();
+        tracing::info!(frames = pool.load().in_flight, "draining");
+        streams.idle().await;
+        close.cancel();
         Ok(())
+    };
+    let work = async {
+        let result = tokio::select! {
+            ended = async { tokio::try_join!(serve, drain) } => ended.map(drop),
+            () = after(&draining, config.grace) => {
+                tracing::warn!(frames = pool.load().in_flight, "the grace time is over; connections are cut");
+                Ok(())
+            }
+        };
+        leave.cancel();
+        result
     };
     let stay_joined = async {
         tokio::select! {
-            () = member.run(stop.clone()) => {}
-            () = after(&stop, FAREWELL) => tracing::warn!("left without a word to the master: it does not answer"),
+            () = member.run(leave.clone()) => {}
+            () = after(&leave, FAREWELL) => tracing::warn!("left without a word to the master: it does not answer"),
         }
-        Ok(())
     };
-    tokio::try_join!(serve, drain, stay_joined)?;
-    Ok(())
+    let (result, ()) = tokio::join!(work, stay_joined);
+    result
 }
 
-async fn after(stop: &CancellationToken, wait: Duration) {
-    stop.cancelled().await;
+async fn after(event: &CancellationToken, wait: Duration) {
+    event.cancelled().await;
     sleep(wait).await;
 }
 

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use facefleet_proto::Load;
 use facefleet_service::clock;
 use facefleet_vision::{Analyzer, DetectorError, DetectorKind, Job, Limits, Report};
 use tokio::sync::mpsc::error::TrySendError;
@@ -152,6 +153,11 @@ impl Pool {
             let _ = entry.verdict.send(Verdict::Dropped("overloaded"));
         }
         ticket
+    }
+
+    /// The counted part of how busy this worker is.
+    pub(crate) fn load(&self) -> Load {
+        self.stats.load()
     }
 
     /// Resolves when a detector thread is no more, which is never while all is well: a panic on a frame is caught.

@@ -45,8 +45,9 @@ fn a_port_that_is_taken_is_named_and_ends_with_1() {
 }
 
 #[test]
-fn completions_need_nothing_else() {
-    let output = worker(&["--completions", "bash"]);
+fn completions_need_nothing_else_and_mind_no_environment() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_facefleet-worker"));
+    let output = command.args(["--completions", "bash"]).env("FACEFLEET_GRACE", "3").output().unwrap();
     assert!(output.status.success());
     assert!(String::from_utf8(output.stdout).unwrap().contains("--advertise"));
 }
