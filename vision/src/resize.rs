@@ -1,7 +1,8 @@
 //! Bringing a picture to the size the detector sees.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions};
 
 use crate::geometry::Size;
 use crate::raster::{Channels, Raster};
@@ -17,20 +18,25 @@ impl Resizer {
     }
 
     /// Fills `to` with `from` at `size`, in the same channels. Both sizes have no zero side.
-    ///
-    /// The filter is bilinear with the support widened to the shrink factor, so a 4K frame is averaged, not sampled:
-    /// sampling turns fine texture into patterns a detector takes for features.
     pub(crate) fn resize(&mut self, from: &Raster, size: Size, to: &mut Raster) {
         to.reshape(size, from.channels);
-        let pixel_type = match from.channels {
-            Channels::Luma => PixelType::U8,
-            Channels::Rgb | Channels::Ycc => PixelType::U8x3,
-        };
-        let source = ImageRef::new(from.size.width, from.size.height, &from.pixels, pixel_type)
-            .expect("a raster is as long as its size says");
-        let mut target = Image::from_slice_u8(size.width, size.height, &mut to.pixels, pixel_type)
-            .expect("a raster is as long as its size says");
+        match from.channels {
+            Channels::Luma => self.resize_pixels::<U8>(from, to),
+            Channels::Rgb | Channels::Ycc => self.resize_pixels::<U8x3>(from, to),
+        }
+    }
+
+    /// The library's call that takes any type of pixel would compile its kernels for all thirteen of them.
+    ///
+    /// The filter is bilinear with its support widened to the shrink factor, so a 4K frame is averaged, not sampled:
+    /// sampling turns fine texture into patterns a detector takes for features.
+    fn resize_pixels<P: PixelTrait>(&mut self, from: &Raster, to: &mut Raster) {
+        let long_enough = "a raster is as long as its size says";
+        let source =
+            TypedImageRef::<P>::from_buffer(from.size.width, from.size.height, &from.pixels).expect(long_enough);
+        let mut target =
+            TypedImage::<P>::from_buffer(to.size.width, to.size.height, &mut to.pixels).expect(long_enough);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        self.inner.resize(&source, &mut target, &options).expect("both pictures have the same pixel type");
+        self.inner.resize_typed(&source, &mut target, &options).expect("without a crop box nothing can be outside it");
     }
 }

@@ -104,7 +104,7 @@ fn decode_common(bytes: &[u8], out: &mut Raster) -> Result<bool, FrameError> {
 fn decode_rare(bytes: &[u8], out: &mut Raster) -> Result<(), FrameError> {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     let pixels = decoder.decode().map_err(corrupt)?;
-    let (length, to_rgb): (usize, fn(&[u8]) -> [u8; 3]) = match decoder.info().map(|info| info.pixel_format) {
+    let (length, to_rgb): (usize, ToRgb) = match decoder.info().map(|info| info.pixel_format) {
         Some(PixelFormat::L8) => (1, |p| [p[0]; 3]),
         Some(PixelFormat::RGB24) => (3, |p| [p[0], p[1], p[2]]),
         Some(PixelFormat::CMYK32) => (4, cmyk_to_rgb),
@@ -123,6 +123,9 @@ fn decode_rare(bytes: &[u8], out: &mut Raster) -> Result<(), FrameError> {
     Ok(())
 }
 
+/// From one pixel as the library gives it.
+type ToRgb = fn(&[u8]) -> [u8; 3];
+
 /// Inks on white paper to light, without a colour profile.
 fn cmyk_to_rgb(inks: &[u8]) -> [u8; 3] {
     let black = u16::from(255 - inks[3]);
@@ -130,7 +133,6 @@ fn cmyk_to_rgb(inks: &[u8]) -> [u8; 3] {
 }
 
 /// The marker segments are known to be whole by now, so whatever stops a decoder is damage inside them.
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn corrupt(error: impl std::fmt::Display) -> FrameError {
     FrameError::Corrupt { reason: error.to_string() }
 }

@@ -76,11 +76,6 @@ fn the_old_programs_get_500x400_with_a_blue_box() {
     };
     let length = 2 * (right - left) as usize;
     let found = line.filter(blue).count();
-    println!(
-        "{:?} {:?}",
-        (left, top, right, bottom),
-        (left..right).map(|x| picture.get_pixel(x, top).0).collect::<Vec<_>>()
-    );
     assert!(found * 10 >= length * 9, "{found} of {length} pixels of the box are blue");
 }
 
