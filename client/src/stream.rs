@@ -259,9 +259,13 @@ impl Stream {
 
     /// Ends a link; its frames go to others.
     fn close(&mut self, id: LinkId, reason: &str, now: Instant) {
-        let Some(LinkState { _link, candidate, worker: _ }) = self.links.remove(&id) else { return };
+        let Some(LinkState { _link, candidate, worker }) = self.links.remove(&id) else { return };
         let Candidate { name, address, id: worker_id, .. } = candidate;
-        tracing::warn!("lost {name} at {address}: {reason}");
+        match worker {
+            Some(_) => tracing::warn!("lost {name} at {address}: {reason}"),
+            // The master offers a dead worker until it has missed its heartbeats.
+            None => tracing::debug!("cannot reach {name} at {address}: {reason}"),
+        }
         let cooling = self.cooling.entry(address);
         let cooling = cooling.or_insert_with(|| Cooling { backoff: Backoff::default(), until: now, id: worker_id });
         cooling.id = worker_id;

@@ -66,19 +66,43 @@ pub fn endpoint(peer: &HostPort) -> Endpoint {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
 }
 
-/// An error and its causes on one line, each said once: tonic's own text is often only `transport error`.
+/// An error and its causes on one line, each said once, without tonic's `transport error`, which says nothing.
 pub fn explain(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let text = match error.downcast_ref::<tonic::Status>() {
-            Some(status) => format!("{}: {}", status.code().description(), status.message()),
+            Some(status) if status.message().is_empty() => status.code().description().to_owned(),
+            Some(status) => status.message().to_owned(),
             None => error.to_string(),
         };
-        if !parts.iter().any(|said| said.contains(&text)) {
+        let said = parts.iter().any(|part| part.contains(&text));
+        if !said && text != "transport error" {
             parts.push(text);
         }
         next = error.source();
     }
     parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refused_connection_is_said_once_and_plainly() {
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let error = endpoint(&nobody.into()).connect().await.unwrap_err();
+        let text = explain(&error);
+        assert!(text.to_lowercase().matches("refused").count() == 1 && !text.contains("transport error"), "{text}");
+    }
+
+    #[test]
+    fn a_status_is_its_message() {
+        assert_eq!(
+            explain(&tonic::Status::invalid_argument("JoinRequest.port: 0 is not a port")),
+            "JoinRequest.port: 0 is not a port"
+        );
+        assert_eq!(explain(&tonic::Status::unknown("")), "Unknown error");
+    }
 }
