@@ -9,11 +9,18 @@ use tracing_subscriber::EnvFilter;
 #[derive(Args, Clone, Debug)]
 pub struct LogArgs {
     /// What to log: off, error, warn, info, debug, trace, or a filter such as `warn,facefleet_worker=debug`.
-    #[arg(long, value_name = "FILTER", env = "FACEFLEET_LOG", default_value = "info", value_parser = checked_filter, global = true)]
+    #[arg(long, value_name = "FILTER", env = "FACEFLEET_LOG", default_value = "info", value_parser = checked_filter, global = true, display_order = 1000)]
     pub log: String,
 
     /// How to write log lines.
-    #[arg(long, value_name = "FORMAT", env = "FACEFLEET_LOG_FORMAT", default_value = "text", global = true)]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "FACEFLEET_LOG_FORMAT",
+        default_value = "text",
+        global = true,
+        display_order = 1001
+    )]
     pub log_format: LogFormat,
 }
 
