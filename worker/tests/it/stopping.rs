@@ -30,11 +30,7 @@ async fn held_frames_are_answered_and_the_master_is_told() {
     assert_eq!(session.next().await.unwrap(), None, "the stream ends well");
     soon(worker.ended).await.unwrap().unwrap();
 
-    let leave = loop {
-        if let Told::Leave(leave) = master.next().await {
-            break leave;
-        }
-    };
+    let leave = master.hears(|told| if let Told::Leave(leave) = told { Some(leave) } else { None }).await;
     assert_eq!((leave.id, leave.generation), (0, join.generation));
 }
 

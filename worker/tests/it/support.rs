@@ -81,7 +81,7 @@ pub(crate) fn portrait() -> Vec<u8> {
 }
 
 /// What a [`FakeMaster`] was told.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Told {
     Join(wire::JoinRequest),
     State(wire::NodeState),
@@ -102,7 +102,7 @@ pub(crate) struct Answers {
 
 pub(crate) struct FakeMaster {
     pub(crate) address: SocketAddr,
-    pub(crate) told: UnboundedReceiver<Told>,
+    told: UnboundedReceiver<Told>,
     pub(crate) answers: Arc<Mutex<Answers>>,
 }
 
@@ -120,27 +120,26 @@ impl FakeMaster {
         FakeMaster { address, told, answers }
     }
 
-    /// The next join; heartbeats before it are skipped.
+    /// The next join.
     pub(crate) async fn join(&mut self) -> wire::JoinRequest {
-        loop {
-            if let Told::Join(join) = self.next().await {
-                return join;
-            }
-        }
+        self.hears(|told| if let Told::Join(join) = told { Some(join) } else { None }).await
     }
 
     /// The first heartbeat from now on that is as wanted.
     pub(crate) async fn state(&mut self, wanted: impl Fn(&wire::NodeState) -> bool) -> wire::NodeState {
-        loop {
-            match self.next().await {
-                Told::State(state) if wanted(&state) => return state,
-                _ => {}
-            }
-        }
+        self.hears(|told| if let Told::State(state) = told { Some(state).filter(&wanted) } else { None }).await
     }
 
-    pub(crate) async fn next(&mut self) -> Told {
-        soon(self.told.recv()).await.expect("the fake master runs as long as the test")
+    /// The next that is looked for; what comes before it is forgotten.
+    pub(crate) async fn hears<T>(&mut self, look: impl Fn(Told) -> Option<T>) -> T {
+        let found = async {
+            loop {
+                if let Some(found) = look(self.told.recv().await.expect("the fake master runs as long as the test")) {
+                    return found;
+                }
+            }
+        };
+        soon(found).await
     }
 }
 
