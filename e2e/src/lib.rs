@@ -1,1 +1,25 @@
-//! Tests and benchmarks of the facefleet programs as processes.
+//! The facefleet programs as processes: a harness that tests and the benchmark share.
+//!
+//! [`Program`] builds and finds them, [`Process`] runs one and reads what it prints, [`Cluster`] is a master with its
+//! workers. Every wait is for a line or an end, has a limit, and fails with what the process said.
+#![forbid(unsafe_code)]
+
+mod cluster;
+mod error;
+mod ffmpeg;
+mod process;
+mod program;
+
+pub use cluster::{Cluster, LOOPBACK, Service, client};
+pub use error::Error;
+pub use ffmpeg::tool;
+pub use process::{Ended, Process};
+pub use program::Program;
+
+use std::path::{Path, PathBuf};
+
+/// A file of the checkout's `assets` folder.
+pub fn asset(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package is a folder of the checkout");
+    root.join("assets").join(name)
+}

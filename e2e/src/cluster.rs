@@ -1,0 +1,101 @@
+//! A master and its workers.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::process::Command;
+
+use crate::{Error, Process, Program};
+
+/// Any free port of this machine, for nobody else.
+pub const LOOPBACK: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+
+/// A master, or a worker, that listens.
+#[derive(Debug)]
+pub struct Service {
+    /// The process, for signals and for what it prints.
+    pub process: Process,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Service {
+    /// Starts a master and waits until it listens.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn master(listen: SocketAddr) -> Result<Service, Error> {
+        let mut command = Program::Master.command()?;
+        command.args(["--listen", &listen.to_string()]);
+        Service::start("master", command)
+    }
+
+    /// Starts a worker of one thread and waits until it listens. It joins by itself, whenever the master is there.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn worker(name: &str, master: SocketAddr) -> Result<Service, Error> {
+        let mut command = Program::Worker.command()?;
+        command.args(["--listen", &LOOPBACK.to_string(), "--master", &master.to_string()]);
+        command.args(["--name", name, "--threads", "1"]);
+        Service::start(name, command)
+    }
+
+    fn start(name: &str, command: Command) -> Result<Service, Error> {
+        let mut process = Process::start(name, command)?;
+        let listening = |line: &str| line.strip_prefix("listening on ")?.parse().ok();
+        let address = process.wait_for("say where it listens", listening)?;
+        Ok(Service { process, address })
+    }
+
+    /// Waits until a worker has joined (again) and returns its id.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn joined(&mut self) -> Result<u32, Error> {
+        let joined = |line: &str| line.strip_prefix("joined ")?.rsplit_once(" as worker ")?.1.parse().ok();
+        self.process.wait_for("join the master", joined)
+    }
+}
+
+/// A master and its workers, all joined.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The workers, `worker-1` first.
+    pub workers: Vec<Service>,
+    /// The master.
+    pub master: Service,
+}
+
+impl Cluster {
+    /// Starts a master and `workers` workers of one thread each, and waits until all have joined.
+    ///
+    /// # Errors
+    /// One of them did not start or join.
+    pub fn start(workers: usize) -> Result<Cluster, Error> {
+        let master = Service::master(LOOPBACK)?;
+        let start = |number| Service::worker(&format!("worker-{number}"), master.address);
+        let mut workers = (1..=workers).map(start).collect::<Result<Vec<_>, _>>()?;
+        for worker in &mut workers {
+            worker.joined()?;
+        }
+        Ok(Cluster { workers, master })
+    }
+
+    /// A client that runs `args` on this cluster.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn run(&self, args: &[&str]) -> Result<Process, Error> {
+        let master = self.master.address.to_string();
+        client(&[&["run", "--master", &master], args].concat())
+    }
+}
+
+/// Starts a client.
+///
+/// # Errors
+/// It did not start.
+pub fn client(args: &[&str]) -> Result<Process, Error> {
+    let mut command = Program::Client.command()?;
+    command.args(args);
+    Process::start("client", command)
+}

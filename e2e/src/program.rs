@@ -1,0 +1,83 @@
+//! Where the programs are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::Error;
+
+/// One of the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `facefleet-master`.
+    Master,
+    /// `facefleet-worker`.
+    Worker,
+    /// `facefleet-client`.
+    Client,
+}
+
+impl Program {
+    const ALL: [Program; 3] = [Program::Master, Program::Worker, Program::Client];
+
+    /// Its name, which is also its package's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Program::Master => "facefleet-master",
+            Program::Worker => "facefleet-worker",
+            Program::Client => "facefleet-client",
+        }
+    }
+
+    /// A command that starts it, in an environment without settings of ours.
+    ///
+    /// # Errors
+    /// It is not there and cannot be built.
+    pub fn command(self) -> Result<Command, Error> {
+        let path = folder()?.join(format!("{}{}", self.name(), env::consts::EXE_SUFFIX));
+        if !path.is_file() {
+            return Err(Error::NoProgram { path });
+        }
+        let mut command = Command::new(path);
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FACEFLEET_")) {
+            command.env_remove(name);
+        }
+        Ok(command)
+    }
+}
+
+/// The folder of the programs, which this process's own program is in or below. The first call builds them: a test of
+/// yesterday's programs would be worse than none.
+fn folder() -> Result<&'static Path, Error> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    static BUILDING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one_at_a_time = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(folder) = FOLDER.get() {
+        return Ok(folder);
+    }
+    let own = env::current_exe().map_err(|source| Error::Start { program: "the own program".into(), source })?;
+    let beside = own.parent().expect("a program is in a folder");
+    // Test programs are one folder further down.
+    let folder = if beside.ends_with("deps") { beside.parent().expect("deps is in a folder") } else { beside };
+    build_into(folder)?;
+    Ok(FOLDER.get_or_init(|| folder.to_owned()))
+}
+
+/// Has cargo build the programs into `folder`, which is `<target folder>/<profile>`. Where there is no cargo, as on a
+/// board that these tests were copied to, whatever is in the folder will do.
+fn build_into(folder: &Path) -> Result<(), Error> {
+    let cargo = env!("CARGO");
+    let (Some(target), Some(profile), true) = (folder.parent(), folder.file_name(), Path::new(cargo).exists()) else {
+        return Ok(());
+    };
+    let profile = if profile == "debug" { "dev".as_ref() } else { profile };
+    let mut build = Command::new(cargo);
+    build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--bins"]);
+    build.arg("--target-dir").arg(target).arg("--profile").arg(profile);
+    for program in Program::ALL {
+        build.args(["--package", program.name()]);
+    }
+    let status = build.status().map_err(|source| Error::Start { program: cargo.into(), source })?;
+    if status.success() { Ok(()) } else { Err(Error::Build(status)) }
+}

@@ -1,0 +1,117 @@
+//! Workers that a test plays itself.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use facefleet_e2e::LOOPBACK;
+use facefleet_proto::wire::video_stream_server::{VideoStream, VideoStreamServer};
+use facefleet_proto::wire::{
+    AnalyzeFrame, AnalyzeOpened, AnalyzeReply, AnalyzeRequest, AnalyzeResult, Empty, FrameOk, VideoFrame,
+    analyze_reply, analyze_request, analyze_result,
+};
+use prost::bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_stream::{Stream, StreamExt};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::fixed::{JoinReply, JoinRequest, Peer};
+
+/// What a fake worker does.
+#[derive(Clone, Debug)]
+pub(crate) enum Behaviour {
+    /// As the programs that came before: it does not know `Analyze`, and answers every frame with this picture.
+    Old(Bytes),
+    /// It answers `Analyze` at once: no faces.
+    Instant,
+}
+
+/// A worker inside the test. Dropping it ends it.
+pub(crate) struct FakeWorker {
+    pub(crate) address: SocketAddr,
+    _runtime: Runtime,
+}
+
+impl FakeWorker {
+    /// Starts a worker that joins with the fixed fields alone.
+    pub(crate) fn start(behaviour: Behaviour, master: SocketAddr) -> FakeWorker {
+        let runtime = Runtime::new().unwrap();
+        let address = runtime.block_on(async {
+            let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let service = VideoStreamServer::new(behaviour);
+            let server = Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener));
+            tokio::spawn(server);
+            let join = JoinRequest { ip: address.ip().to_string(), port: address.port().into(), weight: 1 };
+            let joined: JoinReply = Peer::connect(master).await.unary("/Master/Join", join).await.unwrap();
+            assert!(joined.success);
+            address
+        });
+        FakeWorker { address, _runtime: runtime }
+    }
+}
+
+type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl VideoStream for Behaviour {
+    async fn send_fream(&self, _: Request<VideoFrame>) -> Result<Response<Empty>, Status> {
+        Err(not_played())
+    }
+
+    async fn push_stream(&self, _: Request<Streaming<VideoFrame>>) -> Result<Response<Empty>, Status> {
+        Err(not_played())
+    }
+
+    async fn face_detection(&self, _: Request<Streaming<VideoFrame>>) -> Result<Response<Empty>, Status> {
+        Err(not_played())
+    }
+
+    async fn canny(&self, _: Request<Streaming<VideoFrame>>) -> Result<Response<Empty>, Status> {
+        Err(not_played())
+    }
+
+    type PushAndPullStream = Replies<VideoFrame>;
+
+    async fn push_and_pull(
+        &self,
+        request: Request<Streaming<VideoFrame>>,
+    ) -> Result<Response<Replies<VideoFrame>>, Status> {
+        let Behaviour::Old(picture) = self.clone() else { return Err(not_played()) };
+        let size = i32::try_from(picture.len()).unwrap();
+        let reply = move |frame: Result<VideoFrame, Status>| frame.map(|_| VideoFrame { size, frame: picture.clone() });
+        Ok(Response::new(Box::pin(request.into_inner().map(reply))))
+    }
+
+    type AnalyzeStream = Replies<AnalyzeReply>;
+
+    async fn analyze(
+        &self,
+        request: Request<Streaming<AnalyzeRequest>>,
+    ) -> Result<Response<Replies<AnalyzeReply>>, Status> {
+        match self {
+            // What a gRPC server answers to a method that it has never heard of.
+            Behaviour::Old(_) => Err(not_played()),
+            Behaviour::Instant => Ok(Response::new(Box::pin(request.into_inner().map(|message| at_once(message?))))),
+        }
+    }
+}
+
+fn not_played() -> Status {
+    Status::unimplemented("")
+}
+
+fn at_once(request: AnalyzeRequest) -> Result<AnalyzeReply, Status> {
+    let message = match request.message.ok_or_else(|| Status::invalid_argument("an empty message"))? {
+        analyze_request::Message::Open(_) => {
+            analyze_reply::Message::Opened(AnalyzeOpened { worker: "instant".into(), generation: 1, cores: 1 })
+        }
+        analyze_request::Message::Frame(AnalyzeFrame { seq, attempt, .. }) => {
+            let outcome = Some(analyze_result::Outcome::Ok(FrameOk::default()));
+            analyze_reply::Message::Result(AnalyzeResult { seq, attempt, outcome, in_flight: 0, frame_ms: 1.0 })
+        }
+    };
+    Ok(AnalyzeReply { message: Some(message) })
+}

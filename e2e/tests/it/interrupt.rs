@@ -1,0 +1,36 @@
+//! Ctrl-C in the middle of a run.
+#![cfg(target_os = "linux")]
+
+use facefleet_e2e::{Cluster, asset};
+use nix::sys::signal::Signal;
+
+use crate::media::{self, text};
+use crate::report;
+use crate::start_order::wait_for_frame;
+use crate::system;
+
+#[test]
+fn what_was_done_is_kept() {
+    let cluster = Cluster::start(2).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let annotated = folder.path().join("annotated.mp4");
+    let mut client = cluster.run(&[text(&asset("demo.mp4")), "--annotate", text(&annotated), "--json", "-"]).unwrap();
+    wait_for_frame(&mut client, 20);
+    let ffmpegs = system::children(client.id(), "ffmpeg");
+    assert_eq!(ffmpegs.len(), 2, "one reads and one writes");
+    client.signal(Signal::SIGINT);
+    let ended = client.end().unwrap();
+
+    let lines = report::parse(&ended.stdout);
+    let frames = lines.len() as u64;
+    assert!((21..250).contains(&frames), "{frames} frames");
+    let indices: Vec<u64> = lines.iter().map(|line| line.index).collect();
+    assert_eq!(indices, (0..frames).collect::<Vec<_>>());
+    let ends = |line: &report::Line| {
+        matches!((&*line.outcome, line.reason.as_deref()), ("ok", None) | ("dropped", Some("interrupted")))
+    };
+    assert!(lines.iter().all(ends), "{lines:#?}");
+    assert!(ended.stderr.iter().any(|line| line.contains(&format!("sent {frames} = ok"))), "{:?}", ended.stderr);
+    assert_eq!(media::video(&annotated).frames, frames);
+    assert!(!ffmpegs.iter().any(|id| system::is_running(*id, "ffmpeg")), "an ffmpeg was left behind");
+}

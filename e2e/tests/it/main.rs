@@ -1,0 +1,17 @@
+//! The programs as processes.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too, and a panic is how a test fails")]
+
+mod bad_input;
+mod demo;
+mod fake_worker;
+mod faults;
+mod fixed;
+mod fixed_fields;
+mod interrupt;
+mod media;
+mod memory;
+mod old_worker;
+mod pictures;
+mod report;
+mod start_order;
+mod system;
