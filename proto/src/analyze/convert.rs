@@ -1,0 +1,216 @@
+//! Between the native call's messages and what they mean.
+
+use std::time::Duration;
+
+use super::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
+use super::{Reply, StageTimes, Task};
+use crate::invalid::{label, measured};
+use crate::route::MAX_STREAM_ID_BYTES;
+use crate::{Invalid, wire};
+
+impl TryFrom<wire::AnalyzeRequest> for AnalyzeRequest {
+    type Error = Invalid;
+
+    fn try_from(message: wire::AnalyzeRequest) -> Result<AnalyzeRequest, Invalid> {
+        match message.message {
+            Some(wire::analyze_request::Message::Open(open)) => open.try_into().map(AnalyzeRequest::Open),
+            Some(wire::analyze_request::Message::Frame(frame)) => {
+                let wire::AnalyzeFrame { seq, attempt, age_us, jpeg } = frame;
+                Ok(AnalyzeRequest::Frame(AnalyzeFrame { seq, attempt, age: Duration::from_micros(age_us), jpeg }))
+            }
+            None => Err(Invalid::new("AnalyzeRequest", "is empty: it holds neither `open` nor `frame`")),
+        }
+    }
+}
+
+impl TryFrom<wire::AnalyzeOpen> for AnalyzeOpen {
+    type Error = Invalid;
+
+    fn try_from(message: wire::AnalyzeOpen) -> Result<AnalyzeOpen, Invalid> {
+        let wire::AnalyzeOpen { task, output, detector, min_score, stream_id, max_age_ms, lease_id } = message;
+        let detector = label("AnalyzeOpen.detector", detector, MAX_STREAM_ID_BYTES)?;
+        Ok(AnalyzeOpen {
+            task: match wire::Task::try_from(task) {
+                Ok(wire::Task::Unspecified | wire::Task::Faces) => Task::Faces,
+                Ok(wire::Task::Canny) => Task::Canny,
+                Err(_) => return Err(Invalid::new("AnalyzeOpen.task", format!("{task} is no task this worker knows"))),
+            },
+            output: match wire::Output::try_from(output) {
+                Ok(wire::Output::Unspecified | wire::Output::Boxes) => Output::Boxes,
+                Ok(wire::Output::Picture) => Output::Picture,
+                Ok(wire::Output::BoxesAndPicture) => Output::BoxesAndPicture,
+                Err(_) => {
+                    return Err(Invalid::new("AnalyzeOpen.output", format!("{output} is no output this worker knows")));
+                }
+            },
+            detector: (!detector.is_empty()).then_some(detector),
+            min_score: measured("AnalyzeOpen.min_score", min_score)?,
+            stream_id: label("AnalyzeOpen.stream_id", stream_id, MAX_STREAM_ID_BYTES)?,
+            max_age: (max_age_ms > 0).then(|| Duration::from_millis(max_age_ms.into())),
+            lease_id: (lease_id != 0).then_some(lease_id),
+        })
+    }
+}
+
+impl From<AnalyzeRequest> for wire::AnalyzeRequest {
+    fn from(request: AnalyzeRequest) -> wire::AnalyzeRequest {
+        use wire::analyze_request::Message;
+        let message = match request {
+            AnalyzeRequest::Open(AnalyzeOpen { task, output, detector, min_score, stream_id, max_age, lease_id }) => {
+                let task = match task {
+                    Task::Faces => wire::Task::Faces,
+                    Task::Canny => wire::Task::Canny,
+                };
+                let output = match output {
+                    Output::Boxes => wire::Output::Boxes,
+                    Output::Picture => wire::Output::Picture,
+                    Output::BoxesAndPicture => wire::Output::BoxesAndPicture,
+                };
+                Message::Open(wire::AnalyzeOpen {
+                    task: task.into(),
+                    output: output.into(),
+                    detector: detector.unwrap_or_default(),
+                    min_score: min_score.unwrap_or(0.0),
+                    stream_id,
+                    max_age_ms: max_age.map_or(0, |a| u32::try_from(a.as_millis()).unwrap_or(u32::MAX)),
+                    lease_id: lease_id.unwrap_or(0),
+                })
+            }
+            AnalyzeRequest::Frame(AnalyzeFrame { seq, attempt, age, jpeg }) => {
+                let age_us = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
+                Message::Frame(wire::AnalyzeFrame { seq, attempt, age_us, jpeg })
+            }
+        };
+        wire::AnalyzeRequest { message: Some(message) }
+    }
+}
+
+impl From<Reply> for wire::AnalyzeReply {
+    fn from(reply: Reply) -> wire::AnalyzeReply {
+        use wire::analyze_reply::Message;
+        let message = match reply {
+            Reply::Opened(Opened { worker, generation, cores }) => {
+                Message::Opened(wire::AnalyzeOpened { worker, generation, cores })
+            }
+            Reply::Result(FrameResult { seq, attempt, outcome, in_flight, frame_ms }) => {
+                Message::Result(wire::AnalyzeResult {
+                    seq,
+                    attempt,
+                    outcome: Some(outcome.into()),
+                    in_flight,
+                    frame_ms: frame_ms.unwrap_or(0.0),
+                })
+            }
+        };
+        wire::AnalyzeReply { message: Some(message) }
+    }
+}
+
+impl From<Outcome> for wire::analyze_result::Outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Ok(FrameOk { faces, picture, source_width, source_height, stages }) => Self::Ok(wire::FrameOk {
+                faces: faces.into_iter().map(wire::FaceBox::from).collect(),
+                picture: picture.unwrap_or_default(),
+                source_width,
+                source_height,
+                stages: Some(stages.into()),
+            }),
+            Outcome::Dropped(reason) => Self::Dropped(reason),
+            Outcome::Failed { code, message } => Self::Failed(wire::FrameFailed { code, message }),
+        }
+    }
+}
+
+impl TryFrom<wire::AnalyzeReply> for Reply {
+    type Error = Invalid;
+
+    fn try_from(message: wire::AnalyzeReply) -> Result<Reply, Invalid> {
+        match message.message {
+            Some(wire::analyze_reply::Message::Opened(opened)) => {
+                let wire::AnalyzeOpened { worker, generation, cores } = opened;
+                let worker = label("AnalyzeOpened.worker", worker, MAX_STREAM_ID_BYTES)?;
+                Ok(Reply::Opened(Opened { worker, generation, cores: cores.max(1) }))
+            }
+            Some(wire::analyze_reply::Message::Result(result)) => {
+                let wire::AnalyzeResult { seq, attempt, outcome, in_flight, frame_ms } = result;
+                let outcome = outcome.ok_or_else(|| Invalid::new("AnalyzeResult.outcome", "is missing"))?;
+                let frame_ms = measured("AnalyzeResult.frame_ms", frame_ms)?;
+                Ok(Reply::Result(FrameResult { seq, attempt, outcome: outcome.try_into()?, in_flight, frame_ms }))
+            }
+            None => Err(Invalid::new("AnalyzeReply", "is empty: it holds neither `opened` nor `result`")),
+        }
+    }
+}
+
+impl TryFrom<wire::analyze_result::Outcome> for Outcome {
+    type Error = Invalid;
+
+    fn try_from(outcome: wire::analyze_result::Outcome) -> Result<Outcome, Invalid> {
+        use wire::analyze_result::Outcome as Wire;
+        Ok(match outcome {
+            Wire::Ok(wire::FrameOk { faces, picture, source_width, source_height, stages }) => Outcome::Ok(FrameOk {
+                faces: faces.into_iter().map(FaceBox::try_from).collect::<Result<_, _>>()?,
+                picture: (!picture.is_empty()).then_some(picture),
+                source_width,
+                source_height,
+                stages: stages.unwrap_or_default().into(),
+            }),
+            Wire::Dropped(reason) => Outcome::Dropped(label("AnalyzeResult.dropped", reason, MAX_STREAM_ID_BYTES)?),
+            Wire::Failed(wire::FrameFailed { code, message }) => {
+                Outcome::Failed { code: label("FrameFailed.code", code, MAX_STREAM_ID_BYTES)?, message }
+            }
+        })
+    }
+}
+
+impl From<FaceBox> for wire::FaceBox {
+    fn from(face: FaceBox) -> wire::FaceBox {
+        let FaceBox { x, y, width, height, score } = face;
+        wire::FaceBox { x, y, width, height, score }
+    }
+}
+
+impl TryFrom<wire::FaceBox> for FaceBox {
+    type Error = Invalid;
+
+    fn try_from(message: wire::FaceBox) -> Result<FaceBox, Invalid> {
+        let wire::FaceBox { x, y, width, height, score } = message;
+        let finite = [x, y, width, height, score].iter().all(|v| v.is_finite());
+        if !finite || width <= 0.0 || height <= 0.0 {
+            let problem = format!("[{x}, {y}, {width}, {height}] with score {score} is no box");
+            return Err(Invalid::new("FaceBox", problem));
+        }
+        Ok(FaceBox { x, y, width, height, score })
+    }
+}
+
+impl From<StageTimes> for wire::StageTimes {
+    fn from(stages: StageTimes) -> wire::StageTimes {
+        let StageTimes { queue, decode, resize, detect, draw, encode } = stages;
+        let us = |d: Duration| u32::try_from(d.as_micros()).unwrap_or(u32::MAX);
+        wire::StageTimes {
+            queue_us: us(queue),
+            decode_us: us(decode),
+            resize_us: us(resize),
+            detect_us: us(detect),
+            draw_us: us(draw),
+            encode_us: us(encode),
+        }
+    }
+}
+
+impl From<wire::StageTimes> for StageTimes {
+    fn from(message: wire::StageTimes) -> StageTimes {
+        let wire::StageTimes { queue_us, decode_us, resize_us, detect_us, draw_us, encode_us } = message;
+        let time = |us: u32| Duration::from_micros(us.into());
+        StageTimes {
+            queue: time(queue_us),
+            decode: time(decode_us),
+            resize: time(resize_us),
+            detect: time(detect_us),
+            draw: time(draw_us),
+            encode: time(encode_us),
+        }
+    }
+}
