@@ -1,4 +1,5 @@
 //! Tests through the public interface, on real photographs and on damaged bytes.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod analyze;
 mod bad_bytes;
