@@ -76,9 +76,8 @@ pub(crate) async fn run(
             _ => REFRESH,
         };
         // A loss cuts the pause short; so does the end of the stream.
-        match tokio::time::timeout(pause, in_use.changed()).await {
-            Ok(Err(_)) => return,
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(_ended)) = tokio::time::timeout(pause, in_use.changed()).await {
+            return;
         }
     }
 }

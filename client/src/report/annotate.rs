@@ -16,7 +16,7 @@ use crate::source::Input;
 
 /// Writes annotated frames: a video for a video, pictures for pictures.
 pub(super) enum Annotator {
-    Video(Video),
+    Video(Box<Video>),
     Pictures(Pictures),
 }
 
@@ -36,7 +36,7 @@ impl Annotator {
         }
         check_folder(out)?;
         match &outputs.input {
-            Input::Video(video) => Video::new(out, video, outputs).map(Annotator::Video),
+            Input::Video(video) => Video::new(out, video, outputs).map(Box::new).map(Annotator::Video),
             Input::Pictures(pictures) => Pictures::new(out, pictures).map(Annotator::Pictures),
         }
     }
