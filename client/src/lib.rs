@@ -1,7 +1,7 @@
 //! Reads video, spreads its frames over the cluster, and writes what came back.
 //!
-//! The way of a frame: [`source`] (ffmpeg or files) → [`stream`] (who gets it, in which order it goes on, what became
-//! of it) → [`link`] (to a worker and back) → [`report`] (JSON lines, annotated video, progress).
+//! The way of a frame: `source` (ffmpeg or files) → `stream` (who gets it, in which order it goes on, what became
+//! of it) → `link` (to a worker and back) → `report` (JSON lines, annotated video, progress).
 #![forbid(unsafe_code)]
 
 pub mod cli;

@@ -142,12 +142,12 @@ mod tests {
 
     #[test]
     fn a_frame_with_a_face() {
-        let face = FaceBox { x: -1.04, y: 20.0, width: 30.25, height: 40.0, score: 3.14159 };
+        let face = FaceBox { x: -1.04, y: 20.0, width: 30.25, height: 40.0, score: 2.71349 };
         let stages = StageTimes { detect: Duration::from_micros(12_345), ..StageTimes::default() };
         let found = Found { faces: Some(vec![face]), picture: None, stages: Some(stages) };
         assert_eq!(
             line(End::Ok(found), Some(Duration::from_millis(844)), None),
-            r#"{"index":7,"time_s":0.844,"worker":"pi-1","outcome":"ok","faces":[{"box":[-1.0,20.0,30.3,40.0],"score":3.142}],"#
+            r#"{"index":7,"time_s":0.844,"worker":"pi-1","outcome":"ok","faces":[{"box":[-1.0,20.0,30.3,40.0],"score":2.713}],"#
                 .to_owned()
                 + r#""stages_ms":{"queue":0.0,"decode":0.0,"resize":0.0,"detect":12.345,"draw":0.0,"encode":0.0}}"#
         );
