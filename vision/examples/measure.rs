@@ -63,27 +63,39 @@ fn codecs(picture: &RgbImage) {
     let (width, height) = picture.dimensions();
     let frame = jpeg::encode_rgb(picture, 90).expect("these sizes can be a JPEG");
     let scaled = Fit::Within(512).target(facefleet_vision::Size { width, height });
-    let mut ways: [(Box<dyn Fn() -> usize>, Vec<Duration>); 7] = [
-        (Box::new(|| zune(&frame, ColorSpace::Luma)), Vec::new()),
-        (Box::new(|| zune(&frame, ColorSpace::YCbCr)), Vec::new()),
-        (Box::new(|| zune(&frame, ColorSpace::RGB)), Vec::new()),
-        (Box::new(|| jpeg_decoder(&frame, None)), Vec::new()),
-        (Box::new(|| jpeg_decoder(&frame, Some((scaled.width, scaled.height)))), Vec::new()),
-        (Box::new(|| image_encode(picture)), Vec::new()),
-        (Box::new(|| jpeg::encode_rgb(picture, jpeg::QUALITY).map_or(0, |bytes| bytes.len())), Vec::new()),
+    let mut ways: [Way; 7] = [
+        Way::new(|| zune(&frame, ColorSpace::Luma)),
+        Way::new(|| zune(&frame, ColorSpace::YCbCr)),
+        Way::new(|| zune(&frame, ColorSpace::RGB)),
+        Way::new(|| jpeg_decoder(&frame, None)),
+        Way::new(|| jpeg_decoder(&frame, Some((scaled.width, scaled.height)))),
+        Way::new(|| image_encode(picture)),
+        Way::new(|| jpeg::encode_rgb(picture, jpeg::QUALITY).map_or(0, |bytes| bytes.len())),
     ];
     for _ in 0..turns(width) {
-        for (way, times) in &mut ways {
+        for way in &mut ways {
             let start = now();
-            black_box(way());
-            times.push(now() - start);
+            black_box((way.run)());
+            way.times.push(now() - start);
         }
     }
     print!("| {width}x{height} ({} KB) |", frame.len() / 1000);
-    for (_, times) in &ways {
-        print!(" {:.2} |", best(times.iter().copied()));
+    for way in &ways {
+        print!(" {:.2} |", best(way.times.iter().copied()));
     }
     println!();
+}
+
+/// One of several ways to do the same, and how long it took each time.
+struct Way<'a> {
+    run: Box<dyn Fn() -> usize + 'a>,
+    times: Vec<Duration>,
+}
+
+impl<'a> Way<'a> {
+    fn new(run: impl Fn() -> usize + 'a) -> Self {
+        Way { run: Box::new(run), times: Vec::new() }
+    }
 }
 
 fn zune(frame: &[u8], colours: ColorSpace) -> usize {
