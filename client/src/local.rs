@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -43,9 +43,9 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// Starts a master and `workers` workers of one thread each, one a core unless told otherwise, and waits until they
-    /// have joined.
-    pub(crate) async fn start(workers: Option<NonZeroUsize>) -> Result<Local, LocalError> {
+    /// Starts a master and `workers` workers of one thread each, one a core unless told otherwise, each for `streams`
+    /// streams, and waits until they have joined.
+    pub(crate) async fn start(workers: Option<NonZeroUsize>, streams: u16) -> Result<Local, LocalError> {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = workers.unwrap_or(cores).get();
         let (listener, address) = loopback().await?;
@@ -60,6 +60,7 @@ impl Local {
             let (listener, _) = loopback().await?;
             let mut config = facefleet_worker::Config::new(master.clone(), NonZeroUsize::MIN);
             config.name = Some(format!("core-{number}"));
+            config.limits.streams = config.limits.streams.max(NonZeroU32::MIN.saturating_add(streams.into()));
             let joined = joined.clone();
             config.on_join = Arc::new(move |_, _| joined.add_permits(1));
             tasks.spawn(async move { Ok(facefleet_worker::run(listener, config, std::future::pending()).await?) });

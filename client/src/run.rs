@@ -76,7 +76,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let (_local, master) = match args.cluster() {
         Some(master) => (None, master.clone()),
         None => {
-            let local = Local::start(args.workers).await?;
+            let local = Local::start(args.workers, args.clients).await?;
             let master = local.master().clone();
             (Some(local), master)
         }

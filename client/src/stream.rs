@@ -59,7 +59,7 @@ pub(crate) async fn run(
     let router = route::run(spec.master, spec.query.clone(), in_use, news_sender);
     let _router = AbortOnDropHandle::new(tokio::spawn(router));
 
-    let mut stream = Stream::new(spec.open, spec.query.wanted, event_sender, in_use_sender);
+    let mut stream = Stream::new(spec.open, spec.query.wanted, event_sender, in_use_sender, progress.clone());
     let mut tick = tokio::time::interval(TICK);
     let mut source_error = None;
     let mut stopped_at: Option<Instant> = None;
@@ -124,6 +124,9 @@ struct Stream {
     /// Frames that are next in order, and wait for the report.
     ready: VecDeque<Finished>,
     ledger: Ledger,
+    progress: Progress,
+    /// What was last said of workers that cannot be reached.
+    said: String,
     /// Bytes of the JPEGs between the source and the report.
     bytes: usize,
     source_ended: bool,
@@ -159,6 +162,7 @@ impl Stream {
         wanted: usize,
         events: mpsc::UnboundedSender<LinkEvent>,
         in_use: watch::Sender<InUse>,
+        progress: Progress,
     ) -> Stream {
         Stream {
             open,
@@ -173,6 +177,8 @@ impl Stream {
             reorder: Reorder::default(),
             ready: VecDeque::new(),
             ledger: Ledger::default(),
+            progress,
+            said: String::new(),
             bytes: 0,
             source_ended: false,
         }
@@ -237,6 +243,7 @@ impl Stream {
                 let frame_time = link.candidate.frame_ms.and_then(|ms| Duration::try_from_secs_f32(ms / 1e3).ok());
                 link.worker = Some(Taking { name: name.into(), frames });
                 self.cooling.remove(&link.candidate.address);
+                self.said.clear();
                 self.dispatch.link_up(id, threads, frame_time);
             }
             LinkEvent::Answer(assignment, Answer { end, frame_time }) => {
@@ -263,8 +270,12 @@ impl Stream {
         let Candidate { name, address, id: worker_id, .. } = candidate;
         match worker {
             Some(_) => tracing::warn!("lost {name} at {address}: {reason}"),
-            // The master offers a dead worker until it has missed its heartbeats.
-            None => tracing::debug!("cannot reach {name} at {address}: {reason}"),
+            // The master offers a dead worker until it has missed its heartbeats; that is worth a word only to one who
+            // waits for it.
+            None if self.links.values().any(|link| link.worker.is_some()) => {
+                tracing::debug!("cannot use {name} at {address}: {reason}");
+            }
+            None => self.say(format!("cannot use {name} at {address}, trying again: {reason}")),
         }
         let cooling = self.cooling.entry(address);
         let cooling = cooling.or_insert_with(|| Cooling { backoff: Backoff::default(), until: now, id: worker_id });
@@ -275,6 +286,13 @@ impl Stream {
             self.end(seq, None, End::Failed { code: "worker_lost".into(), message });
         }
         self.tell_router();
+    }
+
+    fn say(&mut self, line: String) {
+        if line != self.said {
+            self.progress.say(&line);
+            self.said = line;
+        }
     }
 
     /// Lets workers that were lost be offered again, when it is time.

@@ -11,7 +11,7 @@ use image::imageops::{self, FilterType};
 use crate::frame::{End, Finished, Found};
 use crate::report::pictures::Pictures;
 use crate::report::video::Video;
-use crate::report::{Outputs, ReportError, check_folder};
+use crate::report::{Outputs, ReportError, check};
 use crate::source::Input;
 
 /// Writes annotated frames: a video for a video, pictures for pictures.
@@ -23,18 +23,7 @@ pub(super) enum Annotator {
 impl Annotator {
     /// `out` is a video file for a video, a picture file for a picture, a folder for a folder.
     pub(super) fn open(out: &Path, outputs: &Outputs) -> Result<Annotator, ReportError> {
-        let same = |input: &Path| match (out.canonicalize(), input.canonicalize()) {
-            (Ok(out), Ok(input)) => out == input,
-            _ => false,
-        };
-        let is_input = match &outputs.input {
-            Input::Video(video) => same(video.name.as_ref()),
-            Input::Pictures(pictures) => same(pictures.folder.as_ref().unwrap_or(&pictures.paths[0])),
-        };
-        if is_input {
-            return Err(ReportError::IsInput { path: out.to_owned() });
-        }
-        check_folder(out)?;
+        check(out, &outputs.input)?;
         match &outputs.input {
             Input::Video(video) => Video::new(out, video, outputs).map(Box::new).map(Annotator::Video),
             Input::Pictures(pictures) => Pictures::new(out, pictures).map(Annotator::Pictures),

@@ -9,7 +9,8 @@ use facefleet_proto::{FaceBox, StageTimes};
 use serde::Serialize;
 
 use crate::frame::{End, Finished, Found};
-use crate::report::{ReportError, check_folder};
+use crate::report::{ReportError, check};
+use crate::source::Input;
 
 /// A file of JSON lines.
 pub(super) struct JsonLines {
@@ -18,12 +19,12 @@ pub(super) struct JsonLines {
 }
 
 impl JsonLines {
-    /// Creates the file; `-` is standard output.
-    pub(super) fn create(path: &Path) -> Result<JsonLines, ReportError> {
+    /// Creates the file, which must not be the input; `-` is standard output.
+    pub(super) fn create(path: &Path, input: &Input) -> Result<JsonLines, ReportError> {
         let out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
             Box::new(io::stdout())
         } else {
-            check_folder(path)?;
+            check(path, input)?;
             Box::new(File::create(path).map_err(ReportError::write(path))?)
         };
         Ok(JsonLines { path: path.to_owned(), out: BufWriter::new(out) })

@@ -97,7 +97,7 @@ impl Report {
     /// A file cannot be written where it is to go. Nothing has been written then.
     pub(crate) fn start(outputs: &Outputs) -> Result<(Report, mpsc::Sender<Finished>), ReportError> {
         let mut annotator = outputs.annotate.as_deref().map(|out| Annotator::open(out, outputs)).transpose()?;
-        let mut lines = outputs.json.as_deref().map(JsonLines::create).transpose()?;
+        let mut lines = outputs.json.as_deref().map(|out| JsonLines::create(out, &outputs.input)).transpose()?;
         let (sender, mut frames) = mpsc::channel::<Finished>(QUEUE);
         let thread = std::thread::spawn(move || {
             while let Some(finished) = frames.blocking_recv() {
@@ -128,12 +128,55 @@ impl Report {
     }
 }
 
-/// The folder that a file is to go into must be there: to make it would hide a typing slip.
-fn check_folder(path: &Path) -> Result<(), ReportError> {
+/// Whether `path` may be written. The folder that it is to go into must be there: to make it would hide a typing slip.
+fn check(path: &Path, input: &Input) -> Result<(), ReportError> {
+    let is = |input: &Path| matches!((path.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    let is_input = match input {
+        Input::Video(video) => is(video.name.as_ref()),
+        Input::Pictures(pictures) => pictures.folder.iter().chain(&pictures.paths).any(|input| is(input)),
+    };
+    if is_input {
+        return Err(ReportError::IsInput { path: path.to_owned() });
+    }
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             Err(ReportError::NoFolder { path: path.to_owned(), folder: folder.to_owned() })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_input_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = folder.path().join("a.jpg");
+        std::fs::write(&picture, b"\xFF\xD8\xFF\xE0 and so on").unwrap();
+        let one = Input::new(picture.to_str().unwrap()).unwrap();
+        let all = Input::new(folder.path().to_str().unwrap()).unwrap();
+        let outputs = |input: &Input, json: Option<&Path>, annotate: Option<&Path>| Outputs {
+            input: input.clone(),
+            probe: Probe::default(),
+            limit: None,
+            json: json.map(Path::to_owned),
+            annotate: annotate.map(Path::to_owned),
+        };
+        for destructive in [
+            outputs(&one, Some(&picture), None),
+            outputs(&one, None, Some(&picture)),
+            outputs(&all, Some(&picture), None),
+            outputs(&all, None, Some(folder.path())),
+        ] {
+            let error = Report::start(&destructive).unwrap_err();
+            assert!(matches!(error, ReportError::IsInput { .. }), "{error}");
+        }
+        assert!(std::fs::read(&picture).unwrap().len() > 4);
+        let fine = outputs(&all, Some(&folder.path().join("b.jsonl")), Some(&folder.path().join("out")));
+        let (report, frames) = Report::start(&fine).unwrap();
+        drop(frames);
+        report.finish().await.unwrap();
     }
 }
