@@ -31,9 +31,10 @@ mod id {
     pub(super) const BLOCK: u32 = 0xA1;
 }
 
-/// Timestamps are counted in milliseconds unless a file says otherwise (RFC 9559, section 5.1.2.9), and ffmpeg's
-/// files never do.
-const TICK: Duration = Duration::from_millis(1);
+/// What timestamps count where a file does not say, in nanoseconds (RFC 9559, section 5.1.2.9), and what ours count:
+/// milliseconds would make an even rate of 30 a second uneven.
+const USUAL_TICK_NS: u64 = 1_000_000;
+const OUR_TICK_NS: u64 = 1_000;
 
 /// A block greater than this is a damaged stream, not a frame: a JPEG of 100 megapixels is smaller.
 const MAX_BLOCK_BYTES: u64 = 256 << 20;
@@ -45,7 +46,8 @@ const UNKNOWN_SIZE: [u8; 8] = [0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
 #[derive(Debug)]
 pub(crate) struct Reader<R> {
     input: R,
-    cluster_ticks: i64,
+    tick_ns: u64,
+    cluster_ticks: u64,
 }
 
 /// One block.
@@ -59,7 +61,7 @@ pub(crate) struct Block {
 
 impl<R: Read> Reader<R> {
     pub(crate) fn new(input: R) -> Reader<R> {
-        Reader { input, cluster_ticks: 0 }
+        Reader { input, tick_ns: USUAL_TICK_NS, cluster_ticks: 0 }
     }
 
     /// The next block; None at the end of the stream.
@@ -72,7 +74,8 @@ impl<R: Read> Reader<R> {
             let size = self.element_size()?;
             match id {
                 // What is inside these is read as if it stood outside.
-                id::SEGMENT | id::CLUSTER | id::BLOCK_GROUP => {}
+                id::SEGMENT | id::INFO | id::CLUSTER | id::BLOCK_GROUP => {}
+                id::TIMESTAMP_SCALE => self.tick_ns = self.unsigned(size)?,
                 id::TIMESTAMP => self.cluster_ticks = self.unsigned(size)?,
                 id::SIMPLE_BLOCK | id::BLOCK => return self.block(size).map(Some),
                 _ => self.skip(size)?,
@@ -116,12 +119,12 @@ impl<R: Read> Reader<R> {
         Ok((size != all_ones).then_some(size))
     }
 
-    fn unsigned(&mut self, size: Option<u64>) -> io::Result<i64> {
+    fn unsigned(&mut self, size: Option<u64>) -> io::Result<u64> {
         let size = size.filter(|s| *s <= 8).ok_or_else(|| damaged("a number is longer than 8 bytes"))?;
         let mut bytes = [0; 8];
         // At most 8, checked just above.
         self.input.read_exact(&mut bytes[8 - size as usize..])?;
-        i64::try_from(u64::from_be_bytes(bytes)).map_err(|_| damaged("a time is out of range"))
+        Ok(u64::from_be_bytes(bytes))
     }
 
     fn block(&mut self, size: Option<u64>) -> io::Result<Block> {
@@ -132,8 +135,8 @@ impl<R: Read> Reader<R> {
             .ok_or_else(|| damaged("a frame has an impossible size"))?;
         let mut head = [0; HEAD];
         self.input.read_exact(&mut head)?;
-        let ticks = self.cluster_ticks.saturating_add(i16::from_be_bytes([head[1], head[2]]).into());
-        let ticks = u32::try_from(ticks.max(0)).map_err(|_| damaged("a time is out of range"))?;
+        let ticks = self.cluster_ticks.saturating_add_signed(i16::from_be_bytes([head[1], head[2]]).into());
+        let time = Duration::from_nanos(ticks.saturating_mul(self.tick_ns));
         let length = size - HEAD as u64;
         // The buffer grows with what arrives, never with what a size field promises.
         let mut data = Vec::new();
@@ -141,7 +144,7 @@ impl<R: Read> Reader<R> {
         if (data.len() as u64) < length {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        Ok(Block { time: TICK * ticks, data })
+        Ok(Block { time, data })
     }
 
     fn skip(&mut self, size: Option<u64>) -> io::Result<()> {
@@ -178,11 +181,10 @@ impl<W: Write> RgbWriter<W> {
             element(id::CODEC_ID, b"V_UNCOMPRESSED"),
             element(id::VIDEO, &video.concat()),
         ];
-        let tick_ns = u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX);
         output.write_all(&element(id::EBML, &element(id::DOC_TYPE, b"matroska")))?;
         output.write_all(&id_bytes(id::SEGMENT))?;
         output.write_all(&UNKNOWN_SIZE)?;
-        output.write_all(&element(id::INFO, &number(id::TIMESTAMP_SCALE, tick_ns)))?;
+        output.write_all(&element(id::INFO, &number(id::TIMESTAMP_SCALE, OUR_TICK_NS)))?;
         output.write_all(&element(id::TRACKS, &element(id::TRACK_ENTRY, &track.concat())))?;
         Ok(RgbWriter { output, picture_bytes: width as usize * height as usize * 3 })
     }
@@ -193,7 +195,7 @@ impl<W: Write> RgbWriter<W> {
     /// `rgb` is not of the stream's size.
     pub(crate) fn write(&mut self, time: Duration, rgb: &[u8]) -> io::Result<()> {
         assert_eq!(rgb.len(), self.picture_bytes, "every picture of a stream has its size");
-        let ticks = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let ticks = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX) / OUR_TICK_NS;
         let timestamp = element(id::TIMESTAMP, &ticks.to_be_bytes());
         // Track 1 (with its length marker), no time of its own, a key frame.
         const BLOCK_HEAD: [u8; 4] = [0x81, 0, 0, 0x80];
@@ -229,8 +231,8 @@ mod tests {
     fn written(pictures: &[(u64, [u8; 6])]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut writer = RgbWriter::new(&mut bytes, 2, 1).unwrap();
-        for (ms, rgb) in pictures {
-            writer.write(Duration::from_millis(*ms), rgb).unwrap();
+        for (us, rgb) in pictures {
+            writer.write(Duration::from_micros(*us), rgb).unwrap();
         }
         bytes
     }
@@ -242,9 +244,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let pictures = [(0, [1; 6]), (40, [2; 6]), (3_600_000, [3; 6])];
+        let pictures = [(0, [1; 6]), (33_367, [2; 6]), (3_600_000_000, [3; 6])];
         let blocks = read(&written(&pictures)).unwrap();
-        let expected = pictures.map(|(ms, rgb)| Block { time: Duration::from_millis(ms), data: rgb.to_vec() });
+        let expected = pictures.map(|(us, rgb)| Block { time: Duration::from_micros(us), data: rgb.to_vec() });
         assert_eq!(blocks, expected);
     }
 

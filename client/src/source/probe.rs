@@ -14,6 +14,8 @@ pub(crate) struct Probe {
     pub(crate) frames: Option<u64>,
     /// Frames per second as a fraction, where they are evenly spaced.
     pub(crate) rate: Option<(u32, u32)>,
+    /// What the file rounds the time of a frame to.
+    pub(crate) time_step: Duration,
     /// Codec of the first sound track.
     pub(crate) sound: Option<String>,
 }
@@ -27,7 +29,7 @@ impl Probe {
         if input.kind != VideoKind::File {
             return Ok(Probe::default());
         }
-        const ENTRIES: &str = "format=format_name,duration:stream=codec_type,codec_name,avg_frame_rate,r_frame_rate,\
+        const ENTRIES: &str = "format=format_name,duration:stream=codec_type,codec_name,avg_frame_rate,r_frame_rate,time_base,\
                                nb_frames:stream_disposition=attached_pic";
         let args = ["-v", "error", "-of", "json", "-show_entries", ENTRIES, "-i", &input.name];
         let task = format!("read {}", input.name);
@@ -54,6 +56,7 @@ impl Probe {
         Some(Probe {
             frames: counted.or(estimated),
             rate: average.filter(|_| video.avg_frame_rate == video.r_frame_rate),
+            time_step: fraction(&video.time_base).map_or(Duration::ZERO, |(n, d)| Duration::from_secs(n.into()) / d),
             sound: of_kind("audio").map(|s| s.codec_name.clone()),
         })
     }
@@ -95,6 +98,8 @@ struct Stream {
     avg_frame_rate: String,
     #[serde(default)]
     r_frame_rate: String,
+    #[serde(default)]
+    time_base: String,
     nb_frames: Option<String>,
     #[serde(default)]
     disposition: Disposition,
@@ -118,8 +123,11 @@ mod tests {
     fn an_even_rate_counted_frames_and_sound() {
         let answer = r#"{"format": {"format_name": "mov", "duration": "10.0"}, "streams": [
             {"codec_type": "audio", "codec_name": "aac", "avg_frame_rate": "0/0", "r_frame_rate": "0/0"},
-            {"codec_type": "video", "codec_name": "h264", "avg_frame_rate": "30000/1001", "r_frame_rate": "30000/1001", "nb_frames": "299"}]}"#;
-        let expected = Probe { frames: Some(299), rate: Some((30000, 1001)), sound: Some("aac".into()) };
+            {"codec_type": "video", "codec_name": "h264", "avg_frame_rate": "30000/1001", "r_frame_rate": "30000/1001",
+             "time_base": "1/50", "nb_frames": "299"}]}"#;
+        let rate = Some((30000, 1001));
+        let time_step = Duration::from_millis(20);
+        let expected = Probe { frames: Some(299), rate, time_step, sound: Some("aac".into()) };
         assert_eq!(probe(answer), Some(expected.clone()));
         assert_eq!(expected.duration_of(30), Some(Duration::from_millis(1001)));
     }
@@ -128,7 +136,7 @@ mod tests {
     fn an_uneven_rate_is_none_and_frames_are_worked_out() {
         let answer = r#"{"format": {"format_name": "matroska", "duration": "4.0"}, "streams": [
             {"codec_type": "video", "avg_frame_rate": "25/2", "r_frame_rate": "60/1"}]}"#;
-        assert_eq!(probe(answer), Some(Probe { frames: Some(50), rate: None, sound: None }));
+        assert_eq!(probe(answer), Some(Probe { frames: Some(50), ..Probe::default() }));
     }
 
     #[test]
