@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// The logging flags of every program.
 #[derive(Args, Clone, Debug)]
@@ -34,6 +35,12 @@ pub enum LogFormat {
 }
 
 fn checked_filter(text: &str) -> Result<String, String> {
+    // The filter would take a level that is misspelt for the only target to log, and be silent about all others.
+    if !text.contains(['=', ',']) && text.parse::<LevelFilter>().is_err() {
+        return Err(format!(
+            "it is no level: write off, error, warn, info, debug or trace, or TARGET=LEVEL, as in {text}=debug"
+        ));
+    }
     EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
 }
 
@@ -50,4 +57,19 @@ pub fn init(args: &LogArgs) {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().try_init(),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_level_is_refused() {
+        for good in ["info", "WARN", "off", "warn,facefleet_worker=debug", "facefleet_worker=trace"] {
+            assert_eq!(checked_filter(good).as_deref(), Ok(good));
+        }
+        for bad in ["inof", "facefleet_worker", "warn=inof"] {
+            assert!(checked_filter(bad).is_err(), "{bad}");
+        }
+    }
 }
