@@ -1,10 +1,15 @@
 //! Stopping when asked to.
 
 use std::io;
+use std::process;
 
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled at the first SIGINT or SIGTERM (Ctrl-C on Windows).
+/// How a shell counts a program that Ctrl-C has ended: 128 and the number of SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// A token that is cancelled at the first SIGINT or SIGTERM (Ctrl-C on Windows). The second one ends the process at
+/// once: whoever asks twice does not want to wait for a drain any longer.
 ///
 /// Call it inside the runtime, before anything that must not be cut short.
 ///
@@ -13,36 +18,84 @@ use tokio_util::sync::CancellationToken;
 pub fn on_signal() -> io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let cancelled = token.clone();
-    let signal = stop_signal()?;
+    let mut signals = Signals::new()?;
     tokio::spawn(async move {
-        signal.await;
+        signals.next().await;
         tracing::info!("asked to stop");
         cancelled.cancel();
+        signals.next().await;
+        tracing::warn!("asked to stop again: ending at once");
+        // From here, because what is waited for need not end, and nothing on disk is left half written that a kill
+        // would not leave so too.
+        process::exit(INTERRUPTED);
     });
     Ok(token)
 }
 
 #[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    })
+    }
 }
 
 #[cfg(windows)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut ctrl_c = tokio::signal::windows::ctrl_c()?;
-    let mut ctrl_close = tokio::signal::windows::ctrl_close()?;
-    Ok(async move {
+struct Signals {
+    ctrl_c: tokio::signal::windows::CtrlC,
+    ctrl_close: tokio::signal::windows::CtrlClose,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        use tokio::signal::windows::{ctrl_c, ctrl_close};
+        Ok(Signals { ctrl_c: ctrl_c()?, ctrl_close: ctrl_close()? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = ctrl_c.recv() => {}
-            _ = ctrl_close.recv() => {}
+            _ = self.ctrl_c.recv() => {}
+            _ = self.ctrl_close.recv() => {}
         }
-    })
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use nix::sys::signal::{Signal, raise};
+    use std::env;
+    use std::process::Command;
+
+    /// Runs itself a second time, in a process that is to end.
+    #[tokio::test]
+    async fn the_first_signal_asks_and_the_second_ends() {
+        const CHILD: &str = "FACEFLEET_TEST_SIGNALS";
+        if env::var_os(CHILD).is_none() {
+            let name = "shutdown::tests::the_first_signal_asks_and_the_second_ends";
+            let mut child = Command::new(env::current_exe().unwrap());
+            let ended = child.args(["--exact", name]).env(CHILD, "1").output().unwrap();
+            assert_eq!(ended.status.code(), Some(INTERRUPTED), "{ended:?}");
+            return;
+        }
+        let token = on_signal().unwrap();
+        raise(Signal::SIGTERM).unwrap();
+        token.cancelled().await;
+        raise(Signal::SIGINT).unwrap();
+        std::future::pending::<()>().await;
+    }
 }
