@@ -9,11 +9,14 @@ use clap_complete::Shell;
 
 use crate::grpc;
 
-/// Prints the completion script of `C`'s program.
+/// Prints the completion script of `C`'s program. A closed stdout is nobody's loss.
 pub fn print_completions<C: CommandFactory>(shell: Shell) {
     let mut command = C::command();
     let name = command.get_name().to_owned();
-    clap_complete::generate(shell, &mut command, name, &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(&script).and_then(|()| out.flush());
 }
 
 /// Prints one line to stdout now, for the program or person that waits for it. A closed stdout is nobody's loss.
