@@ -17,9 +17,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The programs did not compile; cargo has said why on stderr.
+    /// The programs could not be built.
     #[error("the programs could not be built: {0}")]
-    Build(ExitStatus),
+    Build(String),
     /// There is no such program, and no cargo to build it.
     #[error("there is no {}: build it with `cargo build --workspace --bins`", path.display())]
     NoProgram {

@@ -50,23 +50,20 @@ impl Program {
 /// The folder of the programs, which this process's own program is in or below. The first call builds them: a test of
 /// yesterday's programs would be worse than none.
 fn folder() -> Result<&'static Path, Error> {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    static BUILDING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one_at_a_time = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(folder) = FOLDER.get() {
-        return Ok(folder);
-    }
-    let own = env::current_exe().map_err(|source| Error::Start { program: "the own program".into(), source })?;
-    let beside = own.parent().expect("a program is in a folder");
-    // Test programs are one folder further down.
-    let folder = if beside.ends_with("deps") { beside.parent().expect("deps is in a folder") } else { beside };
-    build_into(folder)?;
-    Ok(FOLDER.get_or_init(|| folder.to_owned()))
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let own = env::current_exe().map_err(|e| format!("where this program itself is, is not known: {e}"))?;
+        let beside = own.parent().expect("a program is in a folder");
+        // Test programs are one folder further down.
+        let folder = if beside.ends_with("deps") { beside.parent().expect("deps is in a folder") } else { beside };
+        build_into(folder).map(|()| folder.to_owned())
+    });
+    folder.as_deref().map_err(|problem| Error::Build(problem.clone()))
 }
 
 /// Has cargo build the programs into `folder`, which is `<target folder>/<profile>`. Where there is no cargo, as on a
 /// board that these tests were copied to, whatever is in the folder will do.
-fn build_into(folder: &Path) -> Result<(), Error> {
+fn build_into(folder: &Path) -> Result<(), String> {
     let cargo = env!("CARGO");
     let (Some(target), Some(profile), true) = (folder.parent(), folder.file_name(), Path::new(cargo).exists()) else {
         return Ok(());
@@ -78,6 +75,6 @@ fn build_into(folder: &Path) -> Result<(), Error> {
     for program in Program::ALL {
         build.args(["--package", program.name()]);
     }
-    let status = build.status().map_err(|source| Error::Start { program: cargo.into(), source })?;
-    if status.success() { Ok(()) } else { Err(Error::Build(status)) }
+    let status = build.status().map_err(|e| format!("cannot start `{cargo}`: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo ended with {status} and has said why above")) }
 }
