@@ -16,7 +16,6 @@ pub mod lease;
 pub mod liveness;
 pub mod policy;
 mod queue;
-mod quiet;
 mod record;
 pub mod registry;
 mod ring;
@@ -47,6 +46,8 @@ const TICK: Duration = Duration::from_millis(250);
 const GRACE: Duration = Duration::from_secs(2);
 /// Greatest message: no frame ever comes here, and the largest list of workers to leave out has half of this.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// Programs that are connected at once. A worker and a client have one connection each.
+const MAX_CONNECTIONS: usize = 16_384;
 /// Calls at once on one connection: one program has a few, a proxy for a whole site some hundreds.
 const MAX_STREAMS: u32 = 1024;
 
@@ -124,7 +125,7 @@ pub async fn run(
     let stopping = CancellationToken::new();
     let service = MasterServer::new(grpc::Service(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let server = transport::server(MAX_STREAMS).add_service(service).serve_with_incoming_shutdown(
-        transport::incoming(listener),
+        transport::incoming(listener, MAX_CONNECTIONS),
         async {
             shutdown.await;
             shared.queue.close();

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::{Heartbeat, Join, Nodes, Route, RouteQuery, WorkerId};
 use facefleet_service::clock;
+use facefleet_service::quiet::Quiet;
 use tracing::{info, warn};
 
 use crate::policy::PolicyName;
 use crate::queue::{KEPT, Queue};
-use crate::quiet::Quiet;
 use crate::record::Record;
 use crate::registry::{Expired, Refused, Unknown};
 use crate::scheduler::Scheduler;

@@ -6,11 +6,10 @@
 use std::error::Error;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 
 use crate::address::HostPort;
+pub use crate::incoming::{Connection, incoming};
 
 /// Greatest message either way unless a program is told otherwise. A 3840×2160 JPEG of video quality has 2 to 4 MiB.
 pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
@@ -35,11 +34,6 @@ pub fn server(max_streams: u32) -> Server {
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(max_streams)
-}
-
-/// The connections of `listener`, with small packets sent at once.
-pub fn incoming(listener: TcpListener) -> TcpIncoming {
-    TcpIncoming::from(listener).with_nodelay(Some(true))
 }
 
 /// A channel that connects when it is first used, and again when it is used after a loss.
@@ -88,6 +82,7 @@ pub fn explain(error: &(dyn Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::TcpListener;
 
     #[tokio::test]
     async fn a_refused_connection_is_said_once_and_plainly() {

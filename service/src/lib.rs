@@ -7,5 +7,7 @@ pub mod backoff;
 pub mod cli;
 pub mod clock;
 pub mod grpc;
+mod incoming;
 pub mod log;
+pub mod quiet;
 pub mod shutdown;

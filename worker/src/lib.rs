@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use facefleet_proto::wire::video_stream_server::VideoStreamServer;
-use facefleet_proto::{Identity, Join, Opened};
+use facefleet_proto::{Identity, Join, MAX_NAME_BYTES, Opened};
 use facefleet_service::clock;
 use sysinfo::System;
 use tokio::net::TcpListener;
@@ -37,6 +37,8 @@ use stats::Stats;
 
 /// How long the master may take to hear that the worker leaves.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Clients that are connected at once; each has one connection, however many streams it opens.
+const MAX_CONNECTIONS: usize = 256;
 
 /// One connection may ask for this many streams more than are served at all: those are told so, and do not wait.
 const REFUSABLE_STREAMS: u32 = 16;
@@ -97,7 +99,7 @@ pub async fn run(
     let service = VideoStreamServer::new(video).max_decoding_message_size(config.limits.frame_bytes);
     let server = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
         .add_service(service)
-        .serve_with_incoming_shutdown(facefleet_service::grpc::incoming(listener), close.cancelled());
+        .serve_with_incoming_shutdown(facefleet_service::grpc::incoming(listener, MAX_CONNECTIONS), close.cancelled());
     let member = Member {
         fixed_address: config.advertise.is_some() || !bound.ip().is_unspecified(),
         master: config.master,
@@ -156,7 +158,7 @@ async fn after(event: &CancellationToken, wait: Duration) {
 fn introduce(config: &Config, bound: SocketAddr) -> Join {
     let name = config.name.clone().unwrap_or_else(|| {
         let host = System::host_name().ok().filter(|host| !host.is_empty());
-        format!("{}-{}", host.as_deref().unwrap_or("worker"), bound.port())
+        default_name(host.as_deref().unwrap_or("worker"), bound.port())
     });
     Join {
         address: config.advertise.unwrap_or(bound),
@@ -170,11 +172,31 @@ fn introduce(config: &Config, bound: SocketAddr) -> Join {
     }
 }
 
+/// The host's name and the port, the former cut to what leaves room for the latter.
+fn default_name(host: &str, port: u16) -> String {
+    let port = format!("-{port}");
+    let room = host.floor_char_boundary(MAX_NAME_BYTES - port.len());
+    format!("{}{port}", &host[..room])
+}
+
 impl From<pool::StartError> for RunError {
     fn from(error: pool::StartError) -> RunError {
         match error {
             pool::StartError::Thread(error) => RunError::Thread(error),
             pool::StartError::Detector(error) => RunError::Detector(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_name_is_one_that_the_master_takes() {
+        assert_eq!(default_name("pi-1", 50050), "pi-1-50050");
+        let long = default_name(&"a".repeat(300), 50050);
+        assert!(long.len() == MAX_NAME_BYTES && long.ends_with("a-50050"), "{long}");
+        assert!(default_name(&"ü".repeat(40), 1).len() <= MAX_NAME_BYTES);
     }
 }
