@@ -9,7 +9,8 @@ use crate::{Invalid, wire};
 
 /// The greatest weight that a worker may claim, so that shares stay exact.
 const MAX_WEIGHT: i32 = 1_000_000;
-const MAX_NAME_BYTES: usize = 64;
+/// Longest name that a worker may have.
+pub const MAX_NAME_BYTES: usize = 64;
 const MAX_DETECTORS: usize = 16;
 /// Longest interval between heartbeats that a worker may announce.
 const MAX_INTERVAL_MS: u32 = 60_000;

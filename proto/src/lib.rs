@@ -16,7 +16,7 @@ mod state;
 pub use analyze::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
 pub use analyze::{Reply, StageTimes, Task};
 pub use invalid::Invalid;
-pub use join::{Identity, Join, WorkerId};
+pub use join::{Identity, Join, MAX_NAME_BYTES, WorkerId};
 pub use node::{Health, Node, Nodes};
 pub use route::{Candidate, Lease, Route, RouteQuery};
 pub use state::{Heartbeat, LegacyState, Load};
