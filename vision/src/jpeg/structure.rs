@@ -37,6 +37,10 @@ pub fn header(bytes: &[u8]) -> Result<Header, FrameError> {
     Segments::new(bytes)?.frame_header()
 }
 
+/// Most scans that are decoded. Each costs a pass over the whole picture, whatever its few bytes hold, so their number is
+/// what a hostile sender multiplies the work by. Encoders write about ten.
+const MAX_SCANS: usize = 100;
+
 /// Where the picture data of a complete JPEG ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
@@ -51,7 +55,8 @@ pub(super) struct Extent {
 /// Finds the end of a JPEG whose header has been read and accepted.
 ///
 /// # Errors
-/// `Truncated` when there is no end-of-image marker, `BadHeader` when a segment breaks the rules.
+/// `Truncated` when there is no end-of-image marker, `BadHeader` when a segment breaks the rules, `Unsupported` above
+/// [`MAX_SCANS`].
 pub(super) fn extent(bytes: &[u8]) -> Result<Extent, FrameError> {
     let mut segments = Segments::new(bytes)?;
     segments.frame_header()?;
@@ -60,6 +65,9 @@ pub(super) fn extent(bytes: &[u8]) -> Result<Extent, FrameError> {
     loop {
         let segment = segments.next()?;
         match segment.marker {
+            marker::SOS if scans == MAX_SCANS => {
+                return Err(FrameError::Unsupported { feature: "more than 100 scans" });
+            }
             marker::SOS => {
                 scan_end = segments.skip_scan()?;
                 scans += 1;
@@ -328,6 +336,20 @@ mod tests {
             assert!(error.to_string().contains(want), "{error}");
             assert_eq!(error.code(), "unsupported");
         }
+    }
+
+    #[test]
+    fn a_picture_has_so_many_scans_and_no_more() {
+        let with_scans = |count: usize| {
+            let mut bytes = small(0xC2, 8, 1, 1);
+            let scan = bytes[15..26].to_vec();
+            bytes.splice(15..26, scan.repeat(count));
+            bytes
+        };
+        assert_eq!(extent(&with_scans(MAX_SCANS)).unwrap().scans, MAX_SCANS);
+        let error = extent(&with_scans(MAX_SCANS + 1)).unwrap_err();
+        assert_eq!(error.code(), "unsupported");
+        assert!(error.to_string().contains(&format!("more than {MAX_SCANS} scans")), "{error}");
     }
 
     #[test]
