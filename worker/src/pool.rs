@@ -16,6 +16,7 @@ use facefleet_vision::{Analyzer, DetectorError, DetectorKind, Job, Limits, Repor
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::stats::{End, Held, Queued, Stats};
 
@@ -139,18 +140,27 @@ impl Pool {
     }
 
     /// Takes a frame in, which has arrived now. Waits for room in the queue unless the frame is live.
+    ///
+    /// The wait is a task of its own. Replies are polled only while their client reads them, and a future that stands in
+    /// line and is not polled would keep a place that nobody else gets: a few clients that do not read would stop all.
     pub(crate) async fn enter(&self, frame: Frame) -> Ticket {
         let live = frame.max_age.is_some();
         let (answer, verdict) = oneshot::channel();
         let ticket = Ticket { verdict, _held: self.stats.hold() };
         let entry = Entry { frame, arrived: clock::now(), verdict: answer, queued: self.stats.queue() };
-        if !live {
-            // Err: no thread is left; the ticket has lost its sender and says so.
-            let _ = self.entries.send(entry).await;
-        } else if let Err(TrySendError::Full(entry)) = self.entries.try_send(entry) {
-            self.stats.ended(End::Dropped);
-            // Err: impossible, the ticket is still here.
-            let _ = entry.verdict.send(Verdict::Dropped("overloaded"));
+        match self.entries.try_send(entry) {
+            Err(TrySendError::Full(entry)) if live => {
+                self.stats.ended(End::Dropped);
+                // Err: impossible, the ticket is still here.
+                let _ = entry.verdict.send(Verdict::Dropped("overloaded"));
+            }
+            Err(TrySendError::Full(entry)) => {
+                let entries = self.entries.clone();
+                let wait = AbortOnDropHandle::new(tokio::spawn(async move { entries.send(entry).await }));
+                // Err: no thread is left, here and below; the ticket has lost its sender and says so.
+                let _ = wait.await;
+            }
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
         }
         ticket
     }
@@ -228,15 +238,29 @@ mod tests {
         assert!(first.verdict().now_or_never().is_none());
     }
 
-    #[test]
-    fn any_other_frame_waits_for_room() {
+    #[tokio::test]
+    async fn any_other_frame_waits_for_room() {
         let (pool, mut queue) = pool();
-        let _first = pool.enter(frame(None)).now_or_never().unwrap();
+        let _first = pool.enter(frame(None)).await;
         let mut second = std::pin::pin!(pool.enter(frame(None)));
         assert!(second.as_mut().now_or_never().is_none());
         assert_eq!(pool.stats.load().in_flight, 2);
-        queue.try_recv().unwrap();
-        assert!(second.now_or_never().is_some());
+        queue.recv().await.unwrap();
+        second.await;
+    }
+
+    #[tokio::test]
+    async fn a_frame_gets_its_room_though_nobody_polls_and_loses_it_with_its_stream() {
+        let (pool, mut queue) = pool();
+        let _first = pool.enter(frame(None)).await;
+        let mut second = Box::pin(pool.enter(frame(None)));
+        let mut third = Box::pin(pool.enter(frame(None)));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(second);
+        let verdicts = [queue.recv().await.unwrap().verdict, queue.recv().await.unwrap().verdict];
+        assert!(verdicts.iter().all(|verdict| !verdict.is_closed()), "the first and the third, without a poll");
+        assert!(queue.try_recv().is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use facefleet_proto::wire::video_stream_client::VideoStreamClient;
 use facefleet_proto::{AnalyzeOpen, Outcome};
 use tokio_stream::iter;
 use tonic::Code;
+use tonic::transport::Endpoint;
 
 use crate::analyze::{Session, frame};
 use crate::support::{FakeMaster, Worker, messages, old_frame, plain_jpeg, soon};
@@ -74,4 +75,26 @@ async fn nothing_is_kept_for_a_client_that_is_gone() {
     master.state(|s| s.in_flight == 0 && s.queued == 0 && s.frames_ok > 0).await;
     let mut client = worker.client().await;
     soon(async { while client.send_fream(old_frame(plain_jpeg(64, 48, 90))).await.is_err() {} }).await;
+}
+
+#[tokio::test]
+async fn streams_that_do_not_read_their_replies_hold_up_nobody_else() {
+    let worker = Worker::start("127.0.0.1:1".parse().unwrap(), |_| {}).await;
+    // HTTP/2 lets the worker send a reply of theirs only until this much is unread, and they read nothing.
+    let endpoint = Endpoint::from_shared(format!("http://{}", worker.address)).unwrap().initial_stream_window_size(1);
+    let mut deaf = VideoStreamClient::new(endpoint.connect().await.unwrap());
+    let mut streams = Vec::new();
+    // Twice as many as there are places in the queue of one thread.
+    for _ in 0..16 {
+        let (send, frames) = messages();
+        for _ in 0..6 {
+            send.send(old_frame(plain_jpeg(64, 48, 90))).await.unwrap();
+        }
+        streams.push((send, deaf.push_and_pull(frames).await.unwrap()));
+    }
+    let mut client = worker.client().await;
+    // Each waits for its turn behind the frames of the streams, so that all of these come to theirs in the meantime.
+    for _ in 0..10 {
+        soon(client.send_fream(old_frame(plain_jpeg(64, 48, 90)))).await.unwrap();
+    }
 }
