@@ -42,15 +42,16 @@ impl HostPort {
         format!("http://{self}")
     }
 
-    /// Looks the host up.
+    /// Looks the host up. The addresses, at least one, come in the system's order of preference.
     ///
     /// # Errors
     /// The name is not known, or has no address.
-    pub async fn resolve(&self) -> io::Result<SocketAddr> {
-        tokio::net::lookup_host((self.host.as_str(), self.port))
-            .await?
-            .next()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
+    pub async fn resolve_all(&self) -> io::Result<Vec<SocketAddr>> {
+        let found: Vec<_> = tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect();
+        if found.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        }
+        Ok(found)
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! A master that is away changes nothing for the streams that are open; this loop tries until it is back.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use facefleet_proto::wire::master_client::MasterClient;
@@ -50,6 +52,11 @@ enum JoinError {
     Lookup { master: HostPort, source: io::Error },
     #[error("cannot find the address at which {master} can reach this worker (--advertise says it): {source}")]
     Route { master: HostPort, source: io::Error },
+    #[error(
+        "{master} has no address of the kind that this worker listens on, which is {bound}; listen on both kinds with \
+         --listen [::]:{}, or say with --advertise where clients reach this worker", bound.port()
+    )]
+    Family { master: HostPort, bound: SocketAddr },
     #[error("{}", grpc::explain(.0))]
     Call(#[from] Status),
     #[error("it said no and not why")]
@@ -57,15 +64,15 @@ enum JoinError {
 }
 
 impl JoinError {
-    /// Whether the master is there and does not want this worker.
+    /// Whether the master is there and will not take this worker until a person has changed something. A failed
+    /// precondition changes by itself: an earlier life of this worker is still taken for alive.
     fn is_refusal(&self) -> bool {
         match self {
-            JoinError::Lookup { .. } | JoinError::Route { .. } => false,
+            JoinError::Lookup { .. } | JoinError::Route { .. } | JoinError::Family { .. } => false,
             JoinError::NotTaken => true,
             JoinError::Call(status) => matches!(
                 status.code(),
                 Code::InvalidArgument
-                    | Code::FailedPrecondition
                     | Code::AlreadyExists
                     | Code::PermissionDenied
                     | Code::Unauthenticated
@@ -82,7 +89,7 @@ impl Member {
         let mut joined = None;
         let None = stop.run_until_cancelled(self.stay_joined(&mut client, &mut joined)).await;
         if let Some(Joined { id, .. }) = joined {
-            let leave = wire::LeaveRequest { id: wire_id(id), generation: self.join.identity.generation };
+            let leave = wire::LeaveRequest { id: id.to_wire(), generation: self.join.identity.generation };
             match client.leave(leave).await {
                 Ok(_) => tracing::info!(%id, "left the master"),
                 Err(status) => tracing::warn!("left without a word to the master: {}", grpc::explain(&status)),
@@ -117,10 +124,7 @@ impl Member {
     async fn join(&self, client: &mut MasterClient<Channel>) -> Result<Joined, JoinError> {
         let mut join = self.join.clone();
         if !self.fixed_address {
-            let lookup = |source| JoinError::Lookup { master: self.master.clone(), source };
-            let route = |source| JoinError::Route { master: self.master.clone(), source };
-            let master = self.master.resolve().await.map_err(lookup)?;
-            join.address.set_ip(local_towards(master).map_err(route)?);
+            join.address.set_ip(self.own_ip().await?);
         }
         join.frames_per_s = self.stats.load().frame_ms.map(|ms| join.cores as f32 * 1e3 / ms);
         let address = join.address;
@@ -128,6 +132,21 @@ impl Member {
         let id = u32::try_from(id).ok().filter(|_| success).map(WorkerId).ok_or(JoinError::NotTaken)?;
         tracing::info!(master = %self.master, %id, %address, "joined");
         Ok(Joined { id, epoch })
+    }
+
+    /// The address of this machine at which the master can reach it.
+    async fn own_ip(&self) -> Result<IpAddr, JoinError> {
+        let master = || self.master.clone();
+        let bound = self.join.address;
+        let found = self.master.resolve_all().await.map_err(|source| JoinError::Lookup { master: master(), source })?;
+        let mut failure = JoinError::Family { master: master(), bound };
+        for peer in found.into_iter().filter(|peer| hears(bound.ip(), peer.ip())) {
+            match local_towards(peer) {
+                Ok(ip) => return Ok(ip),
+                Err(source) => failure = JoinError::Route { master: master(), source },
+            }
+        }
+        Err(failure)
     }
 
     /// Pushes the state until the master does not know this worker any more, or (Err) cannot be reached.
@@ -153,8 +172,12 @@ impl Member {
                 tracing::info!("the master asks this worker to drain");
                 self.draining.cancel();
             }
-            if unknown || epoch != joined.epoch {
-                tracing::info!("the master has forgotten this worker, or is a new one");
+            if epoch != joined.epoch {
+                tracing::info!("the master has started anew; joining again");
+                return Ok(());
+            }
+            if unknown {
+                tracing::info!("the master has forgotten this worker; joining again");
                 return Ok(());
             }
         }
@@ -177,20 +200,16 @@ impl Member {
         }
     }
 
-    /// Says what went wrong, an outage once, and waits until it is time to try again.
+    /// Says what went wrong, unless this outage has had that cause before, and waits until it is time to try again.
     async fn wait_after(&self, error: &JoinError, outage: &mut Outage) {
-        let wait = if error.is_refusal() {
-            let wait = self.interval * REFUSED_HEARTBEATS;
-            tracing::error!("the master at {} refuses this worker; asking again in {wait:?}: {error}", self.master);
-            wait
-        } else {
-            if !outage.said {
+        let wait = outage.next_wait(error, self.interval);
+        if outage.is_news(error) {
+            if error.is_refusal() {
+                tracing::error!("the master at {} refuses this worker; asking every {wait:?}: {error}", self.master);
+            } else {
                 tracing::warn!("waiting for the master at {}: {error}", self.master);
             }
-            outage.said = true;
-            // A heartbeat comes no more often than this either, and a new master's registry is whole within one.
-            outage.backoff.next_wait().min(self.interval)
-        };
+        }
         tokio::select! {
             () = sleep(wait) => {}
             () = self.draining.cancelled() => {}
@@ -198,13 +217,62 @@ impl Member {
     }
 }
 
+/// Whether a socket that is bound to every address, `bound`, hears a peer at `peer`. `[::]` takes IPv4 as well.
+fn hears(bound: IpAddr, peer: IpAddr) -> bool {
+    bound.is_ipv6() || peer.is_ipv4()
+}
+
 /// From the first failure until a heartbeat has arrived again.
 #[derive(Default)]
 struct Outage {
     backoff: Backoff,
-    said: bool,
+    said: HashSet<String>,
 }
 
-fn wire_id(id: WorkerId) -> i32 {
-    i32::try_from(id.0).expect("it came from an i32")
+impl Outage {
+    fn next_wait(&mut self, error: &JoinError, heartbeat: Duration) -> Duration {
+        if error.is_refusal() {
+            return heartbeat * REFUSED_HEARTBEATS;
+        }
+        // A heartbeat comes no more often than this either, and a new master's registry is whole within one.
+        self.backoff.next_wait().min(heartbeat)
+    }
+
+    /// Whether this outage has not had this cause before.
+    fn is_news(&mut self, error: &JoinError) -> bool {
+        self.said.insert(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEARTBEAT: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn an_ipv4_socket_is_not_reached_by_ipv6_and_one_for_both_is() {
+        let [any4, any6, peer4, peer6] = ["0.0.0.0", "::", "192.0.2.7", "2001:db8::7"].map(|ip| ip.parse().unwrap());
+        assert_eq!([hears(any4, peer4), hears(any4, peer6)], [true, false]);
+        assert_eq!([hears(any6, peer4), hears(any6, peer6)], [true, true]);
+        let master = "pi.local:50051".parse().unwrap();
+        let error = JoinError::Family { master, bound: "0.0.0.0:50050".parse().unwrap() }.to_string();
+        assert!(error.contains("--listen [::]:50050") && error.contains("--advertise"), "{error}");
+    }
+
+    #[test]
+    fn what_only_a_person_changes_is_asked_for_seldom() {
+        let wait = |status: Status| Outage::default().next_wait(&status.into(), HEARTBEAT);
+        assert_eq!(wait(Status::invalid_argument("weight 0")), HEARTBEAT * REFUSED_HEARTBEATS);
+        assert_eq!(wait(Status::failed_precondition("an earlier life is alive")), HEARTBEAT);
+        assert_eq!(wait(Status::unavailable("nobody there")), HEARTBEAT);
+    }
+
+    #[test]
+    fn each_cause_of_an_outage_is_said_once() {
+        let mut outage = Outage::default();
+        let causes = ["connection refused", "connection refused", "no route to host", "connection refused"];
+        let news = causes.map(|cause| outage.is_news(&Status::unavailable(cause).into()));
+        assert_eq!(news, [true, false, true, false]);
+    }
 }
