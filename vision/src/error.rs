@@ -93,6 +93,11 @@ impl FrameError {
             FrameError::Panicked { .. } => "panicked",
         }
     }
+
+    /// Whether the frame, or what was asked for it, is at fault. If not, this program is.
+    pub fn is_bad_frame(&self) -> bool {
+        !matches!(self, FrameError::Encode(_) | FrameError::Panicked { .. })
+    }
 }
 
 /// Runs `work`, which calls into libraries that may panic on hostile input.

@@ -9,20 +9,27 @@ use facefleet_proto::{Output, Reply, StageTimes, Task, wire};
 use facefleet_vision::{DetectorKind, Face, Fit, Job, Report, Stages};
 use futures_util::stream::{BoxStream, FuturesUnordered};
 use futures_util::{Stream, StreamExt, stream};
+use tokio::time::timeout;
 use tonic::Status;
 
 use crate::pool::{Frame, Pool, Verdict};
 
+/// How long a stream may take to say what it wants. It has one of the few places for streams in the meantime.
+pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(5);
+
 /// Reads the message that a stream must start with.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT`: there is none, it is something else, or it asks for what is not offered here; or the error that
-/// ends the stream.
-pub(crate) async fn open<S>(messages: &mut S, offered: DetectorKind) -> Result<AnalyzeOpen, Status>
+/// `INVALID_ARGUMENT`: there is none, it is something else, or it asks for what is not offered here;
+/// `DEADLINE_EXCEEDED`: it does not come `within` that time; or the error that ends the stream.
+pub(crate) async fn open<S>(messages: &mut S, offered: DetectorKind, within: Duration) -> Result<AnalyzeOpen, Status>
 where
     S: Stream<Item = Result<wire::AnalyzeRequest, Status>> + Unpin,
 {
-    let first = messages.next().await.transpose()?.map(AnalyzeRequest::try_from).transpose()?;
+    let late =
+        |_| Status::deadline_exceeded(format!("Analyze: the first message, `open`, did not come within {within:?}"));
+    let first = timeout(within, messages.next()).await.map_err(late)?;
+    let first = first.transpose()?.map(AnalyzeRequest::try_from).transpose()?;
     let Some(AnalyzeRequest::Open(open)) = first else {
         let got = if first.is_some() { "is a frame" } else { "is missing" };
         return Err(Status::invalid_argument(format!("Analyze: the first message {got}; it must be `open`")));
@@ -155,7 +162,9 @@ impl Wants {
                 },
             }),
             Verdict::Dropped(reason) => Outcome::Dropped(reason.to_owned()),
-            Verdict::Failed { code, message } => Outcome::Failed { code: code.to_owned(), message },
+            Verdict::Failed(failure) => {
+                Outcome::Failed { code: failure.code().to_owned(), message: failure.to_string() }
+            }
         }
     }
 }
@@ -163,4 +172,22 @@ impl Wants {
 fn face_box(face: Face) -> FaceBox {
     let Face { x, y, width, height, score } = face;
     FaceBox { x, y, width, height, score }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_that_says_nothing_is_ended() {
+        let mut silent = stream::pending();
+        let status = open(&mut silent, DetectorKind::default(), Duration::ZERO).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert!(status.message().contains("`open`"), "{status}");
+        let first = AnalyzeRequest::Open(AnalyzeOpen::default());
+        let mut prompt = stream::iter([Ok(first.into())]);
+        assert_eq!(open(&mut prompt, DetectorKind::default(), Duration::ZERO).await.unwrap(), AnalyzeOpen::default());
+    }
 }

@@ -135,7 +135,7 @@ impl VideoStream for Video {
     ) -> Result<Response<Admitted<AnalyzeReply>>, Status> {
         let place = self.streams.admit()?;
         let mut messages = request.into_inner();
-        let open = analyze::open(&mut messages, self.detector);
+        let open = analyze::open(&mut messages, self.detector, analyze::OPEN_WITHIN);
         let open = self.streams.draining.run_until_cancelled(open).await.ok_or_else(draining)??;
         // The client sends again elsewhere what it got no result for: to drain is no error of its stream.
         let messages = self.streams.taken(messages, None);

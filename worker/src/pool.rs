@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use facefleet_proto::Load;
 use facefleet_service::clock;
-use facefleet_vision::{Analyzer, DetectorError, DetectorKind, Job, Limits, Report};
+use facefleet_vision::{Analyzer, DetectorError, DetectorKind, FrameError, Job, Limits, Report};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -46,10 +46,34 @@ pub(crate) enum Verdict {
     },
     /// The snake_case reason.
     Dropped(&'static str),
-    Failed {
-        code: &'static str,
-        message: String,
-    },
+    Failed(Failure),
+}
+
+/// Why a frame could not be worked on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("the worker's detector thread is gone")]
+    ThreadGone,
+}
+
+impl Failure {
+    /// The snake_case reason.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Failure::Frame(error) => error.code(),
+            Failure::ThreadGone => "panicked",
+        }
+    }
+
+    /// Whether the frame is at fault, and not this program.
+    pub(crate) fn is_bad_frame(&self) -> bool {
+        match self {
+            Failure::Frame(error) => error.is_bad_frame(),
+            Failure::ThreadGone => false,
+        }
+    }
 }
 
 impl Verdict {
@@ -57,7 +81,7 @@ impl Verdict {
         match self {
             Verdict::Done { .. } => End::Ok,
             Verdict::Dropped(_) => End::Dropped,
-            Verdict::Failed { .. } => End::Failed,
+            Verdict::Failed(_) => End::Failed,
         }
     }
 }
@@ -72,8 +96,7 @@ pub(crate) struct Ticket {
 impl Ticket {
     /// Waits for the verdict.
     pub(crate) async fn verdict(self) -> Verdict {
-        let lost = || Verdict::Failed { code: "panicked", message: "the worker's detector thread is gone".to_owned() };
-        self.verdict.await.unwrap_or_else(|_| lost())
+        self.verdict.await.unwrap_or(Verdict::Failed(Failure::ThreadGone))
     }
 }
 
@@ -204,7 +227,7 @@ fn judge(analyzer: &mut Analyzer, frame: &Frame, arrived: Instant, stats: &Stats
             stats.measured(clock::now().saturating_duration_since(began));
             Verdict::Done { report, queued }
         }
-        Err(error) => Verdict::Failed { code: error.code(), message: error.to_string() },
+        Err(error) => Verdict::Failed(error.into()),
     }
 }
 
@@ -284,9 +307,9 @@ mod tests {
             judge(&mut analyzer, &frame, clock::now(), &Stats::default())
         };
         let hour = Duration::from_secs(3600);
-        assert!(matches!(verdict(hour, Some(hour * 2)), Verdict::Failed { code: "empty", .. }));
+        assert!(matches!(verdict(hour, Some(hour * 2)), Verdict::Failed(Failure::Frame(FrameError::Empty))));
         assert!(matches!(verdict(hour, Some(hour - Duration::from_micros(1))), Verdict::Dropped("stale_worker")));
-        assert!(matches!(verdict(Duration::MAX, None), Verdict::Failed { code: "empty", .. }));
+        assert!(matches!(verdict(Duration::MAX, None), Verdict::Failed(Failure::Frame(FrameError::Empty))));
     }
 
     #[tokio::test]

@@ -122,7 +122,9 @@ async fn silent_methods_count_bad_frames_and_name_the_first() {
         let status = result.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
         assert!(
-            status.message().starts_with("2 of 6 frames were bad; the first was frame 2 (from 0): the JPEG is cut off"),
+            status.message().starts_with(
+                "2 of 6 frames could not be worked on; the first was frame 2 (from 0): the JPEG is cut off"
+            ),
             "{}",
             status.message()
         );
