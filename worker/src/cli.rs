@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap_complete::Shell;
+use facefleet_proto::MAX_NAME_BYTES;
 use facefleet_service::address::HostPort;
 use facefleet_service::log::LogArgs;
 use facefleet_service::{cli, grpc};
@@ -28,7 +29,7 @@ pub struct Args {
     pub listen: SocketAddr,
 
     /// Where clients reach this worker [default: this machine's address towards the master, and the port of --listen].
-    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_ADVERTISE")]
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_ADVERTISE", value_parser = reachable)]
     pub advertise: Option<SocketAddr>,
 
     /// Unique among the workers of a master [default: the host's name and the port].
@@ -40,8 +41,8 @@ pub struct Args {
     pub weight: u32,
 
     /// Detector threads [default: one for each core].
-    #[arg(long, value_name = "N", env = "FACEFLEET_THREADS")]
-    pub threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", env = "FACEFLEET_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 
     /// What finds the faces.
     #[arg(long, value_name = "NAME", env = "FACEFLEET_DETECTOR", default_value_t)]
@@ -56,8 +57,8 @@ pub struct Args {
     pub max_pixels: u64,
 
     /// Streams that are served at once [default: 64].
-    #[arg(long, value_name = "N", env = "FACEFLEET_MAX_STREAMS")]
-    pub max_streams: Option<NonZeroU32>,
+    #[arg(long, value_name = "N", env = "FACEFLEET_MAX_STREAMS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_streams: Option<u32>,
 
     /// Frames held for one stream; its sender waits for room [default: 4 for each thread].
     #[arg(long, value_name = "N", env = "FACEFLEET_MAX_FRAMES_PER_STREAM")]
@@ -83,7 +84,7 @@ impl Args {
     /// When there is no `--master`, which the parser allows only beside `--completions`.
     pub fn into_config(self) -> Config {
         let master = self.master.expect("the parser asks for --master");
-        let threads = self.threads.unwrap_or_else(|| {
+        let threads = self.threads.and_then(|threads| NonZeroUsize::new(threads.into())).unwrap_or_else(|| {
             std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN) // Err: not known on this system.
         });
         let defaults = Limits::for_threads(threads);
@@ -95,7 +96,7 @@ impl Args {
             limits: Limits {
                 frame_bytes: self.max_frame_bytes as usize,
                 pixels: self.max_pixels,
-                streams: self.max_streams.unwrap_or(defaults.streams),
+                streams: self.max_streams.and_then(NonZeroU32::new).unwrap_or(defaults.streams),
                 frames_per_stream: self.max_frames_per_stream.unwrap_or(defaults.frames_per_stream),
             },
             grace: Duration::from_secs(self.grace.into()),
@@ -106,8 +107,17 @@ impl Args {
 }
 
 fn checked_name(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > 64 || text.chars().any(char::is_control) {
-        return Err("a name has 1 to 64 bytes and no control characters".to_owned());
+    if text.is_empty() || text.len() > MAX_NAME_BYTES || text.chars().any(char::is_control) {
+        return Err(format!("a name has 1 to {MAX_NAME_BYTES} bytes and no control characters"));
     }
     Ok(text.to_owned())
+}
+
+/// An address that clients can be told to dial.
+fn reachable(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "write IP:PORT, an IPv6 address in [brackets]".to_owned())?;
+    if address.ip().is_unspecified() || address.ip().is_multicast() || address.port() == 0 {
+        return Err("nobody can be reached there; give one address of this machine and a port from 1 up".to_owned());
+    }
+    Ok(address)
 }

@@ -15,12 +15,18 @@ fn worker(args: &[&str]) -> Output {
 
 #[test]
 fn wrong_usage_is_named_and_ends_with_2() {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 14] = [
         (&[], "--master"),
         (&["--master", "pi"], "no port"),
         (&["--master", "pi:50051", "--weight", "0"], "--weight"),
         (&["--master", "pi:50051", "--weight", "-1"], "-1"),
         (&["--master", "pi:50051", "--threads", "0"], "--threads"),
+        (&["--master", "pi:50051", "--threads", "1025"], "--threads"),
+        (&["--master", "pi:50051", "--max-streams", "0"], "--max-streams"),
+        (&["--master", "pi:50051", "--max-streams", "100001"], "--max-streams"),
+        (&["--master", "pi:50051", "--advertise", "0.0.0.0:50050"], "nobody can be reached there"),
+        (&["--master", "pi:50051", "--advertise", "224.0.0.1:50050"], "nobody can be reached there"),
+        (&["--master", "pi:50051", "--advertise", "10.0.0.5:0"], "nobody can be reached there"),
         (&["--master", "pi:50051", "--detector", "dlib"], "choose one of: rustface"),
         (&["--master", "pi:50051", "--name", ""], "--name"),
         (&["--master", "pi:50051", "--listen", "here"], "--listen"),
