@@ -3,10 +3,13 @@
 //! A frame goes to the worker that will answer it soonest: frames in flight there, this one included, times its
 //! measured time per frame, over its detector threads. How many frames a worker may hold is bounded by its credit, so
 //! that a fast one always has a next frame at hand and a slow one does not sit on frames that others could have done.
+//! And because frames go on in order, a worker is left out that is so slow that all others would come to wait for it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+/// Frames that may be between the source and the report: those in flight, and those that wait for their turn.
+pub(crate) const WINDOW: usize = 256;
 /// Work that a worker may hold in its queue.
 const QUEUED_WORK: Duration = Duration::from_millis(200);
 /// Frames that a very fast worker may hold for each of its threads, to cover the way there and back.
@@ -16,8 +19,13 @@ const MOST_PER_THREAD: f32 = 8.0;
 const OVERDUE_FACTOR: u32 = 5;
 const OVERDUE_FLOOR: Duration = Duration::from_secs(2);
 const OVERDUE_CEILING: Duration = Duration::from_secs(20);
-/// Workers that a frame may be lost with before it is given up: the frame itself may be what ends them.
+/// A frame that was lost this often may be what ends the workers. It is sent alone, so that no other is lost with it,
+/// and after so many attempts it is given up.
+const SUSPECT_AFTER: u32 = 2;
 const MOST_ATTEMPTS: u32 = 5;
+/// A worker that was left out is tried again when it has been idle for so many times its time per frame: it may have
+/// become faster, and the trial costs a tenth of the time at the most.
+const RETRIED_AFTER: u32 = 10;
 /// Weight of the newest measurement in a moving average.
 const NEWEST: f32 = 0.2;
 
@@ -56,6 +64,7 @@ struct Link {
     answer_time: Option<Duration>,
     /// By number. Numbers go out in order, but for those sent again.
     in_flight: BTreeMap<u64, Sent>,
+    last_answer: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,11 +82,31 @@ impl Link {
         (per_thread * self.threads) as usize
     }
 
+    /// Whether it may be given this frame now.
+    fn takes(&self, frame: Waiting) -> bool {
+        if frame.attempt >= SUSPECT_AFTER {
+            return self.in_flight.is_empty();
+        }
+        self.in_flight.len() < self.credit() && self.in_flight.values().all(|sent| sent.attempt < SUSPECT_AFTER)
+    }
+
     /// When a frame that is sent now would be answered. A worker that has answered nothing yet gets its first frames
     /// early, so that it is measured.
     fn expected(&self) -> Duration {
         let time = self.frame_time.unwrap_or_default();
         time.mul_f32((self.in_flight.len() + 1) as f32 / self.threads)
+    }
+
+    /// Frames per second; 0 while it has not been measured.
+    fn rate(&self) -> f32 {
+        self.frame_time.map_or(0.0, |time| self.threads / time.as_secs_f32().max(1e-6))
+    }
+
+    /// Whether a frame that is sent now is answered within `horizon`, as far as is known.
+    fn in_time(&self, horizon: Duration, now: Instant) -> bool {
+        let idle = now.saturating_duration_since(self.last_answer);
+        let retried = self.in_flight.is_empty() && self.frame_time.is_some_and(|time| idle >= time * RETRIED_AFTER);
+        retried || self.expected() <= horizon
     }
 
     fn overdue(&self, now: Instant) -> bool {
@@ -89,9 +118,10 @@ impl Link {
 
 impl Dispatch {
     /// A worker is there. `frame_time` is what the master knows of it.
-    pub(crate) fn link_up(&mut self, link: LinkId, threads: u32, frame_time: Option<Duration>) {
+    pub(crate) fn link_up(&mut self, link: LinkId, threads: u32, frame_time: Option<Duration>, now: Instant) {
         let threads = threads.max(1) as f32;
-        self.links.insert(link, Link { threads, frame_time, answer_time: None, in_flight: BTreeMap::new() });
+        let in_flight = BTreeMap::new();
+        self.links.insert(link, Link { threads, frame_time, answer_time: None, in_flight, last_answer: now });
     }
 
     /// A worker is lost, or has said that it goes. Its frames wait again, ahead of all others; those that were lost too
@@ -125,14 +155,22 @@ impl Dispatch {
         self.waiting.drain(..).map(|w| w.seq).collect()
     }
 
-    /// The next frame to send, and where. None: nothing waits, or every worker has all it may hold.
+    /// The next frame to send, and where. None: nothing waits, or no worker that is fast enough may hold more.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Assignment> {
-        let &Waiting { seq, attempt } = self.waiting.front()?;
-        let free = self.links.iter_mut().filter(|(_, link)| link.in_flight.len() < link.credit());
+        let &frame = self.waiting.front()?;
+        let Waiting { seq, attempt } = frame;
+        let horizon = self.horizon();
+        let free = self.links.iter_mut().filter(|(_, link)| link.takes(frame) && link.in_time(horizon, now));
         let (&id, link) = free.min_by_key(|(_, link)| link.expected())?;
         self.waiting.pop_front();
         link.in_flight.insert(seq, Sent { attempt, at: now });
         Some(Assignment { seq, attempt, link: id })
+    }
+
+    /// In this time the workers together answer half the window: then the rest of it still hides one slow answer.
+    fn horizon(&self) -> Duration {
+        let rate: f32 = self.links.values().map(Link::rate).sum();
+        Duration::try_from_secs_f32(WINDOW as f32 / 2.0 / rate).unwrap_or(Duration::MAX)
     }
 
     /// An answer came. False: it was not awaited from there (any more), and is not to be counted. `frame_time` is what
@@ -147,6 +185,7 @@ impl Dispatch {
         let Some(sent) = link.in_flight.get(&seq).filter(|sent| sent.attempt == attempt).copied() else { return false };
         let in_flight = link.in_flight.len() as f32;
         link.in_flight.remove(&seq);
+        link.last_answer = now;
         let took = now.saturating_duration_since(sent.at);
         link.answer_time =
             Some(link.answer_time.map_or(took, |mean| mean.mul_f32(1.0 - NEWEST) + took.mul_f32(NEWEST)));
@@ -191,7 +230,7 @@ mod tests {
     fn frames_wait_until_there_is_a_worker_and_go_out_in_order() {
         let mut dispatch = pushed(3);
         assert_eq!(assignments(&mut dispatch, start()), []);
-        dispatch.link_up(A, 2, None);
+        dispatch.link_up(A, 2, None, start());
         let sent = assignments(&mut dispatch, start());
         assert_eq!(sent, [0, 1].map(|seq| Assignment { seq, attempt: 0, link: A }));
         assert_eq!(dispatch.waiting(), 1);
@@ -200,8 +239,8 @@ mod tests {
     #[test]
     fn a_worker_four_times_faster_gets_four_times_the_frames() {
         let mut dispatch = pushed(1_000);
-        dispatch.link_up(A, 1, Some(ms(10)));
-        dispatch.link_up(B, 1, Some(ms(40)));
+        dispatch.link_up(A, 1, Some(ms(10)), start());
+        dispatch.link_up(B, 1, Some(ms(40)), start());
         let t0 = start();
         let (mut done, mut busy_until) = ([0, 0], [t0, t0]);
         let mut in_flight: VecDeque<(Instant, Assignment)> = VecDeque::new();
@@ -228,7 +267,7 @@ mod tests {
     fn a_slow_worker_holds_one_frame_a_thread_and_a_fast_one_enough_for_the_way() {
         for (frame_ms, credit) in [(1_000, 2), (100, 4), (50, 8), (1, 16)] {
             let mut dispatch = pushed(100);
-            dispatch.link_up(A, 2, Some(ms(frame_ms)));
+            dispatch.link_up(A, 2, Some(ms(frame_ms)), start());
             assert_eq!(assignments(&mut dispatch, start()).len(), credit, "{frame_ms} ms");
         }
     }
@@ -236,11 +275,11 @@ mod tests {
     #[test]
     fn the_frames_of_a_lost_worker_go_first_to_another_and_late_answers_do_not_count() {
         let mut dispatch = pushed(6);
-        dispatch.link_up(A, 2, None);
+        dispatch.link_up(A, 2, None, start());
         let sent = assignments(&mut dispatch, start());
         assert!(dispatch.link_down(A).is_empty());
         assert!(!dispatch.answered(sent[0], None, start()), "its link is gone");
-        dispatch.link_up(B, 2, None);
+        dispatch.link_up(B, 2, None, start());
         let again = assignments(&mut dispatch, start());
         assert_eq!(again, [0, 1].map(|seq| Assignment { seq, attempt: 1, link: B }));
         assert!(!dispatch.answered(Assignment { attempt: 0, ..again[0] }, None, start()), "of the first attempt");
@@ -250,10 +289,47 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_is_left_out_when_the_window_would_fill_before_it_answers_and_is_tried_again() {
+        let mut dispatch = pushed(20);
+        let t0 = start();
+        dispatch.link_up(A, 1, Some(ms(10)), t0);
+        dispatch.link_up(B, 1, Some(ms(2_000)), t0);
+        let sent = assignments(&mut dispatch, t0);
+        assert!(sent.len() == 8 && sent.iter().all(|s| s.link == A), "{sent:?}");
+        assert_eq!(assignments(&mut dispatch, t0 + ms(19_999)), []);
+        assert_eq!(assignments(&mut dispatch, t0 + ms(20_000))[0].link, B);
+    }
+
+    #[test]
+    fn a_worker_that_is_only_slower_is_used() {
+        let mut dispatch = pushed(20);
+        dispatch.link_up(A, 1, Some(ms(250)), start());
+        dispatch.link_up(B, 1, Some(ms(2_500)), start());
+        let sent: Vec<_> = assignments(&mut dispatch, start()).iter().map(|s| s.link).collect();
+        assert_eq!(sent, [A, B]);
+    }
+
+    #[test]
+    fn a_frame_that_was_lost_twice_is_sent_alone() {
+        let mut dispatch = pushed(3);
+        for life in 0..2 {
+            dispatch.link_up(LinkId(life), 2, Some(ms(10)), start());
+            assert_eq!(assignments(&mut dispatch, start()).len(), 3);
+            dispatch.link_down(LinkId(life));
+        }
+        dispatch.link_up(LinkId(7), 2, Some(ms(10)), start());
+        for seq in 0..3 {
+            let alone = assignments(&mut dispatch, start());
+            assert_eq!(alone, [Assignment { seq, attempt: 2, link: LinkId(7) }]);
+            assert!(dispatch.answered(alone[0], None, start()));
+        }
+    }
+
+    #[test]
     fn a_frame_that_every_worker_dies_of_is_given_up() {
         let mut dispatch = pushed(1);
         for life in 0..MOST_ATTEMPTS {
-            dispatch.link_up(LinkId(life.into()), 1, None);
+            dispatch.link_up(LinkId(life.into()), 1, None, start());
             assert_eq!(assignments(&mut dispatch, start()).len(), 1);
             let given_up = dispatch.link_down(LinkId(life.into()));
             assert_eq!(given_up.is_empty(), life + 1 < MOST_ATTEMPTS);
@@ -264,7 +340,7 @@ mod tests {
     #[test]
     fn an_answer_is_overdue_by_what_answers_have_been_taking() {
         let mut dispatch = pushed(3);
-        dispatch.link_up(A, 1, None);
+        dispatch.link_up(A, 1, None, start());
         let t0 = start();
         let first = assignments(&mut dispatch, t0)[0];
         assert_eq!(dispatch.overdue(t0 + OVERDUE_CEILING), []);

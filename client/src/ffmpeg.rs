@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use shared_child::SharedChild;
+use tokio::sync::oneshot;
 
 /// Lines of stderr that are kept, the last ones: ffmpeg names the cause at the end.
 const KEPT_LINES: usize = 12;
@@ -68,8 +69,9 @@ impl Ffmpeg {
     ///
     /// # Errors
     /// It is missing, or does not run.
-    pub(crate) fn find() -> Result<Ffmpeg, FfmpegError> {
-        output_of("ffmpeg", ["-version"], "say its version".into()).map(|said| Ffmpeg::from_version(&said))
+    pub(crate) async fn find() -> Result<Ffmpeg, FfmpegError> {
+        let said = output_of("ffmpeg", ["-version"], "say its version".into()).await?;
+        Ok(Ffmpeg::from_version(&said))
     }
 
     fn from_version(said: &str) -> Ffmpeg {
@@ -84,23 +86,36 @@ impl Ffmpeg {
     }
 }
 
-/// Runs a program to its end and returns what it printed.
-pub(crate) fn output_of<I, S>(program: &'static str, args: I, task: String) -> Result<String, FfmpegError>
+/// Runs a program to its end and returns what it printed. The program is ended when this is dropped.
+pub(crate) async fn output_of<I, S>(program: &'static str, args: I, task: String) -> Result<String, FfmpegError>
 where
     I: IntoIterator<Item = S>,
     S: AsRef<OsStr>,
 {
     let mut command = Command::new(program);
-    command.args(args).stdout(Stdio::piped());
-    let process = Process::spawn(program, command, task)?;
-    // On a thread of its own, so that a program that neither prints nor ends is noticed.
-    let stdout = process.stdout();
-    let reader = std::thread::spawn(move || io::read_to_string(stdout));
-    if process.child.wait_timeout(ANSWER_TIME).is_ok_and(|ended| ended.is_none()) {
-        return Err(FfmpegError::Silent { program, task: process.task.clone() });
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+    let process = Arc::new(Process::spawn(program, command, task.clone())?);
+    let _ended = KillOnDrop(process.clone());
+    let (sender, answer) = oneshot::channel();
+    std::thread::spawn(move || {
+        let said = io::read_to_string(process.stdout()).map_err(|source| FfmpegError::Start { program, source });
+        // Err: nobody waits for it any more.
+        let _ = sender.send(process.wait().and(said));
+    });
+    match tokio::time::timeout(ANSWER_TIME, answer).await {
+        Ok(said) => said.expect("reading a pipe does not panic"),
+        Err(_elapsed) => Err(FfmpegError::Silent { program, task }),
     }
-    process.wait()?;
-    reader.join().expect("reading a pipe does not panic").map_err(|source| FfmpegError::Start { program, source })
+}
+
+/// Ends a process that another thread waits for.
+#[derive(Debug)]
+pub(crate) struct KillOnDrop(pub(crate) Arc<Process>);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        self.0.kill();
+    }
 }
 
 /// A child process, killed when this is dropped. Usable from several threads, so that one may end what another reads.
@@ -226,16 +241,16 @@ mod tests {
         assert!(Ffmpeg::from_version("ffmpeg version 7.1\nconfiguration: --enable-gpl --enable-libx264").x264);
     }
 
-    #[test]
-    fn a_missing_program_says_what_to_type() {
-        let error = output_of("facefleet-no-such-program", ["-version"], "run".into()).unwrap_err();
+    #[tokio::test]
+    async fn a_missing_program_says_what_to_type() {
+        let error = output_of("facefleet-no-such-program", ["-version"], "run".into()).await.unwrap_err();
         assert!(error.to_string().contains("is not installed"), "{error}");
         assert!(error.to_string().contains("install ffmpeg"), "{error}");
     }
 
-    #[test]
-    fn a_failure_holds_the_end_of_stderr() {
-        let error = output_of("ffmpeg", ["-no-such-flag"], "run".into()).unwrap_err();
+    #[tokio::test]
+    async fn a_failure_holds_the_end_of_stderr() {
+        let error = output_of("ffmpeg", ["-no-such-flag"], "run".into()).await.unwrap_err();
         assert!(matches!(&error, FfmpegError::Failed { said, .. } if said.contains("no-such-flag")), "{error}");
     }
 }

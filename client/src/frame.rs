@@ -57,8 +57,9 @@ impl End {
 impl From<Outcome> for End {
     fn from(outcome: Outcome) -> End {
         match outcome {
-            Outcome::Ok(FrameOk { faces, picture, source_width: _, source_height: _, stages }) => {
-                End::Ok(Found { faces: Some(faces), picture, stages: Some(stages) })
+            // Only boxes were asked for; a picture that comes all the same is not kept.
+            Outcome::Ok(FrameOk { faces, picture: _, source_width: _, source_height: _, stages }) => {
+                End::Ok(Found { faces: Some(faces), picture: None, stages: Some(stages) })
             }
             Outcome::Dropped(reason) => End::Dropped(reason),
             Outcome::Failed { code, message } => End::Failed { code, message },

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 /// `sent = ok + dropped + failed`, once the stream has ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Frames that the source gave, whether or not a worker ever saw them.
     pub sent: u64,

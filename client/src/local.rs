@@ -43,11 +43,11 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// Starts a master and `workers` workers of one thread each, one a core unless told otherwise, each for `streams`
-    /// streams, and waits until they have joined.
+    /// Starts a master and workers of one thread each, one a core and at most `workers`, each for `streams` streams, and
+    /// waits until they have joined.
     pub(crate) async fn start(workers: Option<NonZeroUsize>, streams: u16) -> Result<Local, LocalError> {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let workers = workers.unwrap_or(cores).get();
+        let workers = workers.map_or(cores, |most| most.min(cores)).get();
         let (listener, address) = loopback().await?;
         let master = HostPort::from(address);
         let mut tasks = JoinSet::new();

@@ -18,6 +18,8 @@ const REFRESH: Duration = Duration::from_secs(1);
 pub(crate) struct InUse {
     /// Workers that it is connected to, or tries to be.
     pub(crate) links: usize,
+    /// Whether one of them takes frames.
+    pub(crate) up: bool,
     /// Workers not to be offered: those, and others that have just been lost.
     pub(crate) exclude: Vec<WorkerId>,
 }
@@ -42,8 +44,13 @@ pub(crate) async fn run(
     let mut backoff = Backoff::default();
     let mut said = String::new();
     while !news.is_closed() {
-        let InUse { links, exclude } = in_use.borrow_and_update().clone();
+        let InUse { links, up, exclude } = in_use.borrow_and_update().clone();
         let missing = query.wanted.saturating_sub(links);
+        if up {
+            said.clear();
+        }
+        // Of workers that have just been lost the stream has spoken already.
+        let nobody_known = exclude.is_empty();
         if missing == 0 {
             if in_use.changed().await.is_err() {
                 return;
@@ -53,13 +60,14 @@ pub(crate) async fn run(
         let query = RouteQuery { wanted: missing, exclude, ..query.clone() };
         let waits_for = match ask(&mut client, query).await {
             Ok(Route { candidates, lease, epoch: _ }) if !candidates.is_empty() => {
-                (backoff, said) = (Backoff::default(), String::new());
+                backoff = Backoff::default();
                 let lease_id = lease.map(|lease| lease.id);
                 if news.send(News::Candidates { candidates, lease_id }).await.is_err() {
                     return;
                 }
                 None
             }
+            Ok(_) if !nobody_known => None,
             Ok(_) => Some(format!("waiting for a worker to join the master at {master}")),
             Err(reason) => Some(format!("waiting for the master at {master}: {reason}")),
         };

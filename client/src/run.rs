@@ -1,19 +1,22 @@
 //! `facefleet-client run`.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use facefleet_proto::{AnalyzeOpen, RouteQuery};
 use facefleet_service::address::HostPort;
 use facefleet_service::{clock, shutdown};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::RunArgs;
 use crate::ffmpeg::FfmpegError;
+use crate::frame::Finished;
 use crate::ledger::Ledger;
 use crate::local::{Local, LocalError};
 use crate::report::{Outputs, Progress, Report, ReportError, Summary};
-use crate::source::{Input, InputError, Probe, Source};
+use crate::source::{Input, InputError, Media, Source};
 use crate::stream::{self, StreamSpec};
 
 /// Why a run failed.
@@ -42,6 +45,15 @@ pub enum RunError {
         /// Frames whose end is known.
         ended: u64,
     },
+    /// Nothing came of the run.
+    #[error("not one of the {sent} frames could be worked on; --json tells why for each")]
+    NoneOk {
+        /// Frames sent.
+        sent: u64,
+    },
+    /// Whoever reads the output has stopped to.
+    #[error("what was found could not be written for {} s, and its end is missing", stream::STUCK_AFTER.as_secs())]
+    Stuck,
 }
 
 /// Runs all streams to their end, or to Ctrl-C.
@@ -50,68 +62,64 @@ pub enum RunError {
 /// The first thing that went wrong; what could be finished is finished all the same.
 pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let stop = shutdown::on_signal().map_err(RunError::Signal)?;
-    let input = Input::new(&args.input)?;
-    let probe = match &input {
-        Input::Video(video) => {
-            let video = video.clone();
-            tokio::task::spawn_blocking(move || Probe::of(&video)).await.expect("probing does not panic")?
-        }
-        Input::Pictures(_) => Probe::default(),
-    };
+    let Some(prepared) = stop.run_until_cancelled(prepare(&args)).await else { return Ok(()) };
+    let Prepared { media, reports, local: _local, master } = prepared?;
     let limit = args.limit.map(u64::from);
-    let total = match &input {
-        Input::Pictures(pictures) => Some(pictures.paths.len() as u64),
-        Input::Video(_) => probe.frames,
-    };
-    let total = total.map(|total| limit.map_or(total, |limit| total.min(limit)) * u64::from(args.clients));
+    let frames = media.frames().map(|all| limit.map_or(all, |limit| all.min(limit)) * u64::from(args.clients));
 
+    let started = clock::now();
+    let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
+    let progress = Progress::start(args.clients.into(), frames, terminal, started);
+    let bar = progress[0].clone();
+    let mut streams = JoinSet::new();
+    for (stream, (progress, (report, sender))) in progress.into_iter().zip(reports).enumerate() {
+        let (spec, media, stop) = (spec(&args, &master, stream), media.clone(), stop.clone());
+        streams.spawn(async move {
+            let source = Source::open(&media, limit);
+            (stream, one_stream(spec, source, report, sender, progress, stop).await)
+        });
+    }
+    let mut summary = Summary { ledgers: vec![Ledger::default(); args.clients.into()], ..Summary::default() };
+    let mut first_error = None;
+    while let Some(joined) = streams.join_next().await {
+        let (stream, (ledger, written)) = joined.expect("a stream does not panic");
+        summary.ledgers[stream] = ledger;
+        match written {
+            Ok(files) => summary.wrote.extend(files),
+            Err(error) => drop(first_error.get_or_insert(error)),
+        }
+    }
+    bar.finish();
+    summary.took = clock::now().saturating_duration_since(started);
+    let json_to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
+    // A pipe that is closed is nobody's loss: the run is over, and its files are written.
+    let _ = if json_to_stdout { write!(io::stderr(), "{summary}") } else { write!(io::stdout(), "{summary}") };
+    first_error.map_or(Ok(()), Err)
+}
+
+/// Everything that can be refused before the first frame.
+struct Prepared {
+    media: Media,
+    reports: Vec<(Report, mpsc::Sender<Finished>)>,
+    local: Option<Local>,
+    master: HostPort,
+}
+
+async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
+    let media = Media::of(Input::new(&args.input)?).await?;
     // Opened before anything is started: a name that cannot be written to must not cost a run.
     let mut reports = Vec::new();
     for stream in 0..args.clients.into() {
         let json = args.output(args.json.as_ref(), stream);
         let annotate = args.output(args.annotate.as_ref(), stream);
-        let outputs = Outputs { input: input.clone(), probe: probe.clone(), limit, json, annotate };
-        reports.push((Report::start(&outputs)?, outputs));
+        reports.push(Report::start(&Outputs { media: media.clone(), json, annotate })?);
     }
-    let (_local, master) = match args.cluster() {
-        Some(master) => (None, master.clone()),
-        None => {
-            let local = Local::start(args.workers, args.clients).await?;
-            let master = local.master().clone();
-            (Some(local), master)
-        }
+    let local = match args.cluster() {
+        Some(_) => None,
+        None => Some(Local::start(args.workers, args.clients).await?),
     };
-
-    let started = clock::now();
-    let json_to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
-    let progress = Progress::start(args.clients.into(), total, terminal, started);
-    let bar = progress[0].clone();
-    let mut streams = tokio::task::JoinSet::new();
-    let mut wrote: Vec<PathBuf> = Vec::new();
-    for (stream, (progress, ((report, sender), outputs))) in progress.into_iter().zip(reports).enumerate() {
-        wrote.extend(outputs.annotate.into_iter().chain(outputs.json).filter(|path| path.as_os_str() != "-"));
-        let spec = spec(&args, &master, stream);
-        let (input, stop) = (input.clone(), stop.clone());
-        streams.spawn(async move { (stream, one_stream(spec, &input, limit, report, sender, progress, stop).await) });
-    }
-    let mut ledgers = vec![Ledger::default(); args.clients.into()];
-    let mut first_error = None;
-    while let Some(joined) = streams.join_next().await {
-        let (stream, (ledger, result)) = joined.expect("a stream does not panic");
-        ledgers[stream] = ledger;
-        if let Err(error) = result {
-            first_error.get_or_insert(error);
-        }
-    }
-    bar.finish();
-    let summary = Summary { ledgers, took: clock::now().saturating_duration_since(started), wrote };
-    if json_to_stdout {
-        eprint!("{summary}");
-    } else {
-        print!("{summary}");
-    }
-    first_error.map_or(Ok(()), Err)
+    let master = args.cluster().or(local.as_ref().map(Local::master)).expect("it is one or the other").clone();
+    Ok(Prepared { media, reports, local, master })
 }
 
 fn spec(args: &RunArgs, master: &HostPort, stream: usize) -> StreamSpec {
@@ -122,7 +130,7 @@ fn spec(args: &RunArgs, master: &HostPort, stream: usize) -> StreamSpec {
     StreamSpec {
         master: master.clone(),
         query: RouteQuery {
-            wanted: args.workers.map_or(usize::MAX, usize::from),
+            wanted: args.workers.map_or(stream::MOST_LINKS, |most| usize::from(most).min(stream::MOST_LINKS)),
             stream_id: stream_id.clone(),
             ..RouteQuery::default()
         },
@@ -132,25 +140,39 @@ fn spec(args: &RunArgs, master: &HostPort, stream: usize) -> StreamSpec {
 
 async fn one_stream(
     spec: StreamSpec,
-    input: &Input,
-    limit: Option<u64>,
+    source: Result<Source, FfmpegError>,
     report: Report,
-    sender: tokio::sync::mpsc::Sender<crate::frame::Finished>,
+    sender: mpsc::Sender<Finished>,
     progress: Progress,
     stop: CancellationToken,
-) -> (Ledger, Result<(), RunError>) {
-    let source = match Source::open(input, limit) {
+) -> (Ledger, Result<Vec<PathBuf>, RunError>) {
+    let source = match source {
         Ok(source) => source,
         Err(error) => return (Ledger::default(), Err(error.into())),
     };
-    let (ledger, source_error) = stream::run(spec, source, sender, progress, stop).await;
-    // A file that cannot be written ends the stream, so it is the cause of whatever else is wrong.
-    let result = report.finish().await.map_err(RunError::from);
-    let result = result.and(source_error.map_or(Ok(()), |error| Err(error.into())));
-    let balance = || match (ledger.sent, ledger.ended()) {
-        (sent, ended) if sent != ended => Err(RunError::Unbalanced { sent, ended }),
-        _ => Ok(()),
+    let (ledger, ended) = stream::run(spec, source, sender, progress, stop.clone()).await;
+    let finished = tokio::select! {
+        finished = report.finish() => finished.map_err(RunError::from),
+        () = stuck(&stop) => Err(RunError::Stuck),
     };
-    let result = result.and_then(|()| balance());
+    // A file that cannot be written ends the stream, so it is the cause of whatever else is wrong.
+    let result = finished.and_then(|files| ended.and_then(|()| verdict(&ledger)).map(|()| files));
     (ledger, result)
+}
+
+/// Whoever has stopped the run does not wait for ever for a reader of its output.
+async fn stuck(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(stream::STUCK_AFTER).await;
+}
+
+fn verdict(ledger: &Ledger) -> Result<(), RunError> {
+    let Ledger { sent, ok, failed, .. } = ledger;
+    if !ledger.balances() {
+        return Err(RunError::Unbalanced { sent: *sent, ended: ledger.ended() });
+    }
+    if *ok == 0 && !failed.is_empty() {
+        return Err(RunError::NoneOk { sent: *sent });
+    }
+    Ok(())
 }

@@ -11,30 +11,37 @@ use std::time::{Duration, Instant};
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, RouteQuery, WorkerId};
 use facefleet_service::address::HostPort;
 use facefleet_service::backoff::Backoff;
-use facefleet_service::clock;
+use facefleet_service::{clock, grpc};
 use prost::bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dispatch::{Assignment, Dispatch, LinkId};
-use crate::ffmpeg::FfmpegError;
+use crate::dispatch::{Assignment, Dispatch, LinkId, WINDOW};
 use crate::frame::{End, Finished};
 use crate::ledger::Ledger;
 use crate::link::{Answer, Link, LinkEvent, Worker};
 use crate::reorder::Reorder;
 use crate::report::Progress;
 use crate::route::{self, InUse, News};
+use crate::run::RunError;
 use crate::source::{Source, SourceFrame, Unreadable};
 
-/// Frames, and bytes of frames, between the source and the report. They bound the client's memory; frames enough that
-/// the fast workers go on while a slow one holds the next frame back.
-const MOST_FRAMES: usize = 256;
+/// Bytes of the frames between the source and the report, beside [`WINDOW`].
 const MOST_BYTES: usize = 64 << 20;
+/// Greatest frame that is sent: a message holds a few bytes beside it.
+const MOST_FRAME_BYTES: usize = grpc::MAX_MESSAGE_BYTES - 1024;
+/// Workers that one stream uses at the most.
+pub(crate) const MOST_LINKS: usize = 256;
+/// How long after its last loss a worker is treated as if it had never been lost.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_millis(200);
 /// How long a stream that was told to stop waits for the frames in flight.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long after being told to stop a stream waits for a report that takes nothing: behind a pipe that nobody reads.
+pub(crate) const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 /// What a stream is to do.
 #[derive(Clone, Debug)]
@@ -45,14 +52,14 @@ pub(crate) struct StreamSpec {
 }
 
 /// Runs a stream to its end, or to `stop`. Every frame that the source gives goes to `report`, in order. Returns what
-/// the ledger says, and the error of the source, if it had one.
+/// the ledger says, and what ended the stream before its time.
 pub(crate) async fn run(
     spec: StreamSpec,
     mut source: Source,
     report: mpsc::Sender<Finished>,
     progress: Progress,
     stop: CancellationToken,
-) -> (Ledger, Option<FfmpegError>) {
+) -> (Ledger, Result<(), RunError>) {
     let (event_sender, mut events) = mpsc::unbounded_channel();
     let (in_use_sender, in_use) = watch::channel(InUse::default());
     let (news_sender, mut news) = mpsc::channel(1);
@@ -61,7 +68,7 @@ pub(crate) async fn run(
 
     let mut stream = Stream::new(spec.open, spec.query.wanted, event_sender, in_use_sender, progress.clone());
     let mut tick = tokio::time::interval(TICK);
-    let mut source_error = None;
+    let mut ended = Ok(());
     let mut stopped_at: Option<Instant> = None;
     while !(stream.source_ended && stream.held.is_empty() && stream.ready.is_empty()) {
         stream.send_frames(clock::now());
@@ -87,7 +94,7 @@ pub(crate) async fn run(
             frame = source.next(), if reading => match frame {
                 Some(Ok(frame)) => stream.frame(frame, clock::now()),
                 Some(Err(error)) => {
-                    source_error = Some(error);
+                    ended = Err(error.into());
                     stream.source_ended = true;
                 }
                 None => stream.source_ended = true,
@@ -99,12 +106,16 @@ pub(crate) async fn run(
                 if stopped_at.is_some_and(|at| now.saturating_duration_since(at) > GRACE) {
                     stream.give_up_held();
                 }
+                if stopped_at.is_some_and(|at| now.saturating_duration_since(at) > STUCK_AFTER) {
+                    ended = Err(RunError::Stuck);
+                    break;
+                }
                 progress.update(&stream.ledger, now);
             }
         }
     }
     progress.update(&stream.ledger, clock::now());
-    (stream.ledger, source_error)
+    (stream.ledger, ended)
 }
 
 struct Stream {
@@ -146,6 +157,7 @@ struct Taking {
 
 struct Held {
     frame: SourceFrame,
+    /// The frame's own.
     jpeg: Bytes,
     arrived: Instant,
 }
@@ -187,12 +199,22 @@ impl Stream {
     /// Whether another frame may be read. A frame is read when it can be sent, so that it does not age here.
     fn has_room(&self) -> bool {
         let frames = self.ledger.sent as usize - self.reorder.popped() as usize + self.ready.len();
-        self.dispatch.waiting() == 0 && frames < MOST_FRAMES && self.bytes < MOST_BYTES
+        self.dispatch.waiting() == 0 && frames < WINDOW && self.bytes < MOST_BYTES
+    }
+
+    /// Whether there are frames to send, or may come.
+    fn needs_workers(&self) -> bool {
+        !self.source_ended || self.dispatch.waiting() > 0
     }
 
     fn frame(&mut self, frame: SourceFrame, now: Instant) {
         self.ledger.sent += 1;
         match &frame.jpeg {
+            Ok(jpeg) if jpeg.len() > MOST_FRAME_BYTES => {
+                let message = format!("its JPEG has {} bytes; at most {MOST_FRAME_BYTES} are sent", jpeg.len());
+                self.bytes += jpeg.len();
+                self.finish(Finished { frame, worker: None, end: End::Failed { code: "too_large".into(), message } });
+            }
             Ok(jpeg) => {
                 self.bytes += jpeg.len();
                 let (seq, jpeg) = (frame.index, jpeg.clone());
@@ -223,7 +245,7 @@ impl Stream {
         for candidate in candidates {
             let known = self.links.values().any(|l| l.candidate.address == candidate.address);
             let cooling = self.cooling.get(&candidate.address).is_some_and(|c| now < c.until);
-            if known || cooling || self.links.len() >= self.wanted || self.source_ended {
+            if known || cooling || self.links.len() >= self.wanted || !self.needs_workers() {
                 continue;
             }
             let id = LinkId(self.next_link);
@@ -242,16 +264,23 @@ impl Stream {
                 tracing::debug!("{name} at {} takes frames on {threads} threads", link.candidate.address);
                 let frame_time = link.candidate.frame_ms.and_then(|ms| Duration::try_from_secs_f32(ms / 1e3).ok());
                 link.worker = Some(Taking { name: name.into(), frames });
-                self.cooling.remove(&link.candidate.address);
                 self.said.clear();
-                self.dispatch.link_up(id, threads, frame_time);
+                self.dispatch.link_up(id, threads, frame_time, now);
             }
             LinkEvent::Answer(assignment, Answer { end, frame_time }) => {
-                if !self.dispatch.answered(assignment, frame_time, now) {
+                let link = self.links.get(&assignment.link);
+                let Some(LinkState { candidate, worker, .. }) = link else {
                     self.ledger.late += 1;
                     return;
+                };
+                if !self.dispatch.answered(assignment, frame_time, now) {
+                    self.ledger.late += 1;
+                    self.close(assignment.link, "it answered a frame twice, or one that it was not sent", now);
+                    return;
                 }
-                let worker = self.links[&assignment.link].worker.as_ref().map(|taking| taking.name.clone());
+                // Only now has it shown that it works.
+                self.cooling.remove(&candidate.address);
+                let worker = worker.as_ref().map(|taking| taking.name.clone());
                 self.end(assignment.seq, worker, end);
             }
             LinkEvent::Down(id, reason) => self.close(id, &reason, now),
@@ -297,9 +326,8 @@ impl Stream {
 
     /// Lets workers that were lost be offered again, when it is time.
     fn cool_down(&mut self, now: Instant) {
-        if self.cooling.values().any(|c| c.until <= now) {
-            self.tell_router_at(now);
-        }
+        self.cooling.retain(|_, c| now < c.until + FORGIVEN_AFTER);
+        self.tell_router_at(now);
     }
 
     fn tell_router(&self) {
@@ -309,7 +337,8 @@ impl Stream {
     fn tell_router_at(&self, now: Instant) {
         let linked = self.links.values().filter_map(|l| l.candidate.id);
         let cooling = self.cooling.values().filter(|c| now < c.until).filter_map(|c| c.id);
-        let in_use = InUse { links: self.links.len(), exclude: linked.chain(cooling).collect() };
+        let up = self.links.values().any(|link| link.worker.is_some());
+        let in_use = InUse { links: self.links.len(), up, exclude: linked.chain(cooling).collect() };
         self.in_use.send_if_modified(|before| std::mem::replace(before, in_use.clone()) != in_use);
     }
 

@@ -19,6 +19,10 @@ use tonic::transport::Channel;
 use crate::dispatch::{Assignment, LinkId};
 use crate::frame::End;
 
+/// Greatest answer: boxes, or one picture of 500×400 from an old worker. It bounds what answers that wait for their turn
+/// may hold.
+const MOST_ANSWER_BYTES: usize = 1 << 20;
+
 /// A worker that is there answers the opening of a stream at once, however busy it is.
 const OPEN_TIME: Duration = Duration::from_secs(5);
 
@@ -99,7 +103,7 @@ type Events = mpsc::UnboundedSender<LinkEvent>;
 async fn run(id: LinkId, candidate: &Candidate, open: AnalyzeOpen, events: &Events) -> Result<(), Lost> {
     let channel = grpc::endpoint(&candidate.address.into()).connect().await.map_err(|e| Lost(grpc::explain(&e)))?;
     let client = VideoStreamClient::new(channel)
-        .max_decoding_message_size(grpc::MAX_MESSAGE_BYTES)
+        .max_decoding_message_size(MOST_ANSWER_BYTES)
         .max_encoding_message_size(grpc::MAX_MESSAGE_BYTES);
     match analyze::run(id, client.clone(), open, events).await {
         Err(analyze::Ended::OldWorker) => push_and_pull::run(id, client, candidate, events).await,

@@ -1,6 +1,6 @@
 //! Boxes drawn on the frames, at the size of the source.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use facefleet_proto::FaceBox;
 use facefleet_vision::draw::{self, Style};
@@ -12,7 +12,7 @@ use crate::frame::{End, Finished, Found};
 use crate::report::pictures::Pictures;
 use crate::report::video::Video;
 use crate::report::{Outputs, ReportError, check};
-use crate::source::Input;
+use crate::source::Media;
 
 /// Writes annotated frames: a video for a video, pictures for pictures.
 pub(super) enum Annotator {
@@ -23,10 +23,10 @@ pub(super) enum Annotator {
 impl Annotator {
     /// `out` is a video file for a video, a picture file for a picture, a folder for a folder.
     pub(super) fn open(out: &Path, outputs: &Outputs) -> Result<Annotator, ReportError> {
-        check(out, &outputs.input)?;
-        match &outputs.input {
-            Input::Video(video) => Video::new(out, video, outputs).map(Box::new).map(Annotator::Video),
-            Input::Pictures(pictures) => Pictures::new(out, pictures).map(Annotator::Pictures),
+        check(out, &outputs.media)?;
+        match &outputs.media {
+            Media::Video(video) => Ok(Annotator::Video(Box::new(Video::new(out, video)))),
+            Media::Pictures(pictures) => Pictures::new(out, pictures).map(Annotator::Pictures),
         }
     }
 
@@ -37,10 +37,11 @@ impl Annotator {
         }
     }
 
-    pub(super) fn finish(self) -> Result<(), ReportError> {
+    /// Returns the name of what was written, if anything was.
+    pub(super) fn finish(self) -> Result<Option<PathBuf>, ReportError> {
         match self {
             Annotator::Video(video) => video.finish(),
-            Annotator::Pictures(_) => Ok(()),
+            Annotator::Pictures(pictures) => Ok(pictures.finish()),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::frame::{End, Finished, Found};
 use crate::report::{ReportError, check};
-use crate::source::Input;
+use crate::source::Media;
 
 /// A file of JSON lines.
 pub(super) struct JsonLines {
@@ -20,11 +20,11 @@ pub(super) struct JsonLines {
 
 impl JsonLines {
     /// Creates the file, which must not be the input; `-` is standard output.
-    pub(super) fn create(path: &Path, input: &Input) -> Result<JsonLines, ReportError> {
+    pub(super) fn create(path: &Path, media: &Media) -> Result<JsonLines, ReportError> {
         let out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
             Box::new(io::stdout())
         } else {
-            check(path, input)?;
+            check(path, media)?;
             Box::new(File::create(path).map_err(ReportError::write(path))?)
         };
         Ok(JsonLines { path: path.to_owned(), out: BufWriter::new(out) })
@@ -36,8 +36,10 @@ impl JsonLines {
         written.map_err(ReportError::write(&self.path))
     }
 
-    pub(super) fn finish(mut self) -> Result<(), ReportError> {
-        self.out.flush().map_err(ReportError::write(&self.path))
+    /// Returns the file's name, if it is a file.
+    pub(super) fn finish(mut self) -> Result<Option<PathBuf>, ReportError> {
+        self.out.flush().map_err(ReportError::write(&self.path))?;
+        Ok((self.path.as_os_str() != "-").then_some(self.path))
     }
 }
 

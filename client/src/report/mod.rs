@@ -9,13 +9,12 @@ mod video;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::ffmpeg::FfmpegError;
 use crate::frame::Finished;
-use crate::source::{Input, Probe};
+use crate::source::Media;
 
 use annotate::Annotator;
 use jsonl::JsonLines;
@@ -78,9 +77,7 @@ impl ReportError {
 /// What to write for a stream, and what it is made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Outputs {
-    pub(crate) input: Input,
-    pub(crate) probe: Probe,
-    pub(crate) limit: Option<u64>,
+    pub(crate) media: Media,
     /// `-`: standard output.
     pub(crate) json: Option<PathBuf>,
     pub(crate) annotate: Option<PathBuf>,
@@ -88,7 +85,7 @@ pub(crate) struct Outputs {
 
 /// A running report. Frames go in in order; when their sender is dropped, the files are finished.
 #[derive(Debug)]
-pub(crate) struct Report(JoinHandle<Result<(), ReportError>>);
+pub(crate) struct Report(oneshot::Receiver<Result<Vec<PathBuf>, ReportError>>);
 
 impl Report {
     /// Opens the files, and starts a thread that writes them: to decode, draw and write is nothing for the runtime.
@@ -97,9 +94,9 @@ impl Report {
     /// A file cannot be written where it is to go. Nothing has been written then.
     pub(crate) fn start(outputs: &Outputs) -> Result<(Report, mpsc::Sender<Finished>), ReportError> {
         let mut annotator = outputs.annotate.as_deref().map(|out| Annotator::open(out, outputs)).transpose()?;
-        let mut lines = outputs.json.as_deref().map(|out| JsonLines::create(out, &outputs.input)).transpose()?;
+        let mut lines = outputs.json.as_deref().map(|out| JsonLines::create(out, &outputs.media)).transpose()?;
         let (sender, mut frames) = mpsc::channel::<Finished>(QUEUE);
-        let thread = std::thread::spawn(move || {
+        let mut write = move || {
             while let Some(finished) = frames.blocking_recv() {
                 if let Some(lines) = &mut lines {
                     // Whoever follows the file sees each line as soon as there is no next one to write.
@@ -109,31 +106,31 @@ impl Report {
                     annotator.write(&finished)?;
                 }
             }
-            if let Some(lines) = lines {
-                lines.finish()?;
-            }
-            annotator.map_or(Ok(()), Annotator::finish)
-        });
-        Ok((Report(thread), sender))
+            let annotated = annotator.take().map(Annotator::finish).transpose()?.flatten();
+            let lines = lines.take().map(JsonLines::finish).transpose()?.flatten();
+            Ok(annotated.into_iter().chain(lines).collect())
+        };
+        let (written, finished) = oneshot::channel();
+        // Not one of the runtime's threads: those are waited for at the end, and a pipe that nobody reads has no end.
+        std::thread::spawn(move || written.send(write()));
+        Ok((Report(finished), sender))
     }
 
-    /// Waits until the files are whole.
+    /// Waits until the files are whole, and says which there are.
     ///
     /// # Errors
     /// One of them could not be written.
-    pub(crate) async fn finish(self) -> Result<(), ReportError> {
-        let Report(thread) = self;
-        let joined = tokio::task::spawn_blocking(|| thread.join()).await.expect("joining does not panic");
-        joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    pub(crate) async fn finish(self) -> Result<Vec<PathBuf>, ReportError> {
+        self.0.await.expect("the report's thread does not panic")
     }
 }
 
 /// Whether `path` may be written. The folder that it is to go into must be there: to make it would hide a typing slip.
-fn check(path: &Path, input: &Input) -> Result<(), ReportError> {
+fn check(path: &Path, media: &Media) -> Result<(), ReportError> {
     let is = |input: &Path| matches!((path.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    let is_input = match input {
-        Input::Video(video) => is(video.name.as_ref()),
-        Input::Pictures(pictures) => pictures.folder.iter().chain(&pictures.paths).any(|input| is(input)),
+    let is_input = match media {
+        Media::Video(video) => is(video.input.name.as_ref()),
+        Media::Pictures(pictures) => pictures.folder.iter().chain(&pictures.paths).any(|input| is(input)),
     };
     if is_input {
         return Err(ReportError::IsInput { path: path.to_owned() });
@@ -149,18 +146,17 @@ fn check(path: &Path, input: &Input) -> Result<(), ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Input;
 
     #[tokio::test]
     async fn the_input_is_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let picture = folder.path().join("a.jpg");
         std::fs::write(&picture, b"\xFF\xD8\xFF\xE0 and so on").unwrap();
-        let one = Input::new(picture.to_str().unwrap()).unwrap();
-        let all = Input::new(folder.path().to_str().unwrap()).unwrap();
-        let outputs = |input: &Input, json: Option<&Path>, annotate: Option<&Path>| Outputs {
-            input: input.clone(),
-            probe: Probe::default(),
-            limit: None,
+        let one = Media::of(Input::new(picture.to_str().unwrap()).unwrap()).await.unwrap();
+        let all = Media::of(Input::new(folder.path().to_str().unwrap()).unwrap()).await.unwrap();
+        let outputs = |media: &Media, json: Option<&Path>, annotate: Option<&Path>| Outputs {
+            media: media.clone(),
             json: json.map(Path::to_owned),
             annotate: annotate.map(Path::to_owned),
         };
@@ -177,6 +173,6 @@ mod tests {
         let fine = outputs(&all, Some(&folder.path().join("b.jsonl")), Some(&folder.path().join("out")));
         let (report, frames) = Report::start(&fine).unwrap();
         drop(frames);
-        report.finish().await.unwrap();
+        assert_eq!(report.finish().await.unwrap(), [folder.path().join("b.jsonl")]);
     }
 }

@@ -13,30 +13,31 @@ use crate::source::PictureInput;
 /// JPEG quality of annotated pictures: made to be kept and looked at.
 const QUALITY: u8 = 92;
 
-/// Where annotated pictures go.
-pub(super) enum Pictures {
-    /// The one picture.
-    File(PathBuf),
-    /// Pictures by the name of their source.
-    Folder(PathBuf),
+/// Writes annotated pictures.
+pub(super) struct Pictures {
+    out: PathBuf,
+    /// Whether `out` is a folder, and pictures in it are named after their source.
+    folder: bool,
+    written: bool,
 }
 
 impl Pictures {
     pub(super) fn new(out: &Path, input: &PictureInput) -> Result<Pictures, ReportError> {
-        if input.folder.is_none() {
-            return Ok(Pictures::File(out.to_owned()));
+        let folder = input.folder.is_some();
+        if folder {
+            fs::create_dir_all(out).map_err(ReportError::write(out))?;
         }
-        fs::create_dir_all(out).map_err(ReportError::write(out))?;
-        Ok(Pictures::Folder(out.to_owned()))
+        Ok(Pictures { out: out.to_owned(), folder, written: false })
     }
 
     /// A picture that cannot be decoded is left out; its line of JSON says why.
-    pub(super) fn write(&self, finished: &Finished) -> Result<(), ReportError> {
+    pub(super) fn write(&mut self, finished: &Finished) -> Result<(), ReportError> {
         let Some(picture) = annotated(finished) else { return Ok(()) };
-        let path = match (self, &finished.frame.image) {
-            (Pictures::Folder(folder), Some(image)) => folder.join(name_of(image)),
-            (Pictures::File(path) | Pictures::Folder(path), _) => path.clone(),
+        let path = match &finished.frame.image {
+            Some(image) if self.folder => self.out.join(name_of(image)),
+            _ => self.out.clone(),
         };
+        self.written = true;
         let encode_error = |problem: String| ReportError::Encode { path: path.clone(), problem };
         if is_jpeg(&path) {
             let jpeg = jpeg::encode_rgb(&picture, QUALITY).map_err(|e| encode_error(e.to_string()))?;
@@ -44,6 +45,11 @@ impl Pictures {
         } else {
             picture.save(&path).map_err(|e| encode_error(e.to_string()))
         }
+    }
+
+    /// The file or folder, if it has been written to.
+    pub(super) fn finish(self) -> Option<PathBuf> {
+        self.written.then_some(self.out)
     }
 }
 

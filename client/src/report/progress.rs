@@ -1,5 +1,6 @@
 //! Progress for a person: a bar on a terminal, now and then a line elsewhere.
 
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,7 @@ impl Progress {
             None => {
                 shared.last_line = now;
                 let of = shared.total.map_or_else(String::new, |total| format!("/{total}"));
-                eprintln!("{}{of} frames  {state}", sum.ended());
+                say(&format!("{}{of} frames  {state}", sum.ended()));
             }
         }
     }
@@ -71,7 +72,7 @@ impl Progress {
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         match &shared.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => say(line),
         }
     }
 
@@ -82,6 +83,11 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// One line to stderr. That it is closed is no reason to end a run.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// The ledger of all streams.

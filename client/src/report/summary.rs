@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::report::progress::sum;
 
 /// What a run did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Summary {
     /// By stream.
     pub(crate) ledgers: Vec<Ledger>,

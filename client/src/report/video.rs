@@ -1,5 +1,9 @@
 //! The annotated video: frames into ffmpeg, with the times and the sound of the source.
+//!
+//! The sound is added when the last frame is written: only then is it known how much of it there is to copy.
 
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::Duration;
@@ -9,9 +13,9 @@ use image::imageops::{self, FilterType};
 
 use crate::ffmpeg::{Ffmpeg, Process};
 use crate::frame::Finished;
+use crate::report::ReportError;
 use crate::report::annotate::annotated;
-use crate::report::{Outputs, ReportError};
-use crate::source::{Probe, RgbWriter, VideoInput, VideoKind};
+use crate::source::{self, Probe, RgbWriter, VideoInput};
 
 /// Sound that may stand in an mp4 as it is; other sound is encoded anew.
 const SOUND_OF_MP4: [&str; 7] = ["aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"];
@@ -23,28 +27,30 @@ const PIPE_STEP: Duration = Duration::from_millis(1);
 
 /// Writes one video.
 pub(super) struct Video {
-    ffmpeg: Ffmpeg,
     out: PathBuf,
-    source: VideoInput,
+    input: VideoInput,
     probe: Probe,
-    limit: Option<u64>,
+    ffmpeg: Ffmpeg,
     /// From the first frame on.
     encoder: Option<Encoder>,
 }
 
 struct Encoder {
     process: Process,
-    /// Time of the first frame.
-    first: Duration,
     writer: RgbWriter<ChildStdin>,
+    /// Time of the first frame in the source.
+    first: Duration,
+    /// Time of the last frame since then, and how long the one before it lasted.
+    time: Duration,
+    step: Duration,
     /// What is shown again should a frame be undecodable, so that no frame is missing.
     last: RgbImage,
 }
 
 impl Video {
-    pub(super) fn new(out: &Path, source: &VideoInput, outputs: &Outputs) -> Result<Video, ReportError> {
-        let Outputs { probe, limit, .. } = outputs.clone();
-        Ok(Video { ffmpeg: Ffmpeg::find()?, out: out.to_owned(), source: source.clone(), probe, limit, encoder: None })
+    pub(super) fn new(out: &Path, video: &source::Video) -> Video {
+        let source::Video { input, probe, ffmpeg } = video.clone();
+        Video { out: out.to_owned(), input, probe, ffmpeg, encoder: None }
     }
 
     pub(super) fn write(&mut self, finished: &Finished) -> Result<(), ReportError> {
@@ -66,6 +72,8 @@ impl Video {
                 if fits { picture } else { imageops::resize(&picture, size.0, size.1, FilterType::Triangle) };
         }
         let time = even(time.saturating_sub(encoder.first), &self.probe);
+        encoder.step = time.saturating_sub(encoder.time);
+        encoder.time = time;
         if let Err(source) = encoder.writer.write(time, &encoder.last) {
             // ffmpeg has ended, and its own words say more than a broken pipe.
             encoder.process.wait()?;
@@ -74,71 +82,113 @@ impl Video {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<(), ReportError> {
-        let Some(Encoder { process, writer, .. }) = self.encoder else { return Ok(()) };
+    /// Returns the video's name, if there was a frame.
+    pub(super) fn finish(mut self) -> Result<Option<PathBuf>, ReportError> {
+        let Some(Encoder { process, writer, first, time, step, last: _ }) = self.encoder.take() else {
+            return Ok(None);
+        };
         // The end of its input tells ffmpeg to finish the file.
         drop(writer);
-        Ok(process.wait()?)
+        process.wait()?;
+        if let Some(sound) = &self.probe.sound {
+            let silent = self.silent();
+            let task = format!("copy the sound of {}; {} has the picture alone", self.input.name, silent.display());
+            let end = first + time + step;
+            let mut command = Command::new("ffmpeg");
+            command.args(self.sound_arguments(sound, first, end)).arg(file(&self.out)).stdin(Stdio::null());
+            Process::spawn("ffmpeg", command, task)?.wait()?;
+            fs::remove_file(&silent).map_err(ReportError::write(&silent))?;
+        }
+        Ok(Some(self.out))
     }
 
-    fn start(&self, first: RgbImage, time: Duration) -> Result<Encoder, ReportError> {
+    fn start(&self, picture: RgbImage, first: Duration) -> Result<Encoder, ReportError> {
+        let out = if self.probe.sound.is_some() { &self.silent() } else { &self.out };
         let mut command = Command::new("ffmpeg");
-        command
-            .args(self.arguments(first.dimensions(), time))
-            .arg(&self.out)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null());
-        let process = Process::spawn("ffmpeg", command, format!("write {}", self.out.display()))?;
-        let writer = RgbWriter::new(process.stdin(), first.width(), first.height());
-        let writer = writer.map_err(ReportError::write(&self.out))?;
-        Ok(Encoder { process, first: time, writer, last: first })
+        command.args(self.picture_arguments(picture.dimensions(), first)).arg(file(out));
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let process = Process::spawn("ffmpeg", command, format!("write {}", out.display()))?;
+        let writer = RgbWriter::new(process.stdin(), picture.width(), picture.height());
+        let writer = writer.map_err(ReportError::write(out))?;
+        Ok(Encoder { process, writer, first, time: Duration::ZERO, step: Duration::ZERO, last: picture })
     }
 
-    /// All but the output's name, for frames of `size` of which the first is at `first`.
-    fn arguments(&self, size: (u32, u32), first: Duration) -> Vec<String> {
-        let mut args: Vec<String> = Vec::new();
-        let mut add = |words: &[&str]| args.extend(words.iter().map(|&w| w.to_owned()));
-        let ending = self.out.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        let mp4 = matches!(ending.as_str(), "mp4" | "m4v" | "mov");
+    /// Where the picture goes until its sound is added.
+    fn silent(&self) -> PathBuf {
+        let stem = self.out.file_stem().unwrap_or_default().to_string_lossy();
+        self.out.with_file_name(format!("{stem}.silent.{}", self.ending()))
+    }
 
-        // Times in the pipe start at 0; this puts the first frame where it is in the source, beside its sound.
-        let offset = format!("{:.3}", first.as_secs_f64());
-        add(&["-hide_banner", "-y", "-v", "error", "-itsoffset", &offset, "-f", "matroska", "-i", "pipe:0"]);
-        let sound = self.probe.sound.as_deref().filter(|_| self.source.kind == VideoKind::File);
-        if sound.is_some() {
-            // Of a part of the video, a part of the sound.
-            if let Some(end) = self.limit.and_then(|frames| self.probe.duration_of(frames)) {
-                add(&["-t", &format!("{:.3}", (first + end).as_secs_f64())]);
-            }
-            add(&["-i", &self.source.name]);
+    fn ending(&self) -> String {
+        self.out.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+    }
+
+    fn is_mp4(&self) -> bool {
+        matches!(self.ending().as_str(), "mp4" | "m4v" | "mov")
+    }
+
+    /// For frames of `size` of which the first is at `first`; the output's name is missing.
+    fn picture_arguments(&self, size: (u32, u32), first: Duration) -> Vec<String> {
+        let mut args = words(&["-hide_banner", "-y", "-v", "error"]);
+        if self.probe.sound.is_none() {
+            args.extend(words(&["-itsoffset", &seconds(first)]));
         }
-        add(&["-map", "0:v:0", self.ffmpeg.fps_mode, "passthrough"]);
-        if sound.is_some() {
-            add(&["-map", "1:a:0"]);
-        }
+        args.extend(words(&["-f", "matroska", "-i", "pipe:0", self.ffmpeg.fps_mode, "passthrough"]));
         // A step in which both even and uneven times are whole numbers.
         let (rate, _) = self.probe.rate.unwrap_or((STEPS_A_SECOND, 1));
         let steps = u64::from(rate) * u64::from(STEPS_A_SECOND.div_ceil(rate));
-        add(&["-enc_time_base", &format!("1:{steps}")]);
+        args.extend(words(&["-enc_time_base", &format!("1:{steps}")]));
         if size.0 % 2 + size.1 % 2 > 0 {
             // 4:2:0 video has even sides.
-            add(&["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]);
+            args.extend(words(&["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]));
         }
-        if mp4 || ending == "mkv" {
-            match self.ffmpeg.x264 {
-                true => add(&["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p"]),
-                false => add(&["-c:v", "mpeg4", "-q:v", "3"]),
-            }
-            if sound.is_some_and(|s| !mp4 || SOUND_OF_MP4.contains(&s)) {
-                add(&["-c:a", "copy"]);
-            }
+        if self.is_mp4() || self.ending() == "mkv" {
+            args.extend(match self.ffmpeg.x264 {
+                true => words(&["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p"]),
+                false => words(&["-c:v", "mpeg4", "-q:v", "3"]),
+            });
         }
-        if mp4 {
-            // So that a browser can play it before it has all of it.
-            add(&["-movflags", "+faststart"]);
+        if self.is_mp4() && self.probe.sound.is_none() {
+            args.extend(words(&FAST_START));
         }
         args
     }
+
+    /// For a picture whose first frame belongs at `first` and whose last one ends at `end`; the output's name is missing.
+    fn sound_arguments(&self, sound: &str, first: Duration, end: Duration) -> Vec<OsString> {
+        let mut args: Vec<OsString> = Vec::new();
+        let mut add = |more: &[&str]| args.extend(more.iter().map(OsString::from));
+        add(&["-hide_banner", "-nostdin", "-y", "-v", "error", "-itsoffset", &seconds(first), "-i"]);
+        args.push(file(&self.silent()));
+        let mut add = |more: &[&str]| args.extend(more.iter().map(OsString::from));
+        add(&["-t", &seconds(end), "-i", &self.input.url()]);
+        add(&["-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy"]);
+        if self.ending() == "mkv" || self.is_mp4() && SOUND_OF_MP4.contains(&sound) {
+            add(&["-c:a", "copy"]);
+        }
+        if self.is_mp4() {
+            add(&FAST_START);
+        }
+        args
+    }
+}
+
+/// So that a browser can play an mp4 before it has all of it.
+const FAST_START: [&str; 2] = ["-movflags", "+faststart"];
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64())
+}
+
+/// A path as ffmpeg is to be given it. One that holds a colon would be taken for a URL.
+fn file(path: &Path) -> OsString {
+    let mut name = OsString::from("file:");
+    name.push(path);
+    name
 }
 
 /// `time` since the first frame, freed of the file's and the pipe's rounding where it is a whole number of frames.

@@ -93,7 +93,7 @@ impl Input {
             }
             return Ok(Input::Pictures(PictureInput { paths, folder: Some(path.to_owned()) }));
         }
-        if path.starts_with("/dev") {
+        if is_device(&metadata) {
             return Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::Camera }));
         }
         if metadata.is_file() && metadata.len() == 0 {
@@ -104,6 +104,26 @@ impl Input {
         }
         Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::File }))
     }
+}
+
+impl VideoInput {
+    /// The name as ffmpeg is to be given it. A path that holds a colon would be taken for a URL.
+    pub(crate) fn url(&self) -> String {
+        match self.kind {
+            VideoKind::File if !self.name.contains("://") => format!("file:{}", self.name),
+            _ => self.name.clone(),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_device(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_char_device(&metadata.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_device(_: &fs::Metadata) -> bool {
+    false
 }
 
 /// Whether a file holds a still picture. Its first bytes say so, not its name. A GIF moves, and is ffmpeg's.

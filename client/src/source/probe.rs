@@ -16,7 +16,7 @@ pub(crate) struct Probe {
     pub(crate) rate: Option<(u32, u32)>,
     /// What the file rounds the time of a frame to.
     pub(crate) time_step: Duration,
-    /// Codec of the first sound track.
+    /// Codec of the first sound track, unless it has no end, as that of a broadcast.
     pub(crate) sound: Option<String>,
 }
 
@@ -25,15 +25,15 @@ impl Probe {
     ///
     /// # Errors
     /// ffprobe is missing, cannot read the input, or finds no video in it.
-    pub(crate) fn of(input: &VideoInput) -> Result<Probe, FfmpegError> {
+    pub(crate) async fn of(input: &VideoInput) -> Result<Probe, FfmpegError> {
         if input.kind != VideoKind::File {
             return Ok(Probe::default());
         }
         const ENTRIES: &str = "format=format_name,duration:stream=codec_type,codec_name,avg_frame_rate,r_frame_rate,time_base,\
                                nb_frames:stream_disposition=attached_pic";
-        let args = ["-v", "error", "-of", "json", "-show_entries", ENTRIES, "-i", &input.name];
+        let args = ["-v", "error", "-of", "json", "-show_entries", ENTRIES, "-i", &input.url()];
         let task = format!("read {}", input.name);
-        let said = output_of("ffprobe", args, task.clone())?;
+        let said = output_of("ffprobe", args, task.clone()).await?;
         let no_video = |said: String| FfmpegError::Failed { program: "ffprobe", task: task.clone(), said };
         let answer: Answer =
             serde_json::from_str(&said).map_err(|e| no_video(format!("its answer is unclear: {e}")))?;
@@ -57,14 +57,8 @@ impl Probe {
             frames: counted.or(estimated),
             rate: average.filter(|_| video.avg_frame_rate == video.r_frame_rate),
             time_step: fraction(&video.time_base).map_or(Duration::ZERO, |(n, d)| Duration::from_secs(n.into()) / d),
-            sound: of_kind("audio").map(|s| s.codec_name.clone()),
+            sound: duration.and(of_kind("audio")).map(|s| s.codec_name.clone()),
         })
-    }
-
-    /// How long `frames` frames last.
-    pub(crate) fn duration_of(&self, frames: u64) -> Option<Duration> {
-        let (n, d) = self.rate?;
-        Duration::try_from_secs_f64(frames as f64 * f64::from(d) / f64::from(n)).ok()
     }
 }
 
@@ -128,8 +122,7 @@ mod tests {
         let rate = Some((30000, 1001));
         let time_step = Duration::from_millis(20);
         let expected = Probe { frames: Some(299), rate, time_step, sound: Some("aac".into()) };
-        assert_eq!(probe(answer), Some(expected.clone()));
-        assert_eq!(expected.duration_of(30), Some(Duration::from_millis(1001)));
+        assert_eq!(probe(answer), Some(expected));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::ffmpeg::{Ffmpeg, FfmpegError, Process};
+use crate::ffmpeg::{Ffmpeg, FfmpegError, KillOnDrop, Process};
 use crate::source::SourceFrame;
 use crate::source::input::{VideoInput, VideoKind};
 use crate::source::matroska::Reader;
@@ -15,33 +15,16 @@ use crate::source::matroska::Reader;
 /// and a 640×360 frame takes 15 to 30 kB.
 const QUALITY: &str = "3";
 
-/// ffmpeg at work. Dropping it ends ffmpeg.
-#[derive(Debug)]
-pub(crate) struct VideoSource(Arc<Process>);
-
 type Frames = mpsc::Sender<Result<SourceFrame, FfmpegError>>;
 
-impl VideoSource {
-    /// Starts ffmpeg and a thread that reads its frames into `frames`; a full channel holds ffmpeg back.
-    pub(crate) fn start(
-        ffmpeg: Ffmpeg,
-        input: &VideoInput,
-        limit: u64,
-        frames: Frames,
-    ) -> Result<VideoSource, FfmpegError> {
-        let mut command = Command::new("ffmpeg");
-        command.args(arguments(ffmpeg, input)).stdin(Stdio::null()).stdout(Stdio::piped());
-        let process = Arc::new(Process::spawn("ffmpeg", command, format!("read {}", input.name))?);
-        let reader = process.clone();
-        std::thread::spawn(move || read(&reader, limit, &frames));
-        Ok(VideoSource(process))
-    }
-}
-
-impl Drop for VideoSource {
-    fn drop(&mut self) {
-        self.0.kill();
-    }
+/// Starts ffmpeg and a thread that reads its frames into `frames`; a full channel holds ffmpeg back.
+pub(crate) fn start(ffmpeg: Ffmpeg, input: &VideoInput, limit: u64, frames: Frames) -> Result<KillOnDrop, FfmpegError> {
+    let mut command = Command::new("ffmpeg");
+    command.args(arguments(ffmpeg, input)).stdin(Stdio::null()).stdout(Stdio::piped());
+    let process = Arc::new(Process::spawn("ffmpeg", command, format!("read {}", input.name))?);
+    let reader = process.clone();
+    std::thread::spawn(move || read(&reader, limit, &frames));
+    Ok(KillOnDrop(process))
 }
 
 fn arguments(ffmpeg: Ffmpeg, input: &VideoInput) -> Vec<String> {
@@ -56,7 +39,8 @@ fn arguments(ffmpeg: Ffmpeg, input: &VideoInput) -> Vec<String> {
     // Every frame of the first video track that is not a cover picture, each with its own time, in milliseconds.
     let picture = ["-map", "0:V:0", ffmpeg.fps_mode, "passthrough", "-enc_time_base", "1:1000"];
     let output = ["-c:v", "mjpeg", "-q:v", QUALITY, "-f", "matroska", "-flush_packets", "1", "pipe:1"];
-    let name = ["-i", &input.name];
+    let url = input.url();
+    let name = ["-i", &url];
     [&before[..], how, &name, &picture, &output].concat().into_iter().map(str::to_owned).collect()
 }
 
