@@ -43,7 +43,7 @@ pub struct AnalyzeOpen {
     pub stream_id: String,
     /// A frame older than this is dropped when its turn comes.
     pub max_age: Option<Duration>,
-    /// From [`crate::Route`].
+    /// From [`crate::Route`]; no worker uses it yet.
     pub lease_id: Option<u64>,
 }
 
@@ -85,7 +85,7 @@ pub struct Opened {
     pub worker: String,
     /// Its life, as in [`crate::Identity`].
     pub generation: u64,
-    /// Detector threads, at least 1.
+    /// Detector threads, 1 to 1024.
     pub cores: u32,
 }
 
@@ -115,7 +115,7 @@ pub enum Outcome {
     Failed {
         /// For programs, snake_case.
         code: String,
-        /// For people.
+        /// For people; one line.
         message: String,
     },
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::invalid::{address, label, measured};
+use crate::invalid::{address, cores, label, measured};
 use crate::{Invalid, wire};
 
 /// The greatest weight that a worker may claim, so that shares stay exact.
@@ -58,7 +58,7 @@ pub struct Join {
     pub weight: u32,
     /// Its name and life. An old worker is named after its address and has generation 0.
     pub identity: Identity,
-    /// Detector threads, at least 1.
+    /// Detector threads, 1 to 1024.
     pub cores: u32,
     /// Time between heartbeats; None for an old worker, which does not say.
     pub heartbeat_interval: Option<Duration>,
@@ -80,7 +80,7 @@ impl TryFrom<wire::JoinRequest> for Join {
             weight,
             name,
             generation,
-            cores,
+            cores: threads,
             heartbeat_interval_ms,
             frames_per_s,
             version,
@@ -108,7 +108,7 @@ impl TryFrom<wire::JoinRequest> for Join {
             address,
             weight: weight.unsigned_abs(),
             identity: Identity { name, generation },
-            cores: cores.max(1),
+            cores: cores("JoinRequest.cores", threads)?,
             heartbeat_interval: (heartbeat_interval_ms > 0)
                 .then(|| Duration::from_millis(heartbeat_interval_ms.into())),
             frames_per_s: measured("JoinRequest.frames_per_s", frames_per_s)?,

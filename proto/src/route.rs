@@ -24,7 +24,7 @@ pub struct RouteQuery {
     pub wanted: usize,
     /// Workers not to offer.
     pub exclude: Vec<WorkerId>,
-    /// Higher goes first.
+    /// Higher is to go first; no master uses it yet.
     pub priority: i32,
     /// The client's name for its stream.
     pub stream_id: String,

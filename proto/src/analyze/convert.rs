@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
 use super::{Reply, StageTimes, Task};
-use crate::invalid::{label, measured};
+use crate::invalid::{cores, label, measured, remark};
 use crate::route::MAX_STREAM_ID_BYTES;
 use crate::{Invalid, wire};
+
+/// As much of a failure's message as a person reads.
+const MAX_MESSAGE_BYTES: usize = 512;
 
 impl TryFrom<wire::AnalyzeRequest> for AnalyzeRequest {
     type Error = Invalid;
@@ -128,9 +131,9 @@ impl TryFrom<wire::AnalyzeReply> for Reply {
     fn try_from(message: wire::AnalyzeReply) -> Result<Reply, Invalid> {
         match message.message {
             Some(wire::analyze_reply::Message::Opened(opened)) => {
-                let wire::AnalyzeOpened { worker, generation, cores } = opened;
+                let wire::AnalyzeOpened { worker, generation, cores: threads } = opened;
                 let worker = label("AnalyzeOpened.worker", worker, MAX_STREAM_ID_BYTES)?;
-                Ok(Reply::Opened(Opened { worker, generation, cores: cores.max(1) }))
+                Ok(Reply::Opened(Opened { worker, generation, cores: cores("AnalyzeOpened.cores", threads)? }))
             }
             Some(wire::analyze_reply::Message::Result(result)) => {
                 let wire::AnalyzeResult { seq, attempt, outcome, in_flight, frame_ms } = result;
@@ -157,9 +160,10 @@ impl TryFrom<wire::analyze_result::Outcome> for Outcome {
                 stages: stages.unwrap_or_default().into(),
             }),
             Wire::Dropped(reason) => Outcome::Dropped(label("AnalyzeResult.dropped", reason, MAX_STREAM_ID_BYTES)?),
-            Wire::Failed(wire::FrameFailed { code, message }) => {
-                Outcome::Failed { code: label("FrameFailed.code", code, MAX_STREAM_ID_BYTES)?, message }
-            }
+            Wire::Failed(wire::FrameFailed { code, message }) => Outcome::Failed {
+                code: label("FrameFailed.code", code, MAX_STREAM_ID_BYTES)?,
+                message: remark(&message, MAX_MESSAGE_BYTES),
+            },
         })
     }
 }

@@ -15,7 +15,7 @@ pub struct JoinRequest {
     /// When the worker's process started, in microseconds since 1970. 0: an old worker.
     #[prost(uint64, tag = "17")]
     pub generation: u64,
-    /// Detector threads, which is how many frames it works on at once. 0: not known.
+    /// Detector threads, which is how many frames it works on at once, 1024 at most. 0: not known.
     #[prost(uint32, tag = "18")]
     pub cores: u32,
     /// Milliseconds between heartbeats. 0: not announced.
@@ -108,7 +108,7 @@ pub struct PushStateReply {
     /// The sender is not registered here and must join again. An old master never says so.
     #[prost(bool, tag = "16")]
     pub unknown: bool,
-    /// The worker is asked to finish what it holds and leave.
+    /// The worker is asked to finish what it holds and leave, and does so. No master of ours asks yet.
     #[prost(bool, tag = "17")]
     pub drain: bool,
     #[prost(uint64, tag = "18")]
@@ -128,7 +128,7 @@ pub struct RouteRequest {
     /// Workers not to offer: the client has found them bad, or uses them already.
     #[prost(int32, repeated, tag = "17")]
     pub exclude_ids: ::prost::alloc::vec::Vec<i32>,
-    /// Higher goes first.
+    /// Kept for streams that are to go before others: higher first. No master uses it yet.
     #[prost(int32, tag = "18")]
     pub priority: i32,
     /// The client's name for its stream, for people.
@@ -1041,7 +1041,8 @@ pub struct AnalyzeOpen {
     /// A frame older than this when its turn comes is dropped, in milliseconds. 0: no age is too great.
     #[prost(uint32, tag = "6")]
     pub max_age_ms: u32,
-    /// From RouteReply. 0: none.
+    /// From RouteReply. 0: none. Kept for a worker that tells its master which route a stream came by; no worker uses
+    /// it yet.
     #[prost(uint64, tag = "7")]
     pub lease_id: u64,
 }
@@ -1081,7 +1082,7 @@ pub struct AnalyzeOpened {
     pub worker: ::prost::alloc::string::String,
     #[prost(uint64, tag = "2")]
     pub generation: u64,
-    /// Detector threads.
+    /// Detector threads, 1024 at most.
     #[prost(uint32, tag = "3")]
     pub cores: u32,
 }
@@ -1162,7 +1163,7 @@ pub struct FrameFailed {
     /// A snake_case code that programs can tell apart, such as `truncated` or `too_many_pixels`.
     #[prost(string, tag = "1")]
     pub code: ::prost::alloc::string::String,
-    /// For a person.
+    /// For a person, who is shown 512 bytes of it.
     #[prost(string, tag = "2")]
     pub message: ::prost::alloc::string::String,
 }

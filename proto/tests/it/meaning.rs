@@ -150,7 +150,7 @@ type Spoil<M> = (fn(&mut M), &'static str);
 
 #[test]
 fn nonsense_in_a_join_is_named() {
-    let cases: [Spoil<wire::JoinRequest>; 12] = [
+    let cases: [Spoil<wire::JoinRequest>; 13] = [
         (|j| j.ip = String::new(), "JoinRequest.ip"),
         (|j| j.ip = "pi.local".into(), "JoinRequest.ip"),
         (|j| j.ip = "0.0.0.0".into(), "JoinRequest.ip"),
@@ -162,6 +162,7 @@ fn nonsense_in_a_join_is_named() {
         (|j| j.weight = -3, "JoinRequest.weight"),
         (|j| j.name = "x".repeat(65), "JoinRequest.name"),
         (|j| j.name = "pi\n1".into(), "JoinRequest.name"),
+        (|j| j.cores = 1025, "JoinRequest.cores"),
         (|j| j.frames_per_s = f32::NAN, "JoinRequest.frames_per_s"),
     ];
     for (spoil, field) in cases {
@@ -171,6 +172,28 @@ fn nonsense_in_a_join_is_named() {
         assert_eq!(invalid.field, field, "{invalid}");
         assert_eq!(tonic::Status::from(invalid).code(), tonic::Code::InvalidArgument);
     }
+}
+
+#[test]
+fn what_is_too_long_is_not_quoted() {
+    let join = wire::JoinRequest { ip: "\u{1}".repeat(1 << 20), ..old_join() };
+    let invalid = Join::try_from(join).unwrap_err();
+    assert!(invalid.problem.len() < 100 && invalid.problem.contains("1048576 bytes"), "{invalid}");
+}
+
+#[test]
+fn a_worker_does_not_choose_how_much_a_client_keeps() {
+    use wire::analyze_reply::Message::{Opened, Result};
+    let reply = |message| Reply::try_from(wire::AnalyzeReply { message: Some(message) });
+    let opened = wire::AnalyzeOpened { cores: u32::MAX, ..Default::default() };
+    assert_eq!(reply(Opened(opened)).unwrap_err().field, "AnalyzeOpened.cores");
+    let failed = wire::FrameFailed { code: "truncated".into(), message: format!("\n{}", "é".repeat(1 << 20)) };
+    let outcome = Some(wire::analyze_result::Outcome::Failed(failed));
+    let Ok(Reply::Result(result)) = reply(Result(wire::AnalyzeResult { outcome, ..Default::default() })) else {
+        panic!("a long message is no reason to refuse the reply");
+    };
+    let Outcome::Failed { message, .. } = result.outcome else { panic!("{result:?}") };
+    assert_eq!(message, format!(" {}", "é".repeat(255)));
 }
 
 #[test]
