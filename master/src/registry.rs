@@ -59,6 +59,18 @@ pub enum Refused {
         /// Where the later one is reached.
         address: SocketAddr,
     },
+    /// Another worker is alive at the address. Were it to give way, it would join again a heartbeat later and the two
+    /// would throw each other out for ever.
+    #[error(
+        "{address} is the address of worker `{holder}`, which is alive: give this worker another port or address \
+         (if `{holder}` has ended, its place is free when its heartbeats are missed, mostly within 3 s)"
+    )]
+    AddressTaken {
+        /// The name of who is there.
+        holder: String,
+        /// The address that both claim.
+        address: SocketAddr,
+    },
     /// There are [`MAX_WORKERS`].
     #[error("{MAX_WORKERS} workers are registered, which is the most that this master takes")]
     Full,
@@ -99,11 +111,11 @@ impl Registry {
     ///
     /// A worker's identity is its name and its generation. The same identity keeps its id; a later generation takes
     /// the place of the earlier one under a new id; generation 0 says nothing about a life, and is always a new one.
-    /// Whoever else had the worker's address is gone, because two processes cannot listen there at once.
+    /// A lost worker of another name that had the address is gone, because two processes cannot listen there at once.
     ///
     /// # Errors
     /// A later generation is alive (a lost one is not in the way: a Pi without a clock of its own may well restart
-    /// at an earlier time), or there is no room.
+    /// at an earlier time), or another worker is alive at the address, or there is no room.
     pub fn join(&mut self, join: Join, now: Instant) -> Result<Joined, Refused> {
         let namesake = self.by_name.get(&join.identity.name).copied();
         let neighbour = self.by_address.get(&join.address).copied();
@@ -114,6 +126,12 @@ impl Registry {
         {
             let name = join.identity.name;
             return Err(Refused::Superseded { name, address: earlier.join.address });
+        }
+        if let Some(holder) = neighbour.filter(|id| namesake != Some(*id)).and_then(|id| self.workers.get(&id))
+            && holder.liveness.is_alive(now)
+        {
+            let holder = holder.join.identity.name.clone();
+            return Err(Refused::AddressTaken { holder, address: join.address });
         }
         let earlier = earlier.filter(|e| join.identity.generation != 0 && e.join.identity == join.identity);
         let (id, load, again) = match earlier {

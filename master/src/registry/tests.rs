@@ -38,6 +38,8 @@ enum Op {
     Again(Join, u32),
     /// This worker is refused, because a later one is reached at this port.
     Stale(Join, u16),
+    /// This worker is refused, because the one of this name is alive at its address.
+    Taken(Join, &'static str),
     /// A heartbeat of this id and generation is known.
     Beat(u32, u64),
     /// The same, of a worker that was lost; it was silent for so many seconds.
@@ -54,7 +56,7 @@ enum Op {
     /// These workers are registered, and those of them are healthy.
     See(&'static [u32], &'static [u32]),
 }
-use Op::{Again, Back, Beat, Forget, Leave, Lose, NotBeat, NotLeave, See, Stale, Wait};
+use Op::{Again, Back, Beat, Forget, Leave, Lose, NotBeat, NotLeave, See, Stale, Taken, Wait};
 
 fn run(script: Vec<Op>) {
     let mut registry = Registry::default();
@@ -76,6 +78,10 @@ fn run(script: Vec<Op>) {
                     name: join.identity.name.clone(),
                     address: SocketAddr::new(join.address.ip(), port),
                 };
+                assert_eq!(registry.join(join, now).unwrap_err(), refused, "step {step}");
+            }
+            Taken(join, holder) => {
+                let refused = Refused::AddressTaken { holder: holder.to_owned(), address: join.address };
                 assert_eq!(registry.join(join, now).unwrap_err(), refused, "step {step}");
             }
             Beat(id, generation) => {
@@ -175,29 +181,46 @@ fn an_old_worker_replaces_itself() {
 }
 
 #[test]
-fn the_newcomer_wins_the_address() {
+fn a_live_worker_keeps_its_address_and_a_lost_one_does_not() {
     run(vec![
         Op::Join(join("a", 1, 1), 0, &[]),
-        Op::Join(join("b", 1, 1), 1, &[0]),
+        Taken(join("b", 1, 1), "a"),
+        Taken(old(1), "a"),
+        Beat(0, 1),
+        // Neither a new life nor a move is an exception.
+        Op::Join(join("c", 1, 2), 1, &[]),
+        Taken(join("c", 2, 1), "a"),
+        Taken(join("c", 1, 1), "a"),
+        Beat(1, 1),
+        Wait(3001),
+        Op::Join(join("b", 1, 1), 2, &[0]),
         NotBeat(0, 1),
-        // One that takes a name and an address replaces both.
-        Op::Join(join("c", 1, 2), 2, &[]),
-        Op::Join(join("c", 2, 1), 3, &[2, 1]),
-        // A worker that only moves replaces who was there.
-        Op::Join(join("d", 1, 4), 4, &[]),
-        Op::Join(join("e", 1, 5), 5, &[]),
-        See(&[3, 4, 5], &[3, 4, 5]),
+        Op::Join(old(2), 3, &[1]),
+        Taken(join("d", 1, 2), "10.0.0.1:2"),
+        See(&[2, 3], &[2, 3]),
     ]);
 }
 
 #[test]
-fn a_worker_that_moves_takes_the_place_of_who_was_there() {
+fn a_worker_that_takes_a_name_and_an_address_replaces_both() {
+    run(vec![
+        Op::Join(join("a", 1, 1), 0, &[]),
+        Wait(3001),
+        Op::Join(join("b", 1, 2), 1, &[]),
+        Op::Join(join("b", 2, 1), 2, &[1, 0]),
+        See(&[2], &[2]),
+    ]);
+}
+
+#[test]
+fn a_worker_that_moves_takes_the_place_of_a_lost_one() {
     let mut registry = Registry::default();
     let now = clock::now();
-    registry.join(join("a", 1, 1), now).unwrap();
     registry.join(join("b", 1, 2), now).unwrap();
-    let moved = registry.join(join("a", 1, 2), now).unwrap();
-    assert_eq!((moved.id.0, moved.again, ids(&moved.replaced)), (0, true, vec![1]));
+    let later = now + Duration::from_millis(3001);
+    registry.join(join("a", 1, 1), later).unwrap();
+    let moved = registry.join(join("a", 1, 2), later).unwrap();
+    assert_eq!((moved.id.0, moved.again, ids(&moved.replaced)), (1, true, vec![0]));
 }
 
 #[test]
