@@ -81,7 +81,7 @@ impl From<Refused> for Status {
     fn from(refused: Refused) -> Status {
         let text = refused.to_string();
         match refused {
-            Refused::Superseded { .. } => Status::failed_precondition(text),
+            Refused::Superseded { .. } | Refused::AddressTaken { .. } => Status::failed_precondition(text),
             Refused::Full | Refused::OutOfIds => Status::resource_exhausted(text),
         }
     }
@@ -110,7 +110,23 @@ mod tests {
     use crate::policy::PolicyName;
     use crate::queue::KEPT;
     use futures_util::StreamExt;
+    use tonic::transport::server::TcpConnectInfo;
     use wire::master_server::Master;
+
+    #[tokio::test]
+    async fn a_client_elsewhere_is_told_where_it_reached_this_machine() {
+        let service = Service(Arc::new(Shared::new(PolicyName::default())));
+        let join = wire::JoinRequest { ip: "127.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
+        service.join(Request::new(join)).await.unwrap();
+        let mut request = Request::new(wire::RouteRequest::default());
+        request.extensions_mut().insert(TcpConnectInfo {
+            local_addr: Some("10.0.0.1:50051".parse().unwrap()),
+            remote_addr: Some("10.0.0.9:40000".parse().unwrap()),
+        });
+        let route = service.route_guide(request).await.unwrap().into_inner();
+        assert_eq!((route.ip.as_str(), route.port), ("10.0.0.1", 7));
+        assert_eq!((route.candidates[0].ip.as_str(), route.candidates[0].port), ("10.0.0.1", 7));
+    }
 
     #[tokio::test]
     async fn a_subscriber_that_does_not_read_is_told_what_it_missed_and_slows_nobody() {
