@@ -3,22 +3,28 @@
 mod line;
 mod rotating;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use facefleet_service::clock;
+use facefleet_service::quiet::Quiet;
 use tokio::runtime::Handle;
 
 use crate::queue::Subscription;
 use rotating::RotatingFile;
+
+/// How often an error of one kind is worth a line: a full disk fails with every heartbeat.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 /// The file that heartbeats are appended to.
 #[derive(Debug)]
 pub struct HeartbeatLog {
     path: PathBuf,
     file: RotatingFile,
-    /// Kinds of errors that were reported; a full disk is worth one line, not one a heartbeat.
-    reported: HashSet<io::ErrorKind>,
+    /// One for each kind of error that there was.
+    errors: HashMap<io::ErrorKind, Quiet>,
 }
 
 impl HeartbeatLog {
@@ -29,7 +35,7 @@ impl HeartbeatLog {
     /// The file cannot be made or written to.
     pub fn open(path: PathBuf, max_bytes: u64) -> io::Result<HeartbeatLog> {
         let file = RotatingFile::open(path.clone(), max_bytes)?;
-        Ok(HeartbeatLog { path, file, reported: HashSet::new() })
+        Ok(HeartbeatLog { path, file, errors: HashMap::new() })
     }
 
     /// Writes what `records` brings until it ends. Blocks: for a thread of its own.
@@ -39,11 +45,11 @@ impl HeartbeatLog {
                 let path = self.path.display();
                 tracing::warn!(missed = next.missed, %path, "the disk is too slow: heartbeats are missing in the log");
             }
-            if let Err(error) = self.file.append(&line::json(&next.item))
-                && self.reported.insert(error.kind())
-            {
+            let Err(error) = self.file.append(&line::json(&next.item)) else { continue };
+            let quiet = self.errors.entry(error.kind()).or_insert_with(|| Quiet::new(REPORT_EVERY));
+            if let Some(kept_back) = quiet.ask(clock::now()) {
                 let path = self.path.display();
-                tracing::error!(%path, "a heartbeat could not be logged ({error}); the master goes on without");
+                tracing::error!(%path, kept_back, "a heartbeat could not be logged ({error}); the master goes on without");
             }
         }
     }

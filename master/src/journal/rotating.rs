@@ -38,12 +38,20 @@ impl RotatingFile {
         Ok(())
     }
 
-    /// `FILE` becomes `FILE.1`, which becomes `FILE.2`, and so on; the last one goes.
+    /// `FILE` becomes `FILE.1`, which becomes `FILE.2`, and so on up to a number that is free; if none is, the last one
+    /// goes. What failed is done again with the next line, and must not move a file that has moved already: the free
+    /// number is where it stopped, and a `FILE` that is not there has moved and only the new one is missing.
     fn rotate(&mut self) -> io::Result<()> {
-        for n in (1..KEPT).rev() {
-            rename(&numbered(&self.path, n), &numbered(&self.path, n + 1))?;
+        if self.path.try_exists()? {
+            let mut last = 1;
+            while last < KEPT && numbered(&self.path, last).try_exists()? {
+                last += 1;
+            }
+            for n in (1..last).rev() {
+                rename(&numbered(&self.path, n), &numbered(&self.path, n + 1))?;
+            }
+            rename(&self.path, &numbered(&self.path, 1))?;
         }
-        rename(&self.path, &numbered(&self.path, 1))?;
         (self.file, self.bytes) = append_to(&self.path)?;
         Ok(())
     }
@@ -129,5 +137,40 @@ mod tests {
         (1..=3).for_each(|n| fs::remove_dir_all(numbered(&path, n)).unwrap());
         file.append(b"3..\n").unwrap();
         assert_eq!((read(&path).as_str(), read(&numbered(&path, 1)).as_str()), ("3..\n", "1..\n"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_rotation_that_cannot_make_the_new_file_moves_the_old_ones_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("beats.jsonl");
+        let mut file = RotatingFile::open(path.clone(), 4).unwrap();
+        for n in 1..=4 {
+            file.append(format!("{n}..\n").as_bytes()).unwrap();
+        }
+        fs::remove_file(&path).unwrap();
+        // Nothing can be made here, and it counts as not there.
+        std::os::unix::fs::symlink(folder.path().join("missing").join("beats"), &path).unwrap();
+        for _ in 0..5 {
+            file.append(b"5..\n").unwrap_err();
+        }
+        fs::remove_file(&path).unwrap();
+        file.append(b"6..\n").unwrap();
+        assert_eq!(read(&path), "6..\n");
+        assert_eq!([1, 2, 3].map(|n| read(&numbered(&path, n))), ["3..\n", "2..\n", "1..\n"]);
+    }
+
+    #[test]
+    fn a_rotation_goes_on_where_it_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("beats.jsonl");
+        let mut file = RotatingFile::open(path.clone(), 4).unwrap();
+        for n in 1..=4 {
+            file.append(format!("{n}..\n").as_bytes()).unwrap();
+        }
+        // As after a rotation that moved FILE.1, but could not move FILE.
+        fs::remove_file(numbered(&path, 1)).unwrap();
+        file.append(b"5..\n").unwrap();
+        assert_eq!([1, 2, 3].map(|n| read(&numbered(&path, n))), ["4..\n", "2..\n", "1..\n"]);
     }
 }
