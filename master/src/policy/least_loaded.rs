@@ -1,9 +1,9 @@
-//! The worker that will have its next frame done first.
+//! The worker with the least work waiting for its measured speed.
 
 use super::{Contender, Policy};
 
-/// Orders workers by the time that one more frame would take: those that it holds or was promised, and the new one,
-/// at its measured speed. A tie goes to the less busy machine, then to the lower id.
+/// Orders workers by the frames that they hold or were promised, and the new one, over their measured speed: the time
+/// until all of them are done, on all of the worker's threads. A tie goes to the less busy machine, then to the lower id.
 ///
 /// Frames in flight tell about a worker what CPU % cannot (how much is waiting), and tell it at once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,7 +14,7 @@ impl Policy for LeastLoaded {
         let mut order: Vec<usize> = (0..contenders.len()).collect();
         order.sort_by(|a, b| {
             let (a, b) = (&contenders[*a], &contenders[*b]);
-            let by_wait = expected_wait(a).total_cmp(&expected_wait(b));
+            let by_wait = work_waiting(a).total_cmp(&work_waiting(b));
             by_wait.then(a.cpu_percent.total_cmp(&b.cpu_percent)).then(a.id.cmp(&b.id))
         });
         order.truncate(wanted);
@@ -22,9 +22,9 @@ impl Policy for LeastLoaded {
     }
 }
 
-/// When one more frame would be done; in milliseconds, if the speed was measured.
+/// How long it has to do with one frame more; in milliseconds, if the speed was measured.
 #[expect(clippy::cast_precision_loss, reason = "a backlog of 2^53 frames is none")]
-fn expected_wait(contender: &Contender) -> f64 {
+fn work_waiting(contender: &Contender) -> f64 {
     (contender.backlog as f64 + 1.0) / contender.speed
 }
 

@@ -63,7 +63,7 @@ pub struct Contender {
 /// The policies there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum PolicyName {
-    /// The worker that will have its next frame done first.
+    /// The worker with the least work waiting for its measured speed.
     #[default]
     LeastLoaded,
     /// In turn, each as often as its weight says.
