@@ -14,6 +14,8 @@ pub(crate) enum Error {
     Signals(#[from] ctrlc::Error),
     #[error("cannot start `{program}`: {source}")]
     Start { program: String, source: io::Error },
+    #[error("cannot tell whether {name} has ended: {source}")]
+    Watch { name: String, source: io::Error },
     #[error("{name} failed: {status}")]
     Failed { name: String, status: ExitStatus },
     #[error("{name} ended too early: {status}; its log is {}", log.display())]

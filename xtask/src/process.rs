@@ -46,11 +46,14 @@ impl Running {
         read_lines(stdout, log)
     }
 
-    /// How it ended, or nothing while it runs.
+    /// How it ended, or nothing while it runs. When it has ended, what it left behind in its group is ended too: now,
+    /// because its number may be another process's at any later time.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
         if self.status.is_none() {
-            self.status =
-                self.child.try_wait().map_err(|source| Error::Start { program: self.name.clone(), source })?;
+            self.status = self.child.try_wait().map_err(|source| Error::Watch { name: self.name.clone(), source })?;
+            if self.status.is_some() {
+                group::kill(self.child.id());
+            }
         }
         Ok(self.status)
     }
@@ -82,8 +85,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.ask_to_stop();
-        // An error here means that it is not our child any more; killing its group is all that is left in every case.
-        let _ = poll(GRACE, || self.ended());
+        // An error means that it is not our child any more; its number may be another's, and nothing is left to do.
+        let Ok(None) = poll(GRACE, || self.ended()) else { return };
         group::kill(self.child.id());
         if let Ok(None) = poll(KILLED, || self.ended()) {
             eprintln!("{} (process {}) does not end even when killed", self.name, self.child.id());
@@ -102,7 +105,7 @@ pub(crate) fn output(name: &str, command: &mut Command, stop: &Stop) -> Result<V
     let lines = running.lines(None);
     running.wait(|| stop.check())?;
     let mut all = Vec::new();
-    // A daemon that the child left behind may hold the pipe open for ever: what is there is there after the grace time.
+    // A daemon that left the child's group may hold the pipe open for ever: what is there is there after the grace time.
     while let Ok(line) = lines.recv_timeout(GRACE) {
         all.push(line);
     }
@@ -186,6 +189,16 @@ mod tests {
         assert_eq!(first, ["parent", "ready"]);
         drop(running);
         // Ends only when the last holder of the pipe is gone.
+        assert_eq!(lines.recv_timeout(GRACE), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn what_a_child_leaves_behind_ends_with_it() {
+        let mut running = Running::start("sh", shell("sleep 30 & echo parent").stdout(Stdio::piped())).unwrap();
+        let lines = running.lines(None);
+        running.wait(|| Ok(())).unwrap();
+        assert_eq!(lines.recv_timeout(GRACE).unwrap(), "parent");
+        // Not when `running` is dropped, which is later.
         assert_eq!(lines.recv_timeout(GRACE), Err(mpsc::RecvTimeoutError::Disconnected));
     }
 }

@@ -22,10 +22,7 @@ pub(crate) fn ffmpeg(stop: &Stop) -> Result<(), Error> {
         Plan::Tell(line) => return Err(Error::NoFfmpeg(format!("type this, then try again: {line}"))),
         Plan::Install { install, refresh } => {
             println!("installing ffmpeg: {}", install.join(" "));
-            if let (Err(Error::Failed { .. }), Some(refresh)) = (run(install, stop), refresh) {
-                run(refresh, stop)?;
-                run(install, stop)?;
-            }
+            bring(install, refresh, stop)?;
         }
     }
     if PROGRAMS.into_iter().all(starts) {
@@ -83,6 +80,24 @@ fn plan(os: &str, has: impl Fn(&str) -> bool, root: bool) -> Plan {
     }
 }
 
+/// Installs, after a refresh if it does not work without.
+///
+/// # Errors
+/// [`Error::NoFfmpeg`] with what failed and the line that the user has to type, and [`Error::Interrupted`].
+fn bring(install: &[&str], refresh: Option<&[&str]>, stop: &Stop) -> Result<(), Error> {
+    let outcome = match (run(install, stop), refresh) {
+        (Err(Error::Failed { .. }), Some(refresh)) => run(refresh, stop).and_then(|()| run(install, stop)),
+        (outcome, _) => outcome,
+    };
+    outcome.map_err(|error| match error {
+        Error::Interrupted => error,
+        error => {
+            let line: Vec<String> = refresh.into_iter().chain([install]).map(|words| words.join(" ")).collect();
+            Error::NoFfmpeg(format!("{error}; type this, see what it says, then try again: {}", line.join(" && ")))
+        }
+    })
+}
+
 fn run(words: &[&str], stop: &Stop) -> Result<(), Error> {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
@@ -138,5 +153,15 @@ mod tests {
             matches!(plan("macos", only("brew"), true), Plan::Tell(line) if line.starts_with("brew install ffmpeg"))
         );
         assert!(matches!(plan("linux", only(""), true), Plan::Tell(line) if line.contains("ffmpeg.org")));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_package_manager_that_fails_leaves_a_line_to_type() {
+        let text = |install, refresh| bring(install, refresh, &Stop::default()).unwrap_err().to_string();
+        assert!(text(&["false", "ffmpeg"], None).ends_with(": false ffmpeg"));
+        assert!(text(&["false", "ffmpeg"], Some(&["true"])).ends_with(": true && false ffmpeg"));
+        assert!(text(&["/no/such/manager"], None).ends_with(": /no/such/manager"));
+        bring(&["true"], None, &Stop::default()).unwrap();
     }
 }
