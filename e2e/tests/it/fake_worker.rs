@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use facefleet_e2e::LOOPBACK;
 use facefleet_proto::wire::video_stream_server::{VideoStream, VideoStreamServer};
@@ -12,6 +14,8 @@ use facefleet_proto::wire::{
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -27,6 +31,10 @@ pub(crate) enum Behaviour {
     /// It answers `Analyze` at once: no faces.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "memory is looked at on Linux only"))]
     Instant,
+    /// It ends its first stream when the first frame comes, and answers at once ever after.
+    Quits(Arc<AtomicBool>),
+    /// It answers every frame twice.
+    Repeats,
 }
 
 /// A worker inside the test. Dropping it ends it.
@@ -96,6 +104,27 @@ impl VideoStream for Behaviour {
             // What a gRPC server answers to a method that it has never heard of.
             Behaviour::Old(_) => Err(not_played()),
             Behaviour::Instant => Ok(Response::new(Box::pin(request.into_inner().map(|message| at_once(message?))))),
+            Behaviour::Quits(has_quit) => {
+                let stays = has_quit.swap(true, Ordering::Relaxed);
+                let is_open =
+                    |message: &AnalyzeRequest| matches!(message.message, Some(analyze_request::Message::Open(_)));
+                let messages =
+                    request.into_inner().take_while(move |message| stays || message.as_ref().is_ok_and(is_open));
+                Ok(Response::new(Box::pin(messages.map(|message| at_once(message?)))))
+            }
+            Behaviour::Repeats => {
+                let (sender, replies) = mpsc::unbounded_channel();
+                let mut messages = request.into_inner();
+                tokio::spawn(async move {
+                    while let Some(Ok(message)) = messages.next().await {
+                        let copies =
+                            1 + usize::from(matches!(message.message, Some(analyze_request::Message::Frame(_))));
+                        let reply = at_once(message);
+                        (0..copies).for_each(|_| drop(sender.send(reply.clone())));
+                    }
+                });
+                Ok(Response::new(Box::pin(UnboundedReceiverStream::new(replies))))
+            }
         }
     }
 }

@@ -32,5 +32,7 @@ fn what_was_done_is_kept() {
     assert!(lines.iter().all(ends), "{lines:#?}");
     assert!(ended.stderr.iter().any(|line| line.contains(&format!("sent {frames} = ok"))), "{:?}", ended.stderr);
     assert_eq!(media::video(&annotated).frames, frames);
+    let (picture, sound) = (media::seconds(&annotated, "v:0"), media::seconds(&annotated, "a:0"));
+    assert!((picture - sound).abs() < 0.1, "{picture} s of picture, {sound} s of sound");
     assert!(!ffmpegs.iter().any(|id| system::is_running(*id, "ffmpeg")), "an ffmpeg was left behind");
 }

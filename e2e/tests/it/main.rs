@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too, and a panic is how a test fails")]
 
 mod bad_input;
+mod bad_workers;
 mod demo;
 mod fake_worker;
 mod faults;
@@ -15,3 +16,4 @@ mod pictures;
 mod report;
 mod start_order;
 mod system;
+mod uneven;

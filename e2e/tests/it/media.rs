@@ -38,6 +38,7 @@ struct Stream {
     height: u32,
     avg_frame_rate: String,
     nb_read_frames: Option<String>,
+    duration: Option<String>,
 }
 
 /// Looks at the video track; every frame is decoded and counted.
@@ -54,6 +55,23 @@ pub(crate) fn sound(path: &Path) -> Option<Sound> {
     let Stream { codec_name, .. } = stream(path, "a:0")?;
     let md5 = tool("ffmpeg", &["-i", text(path), "-map", "0:a:0", "-c", "copy", "-f", "md5", "-"]).unwrap();
     Some(Sound { codec: codec_name, md5: String::from_utf8(md5).unwrap() })
+}
+
+/// How long a track lasts, `v:0` or `a:0`.
+#[track_caller]
+pub(crate) fn seconds(path: &Path, track: &str) -> f64 {
+    let duration = stream(path, track).and_then(|stream| stream.duration);
+    duration.and_then(|seconds| seconds.parse().ok()).expect("a track that says how long it is")
+}
+
+/// The time of each frame of a video, in milliseconds, in order.
+pub(crate) fn times_ms(path: &Path) -> Vec<u64> {
+    let args = ["-select_streams", "v:0", "-show_entries", "packet=pts_time", "-of", "csv=p=0", text(path)];
+    let printed = String::from_utf8(tool("ffprobe", &args).unwrap()).unwrap();
+    let seconds = printed.lines().map(|line| line.trim_end_matches(',').parse::<f64>().unwrap());
+    let mut times: Vec<u64> = seconds.map(|s| (s * 1e3).round() as u64).collect();
+    times.sort_unstable();
+    times
 }
 
 /// One frame of a video.
