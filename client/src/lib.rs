@@ -24,6 +24,7 @@ pub use local::LocalError;
 pub use report::ReportError;
 pub use run::RunError;
 pub use source::InputError;
+pub use stream::StreamError;
 
 use cli::{Cli, Command, NodesArgs};
 

@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::local::{Local, LocalError};
 use crate::report::{Outputs, Progress, Report, ReportError, Summary};
 use crate::source::{Input, InputError, Media, Source};
-use crate::stream::{self, StreamSpec};
+use crate::stream::{self, StreamError, StreamSpec};
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +51,9 @@ pub enum RunError {
         /// Frames sent.
         sent: u64,
     },
-    /// Whoever reads the output has stopped to.
-    #[error("what was found could not be written for {} s, and its end is missing", stream::STUCK_AFTER.as_secs())]
-    Stuck,
+    /// A stream ended before its time.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
 }
 
 /// Runs all streams to their end, or to Ctrl-C.
@@ -153,10 +153,11 @@ async fn one_stream(
     let (ledger, ended) = stream::run(spec, source, sender, progress, stop.clone()).await;
     let finished = tokio::select! {
         finished = report.finish() => finished.map_err(RunError::from),
-        () = stuck(&stop) => Err(RunError::Stuck),
+        () = stuck(&stop) => Err(StreamError::Stuck.into()),
     };
     // A file that cannot be written ends the stream, so it is the cause of whatever else is wrong.
-    let result = finished.and_then(|files| ended.and_then(|()| verdict(&ledger)).map(|()| files));
+    let result =
+        finished.and_then(|files| ended.map_err(RunError::from).and_then(|()| verdict(&ledger)).map(|()| files));
     (ledger, result)
 }
 

@@ -18,13 +18,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::dispatch::{Assignment, Dispatch, LinkId, WINDOW};
+use crate::ffmpeg::FfmpegError;
 use crate::frame::{End, Finished};
 use crate::ledger::Ledger;
 use crate::link::{Answer, Link, LinkEvent, Worker};
 use crate::reorder::Reorder;
 use crate::report::Progress;
 use crate::route::{self, InUse, News};
-use crate::run::RunError;
 use crate::source::{Source, SourceFrame, Unreadable};
 
 /// Bytes of the frames between the source and the report, beside [`WINDOW`].
@@ -43,6 +43,17 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long after being told to stop a stream waits for a report that takes nothing: behind a pipe that nobody reads.
 pub(crate) const STUCK_AFTER: Duration = Duration::from_secs(30);
 
+/// Why a stream ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// Its source failed.
+    #[error(transparent)]
+    Source(#[from] FfmpegError),
+    /// Whoever reads the output has stopped to.
+    #[error("what was found could not be written for {} s, and its end is missing", STUCK_AFTER.as_secs())]
+    Stuck,
+}
+
 /// What a stream is to do.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamSpec {
@@ -59,7 +70,7 @@ pub(crate) async fn run(
     report: mpsc::Sender<Finished>,
     progress: Progress,
     stop: CancellationToken,
-) -> (Ledger, Result<(), RunError>) {
+) -> (Ledger, Result<(), StreamError>) {
     let (event_sender, mut events) = mpsc::unbounded_channel();
     let (in_use_sender, in_use) = watch::channel(InUse::default());
     let (news_sender, mut news) = mpsc::channel(1);
@@ -107,7 +118,7 @@ pub(crate) async fn run(
                     stream.give_up_held();
                 }
                 if stopped_at.is_some_and(|at| now.saturating_duration_since(at) > STUCK_AFTER) {
-                    ended = Err(RunError::Stuck);
+                    ended = Err(StreamError::Stuck);
                     break;
                 }
                 progress.update(&stream.ledger, now);

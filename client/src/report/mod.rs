@@ -1,6 +1,7 @@
 //! What a stream leaves behind: JSON lines, an annotated video or pictures, progress, a summary.
 
 mod annotate;
+mod drawing;
 mod jsonl;
 mod pictures;
 mod progress;

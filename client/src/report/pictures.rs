@@ -7,7 +7,7 @@ use facefleet_vision::jpeg;
 
 use crate::frame::Finished;
 use crate::report::ReportError;
-use crate::report::annotate::annotated;
+use crate::report::drawing::annotated;
 use crate::source::PictureInput;
 
 /// JPEG quality of annotated pictures: made to be kept and looked at.

@@ -14,7 +14,7 @@ use image::imageops::{self, FilterType};
 use crate::ffmpeg::{Ffmpeg, Process};
 use crate::frame::Finished;
 use crate::report::ReportError;
-use crate::report::annotate::annotated;
+use crate::report::drawing::annotated;
 use crate::source::{self, Probe, RgbWriter, VideoInput};
 
 /// Sound that may stand in an mp4 as it is; other sound is encoded anew.
