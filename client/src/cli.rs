@@ -64,7 +64,7 @@ pub struct RunArgs {
     pub json: Option<PathBuf>,
 
     /// Simulate N cameras that all show INPUT. Each has outputs of its own: out-1.mp4, out-2.mp4, …
-    #[arg(long, value_name = "N", env = "FACEFLEET_CLIENTS", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", env = "FACEFLEET_CLIENTS", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=200))]
     pub clients: u16,
 
     /// Stop after this many frames (of each stream).
