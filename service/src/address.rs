@@ -5,10 +5,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::str::FromStr;
 
-/// A host and a port as a person types them: `pi-1.local:50051`, `10.0.0.5:50051`, `[fe80::1]:50051`.
+/// A host and a port as a person types them: `pi-1.local:50051`, `10.0.0.5:50051`, `[fd00::1]:50051`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort {
+    /// An IPv6 address stands here without its brackets.
     host: String,
+    /// Never 0.
     port: u16,
 }
 
@@ -27,16 +29,6 @@ pub enum HostPortError {
 }
 
 impl HostPort {
-    /// The name or address, an IPv6 address without its brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The port, never 0.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// The URI that gRPC dials.
     pub fn uri(&self) -> String {
         format!("http://{self}")
