@@ -1,8 +1,9 @@
 //! ffmpeg as a child process: found, asked what it can do, watched, and never left behind.
 
 use std::collections::VecDeque;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -84,6 +85,18 @@ impl Ffmpeg {
         };
         Ffmpeg { fps_mode: if old { "-vsync" } else { "-fps_mode" }, x264: said.contains("--enable-libx264") }
     }
+}
+
+/// A path as ffmpeg is to be given it. One that holds a colon would be taken for a URL.
+pub(crate) fn file(path: &Path) -> OsString {
+    let mut name = OsString::from("file:");
+    name.push(path);
+    name
+}
+
+/// Arguments.
+pub(crate) fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
 }
 
 /// Runs a program to its end and returns what it printed. The program is ended when this is dropped.

@@ -77,7 +77,7 @@ pub(crate) async fn run(
     let router = route::run(spec.master, spec.query.clone(), in_use, news_sender);
     let _router = AbortOnDropHandle::new(tokio::spawn(router));
 
-    let mut stream = Stream::new(spec.open, spec.query.wanted, event_sender, in_use_sender, progress.clone());
+    let mut stream = Stream::new(spec.open, spec.query.wanted, event_sender, in_use_sender, progress);
     let mut tick = tokio::time::interval(TICK);
     let mut ended = Ok(());
     let mut stopped_at: Option<Instant> = None;
@@ -100,7 +100,7 @@ pub(crate) async fn run(
             }
             Some(news) = news.recv() => match news {
                 News::Candidates { candidates, lease_id } => stream.candidates(candidates, lease_id, clock::now()),
-                News::Waiting(line) => progress.say(&line),
+                News::Waiting(line) => stream.progress.say(&line),
             },
             frame = source.next(), if reading => match frame {
                 Some(Ok(frame)) => stream.frame(frame, clock::now()),
@@ -121,11 +121,11 @@ pub(crate) async fn run(
                     ended = Err(StreamError::Stuck);
                     break;
                 }
-                progress.update(&stream.ledger, now);
+                stream.progress.update(&stream.ledger, now);
             }
         }
     }
-    progress.update(&stream.ledger, clock::now());
+    stream.progress.update(&stream.ledger, clock::now());
     (stream.ledger, ended)
 }
 
@@ -265,7 +265,7 @@ impl Stream {
             let link = Link::start(id, candidate.clone(), open, self.events.clone());
             self.links.insert(id, LinkState { _link: link, candidate, worker: None });
         }
-        self.tell_router();
+        self.tell_router(now);
     }
 
     fn link_event(&mut self, event: LinkEvent, now: Instant) {
@@ -325,7 +325,7 @@ impl Stream {
             let message = format!("no worker answered it; the last was {name} at {address}: {reason}");
             self.end(seq, None, End::Failed { code: "worker_lost".into(), message });
         }
-        self.tell_router();
+        self.tell_router(now);
     }
 
     fn say(&mut self, line: String) {
@@ -338,14 +338,10 @@ impl Stream {
     /// Lets workers that were lost be offered again, when it is time.
     fn cool_down(&mut self, now: Instant) {
         self.cooling.retain(|_, c| now < c.until + FORGIVEN_AFTER);
-        self.tell_router_at(now);
+        self.tell_router(now);
     }
 
-    fn tell_router(&self) {
-        self.tell_router_at(clock::now());
-    }
-
-    fn tell_router_at(&self, now: Instant) {
+    fn tell_router(&self, now: Instant) {
         let linked = self.links.values().filter_map(|l| l.candidate.id);
         let cooling = self.cooling.values().filter(|c| now < c.until).filter_map(|c| c.id);
         let up = self.links.values().any(|link| link.worker.is_some());

@@ -1,9 +1,9 @@
 //! The call of the old programs: a frame out, its picture back, in order.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use facefleet_proto::{Candidate, wire};
+use facefleet_proto::{AnalyzeFrame, Candidate, wire};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -12,17 +12,20 @@ use super::{Answer, Client, Events, LinkEvent, Lost, Worker};
 use crate::dispatch::{Assignment, LinkId};
 use crate::frame::{End, Found};
 
+/// Frames that were sent and not answered, in order.
+type OnTheirWay = Arc<Mutex<VecDeque<Assignment>>>;
+
+fn locked(frames: &OnTheirWay) -> MutexGuard<'_, VecDeque<Assignment>> {
+    frames.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, events: &Events) -> Result<(), Lost> {
     let (frames, queue) = mpsc::unbounded_channel();
     // Replies carry no number: the order is all that tells them apart.
-    let on_their_way = Arc::new(Mutex::new(VecDeque::new()));
-    let lock = |queue: &Mutex<VecDeque<Assignment>>, act: &mut dyn FnMut(&mut VecDeque<Assignment>)| {
-        act(&mut queue.lock().unwrap_or_else(PoisonError::into_inner));
-    };
+    let on_their_way = OnTheirWay::default();
     let sent = on_their_way.clone();
-    let requests = UnboundedReceiverStream::new(queue).map(move |frame: facefleet_proto::AnalyzeFrame| {
-        let assignment = Assignment { seq: frame.seq, attempt: frame.attempt, link: id };
-        lock(&sent, &mut |queue| queue.push_back(assignment));
+    let requests = UnboundedReceiverStream::new(queue).map(move |frame: AnalyzeFrame| {
+        locked(&sent).push_back(Assignment { seq: frame.seq, attempt: frame.attempt, link: id });
         wire::VideoFrame { size: i32::try_from(frame.jpeg.len()).unwrap_or(i32::MAX), frame: frame.jpeg }
     });
     // An old worker may answer the call only with its first picture, so the link counts as up before that.
@@ -31,8 +34,7 @@ pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, e
 
     let mut replies = client.push_and_pull(requests).await?.into_inner();
     while let Some(wire::VideoFrame { size: _, frame: picture }) = replies.message().await? {
-        let mut asked = None;
-        lock(&on_their_way, &mut |queue| asked = queue.pop_front());
+        let asked = locked(&on_their_way).pop_front();
         let asked = asked.ok_or_else(|| Lost("it sent a picture that nobody asked for".into()))?;
         let end = if picture.is_empty() {
             End::Failed { code: "undecodable".into(), message: "the worker sent no picture back".into() }

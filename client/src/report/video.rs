@@ -11,7 +11,7 @@ use std::time::Duration;
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
-use crate::ffmpeg::{Ffmpeg, Process};
+use crate::ffmpeg::{Ffmpeg, Process, file, words};
 use crate::frame::Finished;
 use crate::report::ReportError;
 use crate::report::drawing::annotated;
@@ -128,7 +128,7 @@ impl Video {
     }
 
     /// For frames of `size` of which the first is at `first`; the output's name is missing.
-    fn picture_arguments(&self, size: (u32, u32), first: Duration) -> Vec<String> {
+    fn picture_arguments(&self, size: (u32, u32), first: Duration) -> Vec<OsString> {
         let mut args = words(&["-hide_banner", "-y", "-v", "error"]);
         if self.probe.sound.is_none() {
             args.extend(words(&["-itsoffset", &seconds(first)]));
@@ -156,18 +156,16 @@ impl Video {
 
     /// For a picture whose first frame belongs at `first` and whose last one ends at `end`; the output's name is missing.
     fn sound_arguments(&self, sound: &str, first: Duration, end: Duration) -> Vec<OsString> {
-        let mut args: Vec<OsString> = Vec::new();
-        let mut add = |more: &[&str]| args.extend(more.iter().map(OsString::from));
-        add(&["-hide_banner", "-nostdin", "-y", "-v", "error", "-itsoffset", &seconds(first), "-i"]);
+        let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "error", "-itsoffset", &seconds(first), "-i"]);
         args.push(file(&self.silent()));
-        let mut add = |more: &[&str]| args.extend(more.iter().map(OsString::from));
-        add(&["-t", &seconds(end), "-i", &self.input.url()]);
-        add(&["-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy"]);
+        args.extend(words(&["-t", &seconds(end), "-i"]));
+        args.push(self.input.url());
+        args.extend(words(&["-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy"]));
         if self.ending() == "mkv" || self.is_mp4() && SOUND_OF_MP4.contains(&sound) {
-            add(&["-c:a", "copy"]);
+            args.extend(words(&["-c:a", "copy"]));
         }
         if self.is_mp4() {
-            add(&FAST_START);
+            args.extend(words(&FAST_START));
         }
         args
     }
@@ -176,19 +174,8 @@ impl Video {
 /// So that a browser can play an mp4 before it has all of it.
 const FAST_START: [&str; 2] = ["-movflags", "+faststart"];
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
-}
-
 fn seconds(time: Duration) -> String {
     format!("{:.3}", time.as_secs_f64())
-}
-
-/// A path as ffmpeg is to be given it. One that holds a colon would be taken for a URL.
-fn file(path: &Path) -> OsString {
-    let mut name = OsString::from("file:");
-    name.push(path);
-    name
 }
 
 /// `time` since the first frame, freed of the file's and the pipe's rounding where it is a whole number of frames.

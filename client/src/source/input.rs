@@ -1,8 +1,11 @@
 //! What INPUT on the command line means.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use crate::ffmpeg;
 
 /// A source of frames, before it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,11 +110,11 @@ impl Input {
 }
 
 impl VideoInput {
-    /// The name as ffmpeg is to be given it. A path that holds a colon would be taken for a URL.
-    pub(crate) fn url(&self) -> String {
+    /// The name as ffmpeg is to be given it.
+    pub(crate) fn url(&self) -> OsString {
         match self.kind {
-            VideoKind::File if !self.name.contains("://") => format!("file:{}", self.name),
-            _ => self.name.clone(),
+            VideoKind::File if !self.name.contains("://") => ffmpeg::file(self.name.as_ref()),
+            _ => OsString::from(&self.name),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::ffmpeg::{FfmpegError, output_of};
+use crate::ffmpeg::{FfmpegError, output_of, words};
 use crate::source::{VideoInput, VideoKind};
 
 /// What is known of a video before it is read.
@@ -31,7 +31,8 @@ impl Probe {
         }
         const ENTRIES: &str = "format=format_name,duration:stream=codec_type,codec_name,avg_frame_rate,r_frame_rate,time_base,\
                                nb_frames:stream_disposition=attached_pic";
-        let args = ["-v", "error", "-of", "json", "-show_entries", ENTRIES, "-i", &input.url()];
+        let mut args = words(&["-v", "error", "-of", "json", "-show_entries", ENTRIES, "-i"]);
+        args.push(input.url());
         let task = format!("read {}", input.name);
         let said = output_of("ffprobe", args, task.clone()).await?;
         let no_video = |said: String| FfmpegError::Failed { program: "ffprobe", task: task.clone(), said };

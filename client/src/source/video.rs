@@ -1,12 +1,13 @@
 //! Frames out of ffmpeg.
 
+use std::ffi::OsString;
 use std::io::BufReader;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::ffmpeg::{Ffmpeg, FfmpegError, KillOnDrop, Process};
+use crate::ffmpeg::{Ffmpeg, FfmpegError, KillOnDrop, Process, words};
 use crate::source::SourceFrame;
 use crate::source::input::{VideoInput, VideoKind};
 use crate::source::matroska::Reader;
@@ -27,7 +28,7 @@ pub(crate) fn start(ffmpeg: Ffmpeg, input: &VideoInput, limit: u64, frames: Fram
     Ok(KillOnDrop(process))
 }
 
-fn arguments(ffmpeg: Ffmpeg, input: &VideoInput) -> Vec<String> {
+fn arguments(ffmpeg: Ffmpeg, input: &VideoInput) -> Vec<OsString> {
     let how: &[&str] = match input.kind {
         VideoKind::File => &[],
         // Lost packets would be smeared over many frames.
@@ -39,9 +40,10 @@ fn arguments(ffmpeg: Ffmpeg, input: &VideoInput) -> Vec<String> {
     // Every frame of the first video track that is not a cover picture, each with its own time, in milliseconds.
     let picture = ["-map", "0:V:0", ffmpeg.fps_mode, "passthrough", "-enc_time_base", "1:1000"];
     let output = ["-c:v", "mjpeg", "-q:v", QUALITY, "-f", "matroska", "-flush_packets", "1", "pipe:1"];
-    let url = input.url();
-    let name = ["-i", &url];
-    [&before[..], how, &name, &picture, &output].concat().into_iter().map(str::to_owned).collect()
+    let mut args = words(&[&before[..], how, &["-i"]].concat());
+    args.push(input.url());
+    args.extend(words(&[&picture[..], &output].concat()));
+    args
 }
 
 fn read(process: &Process, limit: u64, frames: &Frames) {
