@@ -134,7 +134,7 @@ fn spec(args: &RunArgs, master: &HostPort, stream: usize) -> StreamSpec {
             stream_id: stream_id.clone(),
             ..RouteQuery::default()
         },
-        open: AnalyzeOpen { min_score: args.min_score, stream_id, ..AnalyzeOpen::default() },
+        open: AnalyzeOpen { min_score: args.min_score, min_face: args.min_face, stream_id, ..AnalyzeOpen::default() },
     }
 }
 

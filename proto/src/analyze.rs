@@ -39,6 +39,9 @@ pub struct AnalyzeOpen {
     pub detector: Option<String>,
     /// Lowest score that counts; None: the detector's default.
     pub min_score: Option<f32>,
+    /// Smallest side of a face that is looked for, in pixels of the frame as it was sent; None: what the detector finds
+    /// without enlarging the picture.
+    pub min_face: Option<f32>,
     /// The client's name for the stream.
     pub stream_id: String,
     /// A frame older than this is dropped when its turn comes.

@@ -40,7 +40,7 @@ fn main() {
             stages(
                 &frame,
                 &format!("| {width}x{height} | {name}"),
-                Job { task: Task::Faces, fit, picture, min_score: None },
+                Job { task: Task::Faces, fit, picture, min_score: None, min_face: None },
             );
         }
     }

@@ -5,7 +5,7 @@ use image::{GrayImage, Rgb, RgbImage};
 use crate::canny;
 use crate::clock::Stopwatch;
 use crate::colour;
-use crate::detect::{DetectorError, DetectorKind, FaceDetector, LumaView};
+use crate::detect::{DetectorError, DetectorKind, FaceDetector, LumaView, Wanted};
 use crate::draw;
 use crate::error::{FrameError, no_panic};
 use crate::geometry::{Fit, Size};
@@ -93,21 +93,24 @@ impl Analyzer {
         };
         report.stages.resize = clock.lap();
 
-        let min_score = job.min_score.unwrap_or_else(|| self.detector.default_min_score());
-        let found = self.detector.detect(LumaView::new(target, &luma.pixels), min_score);
+        let smaller = target.width as f32 / report.source.width as f32;
+        let wanted = Wanted { min_score: job.min_score, min_face: job.min_face.map(|side| side * smaller) };
+        self.detector.detect(LumaView::new(target, &luma.pixels), wanted, &mut report.faces);
         report.stages.detect = clock.lap();
 
         if job.picture {
             let mut picture = RgbImage::from_raw(target.width, target.height, std::mem::take(&mut seen.pixels))
                 .expect("a raster is as long as its size says");
-            draw::faces(&mut picture, &found, seed_style_in_ycc());
+            draw::faces(&mut picture, &report.faces, seed_style_in_ycc());
             report.stages.draw = clock.lap();
             let encoded = jpeg::encode_ycc(&picture, jpeg::QUALITY);
             seen.pixels = picture.into_raw();
             report.picture = Some(encoded?);
             report.stages.encode = clock.lap();
         }
-        report.faces = found.into_iter().map(|face| face.rescaled(target, report.source)).collect();
+        for face in &mut report.faces {
+            *face = face.rescaled(target, report.source);
+        }
         Ok(())
     }
 
@@ -184,13 +187,9 @@ mod tests {
             "fragile"
         }
 
-        fn default_min_score(&self) -> f32 {
-            1.0
-        }
-
-        fn detect(&mut self, luma: LumaView<'_>, min_score: f32) -> Vec<Face> {
+        fn detect(&mut self, luma: LumaView<'_>, _: Wanted, faces: &mut Vec<Face>) {
             assert!(luma.pixels()[0] > 10, "black corner in {}", luma.size());
-            vec![Face { x: 0.0, y: 0.0, width: 10.0, height: 10.0, score: min_score }]
+            faces.push(Face { x: 0.0, y: 0.0, width: 10.0, height: 10.0, score: 1.0 });
         }
     }
 

@@ -42,6 +42,9 @@ pub struct Job {
     pub picture: bool,
     /// Faces that score less are left out; `None` for the detector's own choice.
     pub min_score: Option<f32>,
+    /// Smallest side of a face that is looked for, in pixels of the frame as it was sent; `None` for what the detector
+    /// finds without enlarging the picture. Smaller faces take longer to look for.
+    pub min_face: Option<f32>,
 }
 
 /// Where the time of a frame went.

@@ -25,11 +25,13 @@ mod error;
 mod geometry;
 mod job;
 pub mod jpeg;
+mod kernels;
 mod raster;
 mod resize;
 
 pub use analyzer::Analyzer;
-pub use detect::{DetectorError, DetectorKind, FaceDetector, LumaView, UnknownDetector};
+pub use detect::{DetectorError, DetectorKind, FaceDetector, LumaView, UnknownDetector, Wanted};
 pub use error::FrameError;
 pub use geometry::{Face, Fit, SEED, Size};
 pub use job::{Job, Limits, Report, Stages, Task};
+pub use kernels::Kernels;

@@ -143,7 +143,7 @@ impl Wants {
             Output::BoxesAndPicture => (true, true),
         };
         Wants {
-            job: Job { task, fit: Fit::default(), picture, min_score: open.min_score },
+            job: Job { task, fit: Fit::default(), picture, min_score: open.min_score, min_face: open.min_face },
             boxes,
             max_age: open.max_age,
         }

@@ -126,7 +126,7 @@ fn verdicts(
 
 /// These methods always look at a frame stretched to 500×400.
 fn job(task: Task, picture: bool) -> Job {
-    Job { task, fit: SEED, picture, min_score: None }
+    Job { task, fit: SEED, picture, min_score: None, min_face: None }
 }
 
 async fn enter(pool: &Pool, frame: VideoFrame, job: Job) -> Ticket {

@@ -30,7 +30,8 @@ impl TryFrom<wire::AnalyzeOpen> for AnalyzeOpen {
     type Error = Invalid;
 
     fn try_from(message: wire::AnalyzeOpen) -> Result<AnalyzeOpen, Invalid> {
-        let wire::AnalyzeOpen { task, output, detector, min_score, stream_id, max_age_ms, lease_id } = message;
+        let wire::AnalyzeOpen { task, output, detector, min_score, stream_id, max_age_ms, lease_id, min_face } =
+            message;
         let detector = label("AnalyzeOpen.detector", detector, MAX_STREAM_ID_BYTES)?;
         Ok(AnalyzeOpen {
             task: match wire::Task::try_from(task) {
@@ -48,6 +49,7 @@ impl TryFrom<wire::AnalyzeOpen> for AnalyzeOpen {
             },
             detector: (!detector.is_empty()).then_some(detector),
             min_score: measured("AnalyzeOpen.min_score", min_score)?,
+            min_face: measured("AnalyzeOpen.min_face", min_face)?,
             stream_id: label("AnalyzeOpen.stream_id", stream_id, MAX_STREAM_ID_BYTES)?,
             max_age: (max_age_ms > 0).then(|| Duration::from_millis(max_age_ms.into())),
             lease_id: (lease_id != 0).then_some(lease_id),
@@ -59,7 +61,16 @@ impl From<AnalyzeRequest> for wire::AnalyzeRequest {
     fn from(request: AnalyzeRequest) -> wire::AnalyzeRequest {
         use wire::analyze_request::Message;
         let message = match request {
-            AnalyzeRequest::Open(AnalyzeOpen { task, output, detector, min_score, stream_id, max_age, lease_id }) => {
+            AnalyzeRequest::Open(AnalyzeOpen {
+                task,
+                output,
+                detector,
+                min_score,
+                stream_id,
+                max_age,
+                lease_id,
+                min_face,
+            }) => {
                 let task = match task {
                     Task::Faces => wire::Task::Faces,
                     Task::Canny => wire::Task::Canny,
@@ -74,6 +85,7 @@ impl From<AnalyzeRequest> for wire::AnalyzeRequest {
                     output: output.into(),
                     detector: detector.unwrap_or_default(),
                     min_score: min_score.unwrap_or(0.0),
+                    min_face: min_face.unwrap_or(0.0),
                     stream_id,
                     max_age_ms: max_age.map_or(0, |a| u32::try_from(a.as_millis()).unwrap_or(u32::MAX)),
                     lease_id: lease_id.unwrap_or(0),

@@ -1045,6 +1045,10 @@ pub struct AnalyzeOpen {
     /// it yet.
     #[prost(uint64, tag = "7")]
     pub lease_id: u64,
+    /// Smallest side of a face that is looked for, in pixels of the frame as it was sent. 0: what the detector finds
+    /// without enlarging the picture.
+    #[prost(float, tag = "8")]
+    pub min_face: f32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AnalyzeFrame {

@@ -121,6 +121,7 @@ fn ours_survive_the_wire() {
         output: Output::BoxesAndPicture,
         detector: Some("rustface".into()),
         min_score: Some(2.5),
+        min_face: Some(24.0),
         stream_id: "door".into(),
         max_age: Some(Duration::from_millis(500)),
         lease_id: Some(4),

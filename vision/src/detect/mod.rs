@@ -35,16 +35,25 @@ impl<'a> LumaView<'a> {
     }
 }
 
+/// Which faces are looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// Lowest score that counts, in the detector's own scale; `None` for the one below which its
+    /// finds are mostly not faces.
+    pub min_score: Option<f32>,
+    /// Smallest side of a face in pixels of the picture that the detector sees; `None` for what the detector finds
+    /// without enlarging the picture.
+    pub min_face: Option<f32>,
+}
+
 /// Finds faces in grey pictures. Holds its own buffers, so each thread has its own.
 pub trait FaceDetector {
     /// The name of its [`DetectorKind`].
     fn name(&self) -> &'static str;
 
-    /// The score below which its finds are mostly not faces.
-    fn default_min_score(&self) -> f32;
-
-    /// The faces that score at least `min_score`, best first, in pixels of `luma`. Any size of picture is allowed.
-    fn detect(&mut self, luma: LumaView<'_>, min_score: f32) -> Vec<Face>;
+    /// Puts the wanted faces into `faces`, in place of what was there, best first, in pixels of `luma`. Any size of
+    /// picture is allowed.
+    fn detect(&mut self, luma: LumaView<'_>, wanted: Wanted, faces: &mut Vec<Face>);
 }
 
 /// The detectors to choose from.

@@ -2,7 +2,7 @@
 
 use rustface::{Detector, ImageData};
 
-use super::{DetectorError, DetectorKind, FaceDetector, LumaView};
+use super::{DetectorError, DetectorKind, FaceDetector, LumaView, Wanted};
 use crate::geometry::Face;
 
 /// The SeetaFace Detection model for frontal faces, as published with SeetaFace (BSD-2-Clause).
@@ -11,8 +11,8 @@ const MODEL: &[u8] = include_bytes!("../../../assets/seeta_fd_frontal_v1.0.bin")
 /// Side of the classifier's window in pixels; nothing smaller can be looked at, and the library panics when asked to.
 const WINDOW: u32 = 40;
 
-/// The settings of the library's own example. The smallest face is [`WINDOW`] whatever is set: the library stores that
-/// setting and does not use it.
+/// The settings of the library's own example. It looks for faces of at least [`WINDOW`] pixels whatever is set: the library
+/// stores that setting and does not use it.
 const MIN_SCORE: f32 = 2.0;
 const PYRAMID_FACTOR: f32 = 0.8;
 const WINDOW_STEP: u32 = 4;
@@ -42,21 +42,18 @@ impl FaceDetector for Rustface {
         DetectorKind::Rustface.name()
     }
 
-    fn default_min_score(&self) -> f32 {
-        MIN_SCORE
-    }
-
-    fn detect(&mut self, luma: LumaView<'_>, min_score: f32) -> Vec<Face> {
+    fn detect(&mut self, luma: LumaView<'_>, wanted: Wanted, faces: &mut Vec<Face>) {
+        faces.clear();
         let size = luma.size();
         if size.width.min(size.height) < WINDOW {
-            return Vec::new();
+            return;
         }
-        let threshold = f64::from(min_score.max(LOWEST_THRESHOLD));
+        let threshold = f64::from(wanted.min_score.unwrap_or(MIN_SCORE).max(LOWEST_THRESHOLD));
         self.detector.set_score_thresh(threshold);
         let found = self.detector.detect(&ImageData::new(luma.pixels(), size.width, size.height));
-        let mut faces: Vec<Face> = found.iter().map(to_face).collect();
+        let smallest = wanted.min_face.unwrap_or(0.0);
+        faces.extend(found.iter().map(to_face).filter(|face| face.width >= smallest));
         faces.sort_by(|a, b| b.score.total_cmp(&a.score));
-        faces
     }
 }
 
@@ -82,8 +79,9 @@ mod tests {
         for (width, height) in [(0, 0), (1, 1), (39, 200), (200, 39), (40, 40), (41, 300)] {
             let size = Size { width, height };
             let pixels: Vec<u8> = (0..size.pixels()).map(|i| (i * 31 % 251) as u8).collect();
-            for min_score in [2.0, 0.0, -1.0, f32::NAN] {
-                detector.detect(LumaView::new(size, &pixels), min_score);
+            for score in [2.0, 0.0, -1.0, f32::NAN] {
+                let wanted = Wanted { min_score: Some(score), min_face: None };
+                detector.detect(LumaView::new(size, &pixels), wanted, &mut Vec::new());
             }
         }
     }
