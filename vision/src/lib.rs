@@ -30,7 +30,10 @@ mod raster;
 mod resize;
 
 pub use analyzer::Analyzer;
-pub use detect::{DetectorError, DetectorKind, FaceDetector, LumaView, UnknownDetector, Wanted};
+pub use detect::{
+    BadSetting, DetectorError, DetectorKind, FaceDetector, LumaView, Model, ModelError, Seeta, Settings, UnknownDetector,
+    Wanted,
+};
 pub use error::FrameError;
 pub use geometry::{Face, Fit, SEED, Size};
 pub use job::{Job, Limits, Report, Stages, Task};

@@ -1,9 +1,12 @@
 //! Face detectors: what they have in common, and which there are.
 
 mod rustface;
+mod seeta;
 
 use std::fmt;
 use std::str::FromStr;
+
+pub use seeta::{BadSetting, Model, ModelError, Seeta, Settings};
 
 use crate::geometry::{Face, Size};
 
@@ -59,18 +62,21 @@ pub trait FaceDetector {
 /// The detectors to choose from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DetectorKind {
-    /// The SeetaFace funnel cascade by the `rustface` crate.
+    /// The SeetaFace funnel cascade, by our own engine.
     #[default]
+    Seeta,
+    /// The same by the `rustface` crate: the same faces, many times slower.
     Rustface,
 }
 
 impl DetectorKind {
     /// Every detector.
-    pub const ALL: &'static [DetectorKind] = &[DetectorKind::Rustface];
+    pub const ALL: &'static [DetectorKind] = &[DetectorKind::Seeta, DetectorKind::Rustface];
 
     /// The name used in flags and messages.
     pub fn name(self) -> &'static str {
         match self {
+            DetectorKind::Seeta => "seeta",
             DetectorKind::Rustface => "rustface",
         }
     }
@@ -81,6 +87,7 @@ impl DetectorKind {
     /// [`DetectorError`] when the model cannot be read.
     pub fn build(self) -> Result<Box<dyn FaceDetector>, DetectorError> {
         match self {
+            DetectorKind::Seeta => Ok(Box::new(Seeta::frontal()?)),
             DetectorKind::Rustface => Ok(Box::new(rustface::Rustface::new()?)),
         }
     }
@@ -111,14 +118,15 @@ fn names() -> String {
     names.join(", ")
 }
 
-/// A detector could not be made.
+/// A detector could not be made: its model cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the model of detector {detector} cannot be read: {source}")]
-pub struct DetectorError {
-    /// Which one.
-    pub detector: DetectorKind,
-    /// What its reader said.
-    pub source: std::io::Error,
+pub enum DetectorError {
+    /// Of our own engine.
+    #[error("the model of detector seeta cannot be read: {0}")]
+    Seeta(#[from] ModelError),
+    /// Of the `rustface` crate.
+    #[error("the model of detector rustface cannot be read: {0}")]
+    Rustface(#[from] std::io::Error),
 }
 
 #[cfg(test)]
@@ -132,6 +140,6 @@ mod tests {
             assert_eq!(kind.build().unwrap().name(), kind.name());
         }
         let error = "opencv".parse::<DetectorKind>().unwrap_err();
-        assert_eq!(error.to_string(), "there is no detector `opencv`; choose one of: rustface");
+        assert_eq!(error.to_string(), "there is no detector `opencv`; choose one of: seeta, rustface");
     }
 }

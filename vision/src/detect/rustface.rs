@@ -2,11 +2,9 @@
 
 use rustface::{Detector, ImageData};
 
+use super::seeta::FRONTAL;
 use super::{DetectorError, DetectorKind, FaceDetector, LumaView, Wanted};
 use crate::geometry::Face;
-
-/// The SeetaFace Detection model for frontal faces, as published with SeetaFace (BSD-2-Clause).
-const MODEL: &[u8] = include_bytes!("../../../assets/seeta_fd_frontal_v1.0.bin");
 
 /// Side of the classifier's window in pixels; nothing smaller can be looked at, and the library panics when asked to.
 const WINDOW: u32 = 40;
@@ -28,8 +26,7 @@ pub(super) struct Rustface {
 
 impl Rustface {
     pub(super) fn new() -> Result<Self, DetectorError> {
-        let model =
-            rustface::read_model(MODEL).map_err(|source| DetectorError { detector: DetectorKind::Rustface, source })?;
+        let model = rustface::read_model(FRONTAL)?;
         let mut detector = rustface::create_detector_with_model(model);
         detector.set_pyramid_scale_factor(PYRAMID_FACTOR);
         detector.set_slide_window_step(WINDOW_STEP, WINDOW_STEP);

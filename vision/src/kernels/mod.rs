@@ -8,17 +8,43 @@
     reason = "vector instructions; every function behind a table is reached only after a feature check"
 )]
 
+mod data;
 mod scalar;
 
+use std::fmt;
 use std::sync::LazyLock;
+
+pub(crate) use data::{Axis, CHANNELS, Dense, SURF_SIDE, SurfPlane};
 
 /// One function for each inner loop, all for the same instruction set.
 #[derive(Clone, Copy)]
 pub struct Kernels {
     pub(crate) name: &'static str,
+    /// One row of a picture resized bilinearly: between two rows, `down` of the way to the second, at the places of an axis.
+    /// Rounds down. The sums are those of 64-bit floats in the order `(1 - down) * top + down * bottom`, each of
+    /// `(1 - weight) * left + weight * right`, without fused steps.
+    pub(crate) blend_row: fn(top: &[u8], bottom: &[u8], across: &Axis, down: f64, out: &mut [u8]),
+    /// Sums of 3x3 pixels, one for each of the rows' pixels but the last two.
+    pub(crate) box_row: fn(rows: [&[u8]; 3], out: &mut [u16]),
+    /// Local binary codes (LAB) from sums of 3x3 pixels. The three rows of sums are 3 pixels apart, and so are the eight
+    /// sums around a middle one; a bit is set where the middle is at least as bright, the highest for the top left one and
+    /// on row by row. One code for each sum of a row but the last six; it stands where its top left sum does.
+    pub(crate) code_row: fn(sums: [&[u16]; 3], out: &mut [u8]),
+    /// Sums of the eight SURF gradients of a window: of dx where dy >= 0, of |dx| there, the same where dy < 0, and then with
+    /// x and y exchanged. A gradient is the next pixel less the one before, or twice the difference to the only
+    /// neighbour at a border.
+    pub(crate) surf_sums: fn(window: &[u8; SURF_SIDE * SURF_SIDE], plane: &mut SurfPlane),
+    /// A layer of a network before its activation. Adds up input by input from zero, without fused steps, and the bias last.
+    pub(crate) dense: fn(layer: &Dense, inputs: &[f32], outputs: &mut [f32]),
 }
 
 static SUPPORTED: LazyLock<Vec<Kernels>> = LazyLock::new(|| vec![scalar::kernels()]);
+
+impl fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Kernels").field(&self.name).finish()
+    }
+}
 
 impl Kernels {
     /// All tables that this processor can run, the fastest first and plain Rust last.

@@ -1,0 +1,45 @@
+//! Work to be counted: the detector alone, on one photograph of 500×400 pixels.
+//!
+//! `cargo run --release -p facefleet-vision --example count -- KERNELS FRAMES` looks at it FRAMES times with the table of
+//! kernels of that name. It measures nothing itself: `cargo xtask pi-check` runs it in an emulator that counts
+//! instructions, with one frame and with more, and the difference is what a frame costs once the buffers are there.
+
+use std::env;
+use std::path::Path;
+
+use facefleet_vision::{DetectorKind, Kernels, Limits, LumaView, Size, Wanted, jpeg};
+use image::imageops::{self, FilterType};
+
+/// What the oldest programs of this field send to their detector.
+const SIZE: Size = Size { width: 500, height: 400 };
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [kernels, frames] = &arguments[..] else { panic!("usage: count KERNELS FRAMES") };
+    let kernels = named(kernels);
+    let frames: usize = frames.parse().expect("FRAMES is a number");
+
+    let pixels = photo();
+    let mut detector = DetectorKind::Rustface.build().expect("the model is compiled in");
+    let mut faces = Vec::new();
+    for _ in 0..frames {
+        detector.detect(LumaView::new(SIZE, &pixels), Wanted::default(), &mut faces);
+    }
+    println!("kernels {}, frames {frames}, faces {}", kernels.name(), faces.len());
+    assert!(!faces.is_empty(), "there is a face in this photograph");
+}
+
+fn named(name: &str) -> &'static Kernels {
+    let tables = Kernels::supported();
+    tables.iter().find(|table| table.name() == name).unwrap_or_else(|| {
+        let names: Vec<_> = tables.iter().map(Kernels::name).collect();
+        panic!("this processor runs no kernels `{name}`, only: {}", names.join(", "))
+    })
+}
+
+fn photo() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/photos/astronaut.jpg");
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let photo = jpeg::decode_rgb(&bytes, &Limits::default()).expect("the photo is a JPEG");
+    imageops::grayscale(&imageops::resize(&photo, SIZE.width, SIZE.height, FilterType::Triangle)).into_raw()
+}

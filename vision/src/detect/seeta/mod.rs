@@ -1,0 +1,138 @@
+//! SeetaFace Detection, our own engine.
+//!
+//! S. Wu, M. Kan, Z. He, S. Shan, X. Chen, "Funnel-structured cascade for multi-view face detection with
+//! alignment-awareness", Neurocomputing 221, 2017. A picture is brought to many sizes ([`pyramid`]); at each, boosted
+//! cascades look at every window ([`scan`]); windows that overlap are put together ([`nms`]); and networks look at what is
+//! left, level by level, and move each window to its face ([`refine`]).
+//!
+//! Every step rounds as the published detector does, so that the faces are the same, to the last bit of their scores.
+
+mod boosted;
+mod mlp;
+mod model;
+mod nms;
+mod pyramid;
+mod refine;
+mod scan;
+mod settings;
+mod surf;
+
+use std::sync::{Arc, LazyLock};
+
+pub(super) use model::FRONTAL;
+pub use model::{Model, ModelError};
+pub use settings::{BadSetting, Settings};
+
+use super::{DetectorKind, FaceDetector, LumaView, Wanted};
+use crate::geometry::Face;
+use crate::kernels::Kernels;
+use nms::Candidate;
+use pyramid::Resizer;
+use refine::Refiner;
+use scan::{CodeMap, Places};
+
+/// Faces that score less are mostly none. A score adds up how sure the last network is, 0 to 1, of all the windows that were
+/// put together.
+const MIN_SCORE: f32 = 2.0;
+
+/// Overlap above which windows of the first levels are put together.
+const SAME_WINDOW: f32 = 0.8;
+
+/// A face detector. It can be sent to another thread; the model is shared.
+#[derive(Debug)]
+pub struct Seeta {
+    model: Arc<Model>,
+    settings: Settings,
+    kernels: &'static Kernels,
+    resizer: Resizer,
+    level: Vec<u8>,
+    map: CodeMap,
+    places: Places,
+    /// What each classifier of a level has found.
+    lists: Vec<Vec<Candidate>>,
+    refiner: Refiner,
+}
+
+impl Seeta {
+    /// A detector with the model that this library holds.
+    pub fn frontal() -> Result<Seeta, ModelError> {
+        static MODEL: LazyLock<Result<Arc<Model>, ModelError>> =
+            LazyLock::new(|| Model::parse(model::FRONTAL).map(Arc::new));
+        let model = MODEL.clone()?;
+        Ok(Seeta::new(model, Settings::default(), Kernels::best()).expect("the default settings are good"))
+    }
+
+    /// A detector with settings and kernels of one's own.
+    ///
+    /// # Errors
+    /// [`BadSetting`] when nothing can be searched so.
+    pub fn new(model: Arc<Model>, settings: Settings, kernels: &'static Kernels) -> Result<Seeta, BadSetting> {
+        settings.check()?;
+        Ok(Seeta {
+            model,
+            settings,
+            kernels,
+            resizer: Resizer::default(),
+            level: Vec::new(),
+            map: CodeMap::default(),
+            places: Places::default(),
+            lists: Vec::new(),
+            refiner: Refiner::new(),
+        })
+    }
+
+    fn first_level(&mut self, luma: LumaView<'_>, settings: &Settings) {
+        let model = Arc::clone(&self.model);
+        self.lists.resize_with(model.cascades.len(), Vec::new);
+        self.lists.iter_mut().for_each(Vec::clear);
+        let size = luma.size();
+        let (right, down) = settings.window_step;
+        for level in pyramid::levels(size, settings) {
+            let from = (size.width as usize, size.height as usize);
+            let pixels = if from == (level.width, level.height) {
+                luma.pixels()
+            } else {
+                self.level.resize(level.width * level.height, 0);
+                self.resizer.resize(self.kernels, luma.pixels(), from.0, from, level.width, &mut self.level);
+                &self.level
+            };
+            self.map.fill(self.kernels, pixels, level, right as usize);
+            for (cascade, found) in model.cascades.iter().zip(&mut self.lists) {
+                self.places.scan(cascade, &self.map, pixels, level, down as usize, found);
+            }
+        }
+        for list in &mut self.lists {
+            nms::merge(list, SAME_WINDOW);
+        }
+    }
+}
+
+impl FaceDetector for Seeta {
+    fn name(&self) -> &'static str {
+        DetectorKind::Seeta.name()
+    }
+
+    fn detect(&mut self, luma: LumaView<'_>, wanted: Wanted, faces: &mut Vec<Face>) {
+        faces.clear();
+        let mut settings = self.settings;
+        if let Some(side) = wanted.min_face {
+            settings.min_face = side.max(Settings::LEAST_FACE);
+        }
+        self.first_level(luma, &settings);
+        let model = Arc::clone(&self.model);
+        for (level, branches) in model.levels.iter().enumerate() {
+            let is_last = level + 1 == model.levels.len();
+            self.refiner.refine(self.kernels, branches, is_last, luma, &mut self.lists);
+        }
+        let least = f64::from(wanted.min_score.unwrap_or(MIN_SCORE));
+        let found = self.lists.first().into_iter().flatten().filter(|found| found.score >= least);
+        faces.extend(found.map(|&Candidate { x, y, side, score, .. }| Face {
+            x: x as f32,
+            y: y as f32,
+            width: side as f32,
+            height: side as f32,
+            score: score as f32,
+        }));
+        faces.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.y.total_cmp(&b.y)).then(a.x.total_cmp(&b.x)));
+    }
+}

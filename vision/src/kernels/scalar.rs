@@ -1,7 +1,0 @@
-//! Plain Rust.
-
-use super::Kernels;
-
-pub(super) fn kernels() -> Kernels {
-    Kernels { name: "scalar" }
-}
