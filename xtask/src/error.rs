@@ -26,6 +26,10 @@ pub(crate) enum Error {
     File { path: PathBuf, source: io::Error },
     #[error("ffmpeg is missing; {0}")]
     NoFfmpeg(String),
+    #[error("the tools for arm64 are missing; {0}")]
+    NoArmTools(String),
+    #[error("the emulator ran the program and said nothing of instructions; is it another qemu than Debian 12's?")]
+    NoCount,
     #[error("cargo built no program `{0}`")]
     NoProgram(String),
     #[error("the client ended well but did not write {}", .0.display())]

@@ -5,6 +5,7 @@ mod codegen;
 mod demo;
 mod demo_video;
 mod error;
+mod pi_check;
 mod process;
 mod service;
 mod setup;
@@ -50,6 +51,8 @@ enum Xtask {
     },
     /// Make assets/demo.mp4 from assets/photos
     DemoVideo,
+    /// Run the tests of the vision library on an emulated arm64, and count the instructions that NEON saves
+    PiCheck,
 }
 
 fn main() -> ExitCode {
@@ -81,6 +84,7 @@ fn run(command: Xtask) -> Result<(), Error> {
         Xtask::Bench { args } => bench(&args, &stop),
         Xtask::Codegen { check } => codegen::run(check, &stop),
         Xtask::DemoVideo => demo_video::run(&stop),
+        Xtask::PiCheck => pi_check::run(&stop),
     }
 }
 

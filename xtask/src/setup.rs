@@ -98,7 +98,8 @@ fn bring(install: &[&str], refresh: Option<&[&str]>, stop: &Stop) -> Result<(), 
     })
 }
 
-fn run(words: &[&str], stop: &Stop) -> Result<(), Error> {
+/// Runs a package manager.
+pub(crate) fn run(words: &[&str], stop: &Stop) -> Result<(), Error> {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
     process::run(words[0], &mut command, stop)
@@ -110,13 +111,15 @@ fn starts(program: &str) -> bool {
     Command::new(program).arg(flag).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
+/// Whether we may install for the whole machine.
 #[cfg(unix)]
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
+/// Whether we may install for the whole machine.
 #[cfg(not(unix))]
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     false
 }
 

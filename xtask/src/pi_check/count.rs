@@ -1,0 +1,51 @@
+//! How many instructions a frame takes: `vision/examples/count.rs` in the emulator, with `xtask/insn-count` plugged in.
+
+use std::path::Path;
+
+use super::{BUILD, PACKAGE, TARGET, cargo};
+use crate::error::Error;
+use crate::process;
+use crate::wait::Stop;
+
+/// The plugin. It runs inside the emulator, so it is built for this machine.
+const PLUGIN: &str = "insn-count";
+/// Its file, below [`BUILD`].
+const PLUGIN_FILE: &str = "release/libinsn_count.so";
+
+/// Instructions a frame with the kernels of this name, once the first frame has filled the buffers.
+///
+/// # Errors
+/// Those of building and running, kernels that are not there among them, and [`Error::NoCount`].
+pub(super) fn per_frame(kernels: &str, stop: &Stop) -> Result<u64, Error> {
+    let mut plugin = cargo();
+    plugin.args(["build", "--quiet", "--locked", "--release", "--package", PLUGIN]);
+    process::run("the build of the plugin", &mut plugin, stop)?;
+    Ok((whole_run(kernels, 3, stop)? - whole_run(kernels, 1, stop)?) / 2)
+}
+
+/// Instructions from start to end, reading the picture and the model included.
+fn whole_run(kernels: &str, frames: u32, stop: &Stop) -> Result<u64, Error> {
+    let mut run = cargo();
+    run.args(["run", "--quiet", "--locked", "--release", "--package", PACKAGE, "--target", TARGET]);
+    run.args(["--example", "count", "--", kernels, &frames.to_string()]);
+    run.env("QEMU_PLUGIN", Path::new(BUILD).join(PLUGIN_FILE));
+    let lines = process::output("counting", &mut run, stop)?;
+    lines.iter().find_map(|line| instructions(line)).ok_or(Error::NoCount)
+}
+
+/// The number in the plugin's line.
+fn instructions(line: &str) -> Option<u64> {
+    line.strip_prefix("instructions ")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plugins_line_is_understood() {
+        assert_eq!(instructions("instructions 420557183"), Some(420_557_183));
+        assert_eq!(instructions("kernels scalar, frames 1, faces 1"), None);
+        assert_eq!(instructions("instructions"), None);
+    }
+}
