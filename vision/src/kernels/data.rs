@@ -25,10 +25,6 @@ impl Axis {
             self.weight.push(place - index as f64);
         }
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.index.len()
-    }
 }
 
 /// Side of the window that [`SurfPlane`] describes, in pixels.
@@ -51,6 +47,10 @@ impl SurfPlane {
     pub(crate) fn until(&self, x: usize, y: usize) -> &[i32; CHANNELS] {
         &self.0[y * Self::SIDE + x]
     }
+
+    pub(crate) fn at(&mut self, x: usize, y: usize) -> &mut [i32; CHANNELS] {
+        &mut self.0[y * Self::SIDE + x]
+    }
 }
 
 /// A fully connected layer. Weights stand in blocks of eight outputs, and in a block input by input, so that a vector of
@@ -58,9 +58,8 @@ impl SurfPlane {
 #[derive(Debug)]
 pub(crate) struct Dense {
     inputs: usize,
-    outputs: usize,
-    blocks: Vec<[f32; Self::BLOCK]>,
-    biases: Vec<f32>,
+    weights: Vec<[f32; Self::BLOCK]>,
+    biases: Vec<[f32; Self::BLOCK]>,
 }
 
 impl Dense {
@@ -68,6 +67,9 @@ impl Dense {
     pub(crate) const BLOCK: usize = 8;
 
     /// From weights output by output, `inputs` each, and a bias for each output.
+    ///
+    /// # Panics
+    /// When there are not as many weights as that, or no inputs.
     pub(crate) fn new(inputs: usize, weights: &[f32], biases: &[f32]) -> Dense {
         assert_eq!(weights.len(), inputs * biases.len());
         let mut blocks = Vec::new();
@@ -76,19 +78,43 @@ impl Dense {
                 blocks.push(std::array::from_fn(|k| rows.get(k * inputs + input).copied().unwrap_or(0.0)));
             }
         }
-        Dense { inputs, outputs: biases.len(), blocks, biases: biases.to_vec() }
+        let biases = biases.chunks(Self::BLOCK);
+        let biases = biases.map(|chunk| std::array::from_fn(|k| chunk.get(k).copied().unwrap_or(0.0)));
+        Dense { inputs, weights: blocks, biases: biases.collect() }
     }
 
     pub(crate) fn inputs(&self) -> usize {
         self.inputs
     }
 
-    pub(crate) fn outputs(&self) -> usize {
-        self.outputs
+    /// Eight outputs each; those past the last one of the layer are zero.
+    pub(crate) fn blocks(&self) -> usize {
+        self.biases.len()
     }
 
-    /// Weights of eight outputs, one array for each input, and where those outputs go.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = (&[[f32; Self::BLOCK]], &[f32])> {
-        self.blocks.chunks_exact(self.inputs).zip(self.biases.chunks(Self::BLOCK))
+    /// Weights of eight outputs, one array for each input.
+    pub(crate) fn weights(&self, block: usize) -> &[[f32; Self::BLOCK]] {
+        &self.weights[block * self.inputs..][..self.inputs]
     }
+
+    pub(crate) fn biases(&self) -> &[[f32; Self::BLOCK]] {
+        &self.biases
+    }
+}
+
+/// The first weak classifiers of a boosted cascade with their weights as bytes, rounded up: a sum of these is never below
+/// what the true weights give, so a window below a threshold here is below the true one.
+#[derive(Debug)]
+pub(crate) struct Sieve {
+    /// For each weak classifier, a byte for each code. At most 257 in all, so that sums of bytes fit into 16 bits.
+    pub(crate) tables: Vec<[u8; 256]>,
+    /// The least sum after every [`Sieve::GROUP`] weak classifiers.
+    pub(crate) least: Vec<u16>,
+}
+
+impl Sieve {
+    /// Weak classifiers between two looks at the sum.
+    pub(crate) const GROUP: usize = 10;
+    /// Windows that are sifted together, a bit of a word each.
+    pub(crate) const BLOCK: usize = 64;
 }

@@ -8,13 +8,15 @@
     reason = "vector instructions; every function behind a table is reached only after a feature check"
 )]
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod data;
 mod scalar;
 
 use std::fmt;
 use std::sync::LazyLock;
 
-pub(crate) use data::{Axis, CHANNELS, Dense, SURF_SIDE, SurfPlane};
+pub(crate) use data::{Axis, CHANNELS, Dense, SURF_SIDE, Sieve, SurfPlane};
 
 /// One function for each inner loop, all for the same instruction set.
 #[derive(Clone, Copy)]
@@ -30,15 +32,31 @@ pub struct Kernels {
     /// sums around a middle one; a bit is set where the middle is at least as bright, the highest for the top left one and
     /// on row by row. One code for each sum of a row but the last six; it stands where its top left sum does.
     pub(crate) code_row: fn(sums: [&[u16]; 3], out: &mut [u8]),
+    /// Deals the bytes of a row out to four runs in turn. Run `i` has room for those from byte `i` on.
+    pub(crate) split4: fn(row: &[u8], runs: [&mut [u8]; 4]),
+    /// Sifts windows that stand side by side: bit `k` of the result is window `k` of a block, and set if its
+    /// sum reaches every threshold of the sieve. The code of window `k` for weak classifier
+    /// `i` is `codes[offsets[i] + k]`, and must be there for all windows of a block.
+    /// `sums` are those of the windows that are left; what the others have there is not defined.
+    pub(crate) sift: fn(sieve: &Sieve, codes: &[u8], offsets: &[u32], sums: &mut [u16; Sieve::BLOCK]) -> u64,
+    /// The sum of a window's pixels, and of their squares. The window begins where `pixels` do, in rows of `stride`.
+    pub(crate) moments: fn(pixels: &[u8], stride: usize) -> (u32, u32),
     /// Sums of the eight SURF gradients of a window: of dx where dy >= 0, of |dx| there, the same where dy < 0, and then with
     /// x and y exchanged. A gradient is the next pixel less the one before, or twice the difference to the only
-    /// neighbour at a border.
-    pub(crate) surf_sums: fn(window: &[u8; SURF_SIDE * SURF_SIDE], plane: &mut SurfPlane),
-    /// A layer of a network before its activation. Adds up input by input from zero, without fused steps, and the bias last.
+    /// neighbour at a border. Row `y` of the plane is filled if bit `y` of `rows` is set.
+    pub(crate) surf_sums: fn(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut SurfPlane),
+    /// A layer of a network before its activation, all blocks of outputs. Adds up input by input from zero, without fused
+    /// steps, and the bias last.
     pub(crate) dense: fn(layer: &Dense, inputs: &[f32], outputs: &mut [f32]),
 }
 
-static SUPPORTED: LazyLock<Vec<Kernels>> = LazyLock::new(|| vec![scalar::kernels()]);
+static SUPPORTED: LazyLock<Vec<Kernels>> = LazyLock::new(|| {
+    let vectors = [
+        #[cfg(target_arch = "x86_64")]
+        avx2::kernels(),
+    ];
+    vectors.into_iter().flatten().chain([scalar::kernels()]).collect()
+});
 
 impl fmt::Debug for Kernels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,35 +4,115 @@
 //! up, and after every tenth weak classifier the sum must reach a threshold (LAB: S. Yan, S. Shan, X. Chen, W. Gao,
 //! "Locally assembled binary (LAB) feature with feature-centric cascade for fast and accurate face detection", CVPR
 //! 2008; the cascade is "soft" in that its sum goes on from group to group).
+//!
+//! Nearly all windows fail early, so most of the work is to find out which do. That is done with weights rounded up, from
+//! which nothing is lost: first bytes, for many windows at once ([`Sieve`]), then 16-bit numbers for each window that is
+//! left ([`Bound`]). The true sum is worked out for the few that pass both.
+
+use crate::kernels::Sieve;
 
 /// A boosted cascade.
 #[derive(Debug)]
 pub(super) struct Boosted {
-    pub(super) weak: Vec<Weak>,
+    /// Where the code of each weak classifier is, right and down from the corner of the window.
+    pub(super) places: Vec<(u8, u8)>,
+    /// For each weak classifier, a weight for each code.
+    weights: Vec<[f32; 256]>,
     /// The least sum after each group.
-    pub(super) thresholds: Vec<f32>,
+    thresholds: Vec<f32>,
+    pub(super) sieve: Sieve,
+    bound: Bound,
 }
 
-/// A weak classifier.
+/// The groups behind the sieve, in numbers of which [`Bound::ONE`] make one. What is worked out with them is never below
+/// the true sum.
 #[derive(Debug)]
-pub(super) struct Weak {
-    /// Where its code is, from the top left corner of the window.
-    pub(super) x: u8,
-    pub(super) y: u8,
-    /// A weight for each code.
-    pub(super) weights: Box<[f32; 256]>,
+struct Bound {
+    /// A sieve's sum of 0, and what each unit of it adds.
+    zero: i32,
+    unit: i32,
+    weights: Vec<[i16; 256]>,
+    thresholds: Vec<i32>,
 }
 
 impl Boosted {
     /// Weak classifiers between two looks at the sum.
-    pub(super) const GROUP: usize = 10;
+    pub(super) const GROUP: usize = Sieve::GROUP;
     /// A code covers 9 of the window's 40 pixels each way.
     pub(super) const LAST_PLACE: u8 = 31;
+    /// Weights up to here, of either sign, fit into what they are rounded to. Those of the published model are up to 3.
+    pub(super) const GREATEST: f32 = 7.0;
+    /// Groups in the sieve.
+    const SIFTED: usize = 4;
 
-    /// Parts of equal length, a multiple of [`Boosted::GROUP`]. Thresholds that nothing looks at are in the file too.
-    pub(super) fn new(places: &[(u8, u8)], thresholds: &[f32], weights: &[Box<[f32; 256]>]) -> Boosted {
-        let weak = places.iter().zip(weights).map(|(&(x, y), weights)| Weak { x, y, weights: weights.clone() });
-        let thresholds = thresholds.iter().skip(Boosted::GROUP - 1).step_by(Boosted::GROUP);
-        Boosted { weak: weak.collect(), thresholds: thresholds.copied().collect() }
+    /// From as many places as weights, in whole groups, and a threshold for each group.
+    pub(super) fn new(places: Vec<(u8, u8)>, weights: Vec<[f32; 256]>, thresholds: Vec<f32>) -> Boosted {
+        let sifted = Boosted::SIFTED.min(thresholds.len());
+        let (first, later) = weights.split_at(sifted * Boosted::GROUP);
+        let (first_thresholds, later_thresholds) = thresholds.split_at(sifted);
+
+        let least = |table: &[f32; 256]| f64::from(table.iter().copied().fold(f32::INFINITY, f32::min));
+        let most = |table: &[f32; 256]| f64::from(table.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let widest = first.iter().map(|table| most(table) - least(table)).fold(0.0, f64::max);
+        // A whole number of the bound's units, such that the widest table fits into bytes.
+        let unit = (widest / 255.0 * Bound::ONE).ceil().max(1.0);
+        let bytes = |table: &[f32; 256]| {
+            table.map(|weight| ((f64::from(weight) - least(table)) * Bound::ONE / unit).ceil() as u8)
+        };
+        let mut zero = 0.0;
+        let sums = first_thresholds.iter().zip(first.chunks_exact(Boosted::GROUP)).map(|(&threshold, group)| {
+            zero += group.iter().map(least).sum::<f64>();
+            // Saturates: a threshold that no sum can miss is 0.
+            ((f64::from(threshold) - Bound::SLACK - zero) * Bound::ONE / unit).floor() as u16
+        });
+        let sieve = Sieve { least: sums.collect(), tables: first.iter().map(bytes).collect() };
+        let bound = Bound {
+            zero: (zero * Bound::ONE).ceil() as i32,
+            unit: unit as i32,
+            weights: later.iter().map(|table| table.map(Bound::round_up)).collect(),
+            thresholds: later_thresholds.iter().map(|&threshold| Bound::threshold(threshold)).collect(),
+        };
+        Boosted { places, weights, thresholds, sieve, bound }
+    }
+
+    /// Whether a window that the sieve has left, with `sifted` for its sum, may reach all thresholds. The code of weak
+    /// classifier `i` is `codes[offsets[i]]`, here and below.
+    pub(super) fn may_pass(&self, sifted: u16, codes: &[u8], offsets: &[u32]) -> bool {
+        let Bound { zero, unit, weights, thresholds } = &self.bound;
+        let mut sum = zero + unit * i32::from(sifted);
+        let offsets = &offsets[self.sieve.tables.len()..];
+        let groups = weights.chunks_exact(Boosted::GROUP).zip(offsets.chunks_exact(Boosted::GROUP));
+        groups.zip(thresholds).all(|((weights, offsets), &threshold)| {
+            let codes = offsets.iter().map(|&offset| codes[offset as usize]);
+            sum += weights.iter().zip(codes).map(|(weights, code)| i32::from(weights[usize::from(code)])).sum::<i32>();
+            sum >= threshold
+        })
+    }
+
+    /// The sum, if it reaches every threshold. In 32-bit floats, one after the other: the order decides the last bits.
+    pub(super) fn score(&self, codes: &[u8], offsets: &[u32]) -> Option<f32> {
+        let mut sum = 0.0;
+        let groups = self.weights.chunks_exact(Boosted::GROUP).zip(offsets.chunks_exact(Boosted::GROUP));
+        groups.zip(&self.thresholds).all(|((weights, offsets), &threshold)| {
+            for (weights, &offset) in weights.iter().zip(offsets) {
+                sum += weights[usize::from(codes[offset as usize])];
+            }
+            sum >= threshold
+        }).then_some(sum)
+    }
+}
+
+impl Bound {
+    /// Leaves room in 16 bits for weights up to [`Boosted::GREATEST`].
+    const ONE: f64 = 4096.0;
+    /// More than the true sum's own rounding in 32 bits can add.
+    const SLACK: f64 = 1e-3;
+
+    fn round_up(weight: f32) -> i16 {
+        (f64::from(weight) * Bound::ONE).ceil() as i16
+    }
+
+    fn threshold(threshold: f32) -> i32 {
+        ((f64::from(threshold) - Bound::SLACK) * Bound::ONE).floor() as i32
     }
 }

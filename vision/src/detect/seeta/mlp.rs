@@ -7,6 +7,8 @@ use crate::kernels::{Dense, Kernels};
 #[derive(Debug)]
 pub(super) struct Mlp {
     pub(super) patches: Vec<Patch>,
+    /// Rows of the plane of gradients that the patches look at, a bit each.
+    pub(super) rows: u64,
     pub(super) threshold: f32,
     layers: Vec<Dense>,
 }
@@ -34,7 +36,8 @@ impl Mlp {
 
     /// Layers that fit together, of which the last has [`Mlp::OUTPUTS`] outputs.
     pub(super) fn new(patches: Vec<Patch>, threshold: f32, layers: Vec<Dense>) -> Mlp {
-        Mlp { patches, threshold, layers }
+        let rows = patches.iter().fold(0, |rows, patch| rows | patch.rows());
+        Mlp { patches, rows, threshold, layers }
     }
 
     /// Runs the network on the features in `activations.now`.
@@ -42,12 +45,12 @@ impl Mlp {
         let Activations { now, next } = activations;
         let (last, hidden) = self.layers.split_last().expect("a network has layers");
         for layer in hidden {
-            next.resize(layer.outputs(), 0.0);
+            next.resize(layer.blocks() * Dense::BLOCK, 0.0);
             (kernels.dense)(layer, now, next);
             next.iter_mut().for_each(|value| *value = value.max(0.0));
             std::mem::swap(now, next);
         }
-        next.resize(last.outputs(), 0.0);
+        next.resize(last.blocks() * Dense::BLOCK, 0.0);
         (kernels.dense)(last, now, next);
         let sigmoid = |value: f32| 1.0 / (1.0 + (-value).exp());
         let [score, right, down, larger] = *next.first_chunk::<{ Mlp::OUTPUTS }>().expect("checked by the parser");

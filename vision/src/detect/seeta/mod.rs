@@ -29,7 +29,7 @@ use crate::kernels::Kernels;
 use nms::Candidate;
 use pyramid::Resizer;
 use refine::Refiner;
-use scan::{CodeMap, Places};
+use scan::{CodeMap, Scanner};
 
 /// Faces that score less are mostly none. A score adds up how sure the last network is, 0 to 1, of all the windows that were
 /// put together.
@@ -47,7 +47,7 @@ pub struct Seeta {
     resizer: Resizer,
     level: Vec<u8>,
     map: CodeMap,
-    places: Places,
+    scanner: Scanner,
     /// What each classifier of a level has found.
     lists: Vec<Vec<Candidate>>,
     refiner: Refiner,
@@ -75,7 +75,7 @@ impl Seeta {
             resizer: Resizer::default(),
             level: Vec::new(),
             map: CodeMap::default(),
-            places: Places::default(),
+            scanner: Scanner::default(),
             lists: Vec::new(),
             refiner: Refiner::new(),
         })
@@ -98,7 +98,8 @@ impl Seeta {
             };
             self.map.fill(self.kernels, pixels, level, right as usize);
             for (cascade, found) in model.cascades.iter().zip(&mut self.lists) {
-                self.places.scan(cascade, &self.map, pixels, level, down as usize, found);
+                let picture = (pixels, level, &self.map);
+                self.scanner.scan(self.kernels, cascade, picture, down as usize, found);
             }
         }
         for list in &mut self.lists {

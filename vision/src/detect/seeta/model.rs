@@ -147,17 +147,18 @@ impl Reader<'_> {
             }
         }
         let thresholds = self.floats(count)?;
-        let mut weights = Vec::new();
-        for _ in 0..count {
-            let table = self.floats(CODES as usize)?;
-            weights.push(Box::new(<[f32; CODES as usize]>::try_from(table).expect("256 were read")));
+        let weights = self.floats(count * CODES as usize)?;
+        if let Some(weight) = weights.iter().find(|weight| weight.abs() > Boosted::GREATEST) {
+            return Err(self.problem(format!("a weight of {weight}; {} is the most", Boosted::GREATEST)));
         }
         // There is no level before, so it reads no lists; the published file says -1.
         match self.integer()? {
             ..=0 => {}
             lists => return Err(self.problem(format!("a classifier of the first level reads {lists} lists"))),
         }
-        Ok(Boosted::new(&places, &thresholds, &weights))
+        // The file has a threshold for every weak classifier, and only the last one of a group is looked at.
+        let thresholds = thresholds.into_iter().skip(Boosted::GROUP - 1).step_by(Boosted::GROUP);
+        Ok(Boosted::new(places, weights.as_chunks().0.to_vec(), thresholds.collect()))
     }
 
     /// A classifier of a later level; `lists` is the number of those of the level before.

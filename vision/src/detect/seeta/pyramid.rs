@@ -1,5 +1,6 @@
 //! The picture at all sizes at which a face may be as large as the classifiers' window.
 
+use super::nms::Candidate;
 use super::settings::Settings;
 use super::surf::WINDOW;
 use crate::geometry::Size;
@@ -12,6 +13,15 @@ pub(super) struct Level {
     pub(super) scale: f32,
     pub(super) width: usize,
     pub(super) height: usize,
+}
+
+impl Level {
+    /// A window of this level as one of the picture.
+    pub(super) fn candidate(self, x: usize, y: usize, score: f32) -> Candidate {
+        let back = |place: usize| (place as f32 / self.scale + 0.5) as i32;
+        let side = (WINDOW as f32 / self.scale + 0.5) as u32;
+        Candidate::new(back(x), back(y), side, score.into())
+    }
 }
 
 /// The levels from the largest to the smallest, in which a window just fits. In 32-bit floats, like the detector that was
@@ -47,7 +57,8 @@ impl Resizer {
         self.down.set(from.1, out.len() / width);
         let rows = self.down.index.iter().zip(&self.down.weight);
         for (out, (&index, &weight)) in out.chunks_exact_mut(width).zip(rows) {
-            let row = |y: usize| &pixels[y * stride..][..from.0];
+            // With what comes after the row: a kernel may read more than it uses.
+            let row = |y: usize| &pixels[y * stride..];
             let index = index as usize;
             (kernels.blend_row)(row(index), row(index + 1), &self.across, weight, out);
         }

@@ -74,7 +74,7 @@ impl Refiner {
         // The published detector forgets how far a window reached out of the picture to the left and the top.
         candidate.x = candidate.x.max(0);
         candidate.y = candidate.y.max(0);
-        (kernels.surf_sums)(&self.window, &mut self.plane);
+        (kernels.surf_sums)(&self.window, network.rows, &mut self.plane);
         let features = &mut self.activations.now;
         features.resize(network.patches.len() * DIMENSIONS, 0.0);
         surf::describe(&network.patches, &self.plane, features);

@@ -4,7 +4,7 @@ use super::boosted::Boosted;
 use super::nms::Candidate;
 use super::pyramid::Level;
 use super::surf::WINDOW;
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, Sieve};
 
 /// Local binary codes of a picture, ordered for windows that are `step` pixels apart: the codes of every `step`-th pixel of a
 /// row stand side by side, so that the codes at one place of all windows of a row do.
@@ -28,7 +28,7 @@ impl CodeMap {
     pub(super) fn fill(&mut self, kernels: &Kernels, pixels: &[u8], level: Level, step: usize) {
         let Level { width, height, .. } = level;
         self.step = step;
-        self.run = width.div_ceil(step) + 32;
+        self.run = width.div_ceil(step) + Sieve::BLOCK;
         self.codes.resize(height * step * self.run, 0);
         // Sums of rows y to y + 6 are needed for the codes of row y: seven rows are kept.
         const KEPT: usize = CODE - BOX + 1;
@@ -42,9 +42,14 @@ impl CodeMap {
             let Some(top) = y.checked_sub(CODE - BOX) else { continue };
             let sums = |y: usize| &self.sums[y % KEPT * sums..][..sums];
             (kernels.code_row)([sums(top), sums(top + BOX), sums(top + 2 * BOX)], &mut self.row);
-            let runs = self.codes[top * step * self.run..].chunks_exact_mut(self.run);
+            let mut runs = self.codes[top * step * self.run..].chunks_exact_mut(self.run);
+            if step == 4 {
+                let runs = [(); 4].map(|()| runs.next().expect("a row has as many runs as a step has pixels"));
+                (kernels.split4)(&self.row, runs);
+                continue;
+            }
             for (phase, run) in runs.take(step).enumerate() {
-                for (to, from) in run.iter_mut().zip(self.row[phase..].iter().step_by(step)) {
+                for (to, from) in run.iter_mut().zip(self.row.iter().skip(phase).step_by(step)) {
                     *to = *from;
                 }
             }
@@ -58,61 +63,66 @@ impl CodeMap {
     }
 }
 
-/// A cascade made ready for one picture of the pyramid.
+/// Looks at all windows of a picture.
 #[derive(Debug, Default)]
-pub(super) struct Places {
-    offsets: Vec<usize>,
+pub(super) struct Scanner {
+    /// Where each weak classifier of a cascade finds its code.
+    offsets: Vec<u32>,
 }
 
-pub(super) static COUNT: [std::sync::atomic::AtomicU64; 24] = [const { std::sync::atomic::AtomicU64::new(0) }; 24];
-
-impl Places {
-    pub(super) fn scan(&mut self, cascade: &Boosted, map: &CodeMap, pixels: &[u8], level: Level, down: usize, found: &mut Vec<Candidate>) {
+impl Scanner {
+    /// Adds the windows that pass `cascade` to `found`, in pixels of the whole picture: those at every `map.step`-th place to
+    /// the right and every `down`-th down.
+    pub(super) fn scan(
+        &mut self,
+        kernels: &Kernels,
+        cascade: &Boosted,
+        (pixels, level, map): (&[u8], Level, &CodeMap),
+        down: usize,
+        found: &mut Vec<Candidate>,
+    ) {
         self.offsets.clear();
-        self.offsets.extend(cascade.weak.iter().map(|weak| map.offset(weak.x, weak.y)));
+        self.offsets.extend(cascade.places.iter().map(|&(x, y)| map.offset(x, y) as u32));
+        let windows = (level.width - WINDOW) / map.step + 1;
+        let mut sums = [0; Sieve::BLOCK];
         for y in (0..=level.height - WINDOW).step_by(down) {
             let row = &map.codes[y * map.step * map.run..];
-            for k in 0..=(level.width - WINDOW) / map.step {
-                let Some(score) = self.sum(cascade, &row[k..]) else { continue };
-                let x = k * map.step;
-                if is_flat(pixels, level.width, x, y) {
-                    continue;
+            for block in (0..windows).step_by(Sieve::BLOCK) {
+                let codes = &row[block..];
+                let left = (kernels.sift)(&cascade.sieve, codes, &self.offsets, &mut sums);
+                for k in bits(left).take_while(|k| block + k < windows) {
+                    let x = (block + k) * map.step;
+                    let codes = &codes[k..];
+                    if !cascade.may_pass(sums[k], codes, &self.offsets)
+                        || is_flat(kernels, &pixels[y * level.width + x..], level.width)
+                    {
+                        continue;
+                    }
+                    if let Some(score) = cascade.score(codes, &self.offsets) {
+                        found.push(level.candidate(x, y, score));
+                    }
                 }
-                let back = |place: usize| (place as f32 / level.scale + 0.5) as i32;
-                let side = (WINDOW as f32 / level.scale + 0.5) as u32;
-                found.push(Candidate::new(back(x), back(y), side, score.into()));
             }
         }
-    }
-
-    fn sum(&self, cascade: &Boosted, codes: &[u8]) -> Option<f32> {
-        let mut score = 0.0;
-        let groups = cascade.weak.chunks_exact(Boosted::GROUP).zip(self.offsets.chunks_exact(Boosted::GROUP));
-        for (g, ((weak, offsets), threshold)) in groups.zip(&cascade.thresholds).enumerate() {
-            COUNT[g].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            for (weak, &offset) in weak.iter().zip(offsets) {
-                score += weak.weights[usize::from(codes[offset])];
-            }
-            if score < *threshold {
-                return None;
-            }
-        }
-        Some(score)
     }
 }
 
-/// Whether a window's brightness varies by no more than a standard deviation of 10.
-fn is_flat(pixels: &[u8], stride: usize, x: usize, y: usize) -> bool {
+/// The numbers of the bits that are set.
+fn bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = (word != 0).then(|| word.trailing_zeros() as usize)?;
+        word &= word - 1;
+        Some(lowest)
+    })
+}
+
+/// Whether the brightness of a window, from its corner on, varies by no more than a standard deviation of 10.
+fn is_flat(kernels: &Kernels, pixels: &[u8], stride: usize) -> bool {
     const LEAST: f64 = 10.0;
-    let (mut sum, mut squares) = (0, 0);
-    for row in pixels[y * stride + x..].chunks(stride).take(WINDOW) {
-        for &pixel in &row[..WINDOW] {
-            sum += u32::from(pixel);
-            squares += u32::from(pixel) * u32::from(pixel);
-        }
-    }
+    let (sum, squares) = (kernels.moments)(pixels, stride);
     let area = (WINDOW * WINDOW) as f64;
     let mean = f64::from(sum) / area;
-    // Not a number, for rounding below zero, is flat too.
-    !((f64::from(squares) / area - mean * mean).sqrt() > LEAST)
+    let deviation = (f64::from(squares) / area - mean * mean).sqrt();
+    // Rounding below zero makes a deviation that is not a number; it is that of a flat window.
+    deviation.is_nan() || deviation <= LEAST
 }

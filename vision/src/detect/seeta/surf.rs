@@ -46,6 +46,11 @@ pub(super) fn pool() -> Vec<Patch> {
 }
 
 impl Patch {
+    /// The rows of the plane in which its cells have corners, a bit each.
+    pub(super) fn rows(self) -> u64 {
+        [0, self.height / 2, self.height].iter().fold(0, |rows, below| rows | 1 << (self.y + below))
+    }
+
     /// Sums of its four cells, top left, top right, bottom left, bottom right.
     fn cells(self, plane: &SurfPlane) -> [[i32; CHANNELS]; 4] {
         let Patch { x, y, width, height } = self;

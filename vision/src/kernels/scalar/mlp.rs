@@ -1,9 +1,9 @@
 use crate::kernels::Dense;
 
-pub(super) fn dense(layer: &Dense, inputs: &[f32], outputs: &mut [f32]) {
-    for ((weights, biases), outputs) in layer.blocks().zip(outputs.chunks_mut(Dense::BLOCK)) {
+pub(in crate::kernels) fn dense(layer: &Dense, inputs: &[f32], outputs: &mut [f32]) {
+    for (block, (outputs, biases)) in outputs.chunks_exact_mut(Dense::BLOCK).zip(layer.biases()).enumerate() {
         let mut sums = [0.0; Dense::BLOCK];
-        for (weights, &input) in weights.iter().zip(inputs) {
+        for (weights, &input) in layer.weights(block).iter().zip(inputs) {
             for (sum, weight) in sums.iter_mut().zip(weights) {
                 *sum += input * weight;
             }

@@ -1,9 +1,10 @@
-//! Plain Rust.
+//! Plain Rust. The tails of the vector kernels are worked on here too.
 
-mod lab;
-mod mlp;
-mod resize;
-mod surf;
+pub(super) mod lab;
+pub(super) mod mlp;
+pub(super) mod resize;
+pub(super) mod sift;
+pub(super) mod surf;
 
 use super::Kernels;
 
@@ -13,6 +14,9 @@ pub(super) fn kernels() -> Kernels {
         blend_row: resize::blend_row,
         box_row: lab::box_row,
         code_row: lab::code_row,
+        split4: lab::split4,
+        sift: sift::sift,
+        moments: sift::moments,
         surf_sums: surf::surf_sums,
         dense: mlp::dense,
     }

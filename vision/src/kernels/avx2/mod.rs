@@ -1,0 +1,26 @@
+//! AVX2: x86 processors since 2013 and 2015.
+//!
+//! A function here with `#[target_feature]` may run only where the processor has AVX2. The functions in the table call them
+//! without looking; the table itself exists only after [`kernels`] has looked.
+
+mod lab;
+mod mlp;
+mod resize;
+mod sift;
+mod surf;
+
+use super::Kernels;
+
+pub(super) fn kernels() -> Option<Kernels> {
+    is_x86_feature_detected!("avx2").then_some(Kernels {
+        name: "x86_64-avx2",
+        blend_row: resize::blend_row,
+        box_row: lab::box_row,
+        code_row: lab::code_row,
+        split4: lab::split4,
+        sift: sift::sift,
+        moments: sift::moments,
+        surf_sums: surf::surf_sums,
+        dense: mlp::dense,
+    })
+}

@@ -1,0 +1,97 @@
+use std::arch::x86_64::*;
+
+use crate::kernels::{CHANNELS, SURF_SIDE, SurfPlane};
+
+/// Pixels as words, with one more at either end.
+const PADDED: usize = 48;
+/// Vectors of 16 words that hold a row.
+const VECTORS: usize = 3;
+
+type Row = [i16; PADDED + 2];
+
+pub(super) fn surf_sums(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut SurfPlane) {
+    // SAFETY: `avx2::kernels` is the only way here, and it looked for AVX2.
+    unsafe { surf_sums_avx2(window, rows, plane) }
+}
+
+#[target_feature(enable = "avx2")]
+fn surf_sums_avx2(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut SurfPlane) {
+    const LAST: usize = SURF_SIDE - 1;
+    // Rows -1 to 40. A pixel that is missing continues the slope, which makes the difference at a border count twice.
+    let mut padded = [[0_i16; PADDED + 2]; SURF_SIDE + 2];
+    for (row, pixels) in padded[1..].iter_mut().zip(window.chunks_exact(SURF_SIDE)) {
+        for (wide, &pixel) in row[1..].iter_mut().zip(pixels) {
+            *wide = i16::from(pixel);
+        }
+        row[0] = 2 * row[1] - row[2];
+        row[SURF_SIDE + 1] = 2 * row[SURF_SIDE] - row[LAST];
+    }
+    for x in 1..=SURF_SIDE {
+        padded[0][x] = 2 * padded[1][x] - padded[2][x];
+        padded[SURF_SIDE + 1][x] = 2 * padded[SURF_SIDE][x] - padded[LAST][x];
+    }
+    // Sums of each column from the top, which fit: 38 times 255 and twice 510 at most.
+    let mut columns = [[_mm256_setzero_si256(); VECTORS]; CHANNELS];
+    for y in 0..SURF_SIDE {
+        let load = |row: &Row, v: usize, shift: usize| {
+            let pixels = &row[16 * v + shift..][..16];
+            // SAFETY: the slice is a vector long.
+            unsafe { _mm256_loadu_si256(pixels.as_ptr().cast()) }
+        };
+        for v in 0..VECTORS {
+            let dx = _mm256_sub_epi16(load(&padded[y + 1], v, 2), load(&padded[y + 1], v, 0));
+            let dy = _mm256_sub_epi16(load(&padded[y + 2], v, 1), load(&padded[y], v, 1));
+            let mut add = |channel: usize, gradient: __m256i, by: __m256i| {
+                let negative = _mm256_srai_epi16::<15>(by);
+                let size = _mm256_abs_epi16(gradient);
+                let parts = [
+                    _mm256_andnot_si256(negative, gradient),
+                    _mm256_andnot_si256(negative, size),
+                    _mm256_and_si256(negative, gradient),
+                    _mm256_and_si256(negative, size),
+                ];
+                for (sums, part) in columns[channel..].iter_mut().zip(parts) {
+                    sums[v] = _mm256_add_epi16(sums[v], part);
+                }
+            };
+            add(0, dx, dy);
+            add(4, dy, dx);
+        }
+        if rows >> (y + 1) & 1 == 1 {
+            sum_row(&columns, y + 1, plane);
+        }
+    }
+}
+
+/// Sums the columns from the left into a row of the plane.
+#[target_feature(enable = "avx2")]
+fn sum_row(columns: &[[__m256i; VECTORS]; CHANNELS], y: usize, plane: &mut SurfPlane) {
+    let mut sum = _mm256_setzero_si256();
+    for block in 0..SURF_SIDE / 8 {
+        // Eight channels of eight columns each are turned into eight columns of eight channels.
+        let channels = columns.each_ref().map(|vectors| {
+            let vector = vectors[block / 2];
+            if block % 2 == 0 { _mm256_castsi256_si128(vector) } else { _mm256_extracti128_si256::<1>(vector) }
+        });
+        for (i, column) in transpose(channels).into_iter().enumerate() {
+            sum = _mm256_add_epi32(sum, _mm256_cvtepi16_epi32(column));
+            let to = plane.at(8 * block + i + 1, y);
+            // SAFETY: an array of eight 32-bit numbers is a vector long.
+            unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), sum) };
+        }
+    }
+}
+
+/// Rows to columns.
+#[target_feature(enable = "avx2")]
+fn transpose(r: [__m128i; 8]) -> [__m128i; 8] {
+    let words = |a, b| (_mm_unpacklo_epi16(a, b), _mm_unpackhi_epi16(a, b));
+    let ((a0, a1), (a2, a3)) = (words(r[0], r[1]), words(r[2], r[3]));
+    let ((a4, a5), (a6, a7)) = (words(r[4], r[5]), words(r[6], r[7]));
+    let doubles = |a, b| (_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
+    let ((b0, b1), (b2, b3)) = (doubles(a0, a2), doubles(a1, a3));
+    let ((b4, b5), (b6, b7)) = (doubles(a4, a6), doubles(a5, a7));
+    let quads = |a, b| [_mm_unpacklo_epi64(a, b), _mm_unpackhi_epi64(a, b)];
+    let [[c0, c1], [c2, c3], [c4, c5], [c6, c7]] = [quads(b0, b4), quads(b1, b5), quads(b2, b6), quads(b3, b7)];
+    [c0, c1, c2, c3, c4, c5, c6, c7]
+}
