@@ -3,12 +3,13 @@
 /// Sums of gradients that a SURF cell has.
 pub(crate) const CHANNELS: usize = 8;
 
-/// Where the pixels of a resized row or column come from: pixel `i` lies between `index[i]` and the next, and takes
-/// `weight[i]` of the latter.
-#[derive(Debug, Default)]
+/// Where the pixels of a resized row or column come from: pixel `i` takes `before[i]` of the one at `index[i]` and `after[i]`
+/// of the next.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Axis {
     pub(crate) index: Vec<u32>,
-    pub(crate) weight: Vec<f64>,
+    pub(crate) before: Vec<f64>,
+    pub(crate) after: Vec<f64>,
 }
 
 impl Axis {
@@ -17,12 +18,15 @@ impl Axis {
     pub(crate) fn set(&mut self, from: usize, to: usize) {
         let step = from as f64 / to as f64;
         self.index.clear();
-        self.weight.clear();
+        self.before.clear();
+        self.after.clear();
         for i in 0..to {
             let place = step * i as f64;
             let index = (place as usize).min(from - 2);
             self.index.push(index as u32);
-            self.weight.push(place - index as f64);
+            let after = place - index as f64;
+            self.before.push(1.0 - after);
+            self.after.push(after);
         }
     }
 }

@@ -10,8 +10,12 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod data;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -22,10 +26,10 @@ pub(crate) use data::{Axis, CHANNELS, Dense, SURF_SIDE, Sieve, SurfPlane};
 #[derive(Clone, Copy)]
 pub struct Kernels {
     pub(crate) name: &'static str,
-    /// One row of a picture resized bilinearly: between two rows, `down` of the way to the second, at the places of an axis.
-    /// Rounds down. The sums are those of 64-bit floats in the order `(1 - down) * top + down * bottom`, each of
-    /// `(1 - weight) * left + weight * right`, without fused steps.
-    pub(crate) blend_row: fn(top: &[u8], bottom: &[u8], across: &Axis, down: f64, out: &mut [u8]),
+    /// One row of a picture resized bilinearly, at the places of an axis: `shares[0]` of the upper row and `shares[1]` of the
+    /// lower, each of `before` of a pixel and `after` of the next. In 64-bit floats without fused steps, rounded down.
+    /// There may be more of the rows than is needed.
+    pub(crate) blend_row: fn(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]),
     /// Sums of 3x3 pixels, one for each of the rows' pixels but the last two.
     pub(crate) box_row: fn(rows: [&[u8]; 3], out: &mut [u16]),
     /// Local binary codes (LAB) from sums of 3x3 pixels. The three rows of sums are 3 pixels apart, and so are the eight
@@ -52,6 +56,8 @@ pub struct Kernels {
 
 static SUPPORTED: LazyLock<Vec<Kernels>> = LazyLock::new(|| {
     let vectors = [
+        #[cfg(target_arch = "x86_64")]
+        avx512::kernels(),
         #[cfg(target_arch = "x86_64")]
         avx2::kernels(),
     ];

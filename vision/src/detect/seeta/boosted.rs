@@ -93,12 +93,15 @@ impl Boosted {
     pub(super) fn score(&self, codes: &[u8], offsets: &[u32]) -> Option<f32> {
         let mut sum = 0.0;
         let groups = self.weights.chunks_exact(Boosted::GROUP).zip(offsets.chunks_exact(Boosted::GROUP));
-        groups.zip(&self.thresholds).all(|((weights, offsets), &threshold)| {
-            for (weights, &offset) in weights.iter().zip(offsets) {
-                sum += weights[usize::from(codes[offset as usize])];
-            }
-            sum >= threshold
-        }).then_some(sum)
+        groups
+            .zip(&self.thresholds)
+            .all(|((weights, offsets), &threshold)| {
+                for (weights, &offset) in weights.iter().zip(offsets) {
+                    sum += weights[usize::from(codes[offset as usize])];
+                }
+                sum >= threshold
+            })
+            .then_some(sum)
     }
 }
 

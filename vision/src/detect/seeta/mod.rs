@@ -96,10 +96,10 @@ impl Seeta {
                 self.resizer.resize(self.kernels, luma.pixels(), from.0, from, level.width, &mut self.level);
                 &self.level
             };
-            self.map.fill(self.kernels, pixels, level, right as usize);
+            self.map.fill(self.kernels, pixels, level, (right as usize, down as usize));
             for (cascade, found) in model.cascades.iter().zip(&mut self.lists) {
                 let picture = (pixels, level, &self.map);
-                self.scanner.scan(self.kernels, cascade, picture, down as usize, found);
+                self.scanner.scan(self.kernels, cascade, picture, found);
             }
         }
         for list in &mut self.lists {

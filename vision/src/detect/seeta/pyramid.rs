@@ -52,15 +52,29 @@ pub(super) struct Resizer {
 impl Resizer {
     /// Fills `out`, rows of `width`, from `pixels`, rows of `stride` of which `from.0` pixels are used and `from.1` rows. All
     /// sides are at least 2.
-    pub(super) fn resize(&mut self, kernels: &Kernels, pixels: &[u8], stride: usize, from: (usize, usize), width: usize, out: &mut [u8]) {
+    pub(super) fn resize(
+        &mut self,
+        kernels: &Kernels,
+        pixels: &[u8],
+        stride: usize,
+        from: (usize, usize),
+        width: usize,
+        out: &mut [u8],
+    ) {
+        let height = out.len() / width;
         self.across.set(from.0, width);
-        self.down.set(from.1, out.len() / width);
-        let rows = self.down.index.iter().zip(&self.down.weight);
-        for (out, (&index, &weight)) in out.chunks_exact_mut(width).zip(rows) {
+        // A window is as high as it is wide.
+        if (from.1, height) == (from.0, width) {
+            self.down.clone_from(&self.across);
+        } else {
+            self.down.set(from.1, height);
+        }
+        let Axis { index, before, after } = &self.down;
+        for (((out, &index), &before), &after) in out.chunks_exact_mut(width).zip(index).zip(before).zip(after) {
             // With what comes after the row: a kernel may read more than it uses.
             let row = |y: usize| &pixels[y * stride..];
             let index = index as usize;
-            (kernels.blend_row)(row(index), row(index + 1), &self.across, weight, out);
+            (kernels.blend_row)([row(index), row(index + 1)], [before, after], &self.across, out);
         }
     }
 }

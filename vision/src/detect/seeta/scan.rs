@@ -6,14 +6,18 @@ use super::pyramid::Level;
 use super::surf::WINDOW;
 use crate::kernels::{Kernels, Sieve};
 
-/// Local binary codes of a picture, ordered for windows that are `step` pixels apart: the codes of every `step`-th pixel of a
-/// row stand side by side, so that the codes at one place of all windows of a row do.
+/// Local binary codes of a picture, ordered for windows that are some pixels apart: in a plane for each place that a pixel can
+/// have between two windows. So the codes at one place of all windows stand side by side, row after row.
 #[derive(Debug, Default)]
 pub(super) struct CodeMap {
     codes: Vec<u8>,
-    step: usize,
-    /// Length of a run of codes that stand side by side, with room behind it for a vector that begins inside.
-    run: usize,
+    /// From a window to the next, in pixels, right and down.
+    step: (usize, usize),
+    /// Codes in a row of a plane.
+    columns: usize,
+    /// Codes in a plane, and room for a block of windows that begins with the last one.
+    plane: usize,
+    /// Sums of 3x3 pixels, the last rows of them.
     sums: Vec<u16>,
     row: Vec<u8>,
 }
@@ -25,41 +29,48 @@ const BOX: usize = 3;
 
 impl CodeMap {
     /// Works out the codes of a picture.
-    pub(super) fn fill(&mut self, kernels: &Kernels, pixels: &[u8], level: Level, step: usize) {
+    pub(super) fn fill(&mut self, kernels: &Kernels, pixels: &[u8], level: Level, step: (usize, usize)) {
         let Level { width, height, .. } = level;
         self.step = step;
-        self.run = width.div_ceil(step) + Sieve::BLOCK;
-        self.codes.resize(height * step * self.run, 0);
-        // Sums of rows y to y + 6 are needed for the codes of row y: seven rows are kept.
+        self.columns = width.div_ceil(step.0);
+        self.plane = self.columns * height.div_ceil(step.1) + Sieve::BLOCK;
+        self.codes.resize(self.plane * step.0 * step.1, 0);
+        // A code needs the sums of its own row and of those 3 and 6 below.
         const KEPT: usize = CODE - BOX + 1;
         let sums = width - BOX + 1;
         self.sums.resize(KEPT * sums, 0);
         self.row.resize(width - CODE + 1, 0);
         for y in 0..=height - BOX {
             let row = |y: usize| &pixels[y * width..][..width];
-            let slot = y % KEPT;
-            (kernels.box_row)([row(y), row(y + 1), row(y + 2)], &mut self.sums[slot * sums..][..sums]);
+            (kernels.box_row)([row(y), row(y + 1), row(y + 2)], &mut self.sums[y % KEPT * sums..][..sums]);
             let Some(top) = y.checked_sub(CODE - BOX) else { continue };
             let sums = |y: usize| &self.sums[y % KEPT * sums..][..sums];
             (kernels.code_row)([sums(top), sums(top + BOX), sums(top + 2 * BOX)], &mut self.row);
-            let mut runs = self.codes[top * step * self.run..].chunks_exact_mut(self.run);
-            if step == 4 {
-                let runs = [(); 4].map(|()| runs.next().expect("a row has as many runs as a step has pixels"));
-                (kernels.split4)(&self.row, runs);
-                continue;
-            }
-            for (phase, run) in runs.take(step).enumerate() {
-                for (to, from) in run.iter_mut().zip(self.row.iter().skip(phase).step_by(step)) {
-                    *to = *from;
-                }
+            self.deal(kernels, top);
+        }
+    }
+
+    /// Puts the codes of row `y` into their planes.
+    fn deal(&mut self, kernels: &Kernels, y: usize) {
+        let (across, down) = self.step;
+        let start = y / down * self.columns;
+        let planes = self.codes[y % down * across * self.plane..].chunks_exact_mut(self.plane);
+        let mut runs = planes.map(|plane| &mut plane[start..start + self.columns]);
+        if across == 4 {
+            let runs = [(); 4].map(|()| runs.next().expect("there are `across` planes for each of `down` rows"));
+            return (kernels.split4)(&self.row, runs);
+        }
+        for (phase, run) in runs.take(across).enumerate() {
+            for (to, from) in run.iter_mut().zip(self.row.iter().skip(phase).step_by(across)) {
+                *to = *from;
             }
         }
     }
 
-    /// Where the code at a place of the window is, counted from that of the window's corner.
+    /// Where the code at a place of the first window is. That of window `i` is `i` further.
     fn offset(&self, x: u8, y: u8) -> usize {
-        let (x, y) = (usize::from(x), usize::from(y));
-        (y * self.step + x % self.step) * self.run + x / self.step
+        let ((x, y), (across, down)) = ((usize::from(x), usize::from(y)), self.step);
+        (y % down * across + x % across) * self.plane + y / down * self.columns + x / across
     }
 }
 
@@ -71,36 +82,35 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    /// Adds the windows that pass `cascade` to `found`, in pixels of the whole picture: those at every `map.step`-th place to
-    /// the right and every `down`-th down.
+    /// Adds the windows that pass `cascade` to `found`, in pixels of the whole picture.
     pub(super) fn scan(
         &mut self,
         kernels: &Kernels,
         cascade: &Boosted,
         (pixels, level, map): (&[u8], Level, &CodeMap),
-        down: usize,
         found: &mut Vec<Candidate>,
     ) {
         self.offsets.clear();
         self.offsets.extend(cascade.places.iter().map(|&(x, y)| map.offset(x, y) as u32));
-        let windows = (level.width - WINDOW) / map.step + 1;
+        let columns = (level.width - WINDOW) / map.step.0 + 1;
+        let rows = (level.height - WINDOW) / map.step.1 + 1;
+        let windows = (rows - 1) * map.columns + columns;
         let mut sums = [0; Sieve::BLOCK];
-        for y in (0..=level.height - WINDOW).step_by(down) {
-            let row = &map.codes[y * map.step * map.run..];
-            for block in (0..windows).step_by(Sieve::BLOCK) {
-                let codes = &row[block..];
-                let left = (kernels.sift)(&cascade.sieve, codes, &self.offsets, &mut sums);
-                for k in bits(left).take_while(|k| block + k < windows) {
-                    let x = (block + k) * map.step;
-                    let codes = &codes[k..];
-                    if !cascade.may_pass(sums[k], codes, &self.offsets)
-                        || is_flat(kernels, &pixels[y * level.width + x..], level.width)
-                    {
-                        continue;
-                    }
-                    if let Some(score) = cascade.score(codes, &self.offsets) {
-                        found.push(level.candidate(x, y, score));
-                    }
+        for block in (0..windows).step_by(Sieve::BLOCK) {
+            let codes = &map.codes[block..];
+            let left = (kernels.sift)(&cascade.sieve, codes, &self.offsets, &mut sums);
+            for k in bits(left) {
+                let (row, column) = ((block + k) / map.columns, (block + k) % map.columns);
+                // A block goes on over the end of a row, where no window is.
+                if column >= columns || row >= rows || !cascade.may_pass(sums[k], &codes[k..], &self.offsets) {
+                    continue;
+                }
+                let (x, y) = (column * map.step.0, row * map.step.1);
+                if is_flat(kernels, &pixels[y * level.width + x..], level.width) {
+                    continue;
+                }
+                if let Some(score) = cascade.score(&codes[k..], &self.offsets) {
+                    found.push(level.candidate(x, y, score));
                 }
             }
         }

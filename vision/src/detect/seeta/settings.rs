@@ -50,7 +50,11 @@ impl Settings {
         let ends = |range: RangeInclusive<f32>| (f64::from(*range.start()), f64::from(*range.end()));
         if !Settings::STEPS.contains(&right) || !Settings::STEPS.contains(&down) {
             let wrong = if Settings::STEPS.contains(&right) { down } else { right };
-            return bad("window_step", wrong.into(), (f64::from(*Settings::STEPS.start()), f64::from(*Settings::STEPS.end())));
+            return bad(
+                "window_step",
+                wrong.into(),
+                (f64::from(*Settings::STEPS.start()), f64::from(*Settings::STEPS.end())),
+            );
         }
         if !Settings::FACTORS.contains(&pyramid_factor) {
             return bad("pyramid_factor", pyramid_factor.into(), ends(Settings::FACTORS));

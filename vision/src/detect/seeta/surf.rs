@@ -59,9 +59,7 @@ impl Patch {
         let corners = ys.map(|y| xs.map(|x| plane.until(x, y)));
         let cell = |row: usize, column: usize| {
             let [top, bottom] = [&corners[row], &corners[row + 1]];
-            std::array::from_fn(|c| {
-                bottom[column + 1][c] - bottom[column][c] - top[column + 1][c] + top[column][c]
-            })
+            std::array::from_fn(|c| bottom[column + 1][c] - bottom[column][c] - top[column + 1][c] + top[column][c])
         };
         [cell(0, 0), cell(0, 1), cell(1, 0), cell(1, 1)]
     }

@@ -1,5 +1,6 @@
 use std::arch::x86_64::*;
 
+use super::starts;
 use crate::kernels::scalar;
 
 pub(super) fn box_row(rows: [&[u8]; 3], out: &mut [u16]) {
@@ -10,8 +11,10 @@ pub(super) fn box_row(rows: [&[u8]; 3], out: &mut [u16]) {
 #[target_feature(enable = "avx2")]
 fn box_row_avx2(rows: [&[u8]; 3], out: &mut [u16]) {
     let [top, middle, bottom] = rows.map(|row| &row[..out.len() + 2]);
-    let vectors = out.len() / 16 * 16;
-    for x in (0..vectors).step_by(16) {
+    if out.len() < 16 {
+        return scalar::lab::box_row(rows, out);
+    }
+    for x in starts(out.len(), 16) {
         let mut sum = _mm256_setzero_si256();
         for row in [top, middle, bottom] {
             for shift in 0..3 {
@@ -23,7 +26,6 @@ fn box_row_avx2(rows: [&[u8]; 3], out: &mut [u16]) {
         // SAFETY: x + 16 <= out.len().
         unsafe { _mm256_storeu_si256(out.as_mut_ptr().add(x).cast(), sum) };
     }
-    scalar::lab::box_row([&top[vectors..], &middle[vectors..], &bottom[vectors..]], &mut out[vectors..]);
 }
 
 pub(super) fn code_row(sums: [&[u16]; 3], out: &mut [u8]) {
@@ -35,8 +37,10 @@ pub(super) fn code_row(sums: [&[u16]; 3], out: &mut [u8]) {
 fn code_row_avx2(sums: [&[u16]; 3], out: &mut [u8]) {
     let [top, middle, bottom] = sums.map(|row| &row[..out.len() + 6]);
     let around = [(top, 0), (top, 3), (top, 6), (middle, 0), (middle, 6), (bottom, 0), (bottom, 3), (bottom, 6)];
-    let vectors = out.len() / 32 * 32;
-    for x in (0..vectors).step_by(32) {
+    if out.len() < 32 {
+        return scalar::lab::code_row(sums, out);
+    }
+    for x in starts(out.len(), 32) {
         let load = |row: &[u16], shift: usize| {
             let start = row[x + shift..x + shift + 32].as_ptr();
             // SAFETY: the slice is two vectors long.
@@ -57,7 +61,6 @@ fn code_row_avx2(sums: [&[u16]; 3], out: &mut [u8]) {
         // SAFETY: x + 32 <= out.len().
         unsafe { _mm256_storeu_si256(out.as_mut_ptr().add(x).cast(), codes) };
     }
-    scalar::lab::code_row([&top[vectors..], &middle[vectors..], &bottom[vectors..]], &mut out[vectors..]);
 }
 
 pub(super) fn split4(row: &[u8], runs: [&mut [u8]; 4]) {
@@ -67,19 +70,24 @@ pub(super) fn split4(row: &[u8], runs: [&mut [u8]; 4]) {
 
 #[target_feature(enable = "avx2")]
 fn split4_avx2(row: &[u8], mut runs: [&mut [u8]; 4]) {
-    let vectors = row.len() / 32;
+    if row.len() < 32 {
+        return scalar::lab::split4(row, runs);
+    }
+    // The last vector begins where the first run does, so that every vector deals alike.
+    let dealt = row.len() / 4 * 4;
     let by_phase = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
     let halves = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    for (i, pixels) in row.chunks_exact(32).enumerate() {
-        // SAFETY: the chunk is 32 bytes long.
-        let pixels = unsafe { _mm256_loadu_si256(pixels.as_ptr().cast()) };
-        let sorted = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(pixels, by_phase), halves);
+    for start in starts(dealt, 32) {
+        let codes = &row[start..start + 32];
+        // SAFETY: the slice is 32 bytes long.
+        let codes = unsafe { _mm256_loadu_si256(codes.as_ptr().cast()) };
+        let sorted = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(codes, by_phase), halves);
         let mut eights = [0_u64; 4];
         // SAFETY: the array is 32 bytes long.
         unsafe { _mm256_storeu_si256(eights.as_mut_ptr().cast(), sorted) };
         for (run, eight) in runs.iter_mut().zip(eights) {
-            run[i * 8..][..8].copy_from_slice(&eight.to_le_bytes());
+            run[start / 4..][..8].copy_from_slice(&eight.to_le_bytes());
         }
     }
-    scalar::lab::split4(&row[vectors * 32..], runs.map(|run| &mut run[vectors * 8..]));
+    scalar::lab::split4(&row[dealt..], runs.map(|run| &mut run[dealt / 4..]));
 }

@@ -24,3 +24,9 @@ pub(super) fn kernels() -> Option<Kernels> {
         dense: mlp::dense,
     })
 }
+
+/// Where vectors of `lanes` begin that cover `length`, at least one vector: the last one overlaps the one before.
+fn starts(length: usize, lanes: usize) -> impl Iterator<Item = usize> {
+    let last = length - lanes;
+    (0..last).step_by(lanes).chain([last])
+}

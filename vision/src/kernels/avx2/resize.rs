@@ -1,43 +1,49 @@
 use std::arch::x86_64::*;
 
+use super::starts;
 use crate::kernels::{Axis, scalar};
 
-pub(super) fn blend_row(top: &[u8], bottom: &[u8], across: &Axis, down: f64, out: &mut [u8]) {
+pub(super) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {
     // SAFETY: `avx2::kernels` is the only way here, and it looked for AVX2.
-    unsafe { blend_row_avx2(top, bottom, across, down, out) }
+    unsafe { blend_row_avx2(rows, shares, across, out) }
 }
 
 #[target_feature(enable = "avx2")]
-fn blend_row_avx2(top: &[u8], bottom: &[u8], across: &Axis, down: f64, out: &mut [u8]) {
-    let top = &top[..bottom.len()];
-    let (one, below) = (_mm256_set1_pd(1.0), _mm256_set1_pd(down));
-    let above = _mm256_sub_pd(one, below);
-    let vectors = out.len() / 4 * 4;
-    let groups = across.index.chunks_exact(4).zip(across.weight.chunks_exact(4));
-    for ((indices, weights), out) in groups.zip(out.chunks_exact_mut(4)) {
-        // SAFETY: a chunk of four floats is a vector long.
-        let right = unsafe { _mm256_loadu_pd(weights.as_ptr()) };
-        let left = _mm256_sub_pd(one, right);
-        let between = |(left_pixels, right_pixels): (__m128i, __m128i)| {
-            let from_left = _mm256_mul_pd(left, _mm256_cvtepi32_pd(left_pixels));
-            _mm256_add_pd(from_left, _mm256_mul_pd(right, _mm256_cvtepi32_pd(right_pixels)))
-        };
-        let (first, last) = (indices[0] as usize, indices[3] as usize);
-        let (top, bottom) = if last - first <= 14 && first + 16 <= top.len() {
-            // SAFETY: a chunk of four indices is a vector long.
-            let indices = unsafe { _mm_loadu_si128(indices.as_ptr().cast()) };
-            let near = _mm_sub_epi32(indices, _mm_set1_epi32(first as i32));
-            (near_pixels(&top[first..], near), near_pixels(&bottom[first..], near))
-        } else {
-            (far_pixels(top, indices), far_pixels(bottom, indices))
-        };
-        let blended = _mm256_add_pd(_mm256_mul_pd(above, between(top)), _mm256_mul_pd(below, between(bottom)));
-        let blended = _mm256_cvttpd_epi32(blended);
-        let bytes = _mm_packus_epi16(_mm_packs_epi32(blended, blended), _mm_setzero_si128());
-        out.copy_from_slice(&_mm_cvtsi128_si32(bytes).to_le_bytes());
+fn blend_row_avx2(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {
+    if out.len() < 8 {
+        return scalar::resize::blend_row(rows, shares, across, out);
     }
-    let rest = Axis { index: across.index[vectors..].to_vec(), weight: across.weight[vectors..].to_vec() };
-    scalar::resize::blend_row(top, bottom, &rest, down, &mut out[vectors..]);
+    let shares = shares.map(|share| _mm256_set1_pd(share));
+    for start in starts(out.len(), 8) {
+        let [low, high] = [start, start + 4].map(|at| blend_four(rows, shares, across, at));
+        let words = _mm_packs_epi32(low, high);
+        // SAFETY: start + 8 <= out.len().
+        unsafe { _mm_storel_epi64(out.as_mut_ptr().add(start).cast(), _mm_packus_epi16(words, words)) };
+    }
+}
+
+/// Pixels `at` to `at + 4` of a row, in 32 bits each.
+#[target_feature(enable = "avx2")]
+fn blend_four(rows: [&[u8]; 2], shares: [__m256d; 2], across: &Axis, at: usize) -> __m128i {
+    let places = at..at + 4;
+    let (indices, before) = (&across.index[places.clone()], &across.before[places.clone()]);
+    let after = &across.after[places];
+    // SAFETY: four floats are a vector long.
+    let (before, after) = unsafe { (_mm256_loadu_pd(before.as_ptr()), _mm256_loadu_pd(after.as_ptr())) };
+    let (first, last) = (indices[0] as usize, indices[3] as usize);
+    let pixels = if last - first <= 14 && first + 16 <= rows[1].len() {
+        // SAFETY: four indices are a vector long.
+        let indices = unsafe { _mm_loadu_si128(indices.as_ptr().cast()) };
+        let near = _mm_sub_epi32(indices, _mm_set1_epi32(first as i32));
+        rows.map(|row| near_pixels(&row[first..], near))
+    } else {
+        rows.map(|row| far_pixels(row, indices))
+    };
+    let [top, bottom] = pixels.map(|(left, right)| {
+        let left = _mm256_mul_pd(before, _mm256_cvtepi32_pd(left));
+        _mm256_add_pd(left, _mm256_mul_pd(after, _mm256_cvtepi32_pd(right)))
+    });
+    _mm256_cvttpd_epi32(_mm256_add_pd(_mm256_mul_pd(shares[0], top), _mm256_mul_pd(shares[1], bottom)))
 }
 
 /// Four pixels and their right neighbours, at places within 16 pixels.

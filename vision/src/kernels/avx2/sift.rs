@@ -90,9 +90,8 @@ fn moments_avx2(pixels: &[u8], stride: usize) -> (u32, u32) {
     for row in pixels.chunks(stride).take(SURF_SIDE) {
         let row = &row[..SURF_SIDE];
         // SAFETY: 32 and 8 are the 40 pixels of the row.
-        let (first, rest) = unsafe {
-            (_mm256_loadu_si256(row.as_ptr().cast()), _mm_loadl_epi64(row.as_ptr().add(32).cast()))
-        };
+        let (first, rest) =
+            unsafe { (_mm256_loadu_si256(row.as_ptr().cast()), _mm_loadl_epi64(row.as_ptr().add(32).cast())) };
         for pixels in [first, _mm256_zextsi128_si256(rest)] {
             sums = _mm256_add_epi64(sums, _mm256_sad_epu8(pixels, zero));
             for words in [_mm256_unpacklo_epi8(pixels, zero), _mm256_unpackhi_epi8(pixels, zero)] {

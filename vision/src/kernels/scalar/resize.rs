@@ -1,9 +1,10 @@
 use crate::kernels::Axis;
 
-pub(in crate::kernels) fn blend_row(top: &[u8], bottom: &[u8], across: &Axis, down: f64, out: &mut [u8]) {
-    for ((out, &index), &weight) in out.iter_mut().zip(&across.index).zip(&across.weight) {
+pub(in crate::kernels) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {
+    let places = across.index.iter().zip(across.before.iter().zip(&across.after));
+    for (out, (&index, (before, after))) in out.iter_mut().zip(places) {
         let index = index as usize;
-        let between = |row: &[u8]| (1.0 - weight) * f64::from(row[index]) + weight * f64::from(row[index + 1]);
-        *out = ((1.0 - down) * between(top) + down * between(bottom)) as u8;
+        let [top, bottom] = rows.map(|row| before * f64::from(row[index]) + after * f64::from(row[index + 1]));
+        *out = (shares[0] * top + shares[1] * bottom) as u8;
     }
 }

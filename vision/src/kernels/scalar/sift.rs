@@ -1,11 +1,6 @@
 use crate::kernels::{SURF_SIDE, Sieve};
 
-pub(in crate::kernels) fn sift(
-    sieve: &Sieve,
-    codes: &[u8],
-    offsets: &[u32],
-    sums: &mut [u16; Sieve::BLOCK],
-) -> u64 {
+pub(in crate::kernels) fn sift(sieve: &Sieve, codes: &[u8], offsets: &[u32], sums: &mut [u16; Sieve::BLOCK]) -> u64 {
     *sums = [0; Sieve::BLOCK];
     let mut left = u64::MAX;
     let groups = sieve.tables.chunks_exact(Sieve::GROUP).zip(offsets.chunks_exact(Sieve::GROUP));
