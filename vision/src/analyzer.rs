@@ -1,17 +1,17 @@
 //! One frame, from JPEG bytes to the answer.
 
-use image::{GrayImage, Rgb, RgbImage};
+use image::{GrayImage, Rgb};
 
 use crate::canny;
 use crate::clock::Stopwatch;
-use crate::colour;
 use crate::detect::{DetectorError, DetectorKind, FaceDetector, LumaView, Wanted};
 use crate::draw;
 use crate::error::{FrameError, no_panic};
-use crate::geometry::{Fit, Size};
+use crate::geometry::Size;
 use crate::job::{Job, Limits, Report, Stages, Task};
-use crate::jpeg::{self, Decoder};
-use crate::raster::{Channels, Raster};
+use crate::jpeg::{self, Decoder, Encoder};
+use crate::kernels::Kernels;
+use crate::raster::{Planes, Raster};
 use crate::resize::Resizer;
 
 /// A detector and all buffers one thread needs. Made inside its thread, it need not move.
@@ -27,12 +27,11 @@ type Build = Box<dyn Fn() -> Result<Box<dyn FaceDetector>, DetectorError>>;
 struct Buffers {
     decoder: Decoder,
     resizer: Resizer,
-    /// The frame as sent.
-    source: Raster,
-    /// The frame at the size the detector sees, in colour if a picture of it goes back.
-    seen: Raster,
-    /// `seen` in grey, when `seen` is in colour.
-    grey: Raster,
+    encoder: Encoder,
+    /// The frame as sent, its colour only if a picture of it goes back.
+    source: Planes,
+    /// The frame at the size the detector sees.
+    seen: Planes,
 }
 
 impl Analyzer {
@@ -53,7 +52,18 @@ impl Analyzer {
     /// # Errors
     /// [`FrameError`] says what is wrong with the frame. The analyzer is ready for the next one whatever happened.
     pub fn analyze(&mut self, jpeg: &[u8], job: &Job) -> Result<Report, FrameError> {
-        let result = no_panic(|| self.run(jpeg, job));
+        let mut report = Report::default();
+        self.analyze_into(jpeg, job, &mut report)?;
+        Ok(report)
+    }
+
+    /// The same, into a report that was used before. Its memory is used again: frames of one size that only boxes are wanted
+    /// of take no more of it after the first. What the report says after an error means nothing.
+    ///
+    /// # Errors
+    /// As [`Analyzer::analyze`].
+    pub fn analyze_into(&mut self, jpeg: &[u8], job: &Job, report: &mut Report) -> Result<(), FrameError> {
+        let result = no_panic(|| self.run(jpeg, job, report));
         if matches!(result, Err(FrameError::Panicked { .. })) {
             self.buffers = Buffers::new();
             self.detector = (self.build)().expect("the same model was read at the start");
@@ -61,51 +71,57 @@ impl Analyzer {
         result
     }
 
-    fn run(&mut self, jpeg: &[u8], job: &Job) -> Result<Report, FrameError> {
+    fn run(&mut self, jpeg: &[u8], job: &Job, report: &mut Report) -> Result<(), FrameError> {
         let mut clock = Stopwatch::start();
         let Buffers { decoder, source, .. } = &mut self.buffers;
         // Colour is only worth its time where someone will look at it. It stays in JPEG's own form from the decoder to the
         // encoder: nothing is converted, and the detector sees the same brightness with and without colour.
-        let channels = match job.task {
-            Task::Faces if job.picture => Channels::Ycc,
-            _ => Channels::Luma,
-        };
-        decoder.decode(jpeg, &self.limits, channels, source)?;
-        let mut report = Report { source: source.size, faces: Vec::new(), picture: None, stages: Stages::default() };
-        report.stages.decode = clock.lap();
+        if job.task == Task::Faces && job.picture {
+            decoder.decode_planes(jpeg, &self.limits, source)?;
+        } else {
+            decoder.decode_luma(jpeg, &self.limits, &mut source.luma)?;
+        }
+        report.source = source.luma.size;
+        report.stages = Stages { decode: clock.lap(), ..Stages::default() };
+        report.faces.clear();
+        let picture = report.picture.take();
 
         match job.task {
-            Task::View => {}
-            Task::Faces => self.faces(job, &mut clock, &mut report)?,
-            Task::Canny => self.canny(job, &mut clock, &mut report)?,
+            Task::View => Ok(()),
+            Task::Faces => self.faces(job, picture, &mut clock, report),
+            Task::Canny => self.canny(job, picture, &mut clock, report),
         }
-        Ok(report)
     }
 
-    fn faces(&mut self, job: &Job, clock: &mut Stopwatch, report: &mut Report) -> Result<(), FrameError> {
-        let target = self.target(job.fit)?;
-        let Buffers { seen, grey, .. } = self.buffers.bring_to(target);
-        let luma = if job.picture {
-            seen.to_luma(grey);
-            grey
+    /// `picture` is memory for the picture that goes back, if there is some.
+    fn faces(
+        &mut self,
+        job: &Job,
+        picture: Option<Vec<u8>>,
+        clock: &mut Stopwatch,
+        report: &mut Report,
+    ) -> Result<(), FrameError> {
+        let target = self.target(job, report.source)?;
+        let Buffers { resizer, encoder, source, seen, .. } = &mut self.buffers;
+        if job.picture {
+            resizer.bring_planes(source, target, seen);
         } else {
-            &*seen
-        };
+            resizer.bring(&mut source.luma, target, &mut seen.luma);
+        }
         report.stages.resize = clock.lap();
 
         let smaller = target.width as f32 / report.source.width as f32;
         let wanted = Wanted { min_score: job.min_score, min_face: job.min_face.map(|side| side * smaller) };
-        self.detector.detect(LumaView::new(target, &luma.pixels), wanted, &mut report.faces);
+        self.detector.detect(LumaView::new(target, &seen.luma.pixels), wanted, &mut report.faces);
         report.stages.detect = clock.lap();
 
         if job.picture {
-            let mut picture = RgbImage::from_raw(target.width, target.height, std::mem::take(&mut seen.pixels))
-                .expect("a raster is as long as its size says");
-            draw::faces(&mut picture, &report.faces, seed_style_in_ycc());
+            let Rgb(colour) = draw::Style::SEED.colour;
+            draw::faces_on_planes(seen, &report.faces, colour);
             report.stages.draw = clock.lap();
-            let encoded = jpeg::encode_ycc(&picture, jpeg::QUALITY);
-            seen.pixels = picture.into_raw();
-            report.picture = Some(encoded?);
+            let mut picture = picture.unwrap_or_default();
+            encoder.encode_planes(seen, &mut picture)?;
+            report.picture = Some(picture);
             report.stages.encode = clock.lap();
         }
         for face in &mut report.faces {
@@ -114,30 +130,44 @@ impl Analyzer {
         Ok(())
     }
 
-    fn canny(&mut self, job: &Job, clock: &mut Stopwatch, report: &mut Report) -> Result<(), FrameError> {
-        let target = self.target(job.fit)?;
-        let Buffers { seen, .. } = self.buffers.bring_to(target);
+    fn canny(
+        &mut self,
+        job: &Job,
+        picture: Option<Vec<u8>>,
+        clock: &mut Stopwatch,
+        report: &mut Report,
+    ) -> Result<(), FrameError> {
+        let target = self.target(job, report.source)?;
+        let Buffers { resizer, encoder, source, seen, .. } = &mut self.buffers;
+        resizer.bring(&mut source.luma, target, &mut seen.luma);
         report.stages.resize = clock.lap();
 
-        let luma = GrayImage::from_raw(target.width, target.height, std::mem::take(&mut seen.pixels))
+        let luma = GrayImage::from_raw(target.width, target.height, std::mem::take(&mut seen.luma.pixels))
             .expect("a raster is as long as its size says");
         let edges = canny::edges(&luma);
-        seen.pixels = luma.into_raw();
+        seen.luma.pixels = luma.into_raw();
         report.stages.detect = clock.lap();
 
         if job.picture {
-            report.picture = Some(jpeg::encode_luma(&edges, jpeg::QUALITY)?);
+            let edges = Raster { size: target, pixels: edges.into_raw() };
+            let mut picture = picture.unwrap_or_default();
+            encoder.encode_luma(&edges, &mut picture)?;
+            report.picture = Some(picture);
             report.stages.encode = clock.lap();
         }
         Ok(())
     }
 
-    /// The size to bring the decoded frame to. The job may come from a stranger too.
-    fn target(&self, fit: Fit) -> Result<Size, FrameError> {
-        let size = fit.target(self.buffers.source.size);
+    /// The size to bring a frame of size `source` to. The job may come from a stranger too.
+    fn target(&self, job: &Job, source: Size) -> Result<Size, FrameError> {
+        let size = job.fit.target(source);
         let limit = self.limits.max_pixels;
         if size.pixels() == 0 || size.pixels() > limit {
             return Err(FrameError::BadTarget { size, limit });
+        }
+        // Nothing is worked out for a picture that could not be sent.
+        if job.picture {
+            jpeg::check_size(size)?;
         }
         Ok(size)
     }
@@ -145,30 +175,15 @@ impl Analyzer {
 
 impl Buffers {
     fn new() -> Self {
+        let kernels = Kernels::best();
         Buffers {
-            decoder: Decoder::new(),
-            resizer: Resizer::new(),
-            source: Raster::empty(),
-            seen: Raster::empty(),
-            grey: Raster::empty(),
+            decoder: Decoder::new(kernels),
+            resizer: Resizer::new(kernels),
+            encoder: Encoder::new(kernels, jpeg::QUALITY),
+            source: Planes::empty(),
+            seen: Planes::empty(),
         }
     }
-
-    /// Puts the decoded frame into `seen` at the size `target`.
-    fn bring_to(&mut self, target: Size) -> &mut Self {
-        if target == self.source.size {
-            std::mem::swap(&mut self.source, &mut self.seen);
-        } else {
-            self.resizer.resize(&self.source, target, &mut self.seen);
-        }
-        self
-    }
-}
-
-/// The boxes' style for a picture that is not in red, green and blue, though `image` has no other name for its type.
-fn seed_style_in_ycc() -> draw::Style {
-    let Rgb(colour) = draw::Style::SEED.colour;
-    draw::Style { colour: Rgb(colour::ycc(colour)), ..draw::Style::SEED }
 }
 
 #[cfg(test)]
@@ -176,8 +191,10 @@ mod tests {
     use std::cell::Cell;
     use std::rc::Rc;
 
+    use image::RgbImage;
+
     use super::*;
-    use crate::geometry::Face;
+    use crate::geometry::{Face, Fit};
 
     /// Finds one face of 10x10 in the corner, or panics when the corner pixel is black.
     struct Fragile;

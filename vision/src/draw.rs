@@ -1,10 +1,12 @@
 //! Boxes on pictures.
 
-use image::{Rgb, RgbImage};
-use imageproc::drawing::draw_hollow_rect_mut;
-use imageproc::rect::Rect;
+use std::ops::Range;
 
+use image::{Rgb, RgbImage};
+
+use crate::colour;
 use crate::geometry::{Face, Size};
+use crate::raster::{Planes, Raster};
 
 /// How a box looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,27 +29,70 @@ impl Style {
 
 /// Draws the outline of each face's box, as far as it lies inside the picture.
 pub fn faces(picture: &mut RgbImage, faces: &[Face], style: Style) {
-    for face in faces {
-        outline(picture, face, style);
+    let size = Size { width: picture.width(), height: picture.height() };
+    for line in faces.iter().flat_map(|face| (0..style.thickness).map_while(move |inset| outline(face, inset, size))) {
+        for Line { across, down } in line {
+            for y in down {
+                across.clone().for_each(|x| picture.put_pixel(x, y, style.colour));
+            }
+        }
     }
 }
 
-fn outline(picture: &mut RgbImage, face: &Face, style: Style) {
-    // Edges outside the picture are pulled to just outside it: they stay invisible, and no line is billions of pixels long.
-    let margin = style.thickness as f32;
-    let pull = |edge: f32, side: u32| edge.round().clamp(-margin, side as f32 + margin) as i32;
-    let (width, height) = picture.dimensions();
-    let (left, right) = (pull(face.x, width), pull(face.x + face.width, width));
-    let (top, bottom) = (pull(face.y, height), pull(face.y + face.height, height));
-    for inset in 0..style.thickness.cast_signed() {
-        let across = u32::try_from(right - left - 2 * inset).unwrap_or(0);
-        let down = u32::try_from(bottom - top - 2 * inset).unwrap_or(0);
-        if across == 0 || down == 0 {
-            return;
+/// Draws the same, one pixel wide, on a picture whose colour has half the resolution.
+pub(crate) fn faces_on_planes(picture: &mut Planes, faces: &[Face], colour: [u8; 3]) {
+    let [luma, blue, red] = colour::ycc(colour);
+    let size = picture.luma.size;
+    for Line { across, down } in faces.iter().filter_map(|face| outline(face, 0, size)).flatten() {
+        fill(&mut picture.luma, &across, &down, |_| luma);
+        let halved = |pixels: &Range<u32>| pixels.start / 2..pixels.end.div_ceil(2);
+        // A line of one pixel covers half of each sample of colour that it crosses.
+        let mixed = |old: u8, new: u8| ((u16::from(old) + u16::from(new)) / 2) as u8;
+        for (plane, new) in [(&mut picture.blue, blue), (&mut picture.red, red)] {
+            fill(plane, &halved(&across), &halved(&down), |old| mixed(old, new));
         }
-        let rect = Rect::at(left + inset, top + inset).of_size(across, down);
-        draw_hollow_rect_mut(picture, rect, style.colour);
     }
+}
+
+fn fill(plane: &mut Raster, across: &Range<u32>, down: &Range<u32>, change: impl Fn(u8) -> u8) {
+    let row = plane.size.width as usize;
+    for y in down.clone() {
+        let start = y as usize * row;
+        let line = &mut plane.pixels[start + across.start as usize..start + across.end as usize];
+        line.iter_mut().for_each(|pixel| *pixel = change(*pixel));
+    }
+}
+
+/// A rectangle of pixels inside a picture, perhaps of none.
+struct Line {
+    across: Range<u32>,
+    down: Range<u32>,
+}
+
+/// The four sides of a face's box, `inset` pixels inside it; `None` when the box has no inside left.
+fn outline(face: &Face, inset: u32, size: Size) -> Option<[Line; 4]> {
+    // Far outside is outside however far, and what is not a number is zero.
+    let pixel = |edge: f32| edge.round().clamp(-1e9, 1e9) as i64;
+    let inset = i64::from(inset);
+    let (left, right) = (pixel(face.x) + inset, pixel(face.x + face.width) - inset);
+    let (top, bottom) = (pixel(face.y) + inset, pixel(face.y + face.height) - inset);
+    if left >= right || top >= bottom {
+        return None;
+    }
+    let visible = |from: i64, to: i64, side: u32| {
+        let inside = |edge: i64| edge.clamp(0, side.into()) as u32;
+        inside(from)..inside(to)
+    };
+    let line = |left, right, top, bottom| Line {
+        across: visible(left, right, size.width),
+        down: visible(top, bottom, size.height),
+    };
+    Some([
+        line(left, right, top, top + 1),
+        line(left, right, bottom - 1, bottom),
+        line(left, left + 1, top + 1, bottom - 1),
+        line(right - 1, right, top + 1, bottom - 1),
+    ])
 }
 
 #[cfg(test)]

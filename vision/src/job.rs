@@ -74,3 +74,11 @@ pub struct Report {
     /// What it cost.
     pub stages: Stages,
 }
+
+impl Default for Report {
+    /// A report of nothing, for an analyzer to fill.
+    fn default() -> Self {
+        let source = Size { width: 0, height: 0 };
+        Report { source, faces: Vec::new(), picture: None, stages: Stages::default() }
+    }
+}

@@ -1,42 +1,64 @@
 //! Bringing a picture to the size the detector sees.
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8, U8x3};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions};
-
 use crate::geometry::Size;
-use crate::raster::{Channels, Raster};
+use crate::kernels::{Kernels, Weights};
+use crate::raster::{Planes, Raster, halved};
 
-/// A SIMD resizer with its buffers.
+/// Resizes, and remembers how: a stream's frames all have the same size.
 pub(crate) struct Resizer {
-    inner: fast_image_resize::Resizer,
+    kernels: &'static Kernels,
+    known: Vec<Weights>,
+    /// A row of the result before its second pass.
+    row: Vec<i16>,
 }
 
+/// More pairs of lengths than one stream has, with two for each of brightness and colour.
+const MOST_KNOWN: usize = 16;
+
 impl Resizer {
-    pub(crate) fn new() -> Self {
-        Resizer { inner: fast_image_resize::Resizer::new() }
+    pub(crate) fn new(kernels: &'static Kernels) -> Self {
+        Resizer { kernels, known: Vec::new(), row: Vec::new() }
     }
 
-    /// Fills `to` with `from` at `size`, in the same channels. Both sizes have no zero side.
-    pub(crate) fn resize(&mut self, from: &Raster, size: Size, to: &mut Raster) {
-        to.reshape(size, from.channels);
-        match from.channels {
-            Channels::Luma => self.resize_pixels::<U8>(from, to),
-            Channels::Rgb | Channels::Ycc => self.resize_pixels::<U8x3>(from, to),
+    /// Fills `to` with `from` at `size`; what `from` is then is not defined. No side is zero.
+    pub(crate) fn bring(&mut self, from: &mut Raster, size: Size, to: &mut Raster) {
+        if from.size == size {
+            std::mem::swap(from, to);
+        } else {
+            self.resize(from, size, to);
         }
     }
 
-    /// The library's call that takes any type of pixel would compile its kernels for all thirteen of them.
-    ///
-    /// The filter is bilinear with its support widened to the shrink factor, so a 4K frame is averaged, not sampled:
-    /// sampling turns fine texture into patterns a detector takes for features.
-    fn resize_pixels<P: PixelTrait>(&mut self, from: &Raster, to: &mut Raster) {
-        let long_enough = "a raster is as long as its size says";
-        let source =
-            TypedImageRef::<P>::from_buffer(from.size.width, from.size.height, &from.pixels).expect(long_enough);
-        let mut target =
-            TypedImage::<P>::from_buffer(to.size.width, to.size.height, &mut to.pixels).expect(long_enough);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        self.inner.resize_typed(&source, &mut target, &options).expect("without a crop box nothing can be outside it");
+    /// The same for all planes of a picture. The colour gets half of `size`.
+    pub(crate) fn bring_planes(&mut self, from: &mut Planes, size: Size, to: &mut Planes) {
+        self.bring(&mut from.luma, size, &mut to.luma);
+        self.bring(&mut from.blue, halved(size), &mut to.blue);
+        self.bring(&mut from.red, halved(size), &mut to.red);
+    }
+
+    fn resize(&mut self, from: &Raster, size: Size, to: &mut Raster) {
+        to.reshape(size);
+        if self.known.len() + 2 > MOST_KNOWN {
+            self.known.clear();
+        }
+        let across = self.know(from.size.width, size.width);
+        let down = self.know(from.size.height, size.height);
+        let (across, down) = (&self.known[across], &self.known[down]);
+        let stride = from.size.width as usize;
+        self.row.resize(across.reach().max(stride), 0);
+        for (y, out) in to.pixels.chunks_exact_mut(size.width as usize).enumerate() {
+            let (first, weights) = down.of(y);
+            (self.kernels.weigh_rows)(&from.pixels[first * stride..], stride, weights, &mut self.row[..stride]);
+            (self.kernels.weigh_columns)(&self.row, across, out);
+        }
+    }
+
+    /// The place among the known of the weights from `from` pixels to `to`.
+    fn know(&mut self, from: u32, to: u32) -> usize {
+        let known = self.known.iter().position(|weights| weights.is_for(from, to));
+        known.unwrap_or_else(|| {
+            self.known.push(Weights::new(from, to));
+            self.known.len() - 1
+        })
     }
 }

@@ -85,13 +85,19 @@ pub(super) fn extent(bytes: &[u8]) -> Result<Extent, FrameError> {
 }
 
 /// Second bytes of markers; the first is always 0xFF (T.81, table B.1).
-mod marker {
-    pub(super) const SOI: u8 = 0xD8;
-    pub(super) const EOI: u8 = 0xD9;
-    pub(super) const SOS: u8 = 0xDA;
+pub(super) mod marker {
+    pub(in crate::jpeg) const SOF0: u8 = 0xC0;
+    pub(in crate::jpeg) const SOF1: u8 = 0xC1;
+    pub(in crate::jpeg) const DHT: u8 = 0xC4;
+    pub(in crate::jpeg) const SOI: u8 = 0xD8;
+    pub(in crate::jpeg) const EOI: u8 = 0xD9;
+    pub(in crate::jpeg) const SOS: u8 = 0xDA;
+    pub(in crate::jpeg) const DQT: u8 = 0xDB;
+    pub(in crate::jpeg) const DRI: u8 = 0xDD;
+    pub(in crate::jpeg) const APP14: u8 = 0xEE;
 
     /// SOF0 to SOF15. Three codes in their range mean something else: DHT, JPG and DAC.
-    pub(super) fn is_frame(code: u8) -> bool {
+    pub(in crate::jpeg) fn is_frame(code: u8) -> bool {
         matches!(code, 0xC0..=0xCF) && !matches!(code, 0xC4 | 0xC8 | 0xCC)
     }
 
@@ -101,12 +107,13 @@ mod marker {
     }
 }
 
-struct Segment<'a> {
+/// A marker and what belongs to it.
+pub(super) struct Segment<'a> {
     /// Offset of the marker's 0xFF.
     offset: usize,
-    marker: u8,
+    pub(super) marker: u8,
     /// What follows the length, empty for `EOI`.
-    body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 impl Segment<'_> {
@@ -115,20 +122,26 @@ impl Segment<'_> {
     }
 }
 
-struct Segments<'a> {
+/// Goes from one segment to the next.
+pub(super) struct Segments<'a> {
     bytes: &'a [u8],
     position: usize,
 }
 
 impl<'a> Segments<'a> {
     /// Stands behind the start-of-image marker.
-    fn new(bytes: &'a [u8]) -> Result<Self, FrameError> {
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, FrameError> {
         match bytes {
             [] => Err(FrameError::Empty),
             [0xFF, marker::SOI, ..] => Ok(Segments { bytes, position: 2 }),
             [0xFF] => Err(FrameError::Truncated { length: 1 }),
             _ => Err(FrameError::NotJpeg { found: signature(bytes) }),
         }
+    }
+
+    /// Offset of what comes after the last segment.
+    pub(super) fn position(&self) -> usize {
+        self.position
     }
 
     fn byte(&mut self) -> Result<u8, FrameError> {
@@ -141,7 +154,7 @@ impl<'a> Segments<'a> {
         FrameError::Truncated { length: self.bytes.len() }
     }
 
-    fn next(&mut self) -> Result<Segment<'a>, FrameError> {
+    pub(super) fn next(&mut self) -> Result<Segment<'a>, FrameError> {
         let mut segment = Segment { offset: self.position, marker: 0xFF, body: &[] };
         if self.byte()? != 0xFF {
             return Err(segment.bad("a marker was expected here"));
@@ -183,8 +196,7 @@ impl<'a> Segments<'a> {
     /// Goes on to the first marker that ends the entropy-coded data and returns its offset.
     fn skip_scan(&mut self) -> Result<usize, FrameError> {
         loop {
-            let rest = &self.bytes[self.position..];
-            let at = rest.iter().position(|&byte| byte == 0xFF);
+            let at = memchr::memchr(0xFF, &self.bytes[self.position..]);
             self.position += at.ok_or(self.truncated())?;
             match self.bytes.get(self.position + 1) {
                 None => return Err(self.truncated()),

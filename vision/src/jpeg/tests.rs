@@ -6,6 +6,7 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use super::*;
 use crate::colour;
 use crate::geometry::Size;
+use crate::raster::{Planes, Raster};
 
 /// Smooth colours that differ everywhere, so that a block in a wrong place shows.
 fn gradient(width: u32, height: u32) -> RgbImage {
@@ -66,10 +67,41 @@ impl Variant {
     }
 }
 
-fn decode(bytes: &[u8], channels: Channels) -> Result<Raster, FrameError> {
-    let mut raster = Raster::empty();
-    Decoder::new().decode(bytes, &Limits::default(), channels, &mut raster)?;
-    Ok(raster)
+/// What a picture is decoded for.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    Luma,
+    Rgb,
+    Planes,
+}
+
+/// The size, and the pixels with one byte or three each. Planes are repeated until they fit, pixel by pixel.
+fn decode(bytes: &[u8], wanted: Wanted) -> Result<(Size, Vec<u8>), FrameError> {
+    let mut decoder = Decoder::new(Kernels::best());
+    let limits = Limits::default();
+    match wanted {
+        Wanted::Rgb => decoder.decode_rgb(bytes, &limits),
+        Wanted::Luma => {
+            let mut raster = Raster::empty();
+            decoder.decode_luma(bytes, &limits, &mut raster)?;
+            Ok((raster.size, raster.pixels))
+        }
+        Wanted::Planes => {
+            let mut planes = Planes::empty();
+            decoder.decode_planes(bytes, &limits, &mut planes)?;
+            let Size { width, height } = planes.luma.size;
+            let planes = [planes.luma, planes.blue, planes.red];
+            let at = |x: u32, y: u32, plane: &Raster| {
+                let Size { width: w, height: h } = plane.size;
+                // Colour planes have all pixels, half of them, or (grey pictures) one.
+                let near = |at: u32, side: u32, whole: u32| if side == whole { at } else { at / 2 }.min(side - 1);
+                plane.pixels[(near(y, h, height) * w + near(x, w, width)) as usize]
+            };
+            let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+            let pixels = places.flat_map(|(x, y)| planes.each_ref().map(|plane| at(x, y, plane))).collect();
+            Ok((Size { width, height }, pixels))
+        }
+    }
 }
 
 /// Greatest difference of two pictures, in steps of 255.
@@ -89,15 +121,16 @@ fn every_valid_kind_decodes_in_colour_and_in_grey() {
                 _ => picture.pixels().map(|p| p.0).collect(),
             };
             let bytes = variant.encode(&picture);
-            for (channels, want) in [
-                (Channels::Luma, rgb.iter().map(|&p| colour::luma(p)).collect()),
-                (Channels::Rgb, rgb.concat()),
-                (Channels::Ycc, rgb.iter().flat_map(|&p| colour::ycc(p)).collect()),
+            for (wanted, want) in [
+                (Wanted::Luma, rgb.iter().map(|&p| colour::luma(p)).collect()),
+                (Wanted::Rgb, rgb.concat()),
+                (Wanted::Planes, rgb.iter().flat_map(|&p| colour::ycc(p)).collect()),
             ] {
-                let got = decode(&bytes, channels).unwrap_or_else(|e| panic!("{width}x{height} {variant:?}: {e}"));
-                assert_eq!((got.size, got.channels), (Size { width, height }, channels));
-                let off = difference(&got.pixels, &want);
-                assert!(off <= 16, "{width}x{height} {variant:?} {channels:?}: off by {off}");
+                let (size, got) =
+                    decode(&bytes, wanted).unwrap_or_else(|e| panic!("{width}x{height} {variant:?}: {e}"));
+                assert_eq!(size, Size { width, height });
+                let off = difference(&got, &want);
+                assert!(off <= 16, "{width}x{height} {variant:?} {wanted:?}: off by {off}");
             }
         }
     }
@@ -119,10 +152,10 @@ fn a_scan_cut_short_is_an_error_even_with_an_end_marker_behind_it() {
             }
             for end in [&[][..], &[0xFF, 0xD9]] {
                 cut.extend(end);
-                for channels in [Channels::Luma, Channels::Rgb] {
-                    let code = decode(&cut, channels).map_or_else(|error| error.code(), |_| "ok");
+                for wanted in [Wanted::Luma, Wanted::Rgb, Wanted::Planes] {
+                    let code = decode(&cut, wanted).map_or_else(|error| error.code(), |_| "ok");
                     let want = if end.is_empty() { "truncated" } else { "corrupt" };
-                    assert_eq!(code, want, "{variant:?} -{missing} {channels:?}");
+                    assert_eq!(code, want, "{variant:?} -{missing} {wanted:?}");
                 }
             }
         }
@@ -133,9 +166,9 @@ fn a_scan_cut_short_is_an_error_even_with_an_end_marker_behind_it() {
 fn bytes_after_the_end_are_not_looked_at() {
     let variant = &Variant::all()[0];
     let mut bytes = variant.encode(&gradient(40, 30));
-    let want = decode(&bytes, Channels::Rgb).unwrap().pixels;
+    let want = decode(&bytes, Wanted::Rgb).unwrap().1;
     bytes.extend(b"\0\0\xFF\xD8\xFF whatever a camera appends");
-    assert_eq!(decode(&bytes, Channels::Rgb).unwrap().pixels, want);
+    assert_eq!(decode(&bytes, Wanted::Rgb).unwrap().1, want);
 }
 
 #[test]

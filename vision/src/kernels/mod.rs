@@ -12,15 +12,21 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod block;
 mod data;
+#[cfg(test)]
+mod frame_tests;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 use std::fmt;
 use std::sync::LazyLock;
 
+pub(crate) use block::{Block, Pair, Quantiser};
 pub(crate) use data::{Axis, CHANNELS, Dense, SURF_SIDE, Sieve, SurfPlane};
+pub(crate) use weights::Weights;
 
 /// One function for each inner loop, all for the same instruction set.
 #[derive(Clone, Copy)]
@@ -52,6 +58,15 @@ pub struct Kernels {
     /// A layer of a network before its activation, all blocks of outputs. Adds up input by input from zero, without fused
     /// steps, and the bias last.
     pub(crate) dense: fn(layer: &Dense, inputs: &[f32], outputs: &mut [f32]),
+    /// Coefficients times factors, back to 8 rows of 8 pixels that are `stride` apart in `out`.
+    pub(crate) inverse_dct: fn(coefficients: &Block, factors: &Block, out: &mut [u8], stride: usize),
+    /// Transforms and quantises the two blocks of pixels that stand side by side where `pixels` begin, rows `stride` apart.
+    pub(crate) forward_dct: fn(pixels: &[u8], stride: usize, quantiser: &Quantiser, out: &mut Pair),
+    /// For each of `out`, the sum of the pixels above each other in `rows`, which begin `stride` bytes apart, times the
+    /// rows' weights, as the first pass of a resize has it.
+    pub(crate) weigh_rows: fn(rows: &[u8], stride: usize, weights: &[i16], out: &mut [i16]),
+    /// The second pass: a row of results from a row of sums, which is as long as [`Weights::reach`] says.
+    pub(crate) weigh_columns: fn(row: &[i16], weights: &Weights, out: &mut [u8]),
 }
 
 static SUPPORTED: LazyLock<Vec<Kernels>> = LazyLock::new(|| {

@@ -3,11 +3,13 @@
 //! A function here with `#[target_feature]` may run only where the processor has AVX2. The functions in the table call them
 //! without looking; the table itself exists only after [`kernels`] has looked.
 
+mod dct;
 mod lab;
 mod mlp;
 mod resize;
 mod sift;
 mod surf;
+mod weigh;
 
 use super::Kernels;
 
@@ -22,6 +24,10 @@ pub(super) fn kernels() -> Option<Kernels> {
         moments: sift::moments,
         surf_sums: surf::surf_sums,
         dense: mlp::dense,
+        inverse_dct: dct::inverse_dct,
+        forward_dct: dct::forward_dct,
+        weigh_rows: weigh::weigh_rows,
+        weigh_columns: weigh::weigh_columns,
     })
 }
 

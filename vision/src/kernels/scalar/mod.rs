@@ -1,10 +1,12 @@
 //! Plain Rust. The tails of the vector kernels are worked on here too.
 
+pub(super) mod dct;
 pub(super) mod lab;
 pub(super) mod mlp;
 pub(super) mod resize;
 pub(super) mod sift;
 pub(super) mod surf;
+pub(super) mod weigh;
 
 use super::Kernels;
 
@@ -19,5 +21,9 @@ pub(super) fn kernels() -> Kernels {
         moments: sift::moments,
         surf_sums: surf::surf_sums,
         dense: mlp::dense,
+        inverse_dct: dct::inverse_dct,
+        forward_dct: dct::forward_dct,
+        weigh_rows: weigh::weigh_rows,
+        weigh_columns: weigh::weigh_columns,
     }
 }

@@ -1,0 +1,48 @@
+//! Bits of a scan whose stuffed zero bytes are gone, the highest of each byte first.
+
+/// Reads bits; behind the last byte there are zeros without end, which [`Bits::left`] tells.
+#[derive(Clone, Copy)]
+pub(super) struct Bits<'a> {
+    bytes: &'a [u8],
+    /// The byte that is read next.
+    next: usize,
+    /// Bits that were read and not yet taken, the first in the highest place.
+    held: u64,
+    /// How many are held at least.
+    count: u32,
+}
+
+impl<'a> Bits<'a> {
+    pub(super) fn new(bytes: &'a [u8], start: usize) -> Self {
+        Bits { bytes, next: start, held: 0, count: 0 }
+    }
+
+    /// Makes sure that 32 bits are held: a code and the bits behind it are 31 at most.
+    #[inline(always)]
+    pub(super) fn refill(&mut self) {
+        if self.count < 32 {
+            let word = self.bytes.get(self.next..).and_then(|rest| rest.first_chunk());
+            self.held |= word.map_or(0, |word| u64::from_be_bytes(*word)) >> self.count;
+            // Of the last byte only a part may be held. It is read again next time, over itself.
+            self.next += ((63 - self.count) / 8) as usize;
+            self.count |= 56;
+        }
+    }
+
+    /// The next `length` bits, 1 to 32, as a number.
+    #[inline(always)]
+    pub(super) fn peek(&self, length: u32) -> u32 {
+        (self.held >> (64 - length)) as u32
+    }
+
+    #[inline(always)]
+    pub(super) fn take(&mut self, length: u32) {
+        self.held <<= length;
+        self.count -= length;
+    }
+
+    /// How many bits there still are before the byte at `end`; negative when more were taken than there were.
+    pub(super) fn left(&self, end: usize) -> i64 {
+        (end as i64 - self.next as i64) * 8 + i64::from(self.count)
+    }
+}

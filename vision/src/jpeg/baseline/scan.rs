@@ -1,0 +1,161 @@
+//! The entropy-coded data of a picture's only scan (T.81, F.2).
+
+use super::Damage;
+use super::bits::Bits;
+use super::huffman::{Step, Table};
+use super::tables::{Component, PLACES, Tables};
+use crate::geometry::Size;
+use crate::kernels::{Block, Kernels};
+use crate::raster::Raster;
+
+/// A scan and what is known about it.
+pub(super) struct Scan<'a> {
+    pub(super) kernels: &'static Kernels,
+    pub(super) tables: &'a Tables,
+    pub(super) bytes: &'a [u8],
+    /// Where each restart interval ends.
+    pub(super) ends: &'a [usize],
+}
+
+impl Scan<'_> {
+    /// Decodes into `planes`; what has none is read and forgotten. `strips` are buffers.
+    pub(super) fn decode(&self, strips: &mut [Vec<u8>; 3], planes: &mut [&mut Raster]) -> Result<(), Damage> {
+        let components = &self.tables.components[..];
+        let Size { width, height } = self.tables.size;
+        let most = |side: fn(&Component) -> usize| components.iter().map(side).max().unwrap_or(1);
+        let (across, down) = (most(|c| c.across), most(|c| c.down));
+        let columns = (width as usize).div_ceil(8 * across);
+        let rows = (height as usize).div_ceil(8 * down);
+        let restart = if self.tables.restart == 0 { columns * rows } else { self.tables.restart };
+        if self.ends.len() != (columns * rows).div_ceil(restart) {
+            return Err(Damage("too many restart markers or too few"));
+        }
+        let strips = &mut strips[..planes.len()];
+        for ((plane, strip), component) in planes.iter_mut().zip(&mut *strips).zip(components) {
+            let side = |length: u32, part: usize, whole: usize| (length as usize * part).div_ceil(whole) as u32;
+            plane.reshape(Size {
+                width: side(width, component.across, across),
+                height: side(height, component.down, down),
+            });
+            strip.resize(columns * component.across * 8 * component.down * 8, 0);
+        }
+
+        let mut place = Place { bits: Bits::new(self.bytes, 0), before: [0; 3] };
+        let mut ends = self.ends.iter();
+        let mut end = 0;
+        for row in 0..rows {
+            for column in 0..columns {
+                if (row * columns + column).is_multiple_of(restart) {
+                    place.finish(end)?;
+                    place = Place { bits: Bits::new(self.bytes, end), before: [0; 3] };
+                    end = *ends.next().expect("there are as many intervals as the MCUs make");
+                }
+                let read = self.mcu(&mut place, column, columns, strips);
+                // What was read behind the end may have looked like anything.
+                if place.bits.left(end) < 0 {
+                    return Err(Damage("the scan ends too soon"));
+                }
+                read?;
+            }
+            for ((plane, strip), component) in planes.iter_mut().zip(&*strips).zip(components) {
+                copy_rows(strip, columns * component.across * 8, row * component.down * 8, plane);
+            }
+        }
+        place.finish(end)
+    }
+
+    fn mcu(&self, place: &mut Place<'_>, column: usize, columns: usize, strips: &mut [Vec<u8>]) -> Result<(), Damage> {
+        for (i, component) in self.tables.components.iter().enumerate() {
+            let (dc, ac) = (&self.tables.dc[component.dc], &self.tables.ac[component.ac]);
+            let Some(strip) = strips.get_mut(i) else {
+                for _ in 0..component.across * component.down {
+                    place.block(dc, ac, |_, _| ())?;
+                }
+                continue;
+            };
+            let factors = self.tables.factors(component);
+            let stride = columns * component.across * 8;
+            for y in 0..component.down {
+                for x in 0..component.across {
+                    let out = &mut strip[y * 8 * stride + (column * component.across + x) * 8..];
+                    let mut block = Block::ZERO;
+                    let last = place.block(dc, ac, |at, value| block.0[usize::from(PLACES[at & 63] & 63)] = value)?;
+                    place.before[i] = place.before[i].wrapping_add(block.0[0]);
+                    block.0[0] = place.before[i];
+                    if last == 0 {
+                        flat(block.0[0].wrapping_mul(factors.0[0]), out, stride);
+                    } else {
+                        (self.kernels.inverse_dct)(&block, factors, out, stride);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How far a restart interval is read.
+struct Place<'a> {
+    bits: Bits<'a>,
+    /// The DC coefficient of the block before, for each component.
+    before: [i16; 3],
+}
+
+impl Place<'_> {
+    /// Reads a block and gives each of its coefficients to `keep` with its place in zigzag order, the first one as the
+    /// difference to the block before. Returns the last place.
+    #[inline(always)]
+    fn block(&mut self, dc: &Table, ac: &Table, keep: impl FnMut(usize, i16)) -> Result<usize, Damage> {
+        // A copy stays in registers.
+        let mut bits = self.bits;
+        let last = coefficients(&mut bits, dc, ac, keep);
+        self.bits = bits;
+        last
+    }
+
+    /// Sees that the interval was read to its last byte, `end`. What is left of that byte is no more than filling.
+    fn finish(&self, end: usize) -> Result<(), Damage> {
+        match self.bits.left(end) {
+            0..8 => Ok(()),
+            ..0 => Err(Damage("the scan ends too soon")),
+            8.. => Err(Damage("the scan goes on behind its last block")),
+        }
+    }
+}
+
+#[inline(always)]
+fn coefficients(
+    bits: &mut Bits<'_>,
+    dc: &Table,
+    ac: &Table,
+    mut keep: impl FnMut(usize, i16),
+) -> Result<usize, Damage> {
+    keep(0, dc.read(bits)?.value);
+    let mut last = 0;
+    while last < 63 {
+        let Step { advance, value } = ac.read(bits)?;
+        let next = last + advance;
+        if next > 63 {
+            return if advance == Step::END { Ok(last) } else { Err(Damage("a block of more than 64")) };
+        }
+        last = next;
+        keep(last, value);
+    }
+    Ok(last)
+}
+
+/// A block of one grey: what the transform makes of a first coefficient alone.
+fn flat(coefficient: i16, out: &mut [u8], stride: usize) {
+    let grey = ((i32::from(coefficient) + 4 + 8 * 128) >> 3).clamp(0, 255) as u8;
+    for line in out.chunks_mut(stride).take(8) {
+        line[..8].fill(grey);
+    }
+}
+
+/// Copies what is visible of a row of MCUs to the rows of `plane` from `top` on.
+fn copy_rows(strip: &[u8], stride: usize, top: usize, plane: &mut Raster) {
+    let width = plane.size.width as usize;
+    for (line, row) in strip.chunks_exact(stride).zip(plane.pixels.chunks_exact_mut(width).skip(top)) {
+        row.copy_from_slice(&line[..width]);
+    }
+}

@@ -1,0 +1,97 @@
+//! [`scalar::weigh`](crate::kernels::scalar::weigh), 16 pixels or 8 results at a time.
+
+use std::arch::x86_64::*;
+
+use crate::kernels::scalar::weigh::{COLUMNS_SHIFT, ROWS_SHIFT, weigh_rows as weigh_rows_scalar};
+use crate::kernels::weights::{GROUP, Grouped, Weights};
+
+pub(super) fn weigh_rows(rows: &[u8], stride: usize, weights: &[i16], out: &mut [i16]) {
+    // SAFETY: this function is reached only through the table that `kernels()` makes after it checked for AVX2.
+    unsafe { weigh_rows_avx2(rows, stride, weights, out) }
+}
+
+pub(super) fn weigh_columns(row: &[i16], weights: &Weights, out: &mut [u8]) {
+    // SAFETY: this function is reached only through the table that `kernels()` makes after it checked for AVX2.
+    unsafe { weigh_columns_avx2(row, weights, out) }
+}
+
+/// Pixels that one round works on.
+const STEP: usize = 16;
+
+#[target_feature(enable = "avx2")]
+fn weigh_rows_avx2(rows: &[u8], stride: usize, weights: &[i16], out: &mut [i16]) {
+    let (steps, tail) = out.as_chunks_mut::<STEP>();
+    let done = steps.len() * STEP;
+    let load = |row: usize, x: usize| {
+        let pixels: &[u8; STEP] = rows[row * stride + x..].first_chunk().expect("rows are as long as the results");
+        // SAFETY: an array of 16 bytes is readable.
+        unsafe { _mm_loadu_si128(pixels.as_ptr().cast()) }
+    };
+    let (pairs, last) = weights.as_chunks::<2>();
+    for (step, out) in steps.iter_mut().enumerate() {
+        let x = step * STEP;
+        let mut sums = [_mm256_set1_epi32(1 << (ROWS_SHIFT - 1)); 2];
+        for (i, &pair) in pairs.iter().enumerate() {
+            add_rows(&mut sums, load(2 * i, x), load(2 * i + 1, x), pair);
+        }
+        if let &[weight] = last {
+            add_rows(&mut sums, load(weights.len() - 1, x), _mm_setzero_si128(), [weight, 0]);
+        }
+        let [low, high] = sums.map(|sum| _mm256_srai_epi32::<{ ROWS_SHIFT as i32 }>(sum));
+        let sums = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(low, high));
+        // SAFETY: the step is 16 numbers long.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), sums) }
+    }
+    weigh_rows_scalar(&rows[done.min(rows.len())..], stride, weights, tail);
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_rows(sums: &mut [__m256i; 2], upper: __m128i, lower: __m128i, weights: [i16; 2]) {
+    let weights = _mm256_set1_epi32(i32::from(weights[0]) & 0xFFFF | i32::from(weights[1]) << 16);
+    let halves = [_mm_unpacklo_epi8(upper, lower), _mm_unpackhi_epi8(upper, lower)];
+    for (sum, pairs) in sums.iter_mut().zip(halves) {
+        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(_mm256_cvtepu8_epi16(pairs), weights));
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn weigh_columns_avx2(row: &[i16], weights: &Weights, out: &mut [u8]) {
+    assert!(row.len() >= weights.reach(), "the row is {} long, {} are read", row.len(), weights.reach());
+    let (whole, tail) = out.as_chunks_mut::<GROUP>();
+    let mut groups = weights.groups();
+    for (out, (firsts, weights)) in whole.iter_mut().zip(&mut groups) {
+        // SAFETY: every first pixel has as many behind it as there are weights, by the assertion.
+        *out = unsafe { weigh_group(row.as_ptr(), firsts, weights) };
+    }
+    if let Some((firsts, weights)) = groups.next() {
+        // SAFETY: as above.
+        let bytes = unsafe { weigh_group(row.as_ptr(), firsts, weights) };
+        tail.copy_from_slice(&bytes[..tail.len()]);
+    }
+}
+
+/// # Safety
+/// From each of `firsts` on, [`GROUP`] numbers are readable in `row` for each of `weights`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn weigh_group(row: *const i16, firsts: &[u32; GROUP], weights: &[Grouped]) -> [u8; GROUP] {
+    let mut sums = [_mm256_setzero_si256(); 4];
+    for (at, weights) in weights.iter().enumerate() {
+        for i in 0..4 {
+            // SAFETY: promised by the caller; a pair of weights is 32 bytes long.
+            let (values, weights) = unsafe {
+                let low = row.add(firsts[i] as usize + at * GROUP);
+                let high = row.add(firsts[i + 4] as usize + at * GROUP);
+                (_mm256_loadu2_m128i(high.cast(), low.cast()), _mm256_loadu_si256(weights[i].as_ptr().cast()))
+            };
+            sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(values, weights));
+        }
+    }
+    let [a, b, c, d] = sums;
+    let sums = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    let rounded = _mm256_add_epi32(sums, _mm256_set1_epi32(1 << (COLUMNS_SHIFT - 1)));
+    let results = _mm256_srai_epi32::<{ COLUMNS_SHIFT as i32 }>(rounded);
+    let words = _mm_packs_epi32(_mm256_castsi256_si128(results), _mm256_extracti128_si256::<1>(results));
+    _mm_cvtsi128_si64(_mm_packus_epi16(words, words)).to_le_bytes()
+}
