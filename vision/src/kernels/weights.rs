@@ -6,7 +6,7 @@ pub(crate) const FRACTION: u32 = 14;
 /// Results of a first pass are 1 << `BETWEEN` times as large as pixels. The largest is 32,640.
 pub(crate) const BETWEEN: u32 = 7;
 
-/// Results, and their weights, that vector instructions work on at once.
+/// Results that vector instructions work on at once.
 pub(crate) const GROUP: usize = 8;
 
 /// For each result, the pixels it is made of.
@@ -16,20 +16,43 @@ pub(crate) struct Weights {
     to: u32,
     /// For each result the first of its pixels, and how many they are.
     pixels: Vec<(u32, u32)>,
-    /// How many weights are kept for each result: whole groups, the last ones zero.
+    /// How many weights are kept for each result: a multiple of 8, the last ones zero.
     length: usize,
     weights: Vec<i16>,
-    /// The first pixels again, for each group of results.
-    firsts: Vec<[u32; GROUP]>,
-    /// The weights again: for each group of results, for one group of weights after the other.
-    grouped: Vec<Grouped>,
+    groups: Groups,
     /// No pixel at this place or behind it is read for a group, not even with a weight of zero.
     reach: usize,
 }
 
-/// Eight weights of each of eight results: of 0 and 4, of 1 and 5, of 2 and 6, of 3 and 7. So do halves of a vector that are
-/// added up pair by pair come out in order.
-pub(crate) type Grouped = [[[i16; GROUP]; 2]; 4];
+/// The same for groups of [`GROUP`] results, as vector instructions take it. The last group has weights of zero for results
+/// that are not there.
+#[derive(Debug)]
+pub(crate) enum Groups {
+    /// Pixels grow in number, stay, or lose no more than a third.
+    Near(Vec<Near>),
+    /// Any others.
+    Far(Vec<Far>),
+}
+
+/// A group whose halves, of four results, are each made of eight pixels next to each other, each result of four of these.
+#[derive(Clone, Debug)]
+pub(crate) struct Near {
+    /// The first of the eight pixels for each half.
+    pub(crate) firsts: [u32; 2],
+    /// Which bytes of the eight pixels make the first and second pixel of each result, and which the third and fourth.
+    pub(crate) bytes: [[[u8; 16]; 2]; 2],
+    /// The weights of these.
+    pub(crate) weights: [[[i16; 8]; 2]; 2],
+}
+
+/// A group with the first pixel of each result.
+#[derive(Clone, Debug)]
+pub(crate) struct Far {
+    pub(crate) firsts: [u32; GROUP],
+    /// For the first eight pixels of each result, then the next eight: the weights of results 0 and 4, 1 and 5, 2 and 6, 3
+    /// and 7. So do the halves of vectors come out in order when neighbours are added up.
+    pub(crate) weights: Vec<[[[i16; 8]; 2]; 4]>,
+}
 
 impl Weights {
     /// From `from` pixels to `to` results, neither of them zero, on the same line.
@@ -40,7 +63,7 @@ impl Weights {
     pub(crate) fn new(from: u32, to: u32) -> Self {
         let scale = f64::from(from) / f64::from(to);
         let support = scale.max(1.0);
-        let length = ((2.0 * support).ceil() as usize + 1).next_multiple_of(GROUP);
+        let length = ((2.0 * support).ceil() as usize + 1).next_multiple_of(8);
         let mut pixels = Vec::with_capacity(to as usize);
         let mut weights = vec![0; to as usize * length];
         for (result, weights) in (0..to).zip(weights.chunks_exact_mut(length)) {
@@ -60,22 +83,49 @@ impl Weights {
             }
             pixels.push((first as u32, (end - first) as u32));
         }
-        let mut all = Weights { from, to, pixels, length, weights, firsts: Vec::new(), grouped: Vec::new(), reach: 0 };
-        all.group();
+        let mut all = Weights { from, to, pixels, length, weights, groups: Groups::Far(Vec::new()), reach: 0 };
+        let starts = (0..to as usize).step_by(GROUP);
+        let near: Option<Vec<Near>> = starts.clone().map(|start| all.near(start)).collect();
+        all.groups = near.map_or_else(|| Groups::Far(starts.map(|start| all.far(start)).collect()), Groups::Near);
+        all.reach = all.pixels.iter().map(|&(first, _)| first as usize + length).max().unwrap_or(0);
         all
     }
 
-    /// Fills the fields for groups. Results that make the last group whole take the first pixels, with weights of zero.
-    fn group(&mut self) {
-        for (pixels, weights) in self.pixels.chunks(GROUP).zip(self.weights.chunks(GROUP * self.length)) {
-            let firsts = std::array::from_fn(|i| pixels.get(i).map_or(0, |&(first, _)| first));
-            self.reach = firsts.iter().fold(self.reach, |reach, &first| reach.max(first as usize + self.length));
-            self.firsts.push(firsts);
-            for at in (0..self.length).step_by(GROUP) {
-                let of = |result: usize| weights.get(result * self.length + at..).and_then(|rest| rest.first_chunk());
-                let of = |result: usize| of(result).copied().unwrap_or([0; GROUP]);
-                self.grouped.push(std::array::from_fn(|i| [of(i), of(i + 4)]));
+    /// The group of results from `start` on, unless one of its halves needs more than eight pixels.
+    fn near(&self, start: usize) -> Option<Near> {
+        let mut near = Near { firsts: [0; 2], bytes: [[[0; 16]; 2]; 2], weights: [[[0; 8]; 2]; 2] };
+        for half in 0..2 {
+            // Pixels go up with the results, so the first result has the first one.
+            near.firsts[half] = self.pixels.get(start + half * 4).map_or(0, |&(first, _)| first);
+            for i in 0..4 {
+                let Some(&(first, count)) = self.pixels.get(start + half * 4 + i) else { break };
+                let first = (first - near.firsts[half]) as usize;
+                let (_, weights) = self.of(start + half * 4 + i);
+                if count > 4 || first + count as usize > 8 {
+                    return None;
+                }
+                for (tap, &weight) in weights.iter().enumerate() {
+                    let (pair, place) = (tap / 2, i * 2 + tap % 2);
+                    near.weights[pair][half][place] = weight;
+                    near.bytes[pair][half][2 * place] = 2 * (first + tap) as u8;
+                    near.bytes[pair][half][2 * place + 1] = 2 * (first + tap) as u8 + 1;
+                }
             }
+        }
+        Some(near)
+    }
+
+    /// The group of results from `start` on.
+    fn far(&self, start: usize) -> Far {
+        let first = |i: usize| self.pixels.get(start + i).map_or(0, |&(first, _)| first);
+        let eight = |i: usize, at: usize| {
+            let weights = self.weights.get((start + i) * self.length + at..).and_then(|rest| rest.first_chunk());
+            weights.copied().unwrap_or([0; 8])
+        };
+        let eights = (0..self.length).step_by(8);
+        Far {
+            firsts: std::array::from_fn(first),
+            weights: eights.map(|at| std::array::from_fn(|i| [eight(i, at), eight(i + 4, at)])).collect(),
         }
     }
 
@@ -83,7 +133,7 @@ impl Weights {
         (self.from, self.to) == (from, to)
     }
 
-    /// How long the row must be that groups are made from, behind its last pixel with anything.
+    /// How long a row of pixels must be for groups to be made from it; behind its last pixel is anything.
     pub(crate) fn reach(&self) -> usize {
         self.reach
     }
@@ -94,9 +144,8 @@ impl Weights {
         (first as usize, &self.weights[result * self.length..][..count as usize])
     }
 
-    /// Of each group of results: their first pixels, and their weights for the first [`GROUP`] pixels, for the next, and on.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = (&[u32; GROUP], &[Grouped])> {
-        self.firsts.iter().zip(self.grouped.chunks_exact(self.length / GROUP))
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
     }
 }
 
