@@ -235,11 +235,11 @@ fn parse_frame(segment: &Segment<'_>) -> Result<Header, FrameError> {
         return Err(segment.bad("the frame header does not have the length its components need"));
     }
     // The second of a component's bytes holds its sampling factors, across and down.
-    let factors: Vec<u8> = rest.chunks_exact(3).map(|bytes| bytes[1]).collect();
-    let sampling = match factors[..] {
-        [_] | [0x11, 0x11, 0x11] | [0x11, 0x11, 0x11, 0x11] => Sampling::Full,
-        [0x21, 0x11, 0x11] => Sampling::Half,
-        [0x22, 0x11, 0x11] => Sampling::Quarter,
+    let sampling = match *rest {
+        [_, _, _] => Sampling::Full,
+        [_, 0x11, _, _, 0x11, _, _, 0x11, _] | [_, 0x11, _, _, 0x11, _, _, 0x11, _, _, 0x11, _] => Sampling::Full,
+        [_, 0x21, _, _, 0x11, _, _, 0x11, _] => Sampling::Half,
+        [_, 0x22, _, _, 0x11, _, _, 0x11, _] => Sampling::Quarter,
         _ => Sampling::Other,
     };
     Ok(Header { size, components, progressive: segment.marker == 0xC2, sampling })

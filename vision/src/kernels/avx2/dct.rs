@@ -50,18 +50,20 @@ fn inverse_avx2(coefficients: &Block, factors: &Block, out: &mut [u8], stride: u
     let right = _mm256_shuffle_epi8(right, four_by_four);
     // Rows 0, 1, 4 and 5; rows 2, 3, 6 and 7.
     let [upper, lower] = [_mm256_unpacklo_epi32(left, right), _mm256_unpackhi_epi32(left, right)];
-    let rows = [
-        _mm256_extract_epi64::<0>(upper),
-        _mm256_extract_epi64::<1>(upper),
-        _mm256_extract_epi64::<0>(lower),
-        _mm256_extract_epi64::<1>(lower),
-        _mm256_extract_epi64::<2>(upper),
-        _mm256_extract_epi64::<3>(upper),
-        _mm256_extract_epi64::<2>(lower),
-        _mm256_extract_epi64::<3>(lower),
+    let pairs = [
+        _mm256_castsi256_si128(upper),
+        _mm256_castsi256_si128(lower),
+        _mm256_extracti128_si256::<1>(upper),
+        _mm256_extracti128_si256::<1>(lower),
     ];
-    for (row, line) in rows.iter().zip(out.chunks_mut(stride)) {
-        line[..8].copy_from_slice(&row.to_le_bytes());
+    let end = stride.checked_mul(7).and_then(|last_row| last_row.checked_add(8));
+    assert!(end.is_some_and(|end| end <= out.len()), "{} bytes are too few for 8 rows {stride} apart", out.len());
+    for (i, pair) in pairs.into_iter().enumerate() {
+        // SAFETY: row 7, the last one, has room for 8 pixels by the assertion.
+        unsafe {
+            _mm_storel_epi64(out.as_mut_ptr().add(2 * i * stride).cast(), pair);
+            _mm_storeh_pd(out.as_mut_ptr().add((2 * i + 1) * stride).cast(), _mm_castsi128_pd(pair));
+        }
     }
 }
 
