@@ -28,6 +28,9 @@ pub(crate) use block::{Block, Pair, Quantiser};
 pub(crate) use data::{Axis, CHANNELS, Dense, SURF_SIDE, Sieve, SurfPlane};
 pub(crate) use weights::Weights;
 
+/// Two rows, the share of each, where the pixels are, and what becomes of them.
+pub(crate) type BlendRow = fn([&[u8]; 2], [f64; 2], &Axis, &mut [u8]);
+
 /// One function for each inner loop, all for the same instruction set.
 #[derive(Clone, Copy)]
 pub struct Kernels {
@@ -35,7 +38,7 @@ pub struct Kernels {
     /// One row of a picture resized bilinearly, at the places of an axis: `shares[0]` of the upper row and `shares[1]` of the
     /// lower, each of `before` of a pixel and `after` of the next. In 64-bit floats without fused steps, rounded down.
     /// There may be more of the rows than is needed.
-    pub(crate) blend_row: fn(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]),
+    pub(crate) blend_row: BlendRow,
     /// Sums of 3x3 pixels, one for each of the rows' pixels but the last two.
     pub(crate) box_row: fn(rows: [&[u8]; 3], out: &mut [u16]),
     /// Local binary codes (LAB) from sums of 3x3 pixels. The three rows of sums are 3 pixels apart, and so are the eight

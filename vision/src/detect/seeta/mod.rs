@@ -17,7 +17,7 @@ mod scan;
 mod settings;
 mod surf;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 pub(super) use model::FRONTAL;
 pub use model::{Model, ModelError};
@@ -54,12 +54,13 @@ pub struct Seeta {
 }
 
 impl Seeta {
-    /// A detector with the model that this library holds.
+    /// A detector with the model for frontal faces, the published settings and the fastest kernels.
+    ///
+    /// # Errors
+    /// Those of [`Model::frontal`].
     pub fn frontal() -> Result<Seeta, ModelError> {
-        static MODEL: LazyLock<Result<Arc<Model>, ModelError>> =
-            LazyLock::new(|| Model::parse(model::FRONTAL).map(Arc::new));
-        let model = MODEL.clone()?;
-        Ok(Seeta::new(model, Settings::default(), Kernels::best()).expect("the default settings are good"))
+        let detector = Seeta::new(Model::frontal()?, Settings::default(), Kernels::best());
+        Ok(detector.expect("the default settings are good"))
     }
 
     /// A detector with settings and kernels of one's own.
@@ -93,7 +94,9 @@ impl Seeta {
                 luma.pixels()
             } else {
                 self.level.resize(level.width * level.height, 0);
-                self.resizer.resize(self.kernels, luma.pixels(), from.0, from, level.width, &mut self.level);
+                self.resizer.prepare(from, (level.width, level.height));
+                let rows = |_, y| [&luma.pixels()[y * from.0..], &luma.pixels()[(y + 1) * from.0..]];
+                self.resizer.fill(self.kernels, rows, &mut self.level);
                 &self.level
             };
             self.map.fill(self.kernels, pixels, level, (right as usize, down as usize));

@@ -4,6 +4,8 @@
 //! the order in which [`Model::parse`] reads them. The file says how long each of its parts is, so every number is
 //! checked before it is used, and nothing is reserved that the bytes at hand could not fill.
 
+use std::sync::{Arc, LazyLock};
+
 use super::boosted::Boosted;
 use super::mlp::Mlp;
 use super::surf;
@@ -51,6 +53,15 @@ const MOST_PARTS: i32 = 1024;
 const MOST_VALUES: i32 = 1 << 16;
 
 impl Model {
+    /// The model for frontal faces that is part of this library.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the library was built with a damaged one.
+    pub fn frontal() -> Result<Arc<Model>, ModelError> {
+        static MODEL: LazyLock<Result<Arc<Model>, ModelError>> = LazyLock::new(|| Model::parse(FRONTAL).map(Arc::new));
+        MODEL.clone()
+    }
+
     /// Reads a model file.
     ///
     /// # Errors

@@ -50,31 +50,29 @@ pub(super) struct Resizer {
 }
 
 impl Resizer {
-    /// Fills `out`, rows of `width`, from `pixels`, rows of `stride` of which `from.0` pixels are used and `from.1` rows. All
-    /// sides are at least 2.
-    pub(super) fn resize(
-        &mut self,
-        kernels: &Kernels,
-        pixels: &[u8],
-        stride: usize,
-        from: (usize, usize),
-        width: usize,
-        out: &mut [u8],
-    ) {
-        let height = out.len() / width;
-        self.across.set(from.0, width);
+    /// Prepares for pictures of a width and height, both at least 2, and results of a width and height.
+    pub(super) fn prepare(&mut self, from: (usize, usize), to: (usize, usize)) {
+        self.across.set(from.0, to.0);
         // A window is as high as it is wide.
-        if (from.1, height) == (from.0, width) {
+        if (from.1, to.1) == (from.0, to.0) {
             self.down.clone_from(&self.across);
         } else {
-            self.down.set(from.1, height);
+            self.down.set(from.1, to.1);
         }
-        let Axis { index, before, after } = &self.down;
-        for (((out, &index), &before), &after) in out.chunks_exact_mut(width).zip(index).zip(before).zip(after) {
-            // With what comes after the row: a kernel may read more than it uses.
-            let row = |y: usize| &pixels[y * stride..];
-            let index = index as usize;
-            (kernels.blend_row)([row(index), row(index + 1)], [before, after], &self.across, out);
+    }
+
+    /// The upper one of the two rows that each row of the result lies between.
+    pub(super) fn upper_rows(&self) -> impl Iterator<Item = usize> {
+        self.down.index.iter().map(|&index| index as usize)
+    }
+
+    /// Fills `out`. `rows` gives the two rows that a row of the result lies between, from its number and that of the upper
+    /// one. They are at least as long as the picture is wide; a kernel may read more of them than it uses.
+    pub(super) fn fill<'a>(&self, kernels: &Kernels, rows: impl Fn(usize, usize) -> [&'a [u8]; 2], out: &mut [u8]) {
+        let shares = self.down.before.iter().zip(&self.down.after);
+        let out = out.chunks_exact_mut(self.across.index.len());
+        for (i, ((out, upper), (&before, &after))) in out.zip(self.upper_rows()).zip(shares).enumerate() {
+            (kernels.blend_row)(rows(i, upper), [before, after], &self.across, out);
         }
     }
 }

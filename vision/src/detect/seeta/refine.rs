@@ -16,7 +16,7 @@ const SAME_FACE: f32 = 0.3;
 #[derive(Debug)]
 pub(super) struct Refiner {
     resizer: Resizer,
-    /// A window that reaches out of the picture, with black around it.
+    /// Rows of a window that reaches out of the picture, with black around them.
     padded: Vec<u8>,
     window: Box<[u8; WINDOW * WINDOW]>,
     plane: SurfPlane,
@@ -79,7 +79,8 @@ impl Refiner {
         features.resize(network.patches.len() * DIMENSIONS, 0.0);
         surf::describe(&network.patches, &self.plane, features);
         let Verdict { score, right, down, larger } = network.judge(kernels, &mut self.activations);
-        if score <= network.threshold {
+        let is_face = score > network.threshold;
+        if !is_face {
             return false;
         }
         let Candidate { x, y, side, .. } = *candidate;
@@ -90,40 +91,41 @@ impl Refiner {
         true
     }
 
-    /// Brings a window to 40x40 pixels. False for one that lies outside the picture or has no inside.
-    fn cut(&mut self, kernels: &Kernels, luma: LumaView<'_>, candidate: Candidate) -> bool {
-        let (width, height) = (luma.size().width as usize, luma.size().height as usize);
-        let side = candidate.side as usize;
-        let inside = |from: i32, length: usize| {
-            let before = usize::try_from(-i64::from(from)).unwrap_or(0).min(side);
-            let from = usize::try_from(from).unwrap_or(0).min(length);
-            let count = (side - before).min(length - from);
-            (before, from, count)
-        };
-        let (left, x, columns) = inside(candidate.x, width);
-        let (above, y, rows) = inside(candidate.y, height);
-        if side < 2 || columns == 0 || rows == 0 {
+    /// Brings a window to 40x40 pixels, with black where it reaches out of the picture. False for one that lies outside or
+    /// has no inside.
+    fn cut(&mut self, kernels: &Kernels, luma: LumaView<'_>, Candidate { x, y, side, .. }: Candidate) -> bool {
+        let size = luma.size();
+        // The part of the window that is in the picture.
+        let end = |from: i32, length: u32| (i64::from(from) + i64::from(side)).clamp(0, length.into()) as usize;
+        let columns = x.max(0) as usize..end(x, size.width);
+        let rows = y.max(0) as usize..end(y, size.height);
+        // Networks may double a window each time. One much larger than the picture is none, and would take memory.
+        let most = 4 * size.width.max(size.height);
+        if !(2..=most).contains(&side) || columns.is_empty() || rows.is_empty() {
             return false;
         }
-        let corner = &luma.pixels()[y * width + x..];
-        let (pixels, stride) = if (columns, rows) == (side, side) {
-            (corner, width)
-        } else {
-            self.padded.clear();
-            self.padded.resize(side * side, 0);
-            let targets = self.padded[above * side..].chunks_exact_mut(side);
-            for (target, source) in targets.zip(corner.chunks(width)).take(rows) {
-                target[left..left + columns].copy_from_slice(&source[..columns]);
-            }
-            (&self.padded[..], side)
-        };
-        if side == WINDOW {
-            for (target, source) in self.window.chunks_exact_mut(WINDOW).zip(pixels.chunks(stride)) {
-                target.copy_from_slice(&source[..WINDOW]);
-            }
-        } else {
-            self.resizer.resize(kernels, pixels, stride, (side, side), WINDOW, &mut self.window[..]);
+        let side = side as usize;
+        self.resizer.prepare((side, side), (WINDOW, WINDOW));
+        let width = size.width as usize;
+        if (columns.len(), rows.len()) == (side, side) {
+            let pixels = &luma.pixels()[rows.start * width + columns.start..];
+            self.resizer.fill(kernels, |_, y| [&pixels[y * width..], &pixels[(y + 1) * width..]], &mut self.window[..]);
+            return true;
         }
+        // Only the rows that are looked at: a window may be larger than the picture.
+        let left = x.min(0).unsigned_abs() as usize;
+        self.padded.clear();
+        self.padded.resize(2 * WINDOW * side, 0);
+        let wanted = self.resizer.upper_rows().flat_map(|upper| [upper, upper + 1]);
+        for (target, row) in self.padded.chunks_exact_mut(side).zip(wanted) {
+            let row = i64::from(y) + row as i64;
+            if let Some(row) = usize::try_from(row).ok().filter(|row| rows.contains(row)) {
+                let source = &luma.pixels()[row * width..][columns.clone()];
+                target[left..left + source.len()].copy_from_slice(source);
+            }
+        }
+        let pair = |i: usize| &self.padded[2 * i * side..];
+        self.resizer.fill(kernels, |i, _| [pair(i), &pair(i)[side..]], &mut self.window[..]);
         true
     }
 }

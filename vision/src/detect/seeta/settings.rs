@@ -28,11 +28,11 @@ pub struct BadSetting {
     /// The field.
     pub name: &'static str,
     /// What it was set to.
-    pub value: f64,
+    pub value: f32,
     /// What it can be.
-    pub least: f64,
+    pub least: f32,
     /// What it can be.
-    pub most: f64,
+    pub most: f32,
 }
 
 impl Settings {
@@ -42,29 +42,18 @@ impl Settings {
     pub(super) const LEAST_FACE: f32 = 20.0;
     const FACES: RangeInclusive<f32> = Settings::LEAST_FACE..=65_535.0;
     /// A step of more than a window leaves parts of the picture out.
-    const STEPS: RangeInclusive<u32> = 1..=40;
+    const STEPS: RangeInclusive<f32> = 1.0..=40.0;
 
     pub(super) fn check(&self) -> Result<(), BadSetting> {
         let Settings { window_step: (right, down), pyramid_factor, min_face, max_face } = *self;
-        let bad = |name, value: f64, (least, most): (f64, f64)| Err(BadSetting { name, value, least, most });
-        let ends = |range: RangeInclusive<f32>| (f64::from(*range.start()), f64::from(*range.end()));
-        if !Settings::STEPS.contains(&right) || !Settings::STEPS.contains(&down) {
-            let wrong = if Settings::STEPS.contains(&right) { down } else { right };
-            return bad(
-                "window_step",
-                wrong.into(),
-                (f64::from(*Settings::STEPS.start()), f64::from(*Settings::STEPS.end())),
-            );
-        }
-        if !Settings::FACTORS.contains(&pyramid_factor) {
-            return bad("pyramid_factor", pyramid_factor.into(), ends(Settings::FACTORS));
-        }
-        if !Settings::FACES.contains(&min_face) {
-            return bad("min_face", min_face.into(), ends(Settings::FACES));
-        }
-        match max_face {
-            Some(side) if !Settings::FACES.contains(&side) => bad("max_face", side.into(), ends(Settings::FACES)),
-            _ => Ok(()),
-        }
+        let check = |name, value: f32, range: RangeInclusive<f32>| match range.contains(&value) {
+            true => Ok(()),
+            false => Err(BadSetting { name, value, least: *range.start(), most: *range.end() }),
+        };
+        check("window_step", right as f32, Settings::STEPS)?;
+        check("window_step", down as f32, Settings::STEPS)?;
+        check("pyramid_factor", pyramid_factor, Settings::FACTORS)?;
+        check("min_face", min_face, Settings::FACES)?;
+        check("max_face", max_face.unwrap_or(min_face), Settings::FACES)
     }
 }

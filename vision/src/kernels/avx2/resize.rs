@@ -10,43 +10,46 @@ pub(super) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: 
 
 #[target_feature(enable = "avx2")]
 fn blend_row_avx2(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {
-    if out.len() < 8 {
+    let length = out.len();
+    if length < 8 {
         return scalar::resize::blend_row(rows, shares, across, out);
     }
-    let shares = shares.map(|share| _mm256_set1_pd(share));
-    for start in starts(out.len(), 8) {
-        let [low, high] = [start, start + 4].map(|at| blend_four(rows, shares, across, at));
-        let words = _mm_packs_epi32(low, high);
-        // SAFETY: start + 8 <= out.len().
+    let Axis { index, before, after } = across;
+    let (index, before, after) = (&index[..length], &before[..length], &after[..length]);
+    let [upper, lower] = shares.map(|share| _mm256_set1_pd(share));
+    // Pixels `at` to `at + 4`, in 32 bits each.
+    let blend_four = |at: usize| {
+        // SAFETY: at + 4 <= length, which is that of all three.
+        let (indices, before, after) = unsafe {
+            (
+                _mm_loadu_si128(index.as_ptr().add(at).cast()),
+                _mm256_loadu_pd(before.as_ptr().add(at)),
+                _mm256_loadu_pd(after.as_ptr().add(at)),
+            )
+        };
+        let (first, last) = (index[at] as usize, index[at + 3] as usize);
+        let [top, bottom] = if last - first <= 14 && first + 16 <= rows[1].len() {
+            let near = _mm_sub_epi32(indices, _mm_set1_epi32(first as i32));
+            rows.map(|row| near_pixels(&row[first..], near))
+        } else {
+            rows.map(|row| far_pixels(row, &index[at..at + 4]))
+        };
+        let between = |(left, right)| {
+            let left = _mm256_mul_pd(before, _mm256_cvtepi32_pd(left));
+            _mm256_add_pd(left, _mm256_mul_pd(after, _mm256_cvtepi32_pd(right)))
+        };
+        let blended = _mm256_add_pd(_mm256_mul_pd(upper, between(top)), _mm256_mul_pd(lower, between(bottom)));
+        _mm256_cvttpd_epi32(blended)
+    };
+    for start in starts(length, 8) {
+        let words = _mm_packs_epi32(blend_four(start), blend_four(start + 4));
+        // SAFETY: start + 8 <= length.
         unsafe { _mm_storel_epi64(out.as_mut_ptr().add(start).cast(), _mm_packus_epi16(words, words)) };
     }
 }
 
-/// Pixels `at` to `at + 4` of a row, in 32 bits each.
-#[target_feature(enable = "avx2")]
-fn blend_four(rows: [&[u8]; 2], shares: [__m256d; 2], across: &Axis, at: usize) -> __m128i {
-    let places = at..at + 4;
-    let (indices, before) = (&across.index[places.clone()], &across.before[places.clone()]);
-    let after = &across.after[places];
-    // SAFETY: four floats are a vector long.
-    let (before, after) = unsafe { (_mm256_loadu_pd(before.as_ptr()), _mm256_loadu_pd(after.as_ptr())) };
-    let (first, last) = (indices[0] as usize, indices[3] as usize);
-    let pixels = if last - first <= 14 && first + 16 <= rows[1].len() {
-        // SAFETY: four indices are a vector long.
-        let indices = unsafe { _mm_loadu_si128(indices.as_ptr().cast()) };
-        let near = _mm_sub_epi32(indices, _mm_set1_epi32(first as i32));
-        rows.map(|row| near_pixels(&row[first..], near))
-    } else {
-        rows.map(|row| far_pixels(row, indices))
-    };
-    let [top, bottom] = pixels.map(|(left, right)| {
-        let left = _mm256_mul_pd(before, _mm256_cvtepi32_pd(left));
-        _mm256_add_pd(left, _mm256_mul_pd(after, _mm256_cvtepi32_pd(right)))
-    });
-    _mm256_cvttpd_epi32(_mm256_add_pd(_mm256_mul_pd(shares[0], top), _mm256_mul_pd(shares[1], bottom)))
-}
-
 /// Four pixels and their right neighbours, at places within 16 pixels.
+#[inline]
 #[target_feature(enable = "avx2")]
 fn near_pixels(row: &[u8], places: __m128i) -> (__m128i, __m128i) {
     let row = &row[..16];
@@ -59,6 +62,7 @@ fn near_pixels(row: &[u8], places: __m128i) -> (__m128i, __m128i) {
 }
 
 /// Four pixels and their right neighbours, anywhere in the row.
+#[cold]
 #[target_feature(enable = "avx2")]
 fn far_pixels(row: &[u8], indices: &[u32]) -> (__m128i, __m128i) {
     let pixels = |next: usize| {

@@ -2,12 +2,13 @@ use std::arch::x86_64::*;
 
 use crate::kernels::{CHANNELS, SURF_SIDE, SurfPlane};
 
-/// Pixels as words, with one more at either end.
-const PADDED: usize = 48;
-/// Vectors of 16 words that hold a row.
-const VECTORS: usize = 3;
+/// Words in a vector.
+const LANES: usize = 16;
+/// Vectors that hold a row of a window.
+const VECTORS: usize = SURF_SIDE.div_ceil(LANES);
 
-type Row = [i16; PADDED + 2];
+/// Pixels as words, with one more at either end.
+type Row = [i16; LANES * VECTORS + 2];
 
 pub(super) fn surf_sums(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut SurfPlane) {
     // SAFETY: `avx2::kernels` is the only way here, and it looked for AVX2.
@@ -18,7 +19,7 @@ pub(super) fn surf_sums(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: 
 fn surf_sums_avx2(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut SurfPlane) {
     const LAST: usize = SURF_SIDE - 1;
     // Rows -1 to 40. A pixel that is missing continues the slope, which makes the difference at a border count twice.
-    let mut padded = [[0_i16; PADDED + 2]; SURF_SIDE + 2];
+    let mut padded: [Row; SURF_SIDE + 2] = [[0; LANES * VECTORS + 2]; SURF_SIDE + 2];
     for (row, pixels) in padded[1..].iter_mut().zip(window.chunks_exact(SURF_SIDE)) {
         for (wide, &pixel) in row[1..].iter_mut().zip(pixels) {
             *wide = i16::from(pixel);
@@ -26,57 +27,62 @@ fn surf_sums_avx2(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut S
         row[0] = 2 * row[1] - row[2];
         row[SURF_SIDE + 1] = 2 * row[SURF_SIDE] - row[LAST];
     }
+    let [above, first, second, .., last_but_one, last, below] = &mut padded;
     for x in 1..=SURF_SIDE {
-        padded[0][x] = 2 * padded[1][x] - padded[2][x];
-        padded[SURF_SIDE + 1][x] = 2 * padded[SURF_SIDE][x] - padded[LAST][x];
+        above[x] = 2 * first[x] - second[x];
+        below[x] = 2 * last[x] - last_but_one[x];
     }
-    // Sums of each column from the top, which fit: 38 times 255 and twice 510 at most.
-    let mut columns = [[_mm256_setzero_si256(); VECTORS]; CHANNELS];
-    for y in 0..SURF_SIDE {
-        let load = |row: &Row, v: usize, shift: usize| {
-            let pixels = &row[16 * v + shift..][..16];
-            // SAFETY: the slice is a vector long.
-            unsafe { _mm256_loadu_si256(pixels.as_ptr().cast()) }
-        };
-        for v in 0..VECTORS {
-            let dx = _mm256_sub_epi16(load(&padded[y + 1], v, 2), load(&padded[y + 1], v, 0));
-            let dy = _mm256_sub_epi16(load(&padded[y + 2], v, 1), load(&padded[y], v, 1));
-            let mut add = |channel: usize, gradient: __m256i, by: __m256i| {
-                let negative = _mm256_srai_epi16::<15>(by);
-                let size = _mm256_abs_epi16(gradient);
-                let parts = [
-                    _mm256_andnot_si256(negative, gradient),
-                    _mm256_andnot_si256(negative, size),
-                    _mm256_and_si256(negative, gradient),
-                    _mm256_and_si256(negative, size),
-                ];
-                for (sums, part) in columns[channel..].iter_mut().zip(parts) {
-                    sums[v] = _mm256_add_epi16(sums[v], part);
-                }
+    for v in 0..VECTORS {
+        // Sums of each column from the top, which fit: 38 times 255 and twice 510 at most.
+        let mut columns = [_mm256_setzero_si256(); CHANNELS];
+        for y in 0..SURF_SIDE {
+            let load = |row: &Row, shift: usize| {
+                let pixels = &row[LANES * v + shift..][..LANES];
+                // SAFETY: the slice is a vector long.
+                unsafe { _mm256_loadu_si256(pixels.as_ptr().cast()) }
             };
-            add(0, dx, dy);
-            add(4, dy, dx);
-        }
-        if rows >> (y + 1) & 1 == 1 {
-            sum_row(&columns, y + 1, plane);
+            let dx = _mm256_sub_epi16(load(&padded[y + 1], 2), load(&padded[y + 1], 0));
+            let dy = _mm256_sub_epi16(load(&padded[y + 2], 1), load(&padded[y], 1));
+            let by_sign = [parts(dx, dy), parts(dy, dx)];
+            for (sum, part) in columns.iter_mut().zip(by_sign.as_flattened()) {
+                *sum = _mm256_add_epi16(*sum, *part);
+            }
+            if rows >> (y + 1) & 1 == 1 {
+                sum_row(columns, LANES * v, y + 1, plane);
+            }
         }
     }
 }
 
-/// Sums the columns from the left into a row of the plane.
+/// A gradient and its size, where another is at least 0, and where it is below.
 #[target_feature(enable = "avx2")]
-fn sum_row(columns: &[[__m256i; VECTORS]; CHANNELS], y: usize, plane: &mut SurfPlane) {
-    let mut sum = _mm256_setzero_si256();
-    for block in 0..SURF_SIDE / 8 {
+fn parts(gradient: __m256i, by: __m256i) -> [__m256i; 4] {
+    let negative = _mm256_srai_epi16::<15>(by);
+    let size = _mm256_abs_epi16(gradient);
+    [
+        _mm256_andnot_si256(negative, gradient),
+        _mm256_andnot_si256(negative, size),
+        _mm256_and_si256(negative, gradient),
+        _mm256_and_si256(negative, size),
+    ]
+}
+
+/// Goes on with a row of the plane from column `start`: adds up the sums of the columns from there, as far as the window
+/// has any.
+#[target_feature(enable = "avx2")]
+fn sum_row(columns: [__m256i; CHANNELS], start: usize, y: usize, plane: &mut SurfPlane) {
+    // SAFETY: an array of eight 32-bit numbers is a vector long, here and below.
+    let mut sum = unsafe { _mm256_loadu_si256(plane.until(start, y).as_ptr().cast()) };
+    let halves = [columns.map(|c| _mm256_castsi256_si128(c)), columns.map(|c| _mm256_extracti128_si256::<1>(c))];
+    for (half, start) in halves.into_iter().zip([start, start + 8]) {
+        if start == SURF_SIDE {
+            break;
+        }
         // Eight channels of eight columns each are turned into eight columns of eight channels.
-        let channels = columns.each_ref().map(|vectors| {
-            let vector = vectors[block / 2];
-            if block % 2 == 0 { _mm256_castsi256_si128(vector) } else { _mm256_extracti128_si256::<1>(vector) }
-        });
-        for (i, column) in transpose(channels).into_iter().enumerate() {
+        for (i, column) in transpose(half).into_iter().enumerate() {
             sum = _mm256_add_epi32(sum, _mm256_cvtepi16_epi32(column));
-            let to = plane.at(8 * block + i + 1, y);
-            // SAFETY: an array of eight 32-bit numbers is a vector long.
+            let to = plane.at(start + i + 1, y);
+            // SAFETY: as above.
             unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), sum) };
         }
     }
