@@ -177,10 +177,10 @@ fn crops(pictures: &[GrayImage], count: usize) {
     pair.report();
 }
 
-/// The frames of a video as PNM pictures, grey.
+/// The frames of a video as grey pictures.
 fn frames(video: &Path) -> Vec<GrayImage> {
     let folder = tempfile::tempdir().unwrap();
-    let pattern = folder.path().join("%05d.pgm");
+    let pattern = folder.path().join("%05d.png");
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
         .arg(video)

@@ -131,7 +131,7 @@ fn a_model_cut_short_or_too_long_is_refused() {
     bytes.extend([0; 4]);
     let error = Model::parse(&bytes).unwrap_err();
     assert!(error.to_string().contains("4 bytes are left over"), "{error}");
-    assert!(Model::parse(&[0xFF; 1000]).unwrap_err().to_string().contains("-1 levels"));
+    assert!(Model::parse(&[0xFF; 1000]).unwrap_err().to_string().contains("-1 tiers"));
 }
 
 #[test]

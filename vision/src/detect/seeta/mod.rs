@@ -3,7 +3,7 @@
 //! S. Wu, M. Kan, Z. He, S. Shan, X. Chen, "Funnel-structured cascade for multi-view face detection with
 //! alignment-awareness", Neurocomputing 221, 2017. A picture is brought to many sizes ([`pyramid`]); at each, boosted
 //! cascades look at every window ([`scan`]); windows that overlap are put together ([`nms`]); and networks look at what is
-//! left, level by level, and move each window to its face ([`refine`]).
+//! left, tier by tier, and move each window to its face ([`refine`]).
 //!
 //! Every step rounds as the published detector does, so that the faces are the same, to the last bit of their scores.
 
@@ -35,7 +35,7 @@ use scan::{CodeMap, Scanner};
 /// put together.
 const MIN_SCORE: f32 = 2.0;
 
-/// Overlap above which windows of the first levels are put together.
+/// Overlap above which windows are put together before the last tier.
 const SAME_WINDOW: f32 = 0.8;
 
 /// A face detector. It can be sent to another thread; the model is shared.
@@ -48,7 +48,7 @@ pub struct Seeta {
     level: Vec<u8>,
     map: CodeMap,
     scanner: Scanner,
-    /// What each classifier of a level has found.
+    /// What each classifier of a tier has found.
     lists: Vec<Vec<Candidate>>,
     refiner: Refiner,
 }
@@ -82,7 +82,8 @@ impl Seeta {
         })
     }
 
-    fn first_level(&mut self, luma: LumaView<'_>, settings: &Settings) {
+    /// The first tier: leaves in `lists` what each cascade has found.
+    fn propose(&mut self, luma: LumaView<'_>, settings: &Settings) {
         let model = Arc::clone(&self.model);
         self.lists.resize_with(model.cascades.len(), Vec::new);
         self.lists.iter_mut().for_each(Vec::clear);
@@ -122,10 +123,10 @@ impl FaceDetector for Seeta {
         if let Some(side) = wanted.min_face {
             settings.min_face = side.max(Settings::LEAST_FACE);
         }
-        self.first_level(luma, &settings);
+        self.propose(luma, &settings);
         let model = Arc::clone(&self.model);
-        for (level, branches) in model.levels.iter().enumerate() {
-            let is_last = level + 1 == model.levels.len();
+        for (tier, branches) in model.tiers.iter().enumerate() {
+            let is_last = tier + 1 == model.tiers.len();
             self.refiner.refine(self.kernels, branches, is_last, luma, &mut self.lists);
         }
         let least = f64::from(wanted.min_score.unwrap_or(MIN_SCORE));

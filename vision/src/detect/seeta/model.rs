@@ -14,18 +14,19 @@ use crate::kernels::Dense;
 /// The SeetaFace Detection model for frontal faces, as published with SeetaFace (BSD-2-Clause).
 pub(crate) const FRONTAL: &[u8] = include_bytes!("../../../../assets/seeta_fd_frontal_v1.0.bin");
 
-/// A funnel of classifiers: boosted cascades look at every window of a picture, and each later level looks closer at what
+/// A funnel of classifiers: boosted cascades look at every window of a picture, and each later tier looks closer at what
 /// is left, and moves it. Parsed once and shared by all detectors.
 #[derive(Debug)]
 pub struct Model {
     pub(super) cascades: Vec<Boosted>,
-    pub(super) levels: Vec<Vec<Branch>>,
+    /// The tiers behind the first, which is the cascades.
+    pub(super) tiers: Vec<Vec<Branch>>,
 }
 
-/// One path through a level: the windows of some lists of the level before, and the networks that look at them in turn.
+/// One path through a tier: the windows of some lists of the tier before, and the networks that look at them in turn.
 #[derive(Debug)]
 pub(super) struct Branch {
-    /// Indices into the lists that the level before has left.
+    /// Indices into the lists that the tier before has left.
     pub(super) sources: Vec<usize>,
     pub(super) stages: Vec<Mlp>,
 }
@@ -69,18 +70,18 @@ impl Model {
     /// boosted cascades first, networks after that.
     pub fn parse(bytes: &[u8]) -> Result<Model, ModelError> {
         let mut reader = Reader { bytes, at: 0 };
-        let levels = reader.count("levels", MOST_PARTS)?;
-        let mut model = Model { cascades: Vec::new(), levels: Vec::new() };
-        for level in 0..levels {
-            let paths = reader.count("classifiers of a level", MOST_PARTS)?;
-            if level == 0 {
+        let tiers = reader.count("tiers", MOST_PARTS)?;
+        let mut model = Model { cascades: Vec::new(), tiers: Vec::new() };
+        for tier in 0..tiers {
+            let paths = reader.count("classifiers of a tier", MOST_PARTS)?;
+            if tier == 0 {
                 for _ in 0..paths {
                     model.cascades.push(reader.cascade()?);
                 }
             } else {
-                let lists = model.levels.last().map_or(model.cascades.len(), Vec::len);
+                let lists = model.tiers.last().map_or(model.cascades.len(), Vec::len);
                 let branches = (0..paths).map(|_| reader.branch(lists)).collect::<Result<_, _>>()?;
-                model.levels.push(branches);
+                model.tiers.push(branches);
             }
         }
         match bytes.len() - reader.at {
@@ -140,10 +141,10 @@ impl Reader<'_> {
         }
     }
 
-    /// A classifier of the first level.
+    /// A classifier of the first tier.
     fn cascade(&mut self) -> Result<Boosted, ModelError> {
         self.expect("the number of stages of a boosted cascade", 1)?;
-        self.expect("the kind of a classifier in the first level", BOOSTED)?;
+        self.expect("the kind of a classifier in the first tier", BOOSTED)?;
         let count = self.count("weak classifiers", MOST_PARTS)?;
         if count % Boosted::GROUP != 0 {
             return Err(self.problem(format!("{count} weak classifiers do not make groups of {}", Boosted::GROUP)));
@@ -162,17 +163,17 @@ impl Reader<'_> {
         if let Some(weight) = weights.iter().find(|weight| weight.abs() > Boosted::GREATEST) {
             return Err(self.problem(format!("a weight of {weight}; {} is the most", Boosted::GREATEST)));
         }
-        // There is no level before, so it reads no lists; the published file says -1.
+        // There is no tier before, so it reads no lists; the published file says -1.
         match self.integer()? {
             ..=0 => {}
-            lists => return Err(self.problem(format!("a classifier of the first level reads {lists} lists"))),
+            lists => return Err(self.problem(format!("a classifier of the first tier reads {lists} lists"))),
         }
         // The file has a threshold for every weak classifier, and only the last one of a group is looked at.
         let thresholds = thresholds.into_iter().skip(Boosted::GROUP - 1).step_by(Boosted::GROUP);
         Ok(Boosted::new(places, weights.as_chunks().0.to_vec(), thresholds.collect()))
     }
 
-    /// A classifier of a later level; `lists` is the number of those of the level before.
+    /// A classifier of a later tier; `lists` is the number of those of the tier before.
     fn branch(&mut self, lists: usize) -> Result<Branch, ModelError> {
         let stages = self.count("stages", MOST_PARTS)?;
         let stages = (0..stages).map(|_| self.network()).collect::<Result<_, _>>()?;
@@ -182,14 +183,14 @@ impl Reader<'_> {
             let source = self.integer()?;
             match usize::try_from(source) {
                 Ok(index) if index < lists => sources.push(index),
-                _ => return Err(self.problem(format!("list {source} of {lists} from the level before"))),
+                _ => return Err(self.problem(format!("list {source} of {lists} from the tier before"))),
             }
         }
         Ok(Branch { sources, stages })
     }
 
     fn network(&mut self) -> Result<Mlp, ModelError> {
-        self.expect("the kind of a classifier in a later level", SURF_MLP)?;
+        self.expect("the kind of a classifier in a later tier", SURF_MLP)?;
         let layers = self.count("layers", MOST_PARTS)?;
         if layers < 3 {
             return Err(self.problem(format!("{layers} layers; an input, a hidden one and an output are the least")));

@@ -1,4 +1,4 @@
-//! The later levels of the funnel: networks that look at single windows and move them.
+//! The later tiers of the funnel: networks that look at single windows and move them.
 
 use super::SAME_WINDOW;
 use super::mlp::{Activations, Mlp, Verdict};
@@ -21,7 +21,7 @@ pub(super) struct Refiner {
     window: Box<[u8; WINDOW * WINDOW]>,
     plane: SurfPlane,
     activations: Activations,
-    /// Lists that the next level will read.
+    /// Lists that the next tier will read.
     next: Vec<Vec<Candidate>>,
 }
 
@@ -37,7 +37,7 @@ impl Refiner {
         }
     }
 
-    /// Takes the lists of one level to the next.
+    /// Takes the lists of one tier to the next.
     pub(super) fn refine(
         &mut self,
         kernels: &Kernels,

@@ -1,4 +1,4 @@
-//! The first level of the funnel: every window of every picture of the pyramid.
+//! The first tier of the funnel: every window of every picture of the pyramid.
 
 use super::boosted::Boosted;
 use super::nms::Candidate;
@@ -91,7 +91,8 @@ impl Scanner {
         found: &mut Vec<Candidate>,
     ) {
         self.offsets.clear();
-        self.offsets.extend(cascade.places.iter().map(|&(x, y)| map.offset(x, y) as u32));
+        let offset = |&(x, y)| u32::try_from(map.offset(x, y)).expect("a picture of gigapixels does not come this far");
+        self.offsets.extend(cascade.places.iter().map(offset));
         let columns = (level.width - WINDOW) / map.step.0 + 1;
         let rows = (level.height - WINDOW) / map.step.1 + 1;
         let windows = (rows - 1) * map.columns + columns;
