@@ -9,7 +9,7 @@
 //! ```
 //! use facefleet_vision::{Analyzer, DetectorKind, Job, Limits};
 //!
-//! let mut analyzer = Analyzer::new(DetectorKind::Rustface, Limits::default())?;
+//! let mut analyzer = Analyzer::new(DetectorKind::Seeta, Limits::default())?;
 //! let error = analyzer.analyze(b"GIF89a", &Job::default()).unwrap_err();
 //! assert_eq!(error.code(), "not_jpeg");
 //! # Ok::<(), facefleet_vision::DetectorError>(())
@@ -31,8 +31,8 @@ mod resize;
 
 pub use analyzer::Analyzer;
 pub use detect::{
-    BadSetting, DetectorError, DetectorKind, FaceDetector, LumaView, Model, ModelError, Seeta, Settings, UnknownDetector,
-    Wanted,
+    BadSetting, DetectorError, DetectorKind, FaceDetector, LumaView, Model, ModelError, Seeta, Settings,
+    UnknownDetector, Wanted,
 };
 pub use error::FrameError;
 pub use geometry::{Face, Fit, SEED, Size};

@@ -88,7 +88,8 @@ pub async fn run(
 
     let join = introduce(&config, bound);
     let opened = Opened { worker: join.identity.name.clone(), generation: join.identity.generation, cores: join.cores };
-    tracing::info!(worker = opened.worker, threads = opened.cores, detector = %config.detector, "ready");
+    let kernels = facefleet_vision::Kernels::best().name();
+    tracing::info!(worker = opened.worker, threads = opened.cores, detector = %config.detector, kernels, "ready");
     let video = Video {
         pool: pool.clone(),
         opened,

@@ -293,7 +293,7 @@ mod tests {
         drop(pool.enter(frame(None)).now_or_never().unwrap());
         assert_eq!(stats.load().queued, 1);
         drop(pool); // The queue ends behind the frame, and so does `serve`.
-        let mut analyzer = Analyzer::new(DetectorKind::Rustface, Limits::default()).unwrap();
+        let mut analyzer = Analyzer::new(DetectorKind::Seeta, Limits::default()).unwrap();
         serve(&Mutex::new(queue), &mut analyzer, &stats);
         let load = stats.load();
         assert_eq!((load.frames_dropped, load.frames_failed, load.queued, load.in_flight), (1, 0, 0, 0));
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_frame_may_be_as_old_as_its_greatest_age() {
-        let mut analyzer = Analyzer::new(DetectorKind::Rustface, Limits::default()).unwrap();
+        let mut analyzer = Analyzer::new(DetectorKind::Seeta, Limits::default()).unwrap();
         let mut verdict = |age, max_age| {
             let frame = Frame { age, ..frame(max_age) };
             judge(&mut analyzer, &frame, clock::now(), &Stats::default())
@@ -315,7 +315,7 @@ mod tests {
     #[tokio::test]
     async fn a_thread_that_ends_is_noticed() {
         let stats = Stats::default();
-        let pool = Pool::start(2, DetectorKind::Rustface, Limits::default(), stats).await.unwrap();
+        let pool = Pool::start(2, DetectorKind::Seeta, Limits::default(), stats).await.unwrap();
         let watch = pool.thread_ended.clone();
         assert!(!watch.is_cancelled());
         drop(pool);

@@ -179,7 +179,7 @@ async fn a_stream_that_breaks_the_rules_is_told_which() {
         (vec![frame(0, Vec::new()).into()], "the first message is a frame; it must be `open`"),
         (vec![open().into(), open().into()], "a second `open`"),
         (vec![open().into(), wire::AnalyzeRequest { message: None }], "neither `open` nor `frame`"),
-        (vec![other.into()], "`dlib` is not offered here; rustface is"),
+        (vec![other.into()], "`dlib` is not offered here; seeta is"),
         (vec![wire::AnalyzeRequest { message: None }], "neither `open` nor `frame`"),
     ];
     for (requests, said) in cases {

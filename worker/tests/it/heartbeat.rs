@@ -24,7 +24,7 @@ async fn a_worker_says_who_it_is_and_how_it_is() {
     let join = master.join().await;
     assert_eq!((join.ip.as_str(), join.port), ("127.0.0.1", i32::from(worker.address.port())));
     assert_eq!((join.weight, join.cores, join.heartbeat_interval_ms), (3, 2, 20));
-    assert_eq!(join.detectors, ["rustface"]);
+    assert_eq!(join.detectors, ["seeta"]);
     assert!(join.name.ends_with(&format!("-{}", worker.address.port())), "{}", join.name);
     assert!(join.generation > 0 && !join.version.is_empty());
 
