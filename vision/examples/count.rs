@@ -6,8 +6,9 @@
 
 use std::env;
 use std::path::Path;
+use std::sync::Arc;
 
-use facefleet_vision::{DetectorKind, Kernels, Limits, LumaView, Size, Wanted, jpeg};
+use facefleet_vision::{FaceDetector, Kernels, Limits, LumaView, Model, Seeta, Settings, Size, Wanted, jpeg};
 use image::imageops::{self, FilterType};
 
 /// What the oldest programs of this field send to their detector.
@@ -20,7 +21,8 @@ fn main() {
     let frames: usize = frames.parse().expect("FRAMES is a number");
 
     let pixels = photo();
-    let mut detector = DetectorKind::Rustface.build().expect("the model is compiled in");
+    let model = Model::parse(&asset("seeta_fd_frontal_v1.0.bin")).expect("the model is a good one");
+    let mut detector = Seeta::new(Arc::new(model), Settings::default(), kernels).expect("the settings are good");
     let mut faces = Vec::new();
     for _ in 0..frames {
         detector.detect(LumaView::new(SIZE, &pixels), Wanted::default(), &mut faces);
@@ -37,9 +39,12 @@ fn named(name: &str) -> &'static Kernels {
     })
 }
 
+fn asset(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 fn photo() -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/photos/astronaut.jpg");
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let photo = jpeg::decode_rgb(&bytes, &Limits::default()).expect("the photo is a JPEG");
+    let photo = jpeg::decode_rgb(&asset("photos/astronaut.jpg"), &Limits::default()).expect("the photo is a JPEG");
     imageops::grayscale(&imageops::resize(&photo, SIZE.width, SIZE.height, FilterType::Triangle)).into_raw()
 }

@@ -16,6 +16,8 @@ mod block;
 mod data;
 #[cfg(test)]
 mod frame_tests;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -73,11 +75,13 @@ pub struct Kernels {
 }
 
 static SUPPORTED: LazyLock<Vec<Kernels>> = LazyLock::new(|| {
-    let vectors = [
+    let vectors: [Option<Kernels>; _] = [
         #[cfg(target_arch = "x86_64")]
         avx512::kernels(),
         #[cfg(target_arch = "x86_64")]
         avx2::kernels(),
+        #[cfg(target_arch = "aarch64")]
+        neon::kernels(),
     ];
     vectors.into_iter().flatten().chain([scalar::kernels()]).collect()
 });
