@@ -6,7 +6,7 @@
 mod dct;
 mod lab;
 mod mlp;
-mod resize;
+pub(super) mod resize;
 mod sift;
 mod surf;
 mod weigh;
@@ -32,7 +32,7 @@ pub(super) fn kernels() -> Option<Kernels> {
 }
 
 /// Where vectors of `lanes` begin that cover `length`, at least one vector: the last one overlaps the one before.
-fn starts(length: usize, lanes: usize) -> impl Iterator<Item = usize> {
+pub(super) fn starts(length: usize, lanes: usize) -> impl Iterator<Item = usize> {
     let last = length - lanes;
     (0..last).step_by(lanes).chain([last])
 }

@@ -3,7 +3,7 @@ use std::arch::x86_64::*;
 use super::starts;
 use crate::kernels::{Axis, scalar};
 
-pub(super) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {
+pub(in crate::kernels) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {
     // SAFETY: `avx2::kernels` is the only way here, and it looked for AVX2.
     unsafe { blend_row_avx2(rows, shares, across, out) }
 }

@@ -1,8 +1,9 @@
 //! AVX-512 with its byte permutations (VBMI): Intel since Ice Lake, AMD since Zen 4.
 //!
-//! Only where it does what AVX2 cannot: a permutation of 128 bytes looks codes up in an eighth of the steps. All else is
-//! AVX2. What is said there about safety holds here too.
+//! Only where it does what AVX2 cannot: a permutation of 128 bytes looks codes up in an eighth of the steps, and one of 64
+//! finds the pixels of a resized row wherever they lie. All else is AVX2. What is said there about safety holds here too.
 
+mod resize;
 mod sift;
 
 use super::{Kernels, avx2};
@@ -12,5 +13,5 @@ pub(super) fn kernels() -> Option<Kernels> {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vbmi");
     let avx2 = avx2::kernels().filter(|_| has_it)?;
-    Some(Kernels { name: "x86_64-avx512vbmi", sift: sift::sift, ..avx2 })
+    Some(Kernels { name: "x86_64-avx512vbmi", blend_row: resize::blend_row, sift: sift::sift, ..avx2 })
 }
