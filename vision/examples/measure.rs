@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use facefleet_vision::{Analyzer, DetectorKind, Fit, Job, Limits, SEED, Stages, Task, jpeg};
 use image::imageops::{FilterType, resize};
 use image::{ExtendedColorType, RgbImage};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, SamplingFactor};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -20,27 +21,34 @@ const SIZES: [(u32, u32); 5] = [(320, 240), (640, 360), (1280, 720), (1920, 1080
 
 fn main() {
     let photo = photo();
-    println!(
-        "| frame | zune luma | zune YCbCr | zune RGB | jpeg-decoder RGB | jpeg-decoder scaled | image encode | jpeg-encode |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("Decoding: brightness alone, then all.\n");
+    println!("| frame | zune-jpeg luma | ours luma | zune-jpeg | ours | jpeg-decoder | jpeg-decoder scaled |");
+    println!("|---|---|---|---|---|---|---|");
     for (width, height) in SIZES {
-        codecs(&mosaic(&photo, width, height));
+        decoders(&mosaic(&photo, width, height));
     }
-    println!();
+    println!("\nEncoding red, green and blue, 4:2:0, quality {}.\n", jpeg::QUALITY);
+    println!("| frame | image (4:4:4) | jpeg-encoder | ours |");
+    println!("|---|---|---|---|");
+    for (width, height) in SIZES {
+        encoders(&mosaic(&photo, width, height));
+    }
+    println!("\nWhole frames.\n");
     println!("| frame | job | decode | resize | detect | draw | encode | around the detector |");
     println!("|---|---|---|---|---|---|---|---|");
     for (width, height) in SIZES {
         let frame = jpeg::encode_rgb(&mosaic(&photo, width, height), 90).expect("these sizes can be a JPEG");
         for (name, fit, picture) in [
+            ("boxes, 500x400", SEED, false),
             ("boxes, within 512", Fit::Within(512), false),
             ("picture, within 512", Fit::Within(512), true),
             ("picture, 500x400", SEED, true),
         ] {
-            stages(
-                &frame,
-                &format!("| {width}x{height} | {name}"),
-                Job { task: Task::Faces, fit, picture, min_score: None, min_face: None },
+            let job = Job { fit, picture, ..Job::default() };
+            let [decode, resize, detect, draw, encode] = stages(&frame, job);
+            let share = 100.0 * (decode + resize + draw + encode) / detect;
+            println!(
+                "| {width}x{height} | {name} | {decode:.2} | {resize:.2} | {detect:.2} | {draw:.3} | {encode:.2} | {share:.0} % |"
             );
         }
     }
@@ -59,43 +67,77 @@ fn mosaic(photo: &RgbImage, width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| *tile.get_pixel(x % side, y % side))
 }
 
-fn codecs(picture: &RgbImage) {
+fn decoders(picture: &RgbImage) {
     let (width, height) = picture.dimensions();
     let frame = jpeg::encode_rgb(picture, 90).expect("these sizes can be a JPEG");
     let scaled = Fit::Within(512).target(facefleet_vision::Size { width, height });
-    let mut ways: [Way; 7] = [
-        Way::new(|| zune(&frame, ColorSpace::Luma)),
-        Way::new(|| zune(&frame, ColorSpace::YCbCr)),
-        Way::new(|| zune(&frame, ColorSpace::RGB)),
-        Way::new(|| jpeg_decoder(&frame, None)),
-        Way::new(|| jpeg_decoder(&frame, Some((scaled.width, scaled.height)))),
-        Way::new(|| image_encode(picture)),
-        Way::new(|| jpeg::encode_rgb(picture, jpeg::QUALITY).map_or(0, |bytes| bytes.len())),
+    let view = Job { task: Task::View, ..Job::default() };
+    // All three planes are decoded for a picture. The rest of that job is cheap at this size, and not counted.
+    let picture = Job { fit: Fit::Within(8), picture: true, ..Job::default() };
+    let (mut luma, mut planes) = (analyzer(), analyzer());
+    let mut ways = [
+        Way::new(|| timed(|| zune(&frame, ColorSpace::Luma))),
+        Way::new(|| decode_stage(&mut luma, &frame, &view)),
+        Way::new(|| timed(|| zune(&frame, ColorSpace::YCbCr))),
+        Way::new(|| decode_stage(&mut planes, &frame, &picture)),
+        Way::new(|| timed(|| jpeg_decoder(&frame, None))),
+        Way::new(|| timed(|| jpeg_decoder(&frame, Some((scaled.width, scaled.height))))),
     ];
-    for _ in 0..turns(width) {
-        for way in &mut ways {
-            let start = now();
-            black_box((way.run)());
-            way.times.push(now() - start);
+    measure(&mut ways, turns(width));
+    print_row(&format!("{width}x{height} ({} KB)", frame.len() / 1000), &ways);
+}
+
+fn encoders(picture: &RgbImage) {
+    let (width, height) = picture.dimensions();
+    let mut ways = [
+        Way::new(|| timed(|| image_encode(picture))),
+        Way::new(|| timed(|| jpeg_encode(picture))),
+        Way::new(|| timed(|| jpeg::encode_rgb(picture, jpeg::QUALITY).map_or(0, |bytes| bytes.len()))),
+    ];
+    measure(&mut ways, turns(width));
+    print_row(&format!("{width}x{height}"), &ways);
+}
+
+/// One of several ways to do the same, and how long it took each time.
+struct Way<'a> {
+    run: Box<dyn FnMut() -> Duration + 'a>,
+    times: Vec<Duration>,
+}
+
+impl<'a> Way<'a> {
+    fn new(run: impl FnMut() -> Duration + 'a) -> Self {
+        Way { run: Box::new(run), times: Vec::new() }
+    }
+}
+
+fn measure(ways: &mut [Way<'_>], turns: usize) {
+    for _ in 0..turns {
+        for way in &mut *ways {
+            way.times.push((way.run)());
         }
     }
-    print!("| {width}x{height} ({} KB) |", frame.len() / 1000);
-    for way in &ways {
+}
+
+fn print_row(name: &str, ways: &[Way<'_>]) {
+    print!("| {name} |");
+    for way in ways {
         print!(" {:.2} |", best(way.times.iter().copied()));
     }
     println!();
 }
 
-/// One of several ways to do the same, and how long it took each time.
-struct Way<'a> {
-    run: Box<dyn Fn() -> usize + 'a>,
-    times: Vec<Duration>,
+fn timed<T>(run: impl FnOnce() -> T) -> Duration {
+    let start = now();
+    black_box(run());
+    now() - start
 }
 
-impl<'a> Way<'a> {
-    fn new(run: impl Fn() -> usize + 'a) -> Self {
-        Way { run: Box::new(run), times: Vec::new() }
-    }
+fn analyzer() -> Analyzer {
+    Analyzer::new(DetectorKind::default(), Limits::default()).expect("the model is compiled in")
+}
+
+fn decode_stage(analyzer: &mut Analyzer, frame: &[u8], job: &Job) -> Duration {
+    analyzer.analyze(frame, job).expect("a good frame").stages.decode
 }
 
 fn zune(frame: &[u8], colours: ColorSpace) -> usize {
@@ -112,6 +154,16 @@ fn jpeg_decoder(frame: &[u8], scale: Option<(u32, u32)>) -> usize {
     decoder.decode().expect("a good frame").len()
 }
 
+fn jpeg_encode(picture: &RgbImage) -> usize {
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, jpeg::QUALITY);
+    encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
+    let (width, height) = picture.dimensions();
+    encoder.encode(picture, width as u16, height as u16, ColorType::Rgb).expect("these sizes can be a JPEG");
+    bytes.len()
+}
+
 fn image_encode(picture: &RgbImage) -> usize {
     let mut bytes = Vec::new();
     let (width, height) = picture.dimensions();
@@ -121,15 +173,12 @@ fn image_encode(picture: &RgbImage) -> usize {
     bytes.len()
 }
 
-fn stages(frame: &[u8], name: &str, job: Job) {
-    let mut analyzer = Analyzer::new(DetectorKind::default(), Limits::default()).expect("the model is compiled in");
-    let runs: Vec<Stages> = (0..15).map(|_| analyzer.analyze(frame, &job).expect("a good frame").stages).collect();
+/// Milliseconds of each stage.
+fn stages(frame: &[u8], job: Job) -> [f64; 5] {
+    let mut analyzer = analyzer();
+    let runs: Vec<Stages> = (0..31).map(|_| analyzer.analyze(frame, &job).expect("a good frame").stages).collect();
     let of = |stage: fn(&Stages) -> Duration| best(runs.iter().map(stage));
-    let detect = of(|s| s.detect);
-    let around = [of(|s| s.decode), of(|s| s.resize), of(|s| s.draw), of(|s| s.encode)];
-    let share = 100.0 * around.iter().sum::<f64>() / detect;
-    let [decode, resize, draw, encode] = around;
-    println!("{name} | {decode:.2} | {resize:.2} | {detect:.2} | {draw:.3} | {encode:.2} | {share:.0} % |");
+    [of(|s| s.decode), of(|s| s.resize), of(|s| s.detect), of(|s| s.draw), of(|s| s.encode)]
 }
 
 fn turns(width: u32) -> usize {

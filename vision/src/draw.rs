@@ -145,6 +145,38 @@ mod tests {
     }
 
     #[test]
+    fn on_planes_the_line_has_its_brightness_and_half_its_colour() {
+        let plane = |width, height, value| Raster {
+            size: Size { width, height },
+            pixels: vec![value; (width * height) as usize],
+        };
+        let grey = || Planes { luma: plane(13, 11, 90), blue: plane(7, 6, 128), red: plane(7, 6, 128) };
+        let face = |x, y, width, height| Face { x, y, width, height, score: 1.0 };
+        let mut picture = grey();
+        faces_on_planes(&mut picture, &[face(2.0, 2.0, 9.0, 7.0)], [0, 0, 255]);
+        let mut rgb = RgbImage::new(13, 11);
+        faces(&mut rgb, &[face(2.0, 2.0, 9.0, 7.0)], Style::SEED);
+        for (luma, pixel) in picture.luma.pixels.iter().zip(rgb.pixels()) {
+            assert_eq!(*luma, if *pixel == BLUE { 29 } else { 90 });
+        }
+        assert_eq!(picture.blue.pixels[7 + 2], 191, "the top line: half of 255 and 128");
+        assert_eq!(picture.red.pixels[2 * 7 + 1], 117, "the left line: half of 107 and 128");
+        assert_eq!(picture.blue.pixels[2 * 7 + 3], 128, "the inside");
+
+        for outside in
+            [face(-1e30, -1e30, 2e30, 2e30), face(1e9, 3.0, 5.0, 5.0), face(f32::NAN, 3.0, 4.0, f32::INFINITY)]
+        {
+            let mut picture = grey();
+            faces_on_planes(&mut picture, &[outside], [0, 0, 255]);
+            assert_eq!(picture.luma.pixels, grey().luma.pixels, "{outside:?}");
+        }
+        let mut picture = grey();
+        faces_on_planes(&mut picture, &[face(-5.0, -5.0, 17.6, 15.6)], [0, 0, 255]);
+        assert_eq!(picture.luma.pixels[12], 29, "the right border");
+        assert_eq!(picture.luma.pixels[10 * 13], 29, "the bottom border");
+    }
+
+    #[test]
     fn the_video_line_scales() {
         let at = |width, height| Style::video(Size { width, height }).thickness;
         assert_eq!([at(320, 240), at(640, 360), at(1080, 1920)], [2, 2, 6]);

@@ -21,8 +21,11 @@ impl<'a> Bits<'a> {
     #[inline(always)]
     pub(super) fn refill(&mut self) {
         if self.count < 32 {
-            let word = self.bytes.get(self.next..).and_then(|rest| rest.first_chunk());
-            self.held |= word.map_or(0, |word| u64::from_be_bytes(*word)) >> self.count;
+            let word = match self.bytes.get(self.next..self.next + 8) {
+                Some(word) => u64::from_be_bytes(word.try_into().expect("8 bytes are 8 bytes")),
+                None => 0,
+            };
+            self.held |= word >> self.count;
             // Of the last byte only a part may be held. It is read again next time, over itself.
             self.next += ((63 - self.count) / 8) as usize;
             self.count |= 56;

@@ -3,28 +3,64 @@
 use super::Damage;
 use super::bits::Bits;
 
-/// Codes of up to this many bits, and the number behind when both fit, are found in one step.
+/// Codes of up to this many bits, and the number behind when both fit, are found in one step; so are two of them.
 const LOOK: u32 = 10;
 
-/// What a code and the bits behind it say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Step {
-    /// How many coefficients further the number belongs; [`Step::END`] when the block has no more.
-    pub(super) advance: usize,
-    pub(super) value: i16,
-}
+/// What the next bits say, in one number that fits a register.
+///
+/// From the lowest byte up: how many bits these are; how many the first code and its number are; the first advance; the
+/// second advance; and two bytes for each number. If there is only one code it is there a second time, with an advance of
+/// zero: what is done again changes nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step(u64);
 
 impl Step {
+    /// An advance that stands for the end of a block.
     pub(super) const END: usize = 128;
+
+    /// What begins with a code that is not found in one step. Instead of the first advance it has the code's length, zero for
+    /// one longer than [`LOOK`], and its symbol instead of the first number.
+    fn long(symbol: u8, length: u32) -> Step {
+        Step(u64::from_le_bytes([0, 0, length as u8, 0, symbol, 0, 0, 0]))
+    }
+
+    fn one(symbol: u8, value: i16, length: u32) -> Step {
+        let advance = if symbol == 0 { Step::END as u8 } else { symbol / 16 + 1 };
+        let [low, high] = value.to_le_bytes();
+        Step(u64::from_le_bytes([length as u8, length as u8, advance, 0, low, high, low, high]))
+    }
+
+    /// This one, with another behind it.
+    fn and(self, next: Step) -> Step {
+        let [_, length, advance, _, low, high, ..] = self.0.to_le_bytes();
+        let [_, next_length, next_advance, _, next_low, next_high, ..] = next.0.to_le_bytes();
+        let both = length + next_length;
+        Step(u64::from_le_bytes([both, length, advance, next_advance, low, high, next_low, next_high]))
+    }
+
+    pub(super) fn length(self) -> u32 {
+        (self.0 & 0xFF) as u32
+    }
+
+    pub(super) fn length_of_first(self) -> u32 {
+        (self.0 >> 8 & 0xFF) as u32
+    }
+
+    /// How many coefficients further the numbers belong, the first from the last one that was read, the second from the first.
+    pub(super) fn advances(self) -> [usize; 2] {
+        [(self.0 >> 16 & 0xFF) as usize, (self.0 >> 24 & 0xFF) as usize]
+    }
+
+    pub(super) fn values(self) -> [i16; 2] {
+        [(self.0 >> 32) as i16, (self.0 >> 48) as i16]
+    }
 }
 
 /// Built from the body of a table; kept while the same body comes again.
 pub(super) struct Table {
     body: Vec<u8>,
-    /// By the next [`LOOK`] bits: the value in the upper 16, the advance, and the length of code and number in the lower 8. A
-    /// length of zero is for what takes more than one step; its upper half is the symbol and its lower the code's length, zero
-    /// for one that is longer than [`LOOK`].
-    steps: Box<[u32; 1 << LOOK]>,
+    /// By the next [`LOOK`] bits.
+    steps: Box<[Step; 1 << LOOK]>,
     /// For each length, the first code that is longer, aligned to 16 bits.
     limits: [u32; 17],
     /// For each length, what is added to a code to get the place of its symbol.
@@ -34,13 +70,8 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new() -> Self {
-        Table {
-            body: Vec::new(),
-            steps: Box::new([0; 1 << LOOK]),
-            limits: [0; 17],
-            offsets: [0; 17],
-            symbols: [0; 256],
-        }
+        let steps = Box::new([Step(0); 1 << LOOK]);
+        Table { body: Vec::new(), steps, limits: [0; 17], offsets: [0; 17], symbols: [0; 256] }
     }
 
     /// Makes this the table that `body` describes: sixteen counts of codes by length, then their symbols. `None` when there
@@ -64,7 +95,7 @@ impl Table {
             self.offsets[length as usize] = place - code;
             for &symbol in &symbols[place as usize..][..usize::from(count)] {
                 if length <= LOOK {
-                    add_steps(&mut steps, length, symbol);
+                    set_steps(&mut steps, length, symbol);
                 }
             }
             place += i32::from(count);
@@ -76,30 +107,30 @@ impl Table {
             self.limits[length as usize] = (code << (16 - length)) as u32;
             code <<= 1;
         }
-        steps.for_each(|step| *step = 0);
+        steps.for_each(|step| *step = Step::long(0, 0));
+        for bits in 0..1 << LOOK {
+            let step = self.steps[bits];
+            let next = self.steps[bits << step.length() & ((1 << LOOK) - 1)];
+            let fits = step.length() + next.length_of_first() <= LOOK;
+            if fits && step.length() > 0 && next.length_of_first() > 0 && step.advances()[0] != Step::END {
+                self.steps[bits] = step.and(next);
+            }
+        }
         Some(())
     }
 
-    /// Reads a code and the number behind it.
+    /// What the next bits say; they are not taken.
     #[inline(always)]
-    pub(super) fn read(&self, bits: &mut Bits<'_>) -> Result<Step, Damage> {
+    pub(super) fn look(&self, bits: &mut Bits<'_>) -> Result<Step, Damage> {
         bits.refill();
         let step = self.steps[bits.peek(LOOK) as usize];
-        let length = step & 0xFF;
-        if length == 0 {
-            let (step, length) = self.long_step(step, bits.peek(32))?;
-            bits.take(length);
-            return Ok(step);
-        }
-        bits.take(length);
-        Ok(Step { advance: (step >> 8 & 0xFF) as usize, value: (step >> 16) as i16 })
+        if step.length() == 0 { self.look_long(step, bits.peek(32)) } else { Ok(step) }
     }
 
-    /// What `next` begins with when it takes more than [`LOOK`] bits, and how many it takes.
     #[cold]
     #[inline(never)]
-    fn long_step(&self, step: u32, next: u32) -> Result<(Step, u32), Damage> {
-        let (symbol, length) = match step >> 8 & 0xFF {
+    fn look_long(&self, step: Step, next: u32) -> Result<Step, Damage> {
+        let (symbol, length) = match step.advances()[0] as u32 {
             0 => {
                 let code = next >> 16;
                 let longer = (LOOK + 1..=16).find(|&length| code < self.limits[length as usize]);
@@ -107,39 +138,34 @@ impl Table {
                 let place = (code >> (16 - length)) as i32 + self.offsets[length as usize];
                 (self.symbols[place as usize & 0xFF], length)
             }
-            length => ((step >> 16) as u8, length),
+            length => (step.values()[0] as u8, length),
         };
         if is_undefined(symbol) {
             return Err(Damage("a symbol that means nothing"));
         }
         let size = u32::from(symbol % 16);
         let number = (u64::from(next << length) << size >> 32) as u32;
-        Ok((Step { advance: advance(symbol), value: extend(number, size) }, length + size))
+        Ok(Step::one(symbol, extend(number, size), length + size))
     }
 }
 
-/// Sets what all bits that begin with the next code of `length` bits mean. Codes go up, so this is in their order.
-fn add_steps<'a>(steps: &mut impl Iterator<Item = &'a mut u32>, length: u32, symbol: u8) {
-    let mut add = |step: u32, count: usize| steps.by_ref().take(count).for_each(|place| *place = step);
+/// Sets what all bits that begin with the next code of `length` bits say. Codes go up, so this is in their order.
+fn set_steps<'a>(steps: &mut impl Iterator<Item = &'a mut Step>, length: u32, symbol: u8) {
+    let mut set = |step: Step, count: usize| steps.by_ref().take(count).for_each(|place| *place = step);
     let size = u32::from(symbol % 16);
     let rest = LOOK - length;
     if size > rest || is_undefined(symbol) {
-        add(u32::from(symbol) << 16 | length << 8, 1 << rest);
+        set(Step::long(symbol, length), 1 << rest);
         return;
     }
     for number in 0..1 << size {
-        let value = u32::from(extend(number, size).cast_unsigned());
-        add(value << 16 | (advance(symbol) as u32) << 8 | (length + size), 1 << (rest - size));
+        set(Step::one(symbol, extend(number, size), length + size), 1 << (rest - size));
     }
 }
 
 /// Runs of zeros without a number at their end mean something in progressive pictures only, but for the longest.
 fn is_undefined(symbol: u8) -> bool {
     symbol.is_multiple_of(16) && !matches!(symbol, 0 | 0xF0)
-}
-
-fn advance(symbol: u8) -> usize {
-    if symbol == 0 { Step::END } else { usize::from(symbol / 16) + 1 }
 }
 
 /// Numbers of a size are written from the most negative up, without those of smaller sizes (F.2.2.1, EXTEND).

@@ -130,16 +130,31 @@ fn coefficients(
     ac: &Table,
     mut keep: impl FnMut(usize, i16),
 ) -> Result<usize, Damage> {
-    keep(0, dc.read(bits)?.value);
+    let first = dc.look(bits)?;
+    bits.take(first.length_of_first());
+    keep(0, first.values()[0]);
     let mut last = 0;
     while last < 63 {
-        let Step { advance, value } = ac.read(bits)?;
-        let next = last + advance;
-        if next > 63 {
-            return if advance == Step::END { Ok(last) } else { Err(Damage("a block of more than 64")) };
+        let step = ac.look(bits)?;
+        let ([first, second], [first_value, second_value]) = (step.advances(), step.values());
+        let at = last + first;
+        // What comes behind the last coefficient is not of this block.
+        if at >= 63 {
+            bits.take(step.length_of_first());
+            match at {
+                63 => keep(63, first_value),
+                _ if first == Step::END => return Ok(last),
+                _ => return Err(Damage("a block of more than 64")),
+            }
+            return Ok(63);
         }
-        last = next;
-        keep(last, value);
+        keep(at, first_value);
+        bits.take(step.length());
+        last = at + second;
+        if last > 63 {
+            return if second == Step::END { Ok(at) } else { Err(Damage("a block of more than 64")) };
+        }
+        keep(last, second_value);
     }
     Ok(last)
 }
@@ -147,8 +162,8 @@ fn coefficients(
 /// A block of one grey: what the transform makes of a first coefficient alone.
 fn flat(coefficient: i16, out: &mut [u8], stride: usize) {
     let grey = ((i32::from(coefficient) + 4 + 8 * 128) >> 3).clamp(0, 255) as u8;
-    for line in out.chunks_mut(stride).take(8) {
-        line[..8].fill(grey);
+    for row in 0..8 {
+        out[row * stride..][..8].fill(grey);
     }
 }
 
