@@ -5,7 +5,7 @@ pub(crate) const CHANNELS: usize = 8;
 
 /// Where the pixels of a resized row or column come from: pixel `i` takes `before[i]` of the one at `index[i]` and `after[i]`
 /// of the next.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Axis {
     pub(crate) index: Vec<u32>,
     pub(crate) before: Vec<f64>,
@@ -28,6 +28,13 @@ impl Axis {
             self.before.push(1.0 - after);
             self.after.push(after);
         }
+    }
+
+    /// Makes it the same as another, in the memory it has.
+    pub(crate) fn copy(&mut self, other: &Axis) {
+        self.index.clone_from(&other.index);
+        self.before.clone_from(&other.before);
+        self.after.clone_from(&other.after);
     }
 }
 

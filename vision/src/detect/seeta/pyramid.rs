@@ -55,7 +55,7 @@ impl Resizer {
         self.across.set(from.0, to.0);
         // A window is as high as it is wide.
         if (from.1, to.1) == (from.0, to.0) {
-            self.down.clone_from(&self.across);
+            self.down.copy(&self.across);
         } else {
             self.down.set(from.1, to.1);
         }
