@@ -85,7 +85,7 @@ impl Seeta {
     /// The first tier: leaves in `lists` what each cascade has found.
     fn propose(&mut self, luma: LumaView<'_>, settings: &Settings) {
         let model = Arc::clone(&self.model);
-        self.lists.resize_with(model.cascades.len(), Vec::new);
+        nms::grow(&mut self.lists, model.cascades.len());
         self.lists.iter_mut().for_each(Vec::clear);
         let size = luma.size();
         let (right, down) = settings.window_step;

@@ -41,6 +41,11 @@ impl Candidate {
     }
 }
 
+/// Makes sure that there are so many lists. More of them stay: they keep their memory for the next frame.
+pub(super) fn grow(lists: &mut Vec<Vec<Candidate>>, least: usize) {
+    lists.resize_with(lists.len().max(least), Vec::new);
+}
+
 /// Keeps, of each heap of windows that overlap the best one by more than `threshold`, that one, and gives it the sum of
 /// their scores. The result is in the order of the scores before.
 ///

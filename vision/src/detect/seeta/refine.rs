@@ -47,7 +47,7 @@ impl Refiner {
         lists: &mut Vec<Vec<Candidate>>,
     ) {
         let mut next = std::mem::take(&mut self.next);
-        next.resize_with(branches.len(), Vec::new);
+        nms::grow(&mut next, branches.len());
         for (branch, list) in branches.iter().zip(&mut next) {
             list.clear();
             for &source in &branch.sources {
