@@ -37,7 +37,7 @@ enum Xtask {
         #[arg(long)]
         advisories: bool,
     },
-    /// Measure the detector, the worker's stages and the whole system
+    /// Measure the detectors, the stages of a frame and the whole system
     Bench {
         /// Passed on to the benchmark; see `cargo xtask bench -- --help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -1,45 +1,41 @@
-//! What a frame costs: the detector alone, the worker around it, and the programs around that.
+//! What a frame costs: its stages beside other ways to find the same faces, and the programs around them.
 //!
-//! All of it is measured in one run, in turns, on one core where the system lets us choose (Linux, with `taskset`), so
-//! that a busy or throttled machine slows everything alike. Started as `cargo xtask bench`.
-#![forbid(unsafe_code)]
+//! All that is compared is measured in one run, in turns, on one core where the system lets us choose (Linux, with
+//! `taskset`), so that a busy or throttled machine slows everything alike. Started as `cargo xtask bench`.
 
+mod allocations;
+mod alone;
 mod cpu;
 mod frames;
-mod results;
-mod stages;
+mod in_worker;
 mod system;
+mod times;
+mod vision;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
-use facefleet_e2e::asset;
+use clap::{Parser, Subcommand};
+use serde::Serialize;
 
-use frames::Frame;
-use results::{Measured, Results};
-use stages::{Alone, InWorker};
-
-/// Measures the detector alone, the worker's stages and the whole system, side by side.
+/// Measures what a frame costs.
 #[derive(Parser)]
-#[command(name = "bench", bin_name = "cargo xtask bench --")]
+#[command(name = "bench", bin_name = "cargo xtask bench --", args_conflicts_with_subcommands = true)]
 struct Args {
-    /// The video [default: assets/demo.mp4].
-    #[arg(value_name = "VIDEO")]
-    video: Option<PathBuf>,
+    #[command(subcommand)]
+    what: Option<What>,
 
-    /// Most frames of it to use.
-    #[arg(long, value_name = "N", default_value = "250", value_parser = clap::value_parser!(u32).range(2..))]
-    frames: u32,
+    #[command(flatten)]
+    system: system::Args,
+}
 
-    /// How often everything is done.
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-
-    /// Also write the figures to this file, as one JSON object.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+#[derive(Subcommand)]
+enum What {
+    /// Measure the detector alone, the worker's stages and the whole system; also what is done when nothing is named.
+    System(system::Args),
+    /// Measure the detectors and the stages of a frame's way side by side, at several sizes.
+    Vision(vision::Args),
 }
 
 /// Why there are no figures.
@@ -55,14 +51,25 @@ enum Error {
     Frame(#[from] facefleet_vision::FrameError),
     #[error("the detector cannot be made: {0}")]
     Detector(#[from] facefleet_vision::DetectorError),
-    #[error("the model cannot be read: {0}")]
-    Model(std::io::Error),
     #[error("the client wrote something that is no line of JSON: {0}")]
     Line(#[from] serde_json::Error),
 }
 
+impl Error {
+    /// Names the file in an error of reading or writing it.
+    fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_owned();
+        move |source| Error::File { path, source }
+    }
+}
+
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let Args { what, system } = Args::parse();
+    let done = match what.unwrap_or(What::System(system)) {
+        What::System(args) => system::run(&args),
+        What::Vision(args) => vision::run(&args),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -71,26 +78,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<(), Error> {
-    let video = args.video.clone().unwrap_or_else(|| asset("demo.mp4"));
-    let frames = frames::of(&video, args.frames)?;
-    let pinned = cpu::pin_to_one_core();
-    let (alone, boxes, picture) = (Alone::new()?, InWorker::new(false)?, InWorker::new(true)?);
-    let mut measured = Measured { alone, boxes, picture, runs: Vec::new() };
-    for round in 1..=args.rounds {
-        eprintln!("round {round} of {}: {} frames, three ways and through the programs", args.rounds, frames.len());
-        for Frame { jpeg, luma, .. } in &frames {
-            measured.alone.measure(luma);
-            measured.boxes.measure(jpeg)?;
-            measured.picture.measure(jpeg)?;
-        }
-        measured.runs.push(system::run(&video, frames.len())?);
-    }
-    let results = Results::new(&video, &frames, pinned, &measured);
-    print!("{results}");
-    if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&results)? + "\n";
-        fs::write(path, json).map_err(|source| Error::File { path: path.clone(), source })?;
-    }
-    Ok(())
+/// Writes figures to a file, if one was named.
+fn write_json(path: Option<&Path>, figures: &impl Serialize) -> Result<(), Error> {
+    let Some(path) = path else { return Ok(()) };
+    let json = serde_json::to_string_pretty(figures).expect("figures are names and numbers") + "\n";
+    fs::write(path, json).map_err(Error::file(path))
 }

@@ -4,12 +4,14 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use facefleet_vision::Stages;
+use facefleet_vision::Size;
 use serde::Serialize;
 
-use crate::frames::Frame;
-use crate::stages::{Alone, InWorker};
-use crate::system::{Cpu, Run};
+use crate::alone::Alone;
+use crate::in_worker::InWorker;
+use crate::times::median_ms;
+
+use super::programs::{Cpu, Run};
 
 /// What is around the detector may cost this much of its time.
 const GOAL_PERCENT: f64 = 25.0;
@@ -68,20 +70,26 @@ struct System {
 }
 
 impl Results {
-    /// `core` is the one that all of it ran on.
-    pub(crate) fn new(video: &Path, frames: &[Frame], core: Option<u32>, measured: &Measured) -> Results {
+    /// `sizes` are those of the frames as they were sent and as the detector saw them, and `core` the one that all of it ran
+    /// on.
+    pub(crate) fn new(
+        video: &Path,
+        frames: usize,
+        [source, seen]: [Size; 2],
+        core: Option<u32>,
+        measured: &Measured,
+    ) -> Results {
         let Measured { alone, boxes, picture, runs } = measured;
-        let luma = &frames[0].luma;
         let (boxes, boxes_and_picture, system) = (StagesMs::new(boxes), StagesMs::new(picture), System::new(runs));
         let overhead = |stages: &StagesMs| Some((stages.around() + system.grpc_ms()?) / stages.detect * 100.0);
         Results {
             video: video.display().to_string(),
-            frames: frames.len(),
+            frames,
             rounds: runs.len(),
-            source_size: frames[0].size.to_string(),
-            detector_size: format!("{}x{}", luma.width(), luma.height()),
+            source_size: source.to_string(),
+            detector_size: seen.to_string(),
             core,
-            rustface_alone_ms: median(alone.times.iter().copied()),
+            rustface_alone_ms: median_ms(alone.times.iter().copied()),
             boxes_overhead_percent: overhead(&boxes),
             boxes_and_picture_overhead_percent: overhead(&boxes_and_picture),
             boxes,
@@ -94,14 +102,13 @@ impl Results {
 
 impl StagesMs {
     fn new(worker: &InWorker) -> StagesMs {
-        let of = |stage: fn(&Stages) -> Duration| median(worker.stages.iter().map(stage));
         StagesMs {
-            decode: of(|s| s.decode),
-            resize: of(|s| s.resize),
-            detect: of(|s| s.detect),
-            draw: of(|s| s.draw),
-            encode: of(|s| s.encode),
-            total: median(worker.totals.iter().copied()),
+            decode: worker.stage_ms(|s| s.decode),
+            resize: worker.stage_ms(|s| s.resize),
+            detect: worker.stage_ms(|s| s.detect),
+            draw: worker.stage_ms(|s| s.draw),
+            encode: worker.stage_ms(|s| s.encode),
+            total: median_ms(worker.totals.iter().copied()),
         }
     }
 
@@ -113,15 +120,15 @@ impl StagesMs {
 
 impl System {
     fn new(runs: &[Run]) -> System {
-        let frame_ms = median(runs.iter().map(|run| run.frame));
+        let frame_ms = median_ms(runs.iter().map(|run| run.frame));
         let cpu = |part: fn(&Cpu) -> Duration| {
             let parts: Option<Vec<Duration>> = runs.iter().map(|run| run.cpu.as_ref().map(part)).collect();
-            parts.map(|parts| median(parts.into_iter()))
+            parts.map(median_ms)
         };
         System {
             frames_per_s: 1e3 / frame_ms,
             frame_ms,
-            detect_ms: median(runs.iter().flat_map(|run| run.detect.iter().copied())),
+            detect_ms: median_ms(runs.iter().flat_map(|run| run.detect.iter().copied())),
             worker_grpc_ms: cpu(|cpu| cpu.worker),
             client_ms: cpu(|cpu| cpu.client),
         }
@@ -131,13 +138,6 @@ impl System {
     fn grpc_ms(&self) -> Option<f64> {
         Some(self.worker_grpc_ms? + self.client_ms?)
     }
-}
-
-/// In milliseconds, of at least one time.
-fn median(times: impl Iterator<Item = Duration>) -> f64 {
-    let mut times: Vec<Duration> = times.collect();
-    times.sort_unstable();
-    times[times.len() / 2].as_secs_f64() * 1e3
 }
 
 impl fmt::Display for Results {

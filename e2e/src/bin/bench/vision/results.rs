@@ -1,0 +1,104 @@
+//! The figures, for people and for programs.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use facefleet_vision::{Kernels, Size};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
+use super::sides::{Costs, RUSTFACE, SCALAR, SEETA};
+
+/// What the goals are about.
+const GOALS_AT: Size = Size { width: 500, height: 400 };
+
+/// What was measured.
+pub(super) struct Results {
+    pub(super) clip: PathBuf,
+    pub(super) frames: usize,
+    /// Of the frames as they were sent.
+    pub(super) source: Size,
+    pub(super) rounds: u32,
+    /// The core that all of it ran on; None: wherever the system liked.
+    pub(super) core: Option<u32>,
+    pub(super) sizes: Vec<Costs>,
+}
+
+impl Serialize for Results {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.sizes.iter().map(|costs| (costs.size.to_string(), costs)))
+    }
+}
+
+impl Serialize for Costs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for detector in &self.detectors {
+            map.serialize_entry(&format!("{}_ms", detector.name), &detector.ms)?;
+        }
+        for (name, ms) in self.stages() {
+            map.serialize_entry(&format!("{name}_ms"), &ms)?;
+        }
+        map.serialize_entry("boxes_allocations", &self.allocations)?;
+        map.end()
+    }
+}
+
+impl Costs {
+    fn stages(&self) -> [(&'static str, f64); 4] {
+        [("decode", self.decode), ("resize", self.resize), ("draw", self.draw), ("encode", self.encode)]
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Results { clip, frames, source, rounds, core, sizes } = self;
+        writeln!(f, "{}: {frames} frames of {source}, {rounds} times, one thread", clip.display())?;
+        let tables = Kernels::supported().iter().map(Kernels::name).collect::<Vec<_>>().join(", ");
+        writeln!(f, "{SEETA} runs on kernels {}, of {tables}", Kernels::best().name())?;
+        match core {
+            Some(core) => writeln!(f, "everything on core {core}; medians, ms a frame\n")?,
+            None => writeln!(f, "not kept on one core (there is no taskset here); medians, ms a frame\n")?,
+        }
+
+        let row = |f: &mut fmt::Formatter<'_>, name: &str, cell: &dyn Fn(&Costs) -> String| {
+            let cells: String = sizes.iter().map(|costs| format!("{:>11}", cell(costs))).collect();
+            writeln!(f, "{name:32}{cells}")
+        };
+        row(f, "", &|costs| costs.size.to_string())?;
+        for (place, detector) in sizes[0].detectors.iter().enumerate() {
+            row(f, detector.name, &|costs| format!("{:.2}", costs.detectors[place].ms))?;
+        }
+        for (place, (name, _)) in sizes[0].stages().into_iter().enumerate() {
+            row(f, name, &|costs| format!("{:.3}", costs.stages()[place].1))?;
+        }
+        writeln!(f)?;
+        row(f, &format!("{RUSTFACE} / {SEETA}"), &|costs| times(costs, RUSTFACE))?;
+        row(f, &format!("{SCALAR} / {SEETA}"), &|costs| times(costs, SCALAR))?;
+        row(f, &format!("(decode + resize) / {SEETA}"), &|costs| percent(costs.around()))?;
+        row(f, "allocations a frame, boxes only", &|costs| costs.allocations.to_string())?;
+        for (place, detector) in sizes[0].detectors.iter().enumerate() {
+            row(f, &format!("faces, {}", detector.name), &|costs| costs.detectors[place].faces.to_string())?;
+        }
+
+        let Some(costs) = sizes.iter().find(|costs| costs.size == GOALS_AT) else { return Ok(()) };
+        let name = format!("at {GOALS_AT}");
+        writeln!(f, "\n{name:32}{:>11}{:>11}{:>11}", "here", "goal", "proud of")?;
+        for (name, here, goal, proud) in [
+            (format!("{RUSTFACE} / {SEETA}"), times(costs, RUSTFACE), "6x", "10x"),
+            ("around the detector, boxes only".to_owned(), percent(costs.around()), "< 25 %", "< 15 %"),
+            ("allocations a frame, boxes only".to_owned(), costs.allocations.to_string(), "0", ""),
+        ] {
+            writeln!(f, "{name:32}{here:>11}{goal:>11}{proud:>11}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How many times slower than our engine a detector is.
+fn times(costs: &Costs, slower: &str) -> String {
+    format!("{:.1}x", costs.of(slower) / costs.of(SEETA))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
