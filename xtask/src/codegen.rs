@@ -33,7 +33,7 @@ fn apply(code: &str, file: &Path, check: bool) -> Result<(), Error> {
         return Ok(());
     }
     if check {
-        return Err(Error::Stale(file.to_owned()));
+        return Err(Error::Stale { path: file.to_owned(), command: "codegen" });
     }
     fs::write(file, code).map_err(Error::file(file))?;
     println!("wrote {}", file.display());
@@ -49,11 +49,11 @@ mod tests {
     #[test]
     fn a_stale_file_fails_the_check_and_is_written_without_it() {
         let file = env::temp_dir().join(format!("facefleet-codegen-{}.rs", std::process::id()));
-        assert!(matches!(apply("new\n", &file, true), Err(Error::Stale(_))), "a missing file is stale");
+        assert!(matches!(apply("new\n", &file, true), Err(Error::Stale { .. })), "a missing file is stale");
         apply("new\n", &file, false).unwrap();
         apply("new\n", &file, true).unwrap();
         fs::write(&file, "old\n").unwrap();
-        assert!(matches!(apply("new\n", &file, true), Err(Error::Stale(_))));
+        assert!(matches!(apply("new\n", &file, true), Err(Error::Stale { .. })));
         fs::write(&file, "new\r\n").unwrap();
         apply("new\n", &file, true).unwrap();
         fs::remove_file(&file).unwrap();

@@ -34,8 +34,10 @@ pub(crate) enum Error {
     NoProgram(String),
     #[error("the client ended well but did not write {}", .0.display())]
     NoOutput(PathBuf),
-    #[error("{} is stale; run `cargo xtask codegen` and commit it", .0.display())]
-    Stale(PathBuf),
+    #[error("{} is stale; run `cargo xtask {command}` and commit it", path.display())]
+    Stale { path: PathBuf, command: &'static str },
+    #[error("{} is not the network it should be: {problem}", path.display())]
+    Onnx { path: PathBuf, problem: String },
     #[error("{step} failed; to run it alone: {command}")]
     Step { step: &'static str, command: String },
 }

@@ -11,6 +11,7 @@ mod service;
 mod setup;
 mod test;
 mod wait;
+mod yunet;
 
 use std::env;
 use std::path::{self, Path};
@@ -51,6 +52,12 @@ enum Xtask {
     },
     /// Make assets/demo.mp4 from assets/photos
     DemoVideo,
+    /// Write assets/yunet_2023mar.bin from the published ONNX file beside it
+    YunetWeights {
+        /// Write nothing, fail when the committed file is stale
+        #[arg(long)]
+        check: bool,
+    },
     /// Run the tests of the vision library on an emulated arm64, and count the instructions that NEON saves
     PiCheck,
 }
@@ -84,6 +91,7 @@ fn run(command: Xtask) -> Result<(), Error> {
         Xtask::Bench { args } => bench(&args, &stop),
         Xtask::Codegen { check } => codegen::run(check, &stop),
         Xtask::DemoVideo => demo_video::run(&stop),
+        Xtask::YunetWeights { check } => yunet::run(check),
         Xtask::PiCheck => pi_check::run(&stop),
     }
 }
