@@ -162,14 +162,16 @@ impl Analyzer {
     fn target(&self, job: &Job, source: Size) -> Result<Size, FrameError> {
         let size = job.fit.target(source);
         let limit = self.limits.max_pixels;
+        let bad = FrameError::BadTarget { size, limit };
         if size.pixels() == 0 || size.pixels() > limit {
-            return Err(FrameError::BadTarget { size, limit });
+            return Err(bad);
         }
-        // Nothing is worked out for a picture that could not be sent.
-        if job.picture {
-            jpeg::check_size(size)?;
+        // A side longer than any JPEG's would take more memory than its pixels, with a picture or without.
+        match jpeg::check_size(size) {
+            Ok(()) => Ok(size),
+            Err(error) if job.picture => Err(error.into()),
+            Err(_) => Err(bad),
         }
-        Ok(size)
     }
 }
 

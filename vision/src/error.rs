@@ -57,8 +57,8 @@ pub enum FrameError {
         /// The decoder's own words.
         reason: String,
     },
-    /// The size asked for in the job has a zero side or more pixels than the limit.
-    #[error("cannot bring a frame to {size}: both sides must be at least 1 pixel, and {limit} pixels are the limit")]
+    /// The size asked for in the job has a side of zero or above 65,535 pixels, or more pixels than the limit.
+    #[error("cannot bring a frame to {size}: both sides must be 1 to 65,535 pixels, and {limit} pixels are the limit")]
     BadTarget {
         /// The size asked for.
         size: Size,

@@ -112,6 +112,30 @@ fn canny_marks_the_edge_of_a_square() {
 }
 
 #[test]
+fn a_report_that_was_used_before_says_what_a_new_one_does() {
+    let mut analyzer = analyzer();
+    let mut report = Report::default();
+    let with_face = encode(&astronaut());
+    let without = encode(&stripes(300, 200));
+    let picture = Job { fit: SEED, picture: true, ..Job::default() };
+    let canny = Job { task: Task::Canny, picture: true, ..Job::default() };
+    let view = Job { task: Task::View, ..Job::default() };
+    for (frame, job) in [
+        (&with_face, picture),
+        (&without, picture),
+        (&with_face, Job::default()),
+        (&with_face, canny),
+        (&without, view),
+        (&with_face, picture),
+    ] {
+        analyzer.analyze_into(frame, &job, &mut report).unwrap();
+        let Report { source, faces, picture, .. } = analyzer.analyze(frame, &job).unwrap();
+        assert_eq!((report.source, &report.faces, &report.picture), (source, &faces, &picture), "{job:?}");
+        assert!(analyzer.analyze_into(&frame[..20], &job, &mut report).is_err());
+    }
+}
+
+#[test]
 fn view_decodes_and_forgets() {
     let report = run(&astronaut(), Job { task: Task::View, picture: true, ..Job::default() });
     assert_eq!((report.source.width, report.faces.len(), report.picture), (512, 0, None));

@@ -99,6 +99,9 @@ fn a_job_may_not_ask_for_any_size_it_likes() {
         let error = analyzer().analyze(&frame, &Job { fit, picture: true, ..Job::default() }).unwrap_err();
         assert_eq!(error.code(), code, "{fit:?}: {error}");
     }
+    let long = Job { fit: stretch(70_000, 1), ..Job::default() };
+    let error = analyzer().analyze(&frame, &long).unwrap_err();
+    assert_eq!(error.code(), "bad_target", "without a picture, it takes memory all the same: {error}");
 }
 
 #[test]
