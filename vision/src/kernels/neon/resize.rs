@@ -13,76 +13,89 @@ pub(super) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: 
 
 #[target_feature(enable = "neon")]
 fn blend_row_neon(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {
-    if out.len() < LANES {
+    let count = out.len();
+    if count < LANES {
         return scalar::resize::blend_row(rows, shares, across, out);
     }
+    let Axis { index, before, after } = across;
+    let (index, before, after) = (&index[..count], &before[..count], &after[..count]);
     let length = rows[0].len().min(rows[1].len());
-    for start in starts(out.len(), LANES) {
-        let indices: &[u32; LANES] = across.index[start..].first_chunk().expect("a place for each result");
+    for start in starts(count, LANES) {
+        let indices = index[start..].first_chunk().expect("start + 8 <= count");
+        // The smallest table that holds all pixels.
         let span = (indices[LANES - 1] - indices[0]) as usize + 2;
-        // The narrowest table that holds all pixels; where the row ends, it begins before the first of them.
-        let pixels = match span.next_power_of_two().max(16) {
-            16 if length >= 16 => near_pixels::<1>(rows, indices, length),
-            32 if length >= 32 => near_pixels::<2>(rows, indices, length),
-            64 if length >= 64 => near_pixels::<4>(rows, indices, length),
-            _ => far_pixels(rows, indices),
+        let [upper, lower] = if span <= 16 && length >= 16 {
+            near_pixels::<1>(rows, length, indices)
+        } else if span <= 32 && length >= 32 {
+            near_pixels::<2>(rows, length, indices)
+        } else if span <= 64 && length >= 64 {
+            near_pixels::<4>(rows, length, indices)
+        } else {
+            [far_pixels(rows[0], indices), far_pixels(rows[1], indices)]
         };
-        let [low, high] = [0, 1].map(|half| {
-            let at = start + half * LANES / 2;
-            let shares_across = [&across.before, &across.after].map(|shares| {
-                let shares: &[f64; 4] = shares[at..].first_chunk().expect("a share for each result");
-                // SAFETY: four floats are two vectors long.
-                let float64x2x2_t(low, high) = unsafe { vld1q_f64_x2(shares.as_ptr()) };
-                [low, high]
-            });
-            blend_four(pixels.map(|row| row[half]), shares_across, shares)
-        });
-        let words = vuzp1q_u16(vreinterpretq_u16_u32(low), vreinterpretq_u16_u32(high));
-        // SAFETY: start + 8 <= out.len().
+        let four = |half: usize| {
+            let at = start + 4 * half;
+            // SAFETY: at + 4 <= count, which is the length of both.
+            let (before, after) =
+                unsafe { (vld1q_f64_x2(before.as_ptr().add(at)), vld1q_f64_x2(after.as_ptr().add(at))) };
+            let upper = between(upper[0][half], before, upper[1][half], after);
+            let lower = between(lower[0][half], before, lower[1][half], after);
+            let sum = |upper, lower| {
+                let sum = vaddq_f64(vmulq_n_f64(upper, shares[0]), vmulq_n_f64(lower, shares[1]));
+                vreinterpretq_u32_u64(vcvtq_u64_f64(sum))
+            };
+            vreinterpretq_u16_u32(vuzp1q_u32(sum(upper.0, lower.0), sum(upper.1, lower.1)))
+        };
+        let words = vuzp1q_u16(four(0), four(1));
+        // SAFETY: start + 8 <= count.
         unsafe { vst1_u8(out.as_mut_ptr().add(start), vqmovn_u16(words)) };
     }
 }
 
-/// Four pixels and their right neighbours, in 32 bits each.
-type Four = [uint32x4_t; 2];
+/// Eight pixels in 32 bits each.
+type Eight = [uint32x4_t; 2];
 
-/// Four results, not above 1,000.
+/// Four results on one row, of the pixels to their left and right and the share of each.
 #[inline]
 #[target_feature(enable = "neon")]
-fn blend_four(rows: [Four; 2], across: [[float64x2_t; 2]; 2], shares: [f64; 2]) -> uint32x4_t {
-    let wide = |pixels: uint32x4_t| {
-        let pixels = vcvtq_f32_u32(pixels);
-        [vcvt_f64_f32(vget_low_f32(pixels)), vcvt_high_f64_f32(pixels)]
-    };
-    let rows = rows.map(|pixels| pixels.map(wide));
-    let [low, high] = [0, 1].map(|half| {
-        let [top, bottom] = rows.map(|[left, right]| {
-            vaddq_f64(vmulq_f64(across[0][half], left[half]), vmulq_f64(across[1][half], right[half]))
-        });
-        let sum = vaddq_f64(vmulq_n_f64(top, shares[0]), vmulq_n_f64(bottom, shares[1]));
-        vreinterpretq_u32_u64(vcvtq_u64_f64(sum))
-    });
-    vuzp1q_u32(low, high)
+fn between(left: uint32x4_t, before: float64x2x2_t, right: uint32x4_t, after: float64x2x2_t) -> float64x2x2_t {
+    let (left, right) = (vcvtq_f32_u32(left), vcvtq_f32_u32(right));
+    let low = vmulq_f64(before.0, vcvt_f64_f32(vget_low_f32(left)));
+    let high = vmulq_f64(before.1, vcvt_high_f64_f32(left));
+    float64x2x2_t(
+        vaddq_f64(low, vmulq_f64(after.0, vcvt_f64_f32(vget_low_f32(right)))),
+        vaddq_f64(high, vmulq_f64(after.1, vcvt_high_f64_f32(right))),
+    )
 }
 
-/// The pixels at `indices` and behind, none of which are more than `16 * V` apart.
+/// In each row the pixels at `indices` and those to their right, all of them within `16 * V` pixels.
 #[inline]
 #[target_feature(enable = "neon")]
-fn near_pixels<const V: usize>(rows: [&[u8]; 2], indices: &[u32; LANES], length: usize) -> [[Four; 2]; 2] {
+fn near_pixels<const V: usize>(rows: [&[u8]; 2], length: usize, indices: &[u32; LANES]) -> [[Eight; 2]; 2] {
+    // Where the row ends, the table begins before the first of them.
     let first = (indices[0] as usize).min(length - 16 * V);
-    let tables = rows.map(|row| {
-        let table = &row[first..][..16 * V];
-        // SAFETY: the slice is V vectors long.
-        std::array::from_fn::<_, V, _>(|v| unsafe { vld1q_u8(table.as_ptr().add(16 * v)) })
-    });
-    // The upper three bytes of each index lie beyond every table, which gives zero.
+    let (upper, lower) = (table::<V>(&rows[0][first..]), table::<V>(&rows[1][first..]));
+    // The upper bytes of these lie beyond every table, which gives zero.
     let beyond = vdupq_n_u32(first as u32 + 0x100);
-    let near = [0, 4].map(|at| {
-        // SAFETY: at + 4 <= 8.
-        let left = vsubq_u32(unsafe { vld1q_u32(indices.as_ptr().add(at)) }, beyond);
-        [left, vaddq_u32(left, vdupq_n_u32(1))]
-    });
-    tables.map(|table| near.map(|indices| indices.map(|index| look_up(table, index))))
+    // SAFETY: eight indices are two vectors long.
+    let uint32x4x2_t(low, high) = unsafe { vld1q_u32_x2(indices.as_ptr()) };
+    let left = [vsubq_u32(low, beyond), vsubq_u32(high, beyond)];
+    let one = vdupq_n_u32(1);
+    let right = [vaddq_u32(left[0], one), vaddq_u32(left[1], one)];
+    let look_up = |table, indices: Eight| [look_up(table, indices[0]), look_up(table, indices[1])];
+    [[look_up(upper, left), look_up(upper, right)], [look_up(lower, left), look_up(lower, right)]]
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn table<const V: usize>(pixels: &[u8]) -> [uint8x16_t; V] {
+    let pixels = &pixels[..16 * V];
+    let mut table = [vdupq_n_u8(0); V];
+    for (vector, pixels) in table.iter_mut().zip(pixels.chunks_exact(16)) {
+        // SAFETY: the chunk is a vector long.
+        *vector = unsafe { vld1q_u8(pixels.as_ptr()) };
+    }
+    table
 }
 
 #[inline]
@@ -97,17 +110,15 @@ fn look_up<const V: usize>(table: [uint8x16_t; V], index: uint32x4_t) -> uint32x
     })
 }
 
-/// The pixels at `indices` and behind, anywhere in their row.
-#[inline]
+/// The pixels at `indices` and those to their right, anywhere in their row.
+#[cold]
 #[target_feature(enable = "neon")]
-fn far_pixels(rows: [&[u8]; 2], indices: &[u32; LANES]) -> [[Four; 2]; 2] {
-    rows.map(|row| {
-        [0, 4].map(|at| {
-            [0, 1].map(|next| {
-                let pixels: [u32; 4] = std::array::from_fn(|i| u32::from(row[indices[at + i] as usize + next]));
-                // SAFETY: the array is a vector long.
-                unsafe { vld1q_u32(pixels.as_ptr()) }
-            })
-        })
-    })
+fn far_pixels(row: &[u8], indices: &[u32; LANES]) -> [Eight; 2] {
+    let pixels = |next: usize| {
+        let pixels: [u32; LANES] = indices.map(|index| u32::from(row[index as usize + next]));
+        // SAFETY: the array is two vectors long.
+        let uint32x4x2_t(low, high) = unsafe { vld1q_u32_x2(pixels.as_ptr()) };
+        [low, high]
+    };
+    [pixels(0), pixels(1)]
 }

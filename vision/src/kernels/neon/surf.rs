@@ -17,43 +17,63 @@ pub(super) fn surf_sums(window: &Window, rows: u64, plane: &mut SurfPlane) {
     }
 }
 
-/// The sums over the columns from `X` on.
+/// The part of the plane that the columns from `X` on add.
 #[target_feature(enable = "neon")]
 fn columns<const X: usize>(window: &Window, rows: u64, plane: &mut SurfPlane) {
-    let load = |x: usize, y: usize| {
-        let pixels = &window[y * SURF_SIDE + x..][..LANES];
-        // SAFETY: the slice is a vector long.
-        unsafe { vld1_u8(pixels.as_ptr()) }
-    };
-    // No row below the last one that is wanted.
-    let end = (u64::BITS - rows.leading_zeros()) as usize;
     // Sums of each column from the top, which fit: 38 times 255 and twice 510 at most.
     let mut sums = [vdupq_n_s16(0); CHANNELS];
-    let mut above = load(X, 0);
-    let mut here = above;
-    for y in 0..end.saturating_sub(1).min(SURF_SIDE) {
-        let below = load(X, (y + 1).min(LAST));
-        // A pixel stands in for a neighbour that is missing, and the difference counts twice.
-        let left = if X == 0 { vext_u8::<7>(vdup_lane_u8::<0>(here), here) } else { load(X - 1, y) };
-        let right = if X + LANES > LAST { vext_u8::<1>(here, vdup_lane_u8::<7>(here)) } else { load(X + 1, y) };
-        let mut dx = vreinterpretq_s16_u16(vsubl_u8(right, left));
-        let mut dy = vreinterpretq_s16_u16(vsubl_u8(below, above));
-        if X == 0 {
-            dx = vsetq_lane_s16::<0>(2 * vgetq_lane_s16::<0>(dx), dx);
+    // A gradient is what the steps from the pixel above and to the one below add up to. At a border there is one, which
+    // counts twice.
+    let mut here = load(window, X, 0);
+    let mut step = signed(vsubl_u8(load(window, X, 1), here));
+    for y in 0..SURF_SIDE {
+        let dx = across::<X>(window, y);
+        let above = step;
+        if y < LAST {
+            let below = load(window, X, y + 1);
+            step = signed(vsubl_u8(below, here));
+            here = below;
         }
-        if X + LANES > LAST {
-            dx = vsetq_lane_s16::<7>(2 * vgetq_lane_s16::<7>(dx), dx);
-        }
-        if y == 0 || y == LAST {
-            dy = vaddq_s16(dy, dy);
-        }
+        let dy = vaddq_s16(above, step);
         add(&mut sums, 0, dx, dy);
         add(&mut sums, 4, dy, dx);
         if rows >> (y + 1) & 1 == 1 {
             sum_row::<X>(sums, y + 1, plane);
         }
-        (above, here) = (here, below);
     }
+}
+
+/// Eight pixels of a row.
+#[inline]
+#[target_feature(enable = "neon")]
+fn load(window: &Window, x: usize, y: usize) -> uint8x8_t {
+    let pixels = &window[y * SURF_SIDE + x..][..LANES];
+    // SAFETY: the slice is a vector long.
+    unsafe { vld1_u8(pixels.as_ptr()) }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn signed(difference: uint16x8_t) -> int16x8_t {
+    vreinterpretq_s16_u16(difference)
+}
+
+/// The gradients across at eight pixels from `X` on.
+#[inline]
+#[target_feature(enable = "neon")]
+fn across<const X: usize>(window: &Window, y: usize) -> int16x8_t {
+    let (first, last) = (X == 0, X + LANES == SURF_SIDE);
+    // A pixel at a border stands in for its missing neighbour, and the difference is added twice.
+    let here = load(window, X, y);
+    let left = if first { vtbl1_u8(here, vcreate_u8(0x06_05_04_03_02_01_00_00)) } else { load(window, X - 1, y) };
+    let right = if last { vtbl1_u8(here, vcreate_u8(0x07_07_06_05_04_03_02_01)) } else { load(window, X + 1, y) };
+    let dx = signed(vsubl_u8(right, left));
+    let border = match (first, last) {
+        (true, _) => vsetq_lane_s16::<0>(-1, vdupq_n_s16(0)),
+        (_, true) => vsetq_lane_s16::<7>(-1, vdupq_n_s16(0)),
+        _ => return dx,
+    };
+    vaddq_s16(dx, vandq_s16(dx, border))
 }
 
 /// Adds a gradient and its size to two of four channels, which depend on the sign of the other gradient.
