@@ -1,6 +1,6 @@
 //! JPEG in and out.
 //!
-//! The common kind is decoded and encoded here, [`baseline`] and [`encode`]; what is rarer is decoded by the libraries
+//! The common kind is decoded and encoded here, in `baseline` and `encode`; what is rarer is decoded by the libraries
 //! `zune-jpeg` and `jpeg-decoder`. Before either, `structure` walks the marker segments, and `decode` gives each kind of JPEG
 //! to a decoder that is right about it and makes a scan cut short an error.
 

@@ -28,7 +28,7 @@ pub(crate) struct Weights {
 /// that are not there.
 #[derive(Debug)]
 pub(crate) enum Groups {
-    /// Pixels grow in number, stay, or lose no more than a third.
+    /// Of neighbouring results four are made of eight pixels: they are more than the pixels, or about a third fewer at most.
     Near(Vec<Near>),
     /// Any others.
     Far(Vec<Far>),
