@@ -39,6 +39,18 @@ pub struct Face {
     pub height: f32,
     /// In the detector's own scale: comparable within one detector only.
     pub score: f32,
+    /// Right eye, left eye, nose, right and left corner of the mouth, right and left being the person's own; from
+    /// detectors that find them.
+    pub landmarks: Option<[Point; 5]>,
+}
+
+/// A place in a picture, in pixels from its top left corner. It may be outside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// To the right.
+    pub x: f32,
+    /// Down.
+    pub y: f32,
 }
 
 impl Face {
@@ -52,6 +64,7 @@ impl Face {
             width: self.width * across,
             height: self.height * down,
             score: self.score,
+            landmarks: self.landmarks.map(|points| points.map(|Point { x, y }| Point { x: x * across, y: y * down })),
         }
     }
 }
@@ -127,8 +140,22 @@ mod tests {
 
     #[test]
     fn a_box_goes_back_to_source_pixels_on_each_axis_by_itself() {
-        let seen = Face { x: -5.0, y: 40.0, width: 50.0, height: 50.0, score: 3.5 };
-        let source = Face { x: -10.0, y: 20.0, width: 100.0, height: 25.0, score: 3.5 };
+        let seen = Face {
+            x: -5.0,
+            y: 40.0,
+            width: 50.0,
+            height: 50.0,
+            score: 3.5,
+            landmarks: Some([Point { x: 7.0, y: 50.0 }; 5]),
+        };
+        let source = Face {
+            x: -10.0,
+            y: 20.0,
+            width: 100.0,
+            height: 25.0,
+            score: 3.5,
+            landmarks: Some([Point { x: 14.0, y: 25.0 }; 5]),
+        };
         assert_eq!(seen.rescaled(size(500, 400), size(1000, 200)), source);
     }
 }

@@ -32,9 +32,9 @@ mod resize;
 pub use analyzer::Analyzer;
 pub use detect::{
     BadSetting, DetectorError, DetectorKind, FaceDetector, LumaView, Model, ModelError, Seeta, Settings,
-    UnknownDetector, Wanted,
+    UnknownDetector, Wanted, WeightsError, YuNet, YuNetWeights,
 };
 pub use error::FrameError;
-pub use geometry::{Face, Fit, SEED, Size};
+pub use geometry::{Face, Fit, Point, SEED, Size};
 pub use job::{Job, Limits, Report, Stages, Task};
 pub use kernels::Kernels;

@@ -30,5 +30,5 @@ pub(super) fn annotated(finished: &Finished) -> Option<RgbImage> {
 }
 
 fn face(&FaceBox { x, y, width, height, score }: &FaceBox) -> Face {
-    Face { x, y, width, height, score }
+    Face { x, y, width, height, score, landmarks: None }
 }

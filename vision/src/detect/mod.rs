@@ -2,11 +2,13 @@
 
 mod rustface;
 mod seeta;
+mod yunet;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use seeta::{BadSetting, Model, ModelError, Seeta, Settings};
+pub use yunet::{WeightsError, YuNet, YuNetWeights};
 
 use crate::geometry::{Face, Size};
 
@@ -65,18 +67,21 @@ pub enum DetectorKind {
     /// The SeetaFace funnel cascade, by our own engine.
     #[default]
     Seeta,
-    /// The same by the `rustface` crate: the same faces, many times slower.
+    /// YuNet: also faces that are turned, small or half hidden, with five landmarks each.
+    Yunet,
+    /// The funnel cascade by the `rustface` crate: the same faces as by ours, many times slower.
     Rustface,
 }
 
 impl DetectorKind {
     /// Every detector.
-    pub const ALL: &'static [DetectorKind] = &[DetectorKind::Seeta, DetectorKind::Rustface];
+    pub const ALL: &'static [DetectorKind] = &[DetectorKind::Seeta, DetectorKind::Yunet, DetectorKind::Rustface];
 
     /// The name used in flags and messages.
     pub fn name(self) -> &'static str {
         match self {
             DetectorKind::Seeta => "seeta",
+            DetectorKind::Yunet => "yunet",
             DetectorKind::Rustface => "rustface",
         }
     }
@@ -88,6 +93,7 @@ impl DetectorKind {
     pub fn build(self) -> Result<Box<dyn FaceDetector>, DetectorError> {
         match self {
             DetectorKind::Seeta => Ok(Box::new(Seeta::frontal()?)),
+            DetectorKind::Yunet => Ok(Box::new(YuNet::published()?)),
             DetectorKind::Rustface => Ok(Box::new(rustface::Rustface::new()?)),
         }
     }
@@ -124,6 +130,9 @@ pub enum DetectorError {
     /// Of our own engine.
     #[error("the model of detector seeta cannot be read: {0}")]
     Seeta(#[from] ModelError),
+    /// Of YuNet.
+    #[error("the model of detector yunet cannot be read: {0}")]
+    Yunet(#[from] WeightsError),
     /// Of the `rustface` crate.
     #[error("the model of detector rustface cannot be read: {0}")]
     Rustface(#[from] std::io::Error),
@@ -140,6 +149,6 @@ mod tests {
             assert_eq!(kind.build().unwrap().name(), kind.name());
         }
         let error = "opencv".parse::<DetectorKind>().unwrap_err();
-        assert_eq!(error.to_string(), "there is no detector `opencv`; choose one of: seeta, rustface");
+        assert_eq!(error.to_string(), "there is no detector `opencv`; choose one of: seeta, yunet, rustface");
     }
 }

@@ -62,6 +62,7 @@ fn to_face(info: &rustface::FaceInfo) -> Face {
         width: bbox.width() as f32,
         height: bbox.height() as f32,
         score: info.score() as f32,
+        landmarks: None,
     }
 }
 

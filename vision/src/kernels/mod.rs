@@ -1,7 +1,8 @@
 //! The inner loops of this crate, once for each instruction set.
 //!
 //! [`scalar`] is plain Rust, runs everywhere, and is what the others are tested against: every kernel of every table gives
-//! the same bits for the same input, so a face does not depend on the machine that found it. A table of another
+//! the same bits for the same input, so a face does not depend on the machine that found it. Those of [`Convolve`] are the
+//! exception: sums of hundreds of products, where fused steps are worth more than the last bits. A table of another
 //! instruction set exists only where the processor was asked and has it, which is what makes its functions safe to call.
 #![allow(
     unsafe_code,
@@ -13,6 +14,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod block;
+mod cells;
 mod data;
 #[cfg(test)]
 mod frame_tests;
@@ -27,6 +29,9 @@ use std::fmt;
 use std::sync::LazyLock;
 
 pub(crate) use block::{Block, Pair, Quantiser};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use cells::tiles;
+pub(crate) use cells::{Cell, Depthwise, Inputs, Mix};
 pub(crate) use data::{Axis, CHANNELS, Dense, SURF_SIDE, Sieve, SurfPlane};
 pub(crate) use weights::Weights;
 
@@ -72,6 +77,21 @@ pub struct Kernels {
     pub(crate) weigh_rows: fn(rows: &[u8], stride: usize, weights: &[i16], out: &mut [i16]),
     /// The second pass: a row of results from a row of sums, which is as long as [`Weights::reach`] says.
     pub(crate) weigh_columns: fn(row: &[i16], weights: &Weights, out: &mut [u8]),
+    pub(crate) convolve: Convolve,
+}
+
+/// The inner loops of a convolutional network, for a row of pixels each. A sum may be added up in any order, with fused
+/// steps: it is off by no more than the rounding of each step allows.
+#[derive(Clone, Copy)]
+pub(crate) struct Convolve {
+    /// One cell for each of `out` from the inputs of its pixel.
+    pub(crate) mix: fn(layer: &Mix, inputs: Inputs<'_>, out: &mut [Cell]),
+    /// Each of `out` from the three cells of each row that begin at its place: rows have two cells more than `out`.
+    pub(crate) depthwise: fn(layer: &Depthwise, rows: [&[Cell]; 3], out: &mut [Cell]),
+    /// The largest of each two by two cells, channel by channel.
+    pub(crate) pool: fn(rows: [&[Cell]; 2], out: &mut [Cell]),
+    /// Adds each coarse cell to two fine ones.
+    pub(crate) add_doubled: fn(coarse: &[Cell], fine: &mut [Cell]),
 }
 
 static SUPPORTED: LazyLock<Vec<Kernels>> = LazyLock::new(|| {

@@ -110,7 +110,8 @@ impl Pair {
 fn face(info: &rustface::FaceInfo) -> Face {
     let bbox = info.bbox();
     let (x, y) = (bbox.x() as f32, bbox.y() as f32);
-    Face { x, y, width: bbox.width() as f32, height: bbox.height() as f32, score: info.score() as f32 }
+    let (width, height) = (bbox.width() as f32, bbox.height() as f32);
+    Face { x, y, width, height, score: info.score() as f32, landmarks: None }
 }
 
 fn sort(faces: &mut [Face]) {

@@ -137,6 +137,7 @@ impl FaceDetector for Seeta {
             width: side as f32,
             height: side as f32,
             score: score as f32,
+            landmarks: None,
         }));
         faces.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.y.total_cmp(&b.y)).then(a.x.total_cmp(&b.x)));
     }

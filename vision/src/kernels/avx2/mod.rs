@@ -1,8 +1,9 @@
-//! AVX2: x86 processors since 2013 and 2015.
+//! AVX2, and the fused steps (FMA) that came with it: x86 processors since 2013 and 2015.
 //!
-//! A function here with `#[target_feature]` may run only where the processor has AVX2. The functions in the table call them
+//! A function here with `#[target_feature]` may run only where the processor has both. The functions in the table call them
 //! without looking; the table itself exists only after [`kernels`] has looked.
 
+mod conv;
 mod dct;
 mod lab;
 mod mlp;
@@ -14,7 +15,8 @@ mod weigh;
 use super::Kernels;
 
 pub(super) fn kernels() -> Option<Kernels> {
-    is_x86_feature_detected!("avx2").then_some(Kernels {
+    let has_it = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    has_it.then_some(Kernels {
         name: "x86_64-avx2",
         blend_row: resize::blend_row,
         box_row: lab::box_row,
@@ -28,6 +30,7 @@ pub(super) fn kernels() -> Option<Kernels> {
         forward_dct: dct::forward_dct,
         weigh_rows: weigh::weigh_rows,
         weigh_columns: weigh::weigh_columns,
+        convolve: conv::CONVOLVE,
     })
 }
 

@@ -31,6 +31,7 @@ pub(super) fn kernels() -> Option<Kernels> {
         forward_dct: dct::forward_dct,
         weigh_rows: weigh::weigh_rows,
         weigh_columns: weigh::weigh_columns,
+        convolve: super::scalar::conv::CONVOLVE,
     })
 }
 

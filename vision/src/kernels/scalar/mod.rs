@@ -1,5 +1,6 @@
 //! Plain Rust. The tails of the vector kernels are worked on here too.
 
+pub(super) mod conv;
 pub(super) mod dct;
 pub(super) mod lab;
 pub(super) mod mlp;
@@ -25,5 +26,6 @@ pub(super) fn kernels() -> Kernels {
         forward_dct: dct::forward_dct,
         weigh_rows: weigh::weigh_rows,
         weigh_columns: weigh::weigh_columns,
+        convolve: conv::CONVOLVE,
     }
 }

@@ -1,0 +1,127 @@
+//! The network as a whole.
+//!
+//! W. Wu, H. Peng, S. Yu, "YuNet: a tiny millisecond-level face detector", Machine Intelligence Research 20, 2023. Stages halve
+//! the picture and look at it; what the last three see, at an eighth, a sixteenth and a thirty-second of its size, is
+//! handed up from the coarsest to the finest; and at each of these sizes four heads say for every cell whether there is a
+//! face, and where.
+
+use std::sync::Arc;
+
+use super::layer::{Layer, Pair, Pool, Ring, Source};
+use super::map::Map;
+use super::stem::{Rows, Stem};
+use super::weights::{COLOURS, YuNetWeights};
+use crate::kernels::Kernels;
+
+/// Pixels between cells, in the order of the results.
+pub(super) const STRIDES: [usize; 3] = [8, 16, 32];
+
+/// Both sides of what the network sees are a multiple of the largest stride.
+pub(super) fn padded(length: usize) -> usize {
+    length.next_multiple_of(STRIDES[2])
+}
+
+/// The layers, and memory for what goes between them.
+#[derive(Debug)]
+pub(super) struct Network {
+    weights: Arc<YuNetWeights>,
+    tools: Tools,
+    rows: Rows,
+    /// What layers in a chain read and write in turn.
+    turns: [Map; 2],
+    /// What stages 3 to 5 see; then, with what the coarser ones have seen added.
+    seen: [Map; 3],
+    /// What the necks make of it.
+    necks: [Map; 3],
+    /// A cell for each place in the picture: class, objectness, box (4), landmarks (10).
+    heads: [Map; 3],
+}
+
+/// What every layer takes.
+#[derive(Debug)]
+struct Tools {
+    kernels: &'static Kernels,
+    ring: Ring,
+    pair: Pair,
+}
+
+impl Tools {
+    fn apply(&mut self, layer: &Layer, from: &Map, to: &mut Map) {
+        to.reshape(from.width, from.height, layer.blocks.len());
+        layer.run(self.kernels, (from.width, from.height), &mut &*from, &mut self.ring, to);
+    }
+
+    /// The same, and what comes of it halved. The full size goes nowhere.
+    fn apply_halved(&mut self, layer: &Layer, (width, height): (usize, usize), from: &mut impl Source, to: &mut Map) {
+        to.reshape(width / 2, height / 2, layer.blocks.len());
+        let mut pool = Pool::new(self.kernels, &mut self.pair, to);
+        layer.run(self.kernels, (width, height), from, &mut self.ring, &mut pool);
+    }
+
+    fn halve(&self, from: &Map, to: &mut Map) {
+        to.reshape(from.width / 2, from.height / 2, from.blocks);
+        for block in 0..to.blocks {
+            for y in 0..to.height {
+                let rows = [2 * y, 2 * y + 1].map(|y| from.row(block, y));
+                (self.kernels.convolve.pool)(rows, to.row_mut(block, y));
+            }
+        }
+    }
+
+    fn add_doubled(&self, coarse: &Map, fine: &mut Map) {
+        for block in 0..fine.blocks {
+            for y in 0..fine.height {
+                (self.kernels.convolve.add_doubled)(coarse.row(block, y / 2), fine.row_mut(block, y));
+            }
+        }
+    }
+}
+
+impl Network {
+    pub(super) fn new(weights: Arc<YuNetWeights>, kernels: &'static Kernels) -> Network {
+        Network {
+            weights,
+            tools: Tools { kernels, ring: Ring::default(), pair: Pair::default() },
+            rows: Rows::default(),
+            turns: Default::default(),
+            seen: Default::default(),
+            necks: Default::default(),
+            heads: Default::default(),
+        }
+    }
+
+    /// Looks at a picture of `width` times `height` pixels, neither of them zero. `row` is asked for its rows from the top, and
+    /// puts blue, green and red of one, 0 to 255, where it is told. The answer is a map for each of [`STRIDES`].
+    pub(super) fn run(
+        &mut self,
+        (width, height): (usize, usize),
+        row: impl FnMut(usize, [&mut [f32]; COLOURS]),
+    ) -> &[Map; 3] {
+        let Network { weights, tools, rows, turns: [a, b], seen, necks, heads } = self;
+        let size = (padded(width), padded(height));
+        let mut stem = Stem::new(tools.kernels, &weights.stem, rows, (width, height), size.0, row);
+        let [stage0, stage1a, stage1b, stage2a, stage2b] = &weights.fine;
+        tools.apply_halved(stage0, (size.0 / 2, size.1 / 2), &mut stem, a);
+        tools.apply(stage1a, a, b);
+        tools.apply(stage1b, b, a);
+        tools.apply(stage2a, a, b);
+        tools.apply_halved(stage2b, (b.width, b.height), &mut &*b, a);
+        for (level, [first, second]) in weights.coarse.iter().enumerate() {
+            tools.apply(first, a, b);
+            tools.apply(second, b, &mut seen[level]);
+            if level + 1 < seen.len() {
+                tools.halve(&seen[level], a);
+            }
+        }
+        for (level, neck) in (0..necks.len()).rev().zip(&weights.necks) {
+            if let Some(coarser) = necks.get(level + 1) {
+                tools.add_doubled(coarser, &mut seen[level]);
+            }
+            tools.apply(neck, &seen[level], &mut necks[level]);
+        }
+        for ((layer, neck), head) in weights.heads.iter().zip(&*necks).zip(&mut *heads) {
+            tools.apply(layer, neck, head);
+        }
+        heads
+    }
+}

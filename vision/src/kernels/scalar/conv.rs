@@ -1,0 +1,50 @@
+use crate::kernels::{Cell, Convolve, Depthwise, Inputs, Mix};
+
+pub(in crate::kernels) const CONVOLVE: Convolve = Convolve { mix, depthwise, pool, add_doubled };
+
+fn mix(mix: &Mix, inputs: Inputs<'_>, out: &mut [Cell]) {
+    for (x, out) in out.iter_mut().enumerate() {
+        let mut sums = mix.bias.0;
+        for (strip, weights) in mix.weights.chunks_exact(mix.taps).enumerate() {
+            let values = &inputs.values[strip * inputs.apart + x * inputs.step..];
+            for (&value, weights) in values.iter().zip(weights) {
+                for (sum, weight) in sums.iter_mut().zip(weights.0) {
+                    *sum += value * weight;
+                }
+            }
+        }
+        out.0 = sums.map(|sum| sum.max(mix.least));
+    }
+}
+
+fn depthwise(layer: &Depthwise, rows: [&[Cell]; 3], out: &mut [Cell]) {
+    for (x, out) in out.iter_mut().enumerate() {
+        let mut sums = layer.bias.0;
+        for (row, weights) in rows.iter().zip(layer.weights.chunks_exact(3)) {
+            for (cell, weights) in row[x..x + 3].iter().zip(weights) {
+                for ((sum, value), weight) in sums.iter_mut().zip(cell.0).zip(weights.0) {
+                    *sum += value * weight;
+                }
+            }
+        }
+        out.0 = sums.map(|sum| sum.max(layer.least));
+    }
+}
+
+fn pool(rows: [&[Cell]; 2], out: &mut [Cell]) {
+    let [top, bottom] = rows.map(|row| row.as_chunks::<2>().0);
+    for ((out, top), bottom) in out.iter_mut().zip(top).zip(bottom) {
+        let largest = |i: usize| top[0].0[i].max(top[1].0[i]).max(bottom[0].0[i]).max(bottom[1].0[i]);
+        out.0 = std::array::from_fn(largest);
+    }
+}
+
+fn add_doubled(coarse: &[Cell], fine: &mut [Cell]) {
+    for (coarse, pair) in coarse.iter().zip(fine.as_chunks_mut::<2>().0) {
+        for fine in pair {
+            for (fine, coarse) in fine.0.iter_mut().zip(coarse.0) {
+                *fine += coarse;
+            }
+        }
+    }
+}
