@@ -11,8 +11,6 @@ use image::GrayImage;
 use image::imageops::{self, FilterType};
 use rustface::Detector;
 
-use crate::pictures;
-
 /// Everything but the smallest face, which `rustface` stores and ignores.
 #[derive(Clone, Copy, Debug)]
 struct Setting {

@@ -44,6 +44,12 @@ impl<'a> Bits<'a> {
         self.count -= length;
     }
 
+    /// Whether the last `count` bytes before `end`, as many as there are or fewer, are zero.
+    pub(super) fn only_zeros(&self, count: i64, end: usize) -> bool {
+        let start = end - usize::try_from(count).expect("bytes that are left");
+        self.bytes[start..end].iter().all(|&byte| byte == 0)
+    }
+
     /// How many bits there still are before the byte at `end`; negative when more were taken than there were.
     pub(super) fn left(&self, end: usize) -> i64 {
         (end as i64 - self.next as i64) * 8 + i64::from(self.count)

@@ -113,12 +113,13 @@ impl Place<'_> {
         last
     }
 
-    /// Sees that the interval was read to its last byte, `end`. What is left of that byte is no more than filling.
+    /// Sees that the interval was read to its last byte, `end`. What is left of that byte is no more than filling; some cameras
+    /// fill up with zero bytes too.
     fn finish(&self, end: usize) -> Result<(), Damage> {
         match self.bits.left(end) {
-            0..8 => Ok(()),
             ..0 => Err(Damage("the scan ends too soon")),
-            8.. => Err(Damage("the scan goes on behind its last block")),
+            left if self.bits.only_zeros(left / 8, end) => Ok(()),
+            _ => Err(Damage("the scan goes on behind its last block")),
         }
     }
 }

@@ -181,6 +181,8 @@ fn a_scan_has_exactly_the_bits_of_its_blocks() {
     assert_corrupt(&without(end - 4, end), "ends too soon");
     assert_corrupt(&with(marker, &[0x55; 3]), "goes on");
     assert_corrupt(&with(end, &[0x55]), "goes on");
+    assert_corrupt(&with(end, &[0, 0, 0x55]), "goes on");
+    assert!(decode::<1>(&with(end, &[0; 5]), Kernels::scalar()).unwrap().is_some(), "filled up with zeros");
 }
 
 #[test]
