@@ -8,7 +8,7 @@ use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
-use facefleet_vision::{FaceDetector, Kernels, Limits, LumaView, Model, Seeta, Settings, Size, Wanted, jpeg};
+use facefleet_vision::{FaceDetector, Kernels, Limits, Model, PictureView, Seeta, Settings, Size, Wanted, jpeg};
 use image::imageops::{self, FilterType};
 
 /// What the oldest programs of this field send to their detector.
@@ -25,7 +25,7 @@ fn main() {
     let mut detector = Seeta::new(Arc::new(model), Settings::default(), kernels).expect("the settings are good");
     let mut faces = Vec::new();
     for _ in 0..frames {
-        detector.detect(LumaView::new(SIZE, &pixels), Wanted::default(), &mut faces);
+        detector.detect(PictureView::new(SIZE, &pixels), Wanted::default(), &mut faces);
     }
     println!("kernels {}, frames {frames}, faces {}", kernels.name(), faces.len());
     assert!(!faces.is_empty(), "there is a face in this photograph");

@@ -4,7 +4,7 @@ use image::{GrayImage, Rgb};
 
 use crate::canny;
 use crate::clock::Stopwatch;
-use crate::detect::{DetectorError, DetectorKind, FaceDetector, LumaView, Wanted};
+use crate::detect::{DetectorError, DetectorKind, FaceDetector, PictureView, Wanted};
 use crate::draw;
 use crate::error::{FrameError, no_panic};
 use crate::geometry::Size;
@@ -76,7 +76,7 @@ impl Analyzer {
         let Buffers { decoder, source, .. } = &mut self.buffers;
         // Colour is only worth its time where someone will look at it. It stays in JPEG's own form from the decoder to the
         // encoder: nothing is converted, and the detector sees the same brightness with and without colour.
-        if job.task == Task::Faces && job.picture {
+        if job.task == Task::Faces && (job.picture || self.detector.wants_colour()) {
             decoder.decode_planes(jpeg, &self.limits, source)?;
         } else {
             decoder.decode_luma(jpeg, &self.limits, &mut source.luma)?;
@@ -103,7 +103,8 @@ impl Analyzer {
     ) -> Result<(), FrameError> {
         let target = self.target(job, report.source)?;
         let Buffers { resizer, encoder, source, seen, .. } = &mut self.buffers;
-        if job.picture {
+        let in_colour = self.detector.wants_colour();
+        if job.picture || in_colour {
             resizer.bring_planes(source, target, seen);
         } else {
             resizer.bring(&mut source.luma, target, &mut seen.luma);
@@ -112,7 +113,14 @@ impl Analyzer {
 
         let smaller = target.width as f32 / report.source.width as f32;
         let wanted = Wanted { min_score: job.min_score, min_face: job.min_face.map(|side| side * smaller) };
-        self.detector.detect(LumaView::new(target, &seen.luma.pixels), wanted, &mut report.faces);
+        let mut picture_seen = PictureView::new(target, &seen.luma.pixels);
+        if in_colour {
+            picture_seen = picture_seen.with_colour(&seen.blue.pixels, &seen.red.pixels);
+        }
+        self.detector.detect(picture_seen, wanted, &mut report.faces);
+        if !job.landmarks {
+            report.faces.iter_mut().for_each(|face| face.landmarks = None);
+        }
         report.stages.detect = clock.lap();
 
         if job.picture {
@@ -196,19 +204,23 @@ mod tests {
     use image::RgbImage;
 
     use super::*;
-    use crate::geometry::{Face, Fit};
+    use crate::geometry::{Face, Fit, Point};
 
     /// Finds one face of 10x10 in the corner, or panics when the corner pixel is black.
     struct Fragile;
+
+    const FOUND: Face =
+        Face { x: 0.0, y: 0.0, width: 10.0, height: 10.0, score: 1.0, landmarks: Some([Point { x: 5.0, y: 7.0 }; 5]) };
 
     impl FaceDetector for Fragile {
         fn name(&self) -> &'static str {
             "fragile"
         }
 
-        fn detect(&mut self, luma: LumaView<'_>, _: Wanted, faces: &mut Vec<Face>) {
-            assert!(luma.pixels()[0] > 10, "black corner in {}", luma.size());
-            faces.push(Face { x: 0.0, y: 0.0, width: 10.0, height: 10.0, score: 1.0 });
+        fn detect(&mut self, picture: PictureView<'_>, _: Wanted, faces: &mut Vec<Face>) {
+            assert!(picture.luma()[0] > 10, "black corner in {}", picture.size());
+            faces.clear();
+            faces.push(FOUND);
         }
     }
 
@@ -230,7 +242,23 @@ mod tests {
         assert_eq!(built.get(), 2);
 
         let faces = analyzer.analyze(&grey(200), &job).unwrap().faces;
-        assert_eq!(faces, [Face { x: 0.0, y: 0.0, width: 20.0, height: 20.0, score: 1.0 }]);
+        assert_eq!(faces, [Face { width: 20.0, height: 20.0, landmarks: None, ..FOUND }]);
         assert_eq!(built.get(), 2, "a good frame keeps the detector");
+    }
+
+    #[test]
+    fn landmarks_come_when_they_are_asked_for_and_are_drawn() {
+        let mut analyzer = Analyzer::with(Box::new(|| Ok(Box::new(Fragile))), Limits::default()).unwrap();
+        let grey = jpeg::encode_rgb(&RgbImage::from_pixel(100, 50, Rgb([200; 3])), 85).unwrap();
+        let mut analyze = |landmarks| {
+            let job = Job { fit: Fit::Within(50), picture: true, landmarks, ..Job::default() };
+            let report = analyzer.analyze(&grey, &job).unwrap();
+            let picture = jpeg::decode_rgb(&report.picture.unwrap(), &Limits::default()).unwrap();
+            (report.faces[0].landmarks, picture.get_pixel(5, 7).0[0])
+        };
+        let (none, undrawn) = analyze(false);
+        let (five, drawn) = analyze(true);
+        assert_eq!((none, five), (None, Some([Point { x: 10.0, y: 14.0 }; 5])));
+        assert!(undrawn > 190 && drawn < 150, "{undrawn} {drawn}");
     }
 }

@@ -1,19 +1,19 @@
-//! Boxes on pictures.
+//! Boxes and landmarks on pictures.
 
 use std::ops::Range;
 
 use image::{Rgb, RgbImage};
 
 use crate::colour;
-use crate::geometry::{Face, Size};
+use crate::geometry::{Face, Point, Size};
 use crate::raster::{Planes, Raster};
 
-/// How a box looks.
+/// How a face is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Colour of the line.
+    /// Colour of the box and of the landmarks.
     pub colour: Rgb<u8>,
-    /// Width of the line in pixels; it grows into the box.
+    /// Width of the box's line in pixels, which grows into the box; and radius of a landmark's dot.
     pub thickness: u32,
 }
 
@@ -27,11 +27,12 @@ impl Style {
     }
 }
 
-/// Draws the outline of each face's box, as far as it lies inside the picture.
+/// Draws the outline of each face's box, and a dot on each of its landmarks, as far as they lie inside the picture.
 pub fn faces(picture: &mut RgbImage, faces: &[Face], style: Style) {
     let size = Size { width: picture.width(), height: picture.height() };
-    for line in faces.iter().flat_map(|face| (0..style.thickness).map_while(move |inset| outline(face, inset, size))) {
-        for Line { across, down } in line {
+    for face in faces {
+        let outlines = (0..style.thickness).map_while(|inset| outline(face, inset, size)).flatten();
+        for Line { across, down } in outlines.chain(dots(face, style.thickness, size)) {
             for y in down {
                 across.clone().for_each(|x| picture.put_pixel(x, y, style.colour));
             }
@@ -39,17 +40,19 @@ pub fn faces(picture: &mut RgbImage, faces: &[Face], style: Style) {
     }
 }
 
-/// Draws the same, one pixel wide, on a picture whose colour has half the resolution.
+/// Draws the same, its lines one pixel wide, on a picture whose colour has half the resolution.
 pub(crate) fn faces_on_planes(picture: &mut Planes, faces: &[Face], colour: [u8; 3]) {
     let [luma, blue, red] = colour::ycc(colour);
     let size = picture.luma.size;
-    for Line { across, down } in faces.iter().filter_map(|face| outline(face, 0, size)).flatten() {
-        fill(&mut picture.luma, &across, &down, |_| luma);
-        let halved = |pixels: &Range<u32>| pixels.start / 2..pixels.end.div_ceil(2);
-        // A line of one pixel covers half of each sample of colour that it crosses.
-        let mixed = |old: u8, new: u8| ((u16::from(old) + u16::from(new)) / 2) as u8;
-        for (plane, new) in [(&mut picture.blue, blue), (&mut picture.red, red)] {
-            fill(plane, &halved(&across), &halved(&down), |old| mixed(old, new));
+    for face in faces {
+        for Line { across, down } in outline(face, 0, size).into_iter().flatten().chain(dots(face, 1, size)) {
+            fill(&mut picture.luma, &across, &down, |_| luma);
+            let halved = |pixels: &Range<u32>| pixels.start / 2..pixels.end.div_ceil(2);
+            // A line of one pixel covers half of each sample of colour that it crosses.
+            let mixed = |old: u8, new: u8| ((u16::from(old) + u16::from(new)) / 2) as u8;
+            for (plane, new) in [(&mut picture.blue, blue), (&mut picture.red, red)] {
+                fill(plane, &halved(&across), &halved(&down), |old| mixed(old, new));
+            }
         }
     }
 }
@@ -71,28 +74,47 @@ struct Line {
 
 /// The four sides of a face's box, `inset` pixels inside it; `None` when the box has no inside left.
 fn outline(face: &Face, inset: u32, size: Size) -> Option<[Line; 4]> {
-    // Far outside is outside however far, and what is not a number is zero.
-    let pixel = |edge: f32| edge.round().clamp(-1e9, 1e9) as i64;
     let inset = i64::from(inset);
-    let (left, right) = (pixel(face.x) + inset, pixel(face.x + face.width) - inset);
-    let (top, bottom) = (pixel(face.y) + inset, pixel(face.y + face.height) - inset);
+    let (left, right) = (pixel(face.x.round()) + inset, pixel((face.x + face.width).round()) - inset);
+    let (top, bottom) = (pixel(face.y.round()) + inset, pixel((face.y + face.height).round()) - inset);
     if left >= right || top >= bottom {
         return None;
     }
-    let visible = |from: i64, to: i64, side: u32| {
-        let inside = |edge: i64| edge.clamp(0, side.into()) as u32;
-        inside(from)..inside(to)
-    };
-    let line = |left, right, top, bottom| Line {
-        across: visible(left, right, size.width),
-        down: visible(top, bottom, size.height),
-    };
+    let line = |left, right, top, bottom| Line::inside(left..right, top..bottom, size);
     Some([
         line(left, right, top, top + 1),
         line(left, right, bottom - 1, bottom),
         line(left, left + 1, top + 1, bottom - 1),
         line(right - 1, right, top + 1, bottom - 1),
     ])
+}
+
+/// The rows of a round dot on each landmark, around the pixel that it is in.
+fn dots(face: &Face, radius: u32, size: Size) -> impl Iterator<Item = Line> {
+    let radius = i64::from(radius);
+    face.landmarks.into_iter().flatten().flat_map(move |Point { x, y }| {
+        let (x, y) = (pixel(x.floor()), pixel(y.floor()));
+        (-radius..=radius).map(move |below| {
+            let half = (radius * radius - below * below).isqrt();
+            Line::inside(x - half..x + half + 1, y + below..y + below + 1, size)
+        })
+    })
+}
+
+/// A whole number of pixels. Far outside is outside however far, and what is not a number is zero.
+fn pixel(place: f32) -> i64 {
+    place.clamp(-1e9, 1e9) as i64
+}
+
+impl Line {
+    /// As much of it as lies in a picture of `size`.
+    fn inside(across: Range<i64>, down: Range<i64>, size: Size) -> Line {
+        let visible = |pixels: Range<i64>, side: u32| {
+            let inside = |edge: i64| edge.clamp(0, side.into()) as u32;
+            inside(pixels.start)..inside(pixels.end)
+        };
+        Line { across: visible(across, size.width), down: visible(down, size.height) }
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +125,7 @@ mod tests {
 
     fn drawn(x: f32, y: f32, width: f32, height: f32, thickness: u32) -> Vec<(u32, u32)> {
         let mut picture = RgbImage::new(12, 10);
-        let face = Face { x, y, width, height, score: 1.0 };
+        let face = Face { x, y, width, height, score: 1.0, landmarks: None };
         let style = Style { thickness, ..Style::SEED };
         faces(&mut picture, &[face], style);
         let blue = picture.enumerate_pixels().filter(|(_, _, p)| **p == BLUE);
@@ -145,13 +167,47 @@ mod tests {
     }
 
     #[test]
+    fn a_landmark_is_a_round_dot_as_far_as_it_is_inside() {
+        let nowhere = Point { x: f32::NAN, y: -1e30 };
+        let points = [Point { x: 5.9, y: 4.2 }, Point { x: 0.0, y: 9.0 }, nowhere, nowhere, nowhere];
+        let face = Face { x: 50.0, y: 50.0, width: 9.0, height: 9.0, score: 1.0, landmarks: Some(points) };
+        let mut picture = RgbImage::new(12, 10);
+        faces(&mut picture, &[face], Style { thickness: 2, ..Style::SEED });
+        let rows: Vec<String> =
+            picture.rows().map(|row| row.map(|p| if *p == BLUE { '#' } else { '.' }).collect()).collect();
+        let want = [
+            "............",
+            "............",
+            ".....#......",
+            "....###.....",
+            "...#####....",
+            "....###.....",
+            ".....#......",
+            "#...........",
+            "##..........",
+            "###.........",
+        ];
+        assert_eq!(rows, want);
+
+        let plane = |width, height, value| Raster {
+            size: Size { width, height },
+            pixels: vec![value; (width * height) as usize],
+        };
+        let mut planes = Planes { luma: plane(12, 10, 90), blue: plane(6, 5, 128), red: plane(6, 5, 128) };
+        faces_on_planes(&mut planes, &[face], [0, 0, 255]);
+        let drawn: Vec<usize> = (0..120).filter(|&at| planes.luma.pixels[at] == 29).collect();
+        assert_eq!(drawn, [3 * 12 + 5, 4 * 12 + 4, 4 * 12 + 5, 4 * 12 + 6, 5 * 12 + 5, 8 * 12, 9 * 12, 9 * 12 + 1]);
+        assert!(planes.blue.pixels[2 * 6 + 2] > 190 && planes.blue.pixels[0] == 128, "{:?}", planes.blue.pixels);
+    }
+
+    #[test]
     fn on_planes_the_line_has_its_brightness_and_half_its_colour() {
         let plane = |width, height, value| Raster {
             size: Size { width, height },
             pixels: vec![value; (width * height) as usize],
         };
         let grey = || Planes { luma: plane(13, 11, 90), blue: plane(7, 6, 128), red: plane(7, 6, 128) };
-        let face = |x, y, width, height| Face { x, y, width, height, score: 1.0 };
+        let face = |x, y, width, height| Face { x, y, width, height, score: 1.0, landmarks: None };
         let mut picture = grey();
         faces_on_planes(&mut picture, &[face(2.0, 2.0, 9.0, 7.0)], [0, 0, 255]);
         let mut rgb = RgbImage::new(13, 11);

@@ -45,6 +45,8 @@ pub struct Job {
     /// Smallest side of a face that is looked for, in pixels of the frame as it was sent; `None` for what the detector
     /// finds without enlarging the picture. Smaller faces take longer to look for.
     pub min_face: Option<f32>,
+    /// Whether faces come with their landmarks, and a picture with them drawn, where the detector finds them.
+    pub landmarks: bool,
 }
 
 /// Where the time of a frame went.

@@ -31,7 +31,7 @@ mod resize;
 
 pub use analyzer::Analyzer;
 pub use detect::{
-    BadSetting, DetectorError, DetectorKind, FaceDetector, LumaView, Model, ModelError, Seeta, Settings,
+    BadSetting, DetectorError, DetectorKind, FaceDetector, Model, ModelError, PictureView, Seeta, Settings,
     UnknownDetector, Wanted, WeightsError, YuNet, YuNetWeights,
 };
 pub use error::FrameError;

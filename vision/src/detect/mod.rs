@@ -11,22 +11,38 @@ pub use seeta::{BadSetting, Model, ModelError, Seeta, Settings};
 pub use yunet::{WeightsError, YuNet, YuNetWeights};
 
 use crate::geometry::{Face, Size};
+use crate::raster::halved;
 
-/// A grey picture as detectors take it: rows from the top, no padding, one byte of brightness a pixel.
+/// A picture as detectors take it, in the form that a JPEG has: brightness, and perhaps how blue and how red it is. Rows are
+/// from the top, without padding, a byte a pixel.
 #[derive(Clone, Copy, Debug)]
-pub struct LumaView<'a> {
+pub struct PictureView<'a> {
     size: Size,
-    pixels: &'a [u8],
+    luma: &'a [u8],
+    colour: Option<[&'a [u8]; 2]>,
 }
 
-impl<'a> LumaView<'a> {
-    /// A view of `pixels` as a picture.
+impl<'a> PictureView<'a> {
+    /// A view of a grey picture.
     ///
     /// # Panics
-    /// When `pixels` is not exactly as long as `size` says.
-    pub fn new(size: Size, pixels: &'a [u8]) -> Self {
-        assert_eq!(pixels.len() as u64, size.pixels(), "length for {size}");
-        LumaView { size, pixels }
+    /// When `luma` is not exactly as long as `size` says.
+    pub fn new(size: Size, luma: &'a [u8]) -> Self {
+        assert_eq!(luma.len() as u64, size.pixels(), "length for {size}");
+        PictureView { size, luma, colour: None }
+    }
+
+    /// The same picture with colour: JPEG's differences for blue and red, 128 for none, of half as many pixels across and
+    /// half as many down.
+    ///
+    /// # Panics
+    /// When one is not exactly as long as half the picture's size, rounded up, says.
+    pub fn with_colour(self, blue: &'a [u8], red: &'a [u8]) -> Self {
+        let half = halved(self.size);
+        for colour in [blue, red] {
+            assert_eq!(colour.len() as u64, half.pixels(), "length for {half}");
+        }
+        PictureView { colour: Some([blue, red]), ..self }
     }
 
     /// Width and height.
@@ -34,9 +50,14 @@ impl<'a> LumaView<'a> {
         self.size
     }
 
-    /// All pixels, row by row.
-    pub fn pixels(self) -> &'a [u8] {
-        self.pixels
+    /// The brightness of all pixels.
+    pub fn luma(self) -> &'a [u8] {
+        self.luma
+    }
+
+    /// How blue and how red the picture is, if it has colour.
+    pub fn colour(self) -> Option<[&'a [u8]; 2]> {
+        self.colour
     }
 }
 
@@ -51,14 +72,19 @@ pub struct Wanted {
     pub min_face: Option<f32>,
 }
 
-/// Finds faces in grey pictures. Holds its own buffers, so each thread has its own.
+/// Finds faces in pictures. Holds its own buffers, so each thread has its own.
 pub trait FaceDetector {
     /// The name of its [`DetectorKind`].
     fn name(&self) -> &'static str;
 
-    /// Puts the wanted faces into `faces`, in place of what was there, best first, in pixels of `luma`. Any size of
-    /// picture is allowed.
-    fn detect(&mut self, luma: LumaView<'_>, wanted: Wanted, faces: &mut Vec<Face>);
+    /// Whether it finds more in a picture with colour. If not, colour need not even be decoded.
+    fn wants_colour(&self) -> bool {
+        false
+    }
+
+    /// Puts the wanted faces into `faces`, in place of what was there, best first, in pixels of `picture`. Any size of
+    /// picture is allowed, with colour and without.
+    fn detect(&mut self, picture: PictureView<'_>, wanted: Wanted, faces: &mut Vec<Face>);
 }
 
 /// The detectors to choose from.

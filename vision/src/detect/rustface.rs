@@ -3,7 +3,7 @@
 use rustface::{Detector, ImageData};
 
 use super::seeta::FRONTAL;
-use super::{DetectorError, DetectorKind, FaceDetector, LumaView, Wanted};
+use super::{DetectorError, DetectorKind, FaceDetector, PictureView, Wanted};
 use crate::geometry::Face;
 
 /// Side of the classifier's window in pixels; nothing smaller can be looked at, and the library panics when asked to.
@@ -39,15 +39,15 @@ impl FaceDetector for Rustface {
         DetectorKind::Rustface.name()
     }
 
-    fn detect(&mut self, luma: LumaView<'_>, wanted: Wanted, faces: &mut Vec<Face>) {
+    fn detect(&mut self, picture: PictureView<'_>, wanted: Wanted, faces: &mut Vec<Face>) {
         faces.clear();
-        let size = luma.size();
+        let size = picture.size();
         if size.width.min(size.height) < WINDOW {
             return;
         }
         let threshold = f64::from(wanted.min_score.unwrap_or(MIN_SCORE).max(LOWEST_THRESHOLD));
         self.detector.set_score_thresh(threshold);
-        let found = self.detector.detect(&ImageData::new(luma.pixels(), size.width, size.height));
+        let found = self.detector.detect(&ImageData::new(picture.luma(), size.width, size.height));
         let smallest = wanted.min_face.unwrap_or(0.0);
         faces.extend(found.iter().map(to_face).filter(|face| face.width >= smallest));
         faces.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -79,7 +79,7 @@ mod tests {
             let pixels: Vec<u8> = (0..size.pixels()).map(|i| (i * 31 % 251) as u8).collect();
             for score in [2.0, 0.0, -1.0, f32::NAN] {
                 let wanted = Wanted { min_score: Some(score), min_face: None };
-                detector.detect(LumaView::new(size, &pixels), wanted, &mut Vec::new());
+                detector.detect(PictureView::new(size, &pixels), wanted, &mut Vec::new());
             }
         }
     }

@@ -43,9 +43,14 @@ pub(crate) struct Mix {
 }
 
 impl Mix {
-    /// How many floats of the inputs a row of `pixels` reads.
-    pub(crate) fn reach(&self, inputs: Inputs<'_>, pixels: usize) -> usize {
-        (self.strips - 1) * inputs.apart + (pixels - 1) * inputs.step + self.taps
+    /// Makes sure that there are weights for all inputs, and inputs for all of so many pixels.
+    ///
+    /// # Panics
+    /// When there are not.
+    pub(super) fn check(&self, inputs: Inputs<'_>, pixels: usize) {
+        assert_eq!(self.weights.len(), self.strips * self.taps, "weights of {} strips", self.strips);
+        let reach = (self.strips - 1) * inputs.apart + (pixels - 1) * inputs.step + self.taps;
+        assert!(reach <= inputs.values.len(), "inputs for {pixels} pixels");
     }
 }
 

@@ -15,6 +15,8 @@ mod avx2;
 mod avx512;
 mod block;
 mod cells;
+#[cfg(test)]
+mod conv_tests;
 mod data;
 #[cfg(test)]
 mod frame_tests;
@@ -92,6 +94,9 @@ pub(crate) struct Convolve {
     pub(crate) pool: fn(rows: [&[Cell]; 2], out: &mut [Cell]),
     /// Adds each coarse cell to two fine ones.
     pub(crate) add_doubled: fn(coarse: &[Cell], fine: &mut [Cell]),
+    /// Blue, green and red, 0 to 255, of a row as JPEG has it: brightness, and for two pixels each how blue and red they are.
+    /// These are the same bits in every table.
+    pub(crate) colours: fn(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]),
 }
 
 static SUPPORTED: LazyLock<Vec<Kernels>> = LazyLock::new(|| {

@@ -19,7 +19,7 @@ fn bytes(rng: &mut fastrand::Rng, length: usize) -> Vec<u8> {
 }
 
 /// Runs `check` on every table but the scalar one, with the same seed.
-fn each(check: impl Fn(&Kernels, &mut fastrand::Rng)) {
+pub(super) fn each(check: impl Fn(&Kernels, &mut fastrand::Rng)) {
     let seed = fastrand::u64(..);
     for kernels in Kernels::supported().iter().filter(|kernels| kernels.name != "scalar") {
         println!("{kernels:?}, seed {seed}");

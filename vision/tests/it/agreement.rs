@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use facefleet_vision::{Face, FaceDetector, Kernels, LumaView, Model, Seeta, Settings, Size, Wanted};
+use facefleet_vision::{Face, FaceDetector, Kernels, Model, PictureView, Seeta, Settings, Size, Wanted};
 use image::GrayImage;
 use image::imageops::{self, FilterType};
 use rustface::Detector;
@@ -74,7 +74,7 @@ impl Pair {
         for detector in &mut self.ours {
             let mut faces = Vec::new();
             let wanted = Wanted { min_score: Some(self.setting.min_score), min_face: None };
-            detector.detect(LumaView::new(size, picture), wanted, &mut faces);
+            detector.detect(PictureView::new(size, picture), wanted, &mut faces);
             sort(&mut faces);
             if faces != theirs {
                 self.differences.push(format!("{}: {faces:?} instead of {theirs:?}, {detector:?}", name()));

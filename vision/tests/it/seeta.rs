@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use facefleet_vision::{BadSetting, Face, FaceDetector, Kernels, LumaView, Model, Seeta, Settings, Size, Wanted};
+use facefleet_vision::{BadSetting, Face, FaceDetector, Kernels, Model, PictureView, Seeta, Settings, Size, Wanted};
 use image::GrayImage;
 use image::imageops::{self, FilterType};
 
@@ -11,7 +11,7 @@ use crate::pictures::{FACE, astronaut};
 fn detect(detector: &mut Seeta, picture: &GrayImage, min_face: Option<f32>) -> Vec<Face> {
     let size = Size { width: picture.width(), height: picture.height() };
     let mut faces = Vec::new();
-    detector.detect(LumaView::new(size, picture), Wanted { min_score: None, min_face }, &mut faces);
+    detector.detect(PictureView::new(size, picture), Wanted { min_score: None, min_face }, &mut faces);
     faces
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use facefleet_service::clock;
-use facefleet_vision::{Face, FaceDetector, LumaView, Size, Wanted};
+use facefleet_vision::{Face, FaceDetector, PictureView, Size, Wanted};
 use image::GrayImage;
 
 /// A detector, and what it has done so far.
@@ -24,7 +24,7 @@ impl Alone {
     pub(crate) fn measure(&mut self, luma: &GrayImage) {
         let size = Size { width: luma.width(), height: luma.height() };
         let start = clock::now();
-        self.detector.detect(LumaView::new(size, luma), Wanted::default(), &mut self.found);
+        self.detector.detect(PictureView::new(size, luma), Wanted::default(), &mut self.found);
         self.times.push(clock::now() - start);
         self.faces += self.found.len();
     }

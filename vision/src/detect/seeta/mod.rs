@@ -23,7 +23,7 @@ pub(super) use model::FRONTAL;
 pub use model::{Model, ModelError};
 pub use settings::{BadSetting, Settings};
 
-use super::{DetectorKind, FaceDetector, LumaView, Wanted};
+use super::{DetectorKind, FaceDetector, PictureView, Wanted};
 use crate::geometry::Face;
 use crate::kernels::Kernels;
 use nms::Candidate;
@@ -83,20 +83,20 @@ impl Seeta {
     }
 
     /// The first tier: leaves in `lists` what each cascade has found.
-    fn propose(&mut self, luma: LumaView<'_>, settings: &Settings) {
+    fn propose(&mut self, picture: PictureView<'_>, settings: &Settings) {
         let model = Arc::clone(&self.model);
         nms::grow(&mut self.lists, model.cascades.len());
         self.lists.iter_mut().for_each(Vec::clear);
-        let size = luma.size();
+        let size = picture.size();
         let (right, down) = settings.window_step;
         for level in pyramid::levels(size, settings) {
             let from = (size.width as usize, size.height as usize);
             let pixels = if from == (level.width, level.height) {
-                luma.pixels()
+                picture.luma()
             } else {
                 self.level.resize(level.width * level.height, 0);
                 self.resizer.prepare(from, (level.width, level.height));
-                let rows = |_, y| [&luma.pixels()[y * from.0..], &luma.pixels()[(y + 1) * from.0..]];
+                let rows = |_, y| [&picture.luma()[y * from.0..], &picture.luma()[(y + 1) * from.0..]];
                 self.resizer.fill(self.kernels, rows, &mut self.level);
                 &self.level
             };
@@ -117,17 +117,17 @@ impl FaceDetector for Seeta {
         DetectorKind::Seeta.name()
     }
 
-    fn detect(&mut self, luma: LumaView<'_>, wanted: Wanted, faces: &mut Vec<Face>) {
+    fn detect(&mut self, picture: PictureView<'_>, wanted: Wanted, faces: &mut Vec<Face>) {
         faces.clear();
         let mut settings = self.settings;
         if let Some(side) = wanted.min_face {
             settings.min_face = side.max(Settings::LEAST_FACE);
         }
-        self.propose(luma, &settings);
+        self.propose(picture, &settings);
         let model = Arc::clone(&self.model);
         for (tier, branches) in model.tiers.iter().enumerate() {
             let is_last = tier + 1 == model.tiers.len();
-            self.refiner.refine(self.kernels, branches, is_last, luma, &mut self.lists);
+            self.refiner.refine(self.kernels, branches, is_last, picture, &mut self.lists);
         }
         let least = f64::from(wanted.min_score.unwrap_or(MIN_SCORE));
         let found = self.lists.first().into_iter().flatten().filter(|found| found.score >= least);

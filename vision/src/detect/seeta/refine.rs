@@ -6,7 +6,7 @@ use super::model::Branch;
 use super::nms::{self, Candidate};
 use super::pyramid::Resizer;
 use super::surf::{self, DIMENSIONS, WINDOW};
-use crate::detect::LumaView;
+use crate::detect::PictureView;
 use crate::kernels::{Kernels, SurfPlane};
 
 /// Overlap above which windows are the same face in the end.
@@ -43,7 +43,7 @@ impl Refiner {
         kernels: &Kernels,
         branches: &[Branch],
         is_last: bool,
-        luma: LumaView<'_>,
+        picture: PictureView<'_>,
         lists: &mut Vec<Vec<Candidate>>,
     ) {
         let mut next = std::mem::take(&mut self.next);
@@ -55,7 +55,7 @@ impl Refiner {
             }
             let stages = branch.stages.len();
             for (stage, network) in branch.stages.iter().enumerate() {
-                list.retain_mut(|candidate| self.look(kernels, network, luma, candidate));
+                list.retain_mut(|candidate| self.look(kernels, network, picture, candidate));
                 if stage + 1 < stages {
                     nms::merge(list, SAME_WINDOW);
                 } else if is_last {
@@ -67,8 +67,8 @@ impl Refiner {
     }
 
     /// Looks at one window and moves it to its face. False when there is none.
-    fn look(&mut self, kernels: &Kernels, network: &Mlp, luma: LumaView<'_>, candidate: &mut Candidate) -> bool {
-        if !self.cut(kernels, luma, *candidate) {
+    fn look(&mut self, kernels: &Kernels, network: &Mlp, picture: PictureView<'_>, candidate: &mut Candidate) -> bool {
+        if !self.cut(kernels, picture, *candidate) {
             return false;
         }
         // The published detector forgets how far a window reached out of the picture to the left and the top.
@@ -93,8 +93,8 @@ impl Refiner {
 
     /// Brings a window to 40x40 pixels, with black where it reaches out of the picture. False for one that lies outside or
     /// has no inside.
-    fn cut(&mut self, kernels: &Kernels, luma: LumaView<'_>, Candidate { x, y, side, .. }: Candidate) -> bool {
-        let size = luma.size();
+    fn cut(&mut self, kernels: &Kernels, picture: PictureView<'_>, Candidate { x, y, side, .. }: Candidate) -> bool {
+        let size = picture.size();
         // The part of the window that is in the picture.
         let end = |from: i32, length: u32| (i64::from(from) + i64::from(side)).clamp(0, length.into()) as usize;
         let columns = x.max(0) as usize..end(x, size.width);
@@ -108,7 +108,7 @@ impl Refiner {
         self.resizer.prepare((side, side), (WINDOW, WINDOW));
         let width = size.width as usize;
         if (columns.len(), rows.len()) == (side, side) {
-            let pixels = &luma.pixels()[rows.start * width + columns.start..];
+            let pixels = &picture.luma()[rows.start * width + columns.start..];
             self.resizer.fill(kernels, |_, y| [&pixels[y * width..], &pixels[(y + 1) * width..]], &mut self.window[..]);
             return true;
         }
@@ -120,7 +120,7 @@ impl Refiner {
         for (target, row) in self.padded.chunks_exact_mut(side).zip(wanted) {
             let row = i64::from(y) + row as i64;
             if let Some(row) = usize::try_from(row).ok().filter(|row| rows.contains(row)) {
-                let source = &luma.pixels()[row * width..][columns.clone()];
+                let source = &picture.luma()[row * width..][columns.clone()];
                 target[left..left + source.len()].copy_from_slice(source);
             }
         }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 pub use weights::{WeightsError, YuNetWeights};
 
-use super::{DetectorKind, FaceDetector, LumaView, Wanted};
+use super::{DetectorKind, FaceDetector, PictureView, Wanted};
 use crate::geometry::{Face, Size};
 use crate::kernels::Kernels;
 use network::Network;
@@ -31,6 +31,7 @@ const MIN_SCORE: f32 = 0.7;
 /// A face detector. It can be sent to another thread; the weights are shared.
 #[derive(Debug)]
 pub struct YuNet {
+    kernels: &'static Kernels,
     network: Network,
     found: Vec<Candidate>,
 }
@@ -46,7 +47,7 @@ impl YuNet {
 
     /// A detector with weights and kernels of one's own.
     pub fn new(weights: Arc<YuNetWeights>, kernels: &'static Kernels) -> YuNet {
-        YuNet { network: Network::new(weights, kernels), found: Vec::new() }
+        YuNet { kernels, network: Network::new(weights, kernels), found: Vec::new() }
     }
 
     /// Finds faces as [`FaceDetector::detect`] does, in a picture of red, green and blue bytes in turn.
@@ -91,16 +92,24 @@ impl FaceDetector for YuNet {
         DetectorKind::Yunet.name()
     }
 
-    fn detect(&mut self, luma: LumaView<'_>, wanted: Wanted, faces: &mut Vec<Face>) {
-        let size = luma.size();
-        let width = size.width as usize;
-        let row = |y: usize, colours: [&mut [f32]; 3]| {
-            for colour in colours {
-                for (to, &from) in colour.iter_mut().zip(&luma.pixels()[y * width..][..width]) {
-                    *to = from.into();
+    fn wants_colour(&self) -> bool {
+        true
+    }
+
+    fn detect(&mut self, picture: PictureView<'_>, wanted: Wanted, faces: &mut Vec<Face>) {
+        let width = picture.size().width as usize;
+        let kernels = self.kernels;
+        let row = |y: usize, mut out: [&mut [f32]; 3]| {
+            let luma = &picture.luma()[y * width..][..width];
+            if let Some(colour) = picture.colour() {
+                let half = width.div_ceil(2);
+                (kernels.convolve.colours)(luma, colour.map(|colour| &colour[y / 2 * half..][..half]), out);
+            } else {
+                for (x, &luma) in luma.iter().enumerate() {
+                    out.each_mut().iter_mut().for_each(|out| out[x] = luma.into());
                 }
             }
         };
-        self.detect_rows(size, row, wanted, faces);
+        self.detect_rows(picture.size(), row, wanted, faces);
     }
 }

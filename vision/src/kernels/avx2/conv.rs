@@ -1,8 +1,8 @@
 use std::arch::x86_64::*;
 
-use crate::kernels::{Cell, Convolve, Depthwise, Inputs, Mix, tiles};
+use crate::kernels::{Cell, Convolve, Depthwise, Inputs, Mix, scalar, tiles};
 
-pub(super) const CONVOLVE: Convolve = Convolve { mix, depthwise, pool, add_doubled };
+pub(super) const CONVOLVE: Convolve = Convolve { mix, depthwise, pool, add_doubled, colours };
 
 /// Pixels whose sums are in registers together: with two vectors of weights and one input, 15 of 16.
 const MIX_TILE: usize = 6;
@@ -10,8 +10,7 @@ const MIX_TILE: usize = 6;
 const DEPTHWISE_TILE: usize = 4;
 
 fn mix(layer: &Mix, inputs: Inputs<'_>, out: &mut [Cell]) {
-    assert!(layer.reach(inputs, out.len()) <= inputs.values.len(), "inputs for {} pixels", out.len());
-    assert_eq!(layer.weights.len(), layer.strips * layer.taps);
+    layer.check(inputs, out.len());
     for (first, length) in tiles(out.len(), MIX_TILE) {
         let out = &mut out[first..first + length];
         let run = match length {
@@ -22,7 +21,7 @@ fn mix(layer: &Mix, inputs: Inputs<'_>, out: &mut [Cell]) {
             5 => mix_tile::<5>,
             _ => mix_tile::<MIX_TILE>,
         };
-        // SAFETY: `avx2::kernels` is the only way here, and it looked; the inputs reach to the last pixel, as asserted above.
+        // SAFETY: `avx2::kernels` is the only way here, and it looked; weights and inputs have been checked.
         unsafe { run(layer, inputs, first, out) };
     }
 }
@@ -30,7 +29,7 @@ fn mix(layer: &Mix, inputs: Inputs<'_>, out: &mut [Cell]) {
 /// The cells of `N` pixels from `first` on.
 ///
 /// # Safety
-/// The inputs must be there for these pixels, and as many weights as the layer says.
+/// [`Mix::check`] has passed for these pixels.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn mix_tile<const N: usize>(layer: &Mix, inputs: Inputs<'_>, first: usize, out: &mut [Cell]) {
     let out: &mut [Cell; N] = out.try_into().expect("a tile of this length");
@@ -125,6 +124,16 @@ fn add_doubled_avx2(coarse: &[Cell], fine: &mut [Cell]) {
             store(fine, [_mm256_add_ps(sum[0], coarse[0]), _mm256_add_ps(sum[1], coarse[1])]);
         }
     }
+}
+
+fn colours(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]) {
+    // SAFETY: `avx2::kernels` is the only way here, and it looked.
+    unsafe { colours_avx2(luma, blue_and_red, out) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn colours_avx2(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]) {
+    scalar::conv::colours(luma, blue_and_red, out);
 }
 
 #[inline]

@@ -1,8 +1,9 @@
 use crate::kernels::{Cell, Convolve, Depthwise, Inputs, Mix};
 
-pub(in crate::kernels) const CONVOLVE: Convolve = Convolve { mix, depthwise, pool, add_doubled };
+pub(in crate::kernels) const CONVOLVE: Convolve = Convolve { mix, depthwise, pool, add_doubled, colours };
 
 fn mix(mix: &Mix, inputs: Inputs<'_>, out: &mut [Cell]) {
+    mix.check(inputs, out.len());
     for (x, out) in out.iter_mut().enumerate() {
         let mut sums = mix.bias.0;
         for (strip, weights) in mix.weights.chunks_exact(mix.taps).enumerate() {
@@ -45,6 +46,21 @@ fn add_doubled(coarse: &[Cell], fine: &mut [Cell]) {
             for (fine, coarse) in fine.0.iter_mut().zip(coarse.0) {
                 *fine += coarse;
             }
+        }
+    }
+}
+
+/// Inlined into functions for other instruction sets: the compiler makes vectors of it by itself.
+#[inline(always)]
+pub(in crate::kernels) fn colours(luma: &[u8], [blue, red]: [&[u8]; 2], [b, g, r]: [&mut [f32]; 3]) {
+    let pairs = luma.chunks(2).zip(blue).zip(red).zip(b.chunks_mut(2)).zip(g.chunks_mut(2)).zip(r.chunks_mut(2));
+    for (((((luma, &blue), &red), b), g), r) in pairs {
+        let (blue, red) = (f32::from(blue) - 128.0, f32::from(red) - 128.0);
+        // ITU-R BT.601 over the full range of a byte, as JFIF 1.02 has it.
+        let add = [1.772 * blue, -0.344_136 * blue - 0.714_136 * red, 1.402 * red];
+        for (i, &luma) in luma.iter().enumerate() {
+            let [blue, green, red] = add.map(|add| (f32::from(luma) + add).clamp(0.0, 255.0));
+            (b[i], g[i], r[i]) = (blue, green, red);
         }
     }
 }
