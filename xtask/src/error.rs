@@ -30,6 +30,12 @@ pub(crate) enum Error {
     NoArmTools(String),
     #[error("the emulator ran the program and said nothing of instructions; is it another qemu than Debian 12's?")]
     NoCount,
+    #[error("libFuzzer needs a C++ compiler, and there is none; type this, or what your system has in its place: {0}")]
+    NoCompiler(String),
+    #[error("{target} fails on {}; to see it again: {command} (what it said: {})", input.display(), log.display())]
+    Crash { target: String, input: PathBuf, command: String, log: PathBuf },
+    #[error("a fuzz target ended without having said how far it came; see {}", log.display())]
+    NoFuzzing { log: PathBuf },
     #[error("cargo built no program `{0}`")]
     NoProgram(String),
     #[error("the client ended well but did not write {}", .0.display())]

@@ -5,11 +5,13 @@ mod codegen;
 mod demo;
 mod demo_video;
 mod error;
+mod fuzz;
 mod pi_check;
 mod process;
 mod service;
 mod setup;
 mod test;
+mod tools;
 mod wait;
 mod yunet;
 
@@ -60,6 +62,12 @@ enum Xtask {
     },
     /// Run the tests of the vision library on an emulated arm64, and count the instructions that NEON saves
     PiCheck,
+    /// Feed the readers of models and frames with bytes that nobody would think of
+    Fuzz {
+        /// Seconds for each of them
+        #[arg(long, value_name = "N", default_value = "60", value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -93,6 +101,7 @@ fn run(command: Xtask) -> Result<(), Error> {
         Xtask::DemoVideo => demo_video::run(&stop),
         Xtask::YunetWeights { check } => yunet::run(check),
         Xtask::PiCheck => pi_check::run(&stop),
+        Xtask::Fuzz { seconds } => fuzz::run(seconds, &stop),
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn run(words: &[&str], stop: &Stop) -> Result<(), Error> {
 }
 
 /// Whether `program` is on the PATH. Every program asked about here ends at once when asked for its version.
-fn starts(program: &str) -> bool {
+pub(crate) fn starts(program: &str) -> bool {
     let flag = if PROGRAMS.contains(&program) { "-version" } else { "--version" };
     Command::new(program).arg(flag).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }

@@ -1,17 +1,11 @@
 //! `cargo xtask test`: every check that a change has to pass, the cheap ones first.
 
-use std::env;
-use std::path::{self, Path};
-use std::process::{Command, Stdio};
-
 use crate::error::Error;
 use crate::wait::{Stop, now};
-use crate::{cargo, process, setup};
+use crate::{process, setup, tools};
 
 /// The cargo-deny that is installed where there is none.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
-/// Where tools of the project's own go, so that nothing outside the checkout changes.
-const TOOLS: &str = "target/tools";
 
 /// A check.
 struct Step {
@@ -53,7 +47,7 @@ pub(crate) fn run(advisories: bool, stop: &Stop) -> Result<(), Error> {
     for step in &STEPS {
         step.run(stop)?;
     }
-    cargo_deny(stop)?;
+    tools::install("deny", CARGO_DENY, stop)?;
     let deny = if advisories { &DENY[..] } else { &DENY[..1] };
     for step in deny {
         step.run(stop)?;
@@ -62,40 +56,16 @@ pub(crate) fn run(advisories: bool, stop: &Stop) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes sure that there is a `cargo deny`. Building it takes about five minutes, once in a checkout.
-fn cargo_deny(stop: &Stop) -> Result<(), Error> {
-    let mut version = cargo();
-    version.args(["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
-    match process::run("cargo deny", &mut version, stop) {
-        Err(Error::Failed { .. }) => {}
-        there => return there,
-    }
-    println!("installing {CARGO_DENY} into {TOOLS}, once; this takes a few minutes");
-    process::run("cargo install", cargo().args(["install", "--locked", "--root", TOOLS, CARGO_DENY]), stop)
-}
-
-/// A cargo that also finds the project's own tools.
-fn cargo() -> Command {
-    let mut command = cargo::command();
-    let ours = path::absolute(Path::new(TOOLS).join("bin"));
-    let inherited = env::var_os("PATH").unwrap_or_default();
-    // A checkout whose path cannot stand in PATH has to bring its own cargo-deny.
-    if let Some(path) = ours.ok().and_then(|ours| env::join_paths(env::split_paths(&inherited).chain([ours])).ok()) {
-        command.env("PATH", path);
-    }
-    command
-}
-
 impl Step {
     fn run(&self, stop: &Stop) -> Result<(), Error> {
         println!("\n== {}: {}", self.name, self.command_line());
         let start = now();
-        process::run(self.name, cargo().args(self.args.split(' ')).envs(self.env), stop).map_err(
-            |error| match error {
+        process::run(self.name, tools::cargo().args(self.args.split(' ')).envs(self.env), stop).map_err(|error| {
+            match error {
                 Error::Failed { .. } => Error::Step { step: self.name, command: self.command_line() },
                 other => other,
-            },
-        )?;
+            }
+        })?;
         println!("== {}: passed in {:.1} s", self.name, start.elapsed().as_secs_f64());
         Ok(())
     }
