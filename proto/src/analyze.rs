@@ -42,6 +42,10 @@ pub struct AnalyzeOpen {
     /// Smallest side of a face that is looked for, in pixels of the frame as it was sent; None: what the detector finds
     /// without enlarging the picture.
     pub min_face: Option<f32>,
+    /// Long side of the picture that is looked at, in pixels; None: the worker's default.
+    pub detect_size: Option<u32>,
+    /// Whether faces come with their landmarks, where the detector finds them.
+    pub landmarks: bool,
     /// The client's name for the stream.
     pub stream_id: String,
     /// A frame older than this is dropped when its turn comes.
@@ -148,6 +152,16 @@ pub struct FaceBox {
     pub height: f32,
     /// In the detector's own scale.
     pub score: f32,
+    /// Right eye, left eye, tip of the nose, right and left corner of the mouth, right and left being the person's own.
+    pub landmarks: Option<[Point; 5]>,
+}
+
+/// A place in the frame as it was sent, in pixels from its top left corner; it may lie outside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "said above")]
+pub struct Point {
+    pub x: f32,
+    pub y: f32,
 }
 
 /// Time by stage.

@@ -28,7 +28,7 @@ pub struct RouteQuery {
     pub priority: i32,
     /// The client's name for its stream.
     pub stream_id: String,
-    /// Only workers that offer this detector.
+    /// Only workers that say that they offer this detector; None: any, and so those that do not say.
     pub detector: Option<String>,
 }
 

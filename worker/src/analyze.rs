@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome};
-use facefleet_proto::{Output, Reply, StageTimes, Task, wire};
-use facefleet_vision::{DetectorKind, Face, Fit, Job, Report, Stages};
+use facefleet_proto::{Output, Point, Reply, StageTimes, Task, wire};
+use facefleet_vision::{DetectorKind, Face, Fit, Job, Report, Stages, UnknownDetector};
 use futures_util::stream::{BoxStream, FuturesUnordered};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::timeout;
@@ -20,9 +20,9 @@ pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(5);
 /// Reads the message that a stream must start with.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT`: there is none, it is something else, or it asks for what is not offered here;
-/// `DEADLINE_EXCEEDED`: it does not come `within` that time; or the error that ends the stream.
-pub(crate) async fn open<S>(messages: &mut S, offered: DetectorKind, within: Duration) -> Result<AnalyzeOpen, Status>
+/// `INVALID_ARGUMENT`: there is none, or it is something else; `DEADLINE_EXCEEDED`: it does not come `within` that time;
+/// or the error that ends the stream.
+pub(crate) async fn open<S>(messages: &mut S, within: Duration) -> Result<AnalyzeOpen, Status>
 where
     S: Stream<Item = Result<wire::AnalyzeRequest, Status>> + Unpin,
 {
@@ -30,16 +30,12 @@ where
         |_| Status::deadline_exceeded(format!("Analyze: the first message, `open`, did not come within {within:?}"));
     let first = timeout(within, messages.next()).await.map_err(late)?;
     let first = first.transpose()?.map(AnalyzeRequest::try_from).transpose()?;
-    let Some(AnalyzeRequest::Open(open)) = first else {
-        let got = if first.is_some() { "is a frame" } else { "is missing" };
-        return Err(Status::invalid_argument(format!("Analyze: the first message {got}; it must be `open`")));
+    let got = match first {
+        Some(AnalyzeRequest::Open(open)) => return Ok(open),
+        Some(AnalyzeRequest::Frame(_)) => "is a frame",
+        None => "is missing",
     };
-    match &open.detector {
-        Some(other) if other != offered.name() => {
-            Err(Status::invalid_argument(format!("AnalyzeOpen.detector: `{other}` is not offered here; {offered} is")))
-        }
-        _ => Ok(open),
-    }
+    Err(Status::invalid_argument(format!("Analyze: the first message {got}; it must be `open`")))
 }
 
 /// The replies of one stream: `opened` at once, then the result of each frame as it is ready. When `messages` ends, or
@@ -59,7 +55,8 @@ where
         let pool = pool.clone();
         async move {
             let AnalyzeFrame { seq, attempt, age, jpeg } = frame(message?)?;
-            let ticket = pool.enter(Frame { jpeg, job: wants.job, age, max_age: wants.max_age }).await;
+            let Wants { detector, job, boxes: _, max_age } = wants;
+            let ticket = pool.enter(Frame { jpeg, detector, job, age, max_age }).await;
             Ok(async move { (seq, attempt, ticket.verdict().await) })
         }
     });
@@ -126,13 +123,26 @@ where
 /// What a stream asked for.
 #[derive(Clone, Copy)]
 pub(crate) struct Wants {
+    detector: Option<DetectorKind>,
     job: Job,
     boxes: bool,
     max_age: Option<Duration>,
 }
 
 impl Wants {
-    pub(crate) fn of(open: &AnalyzeOpen) -> Wants {
+    /// `max_pixels` are those of the greatest picture that is taken.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`: it is not offered here.
+    pub(crate) fn of(open: &AnalyzeOpen, max_pixels: u64) -> Result<Wants, Status> {
+        let refused = |field, problem| Status::invalid_argument(format!("AnalyzeOpen.{field}: {problem}"));
+        let detector = open.detector.as_deref().map(str::parse).transpose();
+        let detector = detector.map_err(|unknown: UnknownDetector| refused("detector", unknown.to_string()))?;
+        if let Some(side) = open.detect_size.filter(|side| u64::from(*side) > max_pixels) {
+            let problem =
+                format!("no picture of {max_pixels} pixels, which is the limit (--max-pixels), has a side of {side}");
+            return Err(refused("detect_size", problem));
+        }
         let task = match open.task {
             Task::Faces => facefleet_vision::Task::Faces,
             Task::Canny => facefleet_vision::Task::Canny,
@@ -142,11 +152,15 @@ impl Wants {
             Output::Picture => (false, true),
             Output::BoxesAndPicture => (true, true),
         };
-        Wants {
-            job: Job { task, fit: Fit::default(), picture, min_score: open.min_score, min_face: open.min_face },
-            boxes,
-            max_age: open.max_age,
-        }
+        let job = Job {
+            task,
+            fit: open.detect_size.map_or_else(Fit::default, Fit::Within),
+            picture,
+            min_score: open.min_score,
+            min_face: open.min_face,
+            landmarks: open.landmarks,
+        };
+        Ok(Wants { detector, job, boxes, max_age: open.max_age })
     }
 
     fn outcome(self, verdict: Verdict) -> Outcome {
@@ -170,8 +184,9 @@ impl Wants {
 }
 
 fn face_box(face: Face) -> FaceBox {
-    let Face { x, y, width, height, score } = face;
-    FaceBox { x, y, width, height, score }
+    let Face { x, y, width, height, score, landmarks } = face;
+    let landmarks = landmarks.map(|points| points.map(|facefleet_vision::Point { x, y }| Point { x, y }));
+    FaceBox { x, y, width, height, score, landmarks }
 }
 
 #[cfg(test)]
@@ -183,11 +198,11 @@ mod tests {
     #[tokio::test]
     async fn a_stream_that_says_nothing_is_ended() {
         let mut silent = stream::pending();
-        let status = open(&mut silent, DetectorKind::default(), Duration::ZERO).await.unwrap_err();
+        let status = open(&mut silent, Duration::ZERO).await.unwrap_err();
         assert_eq!(status.code(), Code::DeadlineExceeded);
         assert!(status.message().contains("`open`"), "{status}");
         let first = AnalyzeRequest::Open(AnalyzeOpen::default());
         let mut prompt = stream::iter([Ok(first.into())]);
-        assert_eq!(open(&mut prompt, DetectorKind::default(), Duration::ZERO).await.unwrap(), AnalyzeOpen::default());
+        assert_eq!(open(&mut prompt, Duration::ZERO).await.unwrap(), AnalyzeOpen::default());
     }
 }

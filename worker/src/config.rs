@@ -31,7 +31,7 @@ pub struct Config {
     pub weight: u32,
     /// Detector threads, which is how many frames are worked on at once.
     pub threads: NonZeroUsize,
-    /// What finds the faces.
+    /// What finds the faces for whoever does not choose another of [`DetectorKind::ALL`].
     pub detector: DetectorKind,
     /// What senders may cost.
     pub limits: Limits,

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use facefleet_proto::Opened;
 use facefleet_proto::wire::video_stream_server::VideoStream;
 use facefleet_proto::wire::{AnalyzeReply, AnalyzeRequest, Empty, VideoFrame};
-use facefleet_vision::{DetectorKind, Task};
+use facefleet_vision::Task;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
@@ -24,7 +24,8 @@ pub(crate) struct Video {
     pub(crate) pool: Pool,
     /// How this worker presents itself.
     pub(crate) opened: Opened,
-    pub(crate) detector: DetectorKind,
+    /// Pixels of the greatest picture that is taken.
+    pub(crate) max_pixels: u64,
     /// Frames held for one stream at most.
     pub(crate) frames_per_stream: usize,
     pub(crate) streams: Streams,
@@ -135,12 +136,13 @@ impl VideoStream for Video {
     ) -> Result<Response<Admitted<AnalyzeReply>>, Status> {
         let place = self.streams.admit()?;
         let mut messages = request.into_inner();
-        let open = analyze::open(&mut messages, self.detector, analyze::OPEN_WITHIN);
+        let open = analyze::open(&mut messages, analyze::OPEN_WITHIN);
         let open = self.streams.draining.run_until_cancelled(open).await.ok_or_else(draining)??;
+        let wants = Wants::of(&open, self.max_pixels)?;
         // The client sends again elsewhere what it got no result for: to drain is no error of its stream.
         let messages = self.streams.taken(messages, None);
         tracing::debug!(stream = %open.stream_id, task = ?open.task, "stream opened");
-        let (pool, opened, wants) = (self.pool.clone(), self.opened.clone(), Wants::of(&open));
+        let (pool, opened) = (self.pool.clone(), self.opened.clone());
         let replies = analyze::replies(pool, opened, wants, messages, self.frames_per_stream);
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place }))
     }

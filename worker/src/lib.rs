@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod analyze;
+mod analyzers;
 pub mod cli;
 mod config;
 mod grpc;
@@ -16,12 +17,14 @@ mod seed;
 mod stats;
 
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use facefleet_proto::wire::video_stream_server::VideoStreamServer;
 use facefleet_proto::{Identity, Join, MAX_NAME_BYTES, Opened};
 use facefleet_service::clock;
+use facefleet_vision::DetectorKind;
 use sysinfo::System;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -93,7 +96,7 @@ pub async fn run(
     let video = Video {
         pool: pool.clone(),
         opened,
-        detector: config.detector,
+        max_pixels: config.limits.pixels,
         frames_per_stream: config.limits.frames_per_stream.get(),
         streams: streams.clone(),
     };
@@ -169,8 +172,14 @@ fn introduce(config: &Config, bound: SocketAddr) -> Join {
         heartbeat_interval: Some(config.heartbeat),
         frames_per_s: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        detectors: vec![config.detector.name().to_owned()],
+        detectors: offered(config.detector).map(|kind| kind.name().to_owned()).collect(),
     }
+}
+
+/// Every detector, `own` first.
+fn offered(own: DetectorKind) -> impl Iterator<Item = DetectorKind> {
+    let others = DetectorKind::ALL.iter().copied().filter(move |kind| *kind != own);
+    iter::once(own).chain(others)
 }
 
 /// The host's name and the port, the former cut to what leaves room for the latter.

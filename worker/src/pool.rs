@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use facefleet_proto::Load;
 use facefleet_service::clock;
-use facefleet_vision::{Analyzer, DetectorError, DetectorKind, FrameError, Job, Limits, Report};
+use facefleet_vision::{DetectorError, DetectorKind, FrameError, Job, Limits, Report};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::analyzers::Analyzers;
 use crate::stats::{End, Held, Queued, Stats};
 
 /// Frames that may wait for each thread. Less would leave threads idle between two frames of a stream that comes in
@@ -28,6 +29,8 @@ const QUEUE_PER_THREAD: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) jpeg: Bytes,
+    /// None: the worker's own.
+    pub(crate) detector: Option<DetectorKind>,
     pub(crate) job: Job,
     /// How old it was when it was sent.
     pub(crate) age: Duration,
@@ -54,6 +57,8 @@ pub(crate) enum Verdict {
 pub(crate) enum Failure {
     #[error(transparent)]
     Frame(#[from] FrameError),
+    #[error(transparent)]
+    Detector(#[from] DetectorError),
     #[error("the worker's detector thread is gone")]
     ThreadGone,
 }
@@ -63,6 +68,7 @@ impl Failure {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Failure::Frame(error) => error.code(),
+            Failure::Detector(_) => "no_detector",
             Failure::ThreadGone => "panicked",
         }
     }
@@ -71,7 +77,7 @@ impl Failure {
     pub(crate) fn is_bad_frame(&self) -> bool {
         match self {
             Failure::Frame(error) => error.is_bad_frame(),
-            Failure::ThreadGone => false,
+            Failure::Detector(_) | Failure::ThreadGone => false,
         }
     }
 }
@@ -125,7 +131,8 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Starts `threads` threads named `detect-N`, each with a detector of its own, and waits until all can work.
+    /// Starts `threads` threads named `detect-N`, each with detectors of its own, and waits until all can work with
+    /// `detector`.
     ///
     /// # Errors
     /// A thread cannot be started, or a detector's model cannot be read.
@@ -145,12 +152,12 @@ impl Pool {
             thread::Builder::new().name(format!("detect-{n}")).spawn(move || {
                 let _ended = ended;
                 // An Err of `blocking_send`: the start was given up, and the queue is closed.
-                match Analyzer::new(detector, limits) {
+                match Analyzers::new(detector, limits) {
                     Err(error) => drop(ready.blocking_send(Err(error))),
-                    Ok(mut analyzer) => {
+                    Ok(mut analyzers) => {
                         let _ = ready.blocking_send(Ok(()));
                         drop(ready); // The start is over when no thread can say more.
-                        serve(&queue, &mut analyzer, &stats);
+                        serve(&queue, &mut analyzers, &stats);
                     }
                 }
             })?;
@@ -200,7 +207,7 @@ impl Pool {
 }
 
 /// Works on frames until the pool is gone.
-fn serve(queue: &Mutex<mpsc::Receiver<Entry>>, analyzer: &mut Analyzer, stats: &Stats) {
+fn serve(queue: &Mutex<mpsc::Receiver<Entry>>, analyzers: &mut Analyzers, stats: &Stats) {
     loop {
         let next = queue.lock().expect("no thread panics while it waits").blocking_recv();
         let Some(Entry { frame, arrived, verdict, queued }) = next else { return };
@@ -209,19 +216,23 @@ fn serve(queue: &Mutex<mpsc::Receiver<Entry>>, analyzer: &mut Analyzer, stats: &
             stats.ended(End::Dropped); // Its stream is gone.
             continue;
         }
-        let judged = judge(analyzer, &frame, arrived, stats);
+        let judged = judge(analyzers, &frame, arrived, stats);
         stats.ended(judged.end());
         // Err: the stream went in the meantime.
         let _ = verdict.send(judged);
     }
 }
 
-fn judge(analyzer: &mut Analyzer, frame: &Frame, arrived: Instant, stats: &Stats) -> Verdict {
+fn judge(analyzers: &mut Analyzers, frame: &Frame, arrived: Instant, stats: &Stats) -> Verdict {
     let began = clock::now();
     let queued = began.saturating_duration_since(arrived);
     if frame.max_age.is_some_and(|max| frame.age.saturating_add(queued) > max) {
         return Verdict::Dropped("stale_worker");
     }
+    let analyzer = match analyzers.of(frame.detector) {
+        Ok(analyzer) => analyzer,
+        Err(error) => return Verdict::Failed(error.into()),
+    };
     match analyzer.analyze(&frame.jpeg, &frame.job) {
         Ok(report) => {
             stats.measured(clock::now().saturating_duration_since(began));
@@ -244,7 +255,7 @@ mod tests {
     }
 
     fn frame(max_age: Option<Duration>) -> Frame {
-        Frame { jpeg: Bytes::new(), job: Job::default(), age: Duration::ZERO, max_age }
+        Frame { jpeg: Bytes::new(), detector: None, job: Job::default(), age: Duration::ZERO, max_age }
     }
 
     const LIVE: Option<Duration> = Some(Duration::from_secs(60));
@@ -293,18 +304,18 @@ mod tests {
         drop(pool.enter(frame(None)).now_or_never().unwrap());
         assert_eq!(stats.load().queued, 1);
         drop(pool); // The queue ends behind the frame, and so does `serve`.
-        let mut analyzer = Analyzer::new(DetectorKind::Seeta, Limits::default()).unwrap();
-        serve(&Mutex::new(queue), &mut analyzer, &stats);
+        let mut analyzers = Analyzers::new(DetectorKind::Seeta, Limits::default()).unwrap();
+        serve(&Mutex::new(queue), &mut analyzers, &stats);
         let load = stats.load();
         assert_eq!((load.frames_dropped, load.frames_failed, load.queued, load.in_flight), (1, 0, 0, 0));
     }
 
     #[test]
     fn a_frame_may_be_as_old_as_its_greatest_age() {
-        let mut analyzer = Analyzer::new(DetectorKind::Seeta, Limits::default()).unwrap();
+        let mut analyzers = Analyzers::new(DetectorKind::Seeta, Limits::default()).unwrap();
         let mut verdict = |age, max_age| {
             let frame = Frame { age, ..frame(max_age) };
-            judge(&mut analyzer, &frame, clock::now(), &Stats::default())
+            judge(&mut analyzers, &frame, clock::now(), &Stats::default())
         };
         let hour = Duration::from_secs(3600);
         assert!(matches!(verdict(hour, Some(hour * 2)), Verdict::Failed(Failure::Frame(FrameError::Empty))));

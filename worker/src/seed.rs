@@ -124,13 +124,13 @@ fn verdicts(
     tickets.map(|ticket: Result<Ticket, Status>| async move { Ok(ticket?.verdict().await) }).buffered(at_once)
 }
 
-/// These methods always look at a frame stretched to 500×400.
+/// These methods always look at a frame stretched to 500×400, with the worker's own detector.
 fn job(task: Task, picture: bool) -> Job {
-    Job { task, fit: SEED, picture, min_score: None, min_face: None }
+    Job { task, fit: SEED, picture, ..Job::default() }
 }
 
 async fn enter(pool: &Pool, frame: VideoFrame, job: Job) -> Ticket {
-    pool.enter(Frame { jpeg: frame.frame, job, age: Duration::ZERO, max_age: None }).await
+    pool.enter(Frame { jpeg: frame.frame, detector: None, job, age: Duration::ZERO, max_age: None }).await
 }
 
 #[cfg(test)]

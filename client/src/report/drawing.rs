@@ -1,8 +1,8 @@
-//! Boxes drawn on a frame, at the size of the source.
+//! Boxes and landmarks drawn on a frame, at the size of the source.
 
 use facefleet_proto::FaceBox;
 use facefleet_vision::draw::{self, Style};
-use facefleet_vision::{Face, FrameError, Limits, Size, jpeg};
+use facefleet_vision::{Face, FrameError, Limits, Point, Size, jpeg};
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
@@ -29,6 +29,7 @@ pub(super) fn annotated(finished: &Finished) -> Option<RgbImage> {
     Some(picture)
 }
 
-fn face(&FaceBox { x, y, width, height, score }: &FaceBox) -> Face {
-    Face { x, y, width, height, score, landmarks: None }
+fn face(&FaceBox { x, y, width, height, score, landmarks }: &FaceBox) -> Face {
+    let landmarks = landmarks.map(|points| points.map(|facefleet_proto::Point { x, y }| Point { x, y }));
+    Face { x, y, width, height, score, landmarks }
 }

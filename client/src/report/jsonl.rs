@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use facefleet_proto::{FaceBox, StageTimes};
+use facefleet_proto::{FaceBox, Point, StageTimes};
 use serde::Serialize;
 
 use crate::frame::{End, Finished, Found};
@@ -70,6 +70,9 @@ struct Face {
     #[serde(rename = "box")]
     place: [f64; 4],
     score: f64,
+    /// `x`, `y` of each in pixels of the source, where they were asked for and found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    landmarks: Option<[[f64; 2]; 5]>,
 }
 
 #[derive(Serialize)]
@@ -110,8 +113,13 @@ impl<'a> Line<'a> {
 
 /// To a tenth of a pixel; more digits would only say how an f32 is printed.
 impl From<&FaceBox> for Face {
-    fn from(&FaceBox { x, y, width, height, score }: &FaceBox) -> Face {
-        Face { place: [x, y, width, height].map(|v| rounded(v.into(), 10.0)), score: rounded(score.into(), 1e3) }
+    fn from(&FaceBox { x, y, width, height, score, landmarks }: &FaceBox) -> Face {
+        let pixels = |v: f32| rounded(v.into(), 10.0);
+        Face {
+            place: [x, y, width, height].map(pixels),
+            score: rounded(score.into(), 1e3),
+            landmarks: landmarks.map(|points| points.map(|Point { x, y }| [pixels(x), pixels(y)])),
+        }
     }
 }
 
@@ -145,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_frame_with_a_face() {
-        let face = FaceBox { x: -1.04, y: 20.0, width: 30.25, height: 40.0, score: 2.71349 };
+        let face = FaceBox { x: -1.04, y: 20.0, width: 30.25, height: 40.0, score: 2.71349, landmarks: None };
         let stages = StageTimes { detect: Duration::from_micros(12_345), ..StageTimes::default() };
         let found = Found { faces: Some(vec![face]), picture: None, stages: Some(stages) };
         assert_eq!(
@@ -154,6 +162,16 @@ mod tests {
                 .to_owned()
                 + r#""stages_ms":{"queue":0.0,"decode":0.0,"resize":0.0,"detect":12.345,"draw":0.0,"encode":0.0}}"#
         );
+    }
+
+    #[test]
+    fn a_face_with_landmarks() {
+        let landmarks = Some([0.0, 1.0, 2.0, 3.0, 4.0].map(|x| Point { x, y: 7.04 - x }));
+        let face = FaceBox { x: 0.0, y: 0.0, width: 9.0, height: 9.0, score: 0.9, landmarks };
+        let found = Found { faces: Some(vec![face]), picture: None, stages: None };
+        let line = line(End::Ok(found), None, None);
+        let want = r#""score":0.9,"landmarks":[[0.0,7.0],[1.0,6.0],[2.0,5.0],[3.0,4.0],[4.0,3.0]]}]"#;
+        assert!(line.contains(want), "{line}");
     }
 
     #[test]

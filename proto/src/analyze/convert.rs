@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
-use super::{Reply, StageTimes, Task};
+use super::{Point, Reply, StageTimes, Task};
 use crate::invalid::{cores, label, measured, remark};
 use crate::route::MAX_STREAM_ID_BYTES;
 use crate::{Invalid, wire};
@@ -30,8 +30,18 @@ impl TryFrom<wire::AnalyzeOpen> for AnalyzeOpen {
     type Error = Invalid;
 
     fn try_from(message: wire::AnalyzeOpen) -> Result<AnalyzeOpen, Invalid> {
-        let wire::AnalyzeOpen { task, output, detector, min_score, stream_id, max_age_ms, lease_id, min_face } =
-            message;
+        let wire::AnalyzeOpen {
+            task,
+            output,
+            detector,
+            min_score,
+            stream_id,
+            max_age_ms,
+            lease_id,
+            min_face,
+            detect_size,
+            landmarks,
+        } = message;
         let detector = label("AnalyzeOpen.detector", detector, MAX_STREAM_ID_BYTES)?;
         Ok(AnalyzeOpen {
             task: match wire::Task::try_from(task) {
@@ -50,6 +60,8 @@ impl TryFrom<wire::AnalyzeOpen> for AnalyzeOpen {
             detector: (!detector.is_empty()).then_some(detector),
             min_score: measured("AnalyzeOpen.min_score", min_score)?,
             min_face: measured("AnalyzeOpen.min_face", min_face)?,
+            detect_size: (detect_size > 0).then_some(detect_size),
+            landmarks,
             stream_id: label("AnalyzeOpen.stream_id", stream_id, MAX_STREAM_ID_BYTES)?,
             max_age: (max_age_ms > 0).then(|| Duration::from_millis(max_age_ms.into())),
             lease_id: (lease_id != 0).then_some(lease_id),
@@ -70,6 +82,8 @@ impl From<AnalyzeRequest> for wire::AnalyzeRequest {
                 max_age,
                 lease_id,
                 min_face,
+                detect_size,
+                landmarks,
             }) => {
                 let task = match task {
                     Task::Faces => wire::Task::Faces,
@@ -86,6 +100,8 @@ impl From<AnalyzeRequest> for wire::AnalyzeRequest {
                     detector: detector.unwrap_or_default(),
                     min_score: min_score.unwrap_or(0.0),
                     min_face: min_face.unwrap_or(0.0),
+                    detect_size: detect_size.unwrap_or(0),
+                    landmarks,
                     stream_id,
                     max_age_ms: max_age.map_or(0, |a| u32::try_from(a.as_millis()).unwrap_or(u32::MAX)),
                     lease_id: lease_id.unwrap_or(0),
@@ -182,8 +198,9 @@ impl TryFrom<wire::analyze_result::Outcome> for Outcome {
 
 impl From<FaceBox> for wire::FaceBox {
     fn from(face: FaceBox) -> wire::FaceBox {
-        let FaceBox { x, y, width, height, score } = face;
-        wire::FaceBox { x, y, width, height, score }
+        let FaceBox { x, y, width, height, score, landmarks } = face;
+        let points = landmarks.iter().flatten().map(|&Point { x, y }| wire::Point { x, y });
+        wire::FaceBox { x, y, width, height, score, landmarks: points.collect() }
     }
 }
 
@@ -191,13 +208,26 @@ impl TryFrom<wire::FaceBox> for FaceBox {
     type Error = Invalid;
 
     fn try_from(message: wire::FaceBox) -> Result<FaceBox, Invalid> {
-        let wire::FaceBox { x, y, width, height, score } = message;
+        let wire::FaceBox { x, y, width, height, score, landmarks } = message;
         let finite = [x, y, width, height, score].iter().all(|v| v.is_finite());
         if !finite || width <= 0.0 || height <= 0.0 {
             let problem = format!("[{x}, {y}, {width}, {height}] with score {score} is no box");
             return Err(Invalid::new("FaceBox", problem));
         }
-        Ok(FaceBox { x, y, width, height, score })
+        Ok(FaceBox { x, y, width, height, score, landmarks: points(&landmarks)? })
+    }
+}
+
+fn points(landmarks: &[wire::Point]) -> Result<Option<[Point; 5]>, Invalid> {
+    if landmarks.is_empty() {
+        return Ok(None);
+    }
+    let invalid = |problem: String| Invalid::new("FaceBox.landmarks", problem);
+    let five: &[wire::Point; 5] =
+        landmarks.try_into().map_err(|_| invalid(format!("are {}; there are five or none", landmarks.len())))?;
+    match five.iter().find(|point| !point.x.is_finite() || !point.y.is_finite()) {
+        Some(wire::Point { x, y }) => Err(invalid(format!("[{x}, {y}] is no place"))),
+        None => Ok(Some(five.map(|wire::Point { x, y }| Point { x, y }))),
     }
 }
 

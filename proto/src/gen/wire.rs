@@ -26,7 +26,7 @@ pub struct JoinRequest {
     pub frames_per_s: f32,
     #[prost(string, tag = "21")]
     pub version: ::prost::alloc::string::String,
-    /// Names of the detectors that it offers. Empty: not known.
+    /// Names of the detectors that it offers, its own choice first. Empty: not known.
     #[prost(string, repeated, tag = "22")]
     pub detectors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -134,7 +134,7 @@ pub struct RouteRequest {
     /// The client's name for its stream, for people.
     #[prost(string, tag = "19")]
     pub stream_id: ::prost::alloc::string::String,
-    /// Only workers that offer this detector. Empty: any.
+    /// Only workers that say at Join that they offer this detector. Empty: any, and so those that do not say.
     #[prost(string, tag = "20")]
     pub detector: ::prost::alloc::string::String,
 }
@@ -1049,6 +1049,12 @@ pub struct AnalyzeOpen {
     /// without enlarging the picture.
     #[prost(float, tag = "8")]
     pub min_face: f32,
+    /// The size that frames are looked at, in pixels of the long side; smaller ones are not enlarged. 0: 512.
+    #[prost(uint32, tag = "9")]
+    pub detect_size: u32,
+    /// Whether faces come with their landmarks, from a detector that finds them; they are then drawn, too.
+    #[prost(bool, tag = "10")]
+    pub landmarks: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AnalyzeFrame {
@@ -1131,7 +1137,7 @@ pub struct FrameOk {
     #[prost(message, optional, tag = "5")]
     pub stages: ::core::option::Option<StageTimes>,
 }
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FaceBox {
     /// Pixels of the frame as it was sent; x and y are the top left corner, which may lie outside.
     #[prost(float, tag = "1")]
@@ -1144,6 +1150,18 @@ pub struct FaceBox {
     pub height: f32,
     #[prost(float, tag = "5")]
     pub score: f32,
+    /// Five or none: right eye, left eye, tip of the nose, right and left corner of the mouth, right and left being the
+    /// person's own.
+    #[prost(message, repeated, tag = "6")]
+    pub landmarks: ::prost::alloc::vec::Vec<Point>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Point {
+    /// Pixels of the frame as it was sent, from its top left corner; it may lie outside.
+    #[prost(float, tag = "1")]
+    pub x: f32,
+    #[prost(float, tag = "2")]
+    pub y: f32,
 }
 /// Microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

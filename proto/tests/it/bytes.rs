@@ -1,6 +1,8 @@
 //! The bytes of every fixed message, written by hand from the contract: (field number << 3 | wire type), value.
 
-use facefleet_proto::wire::{Empty, JoinReply, JoinRequest, LeaveReply, LeaveRequest, NodeState, PushStateReply};
+use facefleet_proto::wire::{
+    AnalyzeOpen, Empty, FaceBox, JoinReply, JoinRequest, LeaveReply, LeaveRequest, NodeState, Point, PushStateReply,
+};
 use facefleet_proto::wire::{RouteReply, RouteRequest, TaskResult, VideoFrame};
 use prost::Message;
 
@@ -63,6 +65,17 @@ fn submit_result() {
 fn frames() {
     pinned(VideoFrame { size: 3, frame: b"abc".as_slice().into() }, b"\x08\x03\x12\x03abc");
     pinned(Empty {}, b"");
+}
+
+#[test]
+fn what_was_added_for_detectors() {
+    pinned(RouteRequest { detector: "yunet".into(), ..Default::default() }, b"\xA2\x01\x05yunet");
+    let open = AnalyzeOpen { detector: "yunet".into(), detect_size: 640, landmarks: true, ..Default::default() };
+    pinned(open, b"\x1A\x05yunet\x48\x80\x05\x50\x01");
+    pinned(AnalyzeOpen::default(), b"");
+    let landmarks = vec![Point { x: 1.0, y: 0.0 }, Point { x: 0.0, y: -2.0 }];
+    let points = b"\x32\x05\x0D\x00\x00\x80\x3F\x32\x05\x15\x00\x00\x00\xC0";
+    pinned(FaceBox { landmarks, ..Default::default() }, points);
 }
 
 #[test]

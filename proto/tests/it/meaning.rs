@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, Candidate, FaceBox, FrameOk, FrameResult, Health};
 use facefleet_proto::{Heartbeat, Identity, Invalid, Join, Lease, LegacyState, Load, Node, Nodes, Opened, Outcome};
-use facefleet_proto::{Output, Reply, Route, RouteQuery, StageTimes, Task, WorkerId, wire};
+use facefleet_proto::{Output, Point, Reply, Route, RouteQuery, StageTimes, Task, WorkerId, wire};
 use prost::Message;
 
 /// There and back, through bytes.
@@ -122,6 +122,8 @@ fn ours_survive_the_wire() {
         detector: Some("rustface".into()),
         min_score: Some(2.5),
         min_face: Some(24.0),
+        detect_size: Some(640),
+        landmarks: true,
         stream_id: "door".into(),
         max_age: Some(Duration::from_millis(500)),
         lease_id: Some(4),
@@ -132,8 +134,9 @@ fn ours_survive_the_wire() {
     survives::<Reply, wire::AnalyzeReply>(Reply::Opened(Opened { worker: "pi-1".into(), generation: 9, cores: 4 }));
     let us = Duration::from_micros;
     let stages = StageTimes { queue: us(1), decode: us(2), resize: us(3), detect: us(4), draw: us(5), encode: us(6) };
+    let bare = FaceBox { x: -1.5, y: 2.0, width: 30.0, height: 40.0, score: 3.5, landmarks: None };
     let found = FrameOk {
-        faces: vec![FaceBox { x: -1.5, y: 2.0, width: 30.0, height: 40.0, score: 3.5 }],
+        faces: vec![bare, FaceBox { landmarks: Some([0.0, 1.0, 2.0, 3.0, 4.0].map(|x| Point { x, y: -x })), ..bare }],
         picture: Some(b"jpeg".as_slice().into()),
         source_width: 640,
         source_height: 360,
@@ -221,14 +224,33 @@ fn nonsense_in_a_stream_is_named() {
     assert_eq!(AnalyzeOpen::try_from(open(99, 0)).unwrap_err().field, "AnalyzeOpen.task");
     assert_eq!(AnalyzeOpen::try_from(open(0, 99)).unwrap_err().field, "AnalyzeOpen.output");
     assert_eq!(Reply::try_from(wire::AnalyzeReply { message: None }).unwrap_err().field, "AnalyzeReply");
-    let good = wire::FaceBox { x: 0.0, y: 0.0, width: 1.0, height: 1.0, score: 1.0 };
+    let good = || wire::FaceBox { width: 1.0, height: 1.0, ..Default::default() };
     for bad in [
-        wire::FaceBox { x: f32::NAN, ..good },
-        wire::FaceBox { width: 0.0, ..good },
-        wire::FaceBox { height: f32::INFINITY, ..good },
+        wire::FaceBox { x: f32::NAN, ..good() },
+        wire::FaceBox { width: 0.0, ..good() },
+        wire::FaceBox { height: f32::INFINITY, ..good() },
     ] {
         assert_eq!(FaceBox::try_from(bad).unwrap_err().field, "FaceBox");
     }
+    let point = wire::Point { x: 1.0, y: 2.0 };
+    let with = |landmarks| FaceBox::try_from(wire::FaceBox { landmarks, ..good() });
+    assert_eq!(with(vec![point; 5]).unwrap().landmarks, Some([Point { x: 1.0, y: 2.0 }; 5]));
+    for bad in [
+        vec![point; 4],
+        vec![point; 100_000],
+        vec![point, point, point, point, wire::Point { y: f32::NAN, ..point }],
+        vec![wire::Point { x: f32::NEG_INFINITY, ..point }, point, point, point, point],
+    ] {
+        let invalid = with(bad).unwrap_err();
+        assert!(invalid.field == "FaceBox.landmarks" && invalid.problem.len() < 100, "{invalid}");
+    }
+}
+
+#[test]
+fn a_stream_that_says_nothing_is_one_for_faces_as_the_worker_likes_it() {
+    assert_eq!(AnalyzeOpen::try_from(wire::AnalyzeOpen::default()).unwrap(), AnalyzeOpen::default());
+    let face = wire::FaceBox { width: 1.0, height: 1.0, ..Default::default() };
+    assert_eq!(FaceBox::try_from(face).unwrap().landmarks, None);
 }
 
 proptest::proptest! {

@@ -127,6 +127,44 @@ async fn what_was_asked_for_comes_back_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_stream_chooses_its_detector_and_the_size_that_it_looks_at() {
+    let worker = Worker::alone().await;
+    let found = async |detector: &str, detect_size| {
+        let detector = Some(detector.to_owned());
+        let output = Output::BoxesAndPicture;
+        let open = AnalyzeOpen { detector, detect_size, output, ..AnalyzeOpen::default() };
+        let session = Session::start(&worker, open).await.unwrap();
+        session.send(frame(0, portrait())).await;
+        let (mut outcomes, _) = session.rest().await;
+        let Some(Outcome::Ok(ok)) = outcomes.remove(&0) else { panic!("{outcomes:?}") };
+        let picture = jpeg::header(&ok.picture.unwrap()).unwrap().size;
+        (ok.faces, picture.width.max(picture.height))
+    };
+    let source = jpeg::header(&portrait()).unwrap().size;
+    let (faces, size) = found("seeta", None).await;
+    assert_eq!((faces.len(), size), (1, 512));
+    assert_eq!(found("rustface", None).await, (faces, 512), "the two find the same faces");
+    let (faces, size) = found("seeta", Some(300)).await;
+    assert_eq!((faces.len(), size), (1, 300));
+    assert!(faces[0].x + faces[0].width > 200.0, "in pixels of the source: {faces:?}");
+    let (_, size) = found("seeta", Some(u32::MAX >> 8)).await;
+    assert_eq!(size, source.width.max(source.height), "nothing is enlarged");
+}
+
+#[tokio::test]
+async fn a_size_that_no_picture_has_is_refused() {
+    let worker = Worker::start("127.0.0.1:1".parse().unwrap(), |c| c.limits.pixels = 1_000).await;
+    let open = |side| AnalyzeOpen { detect_size: Some(side), ..AnalyzeOpen::default() };
+    let status = Session::start(&worker, open(1_001)).await.map(drop).unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(
+        status.message().starts_with("AnalyzeOpen.detect_size") && status.message().contains("--max-pixels"),
+        "{status}"
+    );
+    Session::start(&worker, open(1_000)).await.map(drop).unwrap();
+}
+
+#[tokio::test]
 async fn every_frame_has_one_result_and_bad_ones_say_why() {
     let worker = Worker::start("127.0.0.1:1".parse().unwrap(), |c| c.threads = 3.try_into().unwrap()).await;
     let session = Session::start(&worker, AnalyzeOpen::default()).await.unwrap();
@@ -179,7 +217,7 @@ async fn a_stream_that_breaks_the_rules_is_told_which() {
         (vec![frame(0, Vec::new()).into()], "the first message is a frame; it must be `open`"),
         (vec![open().into(), open().into()], "a second `open`"),
         (vec![open().into(), wire::AnalyzeRequest { message: None }], "neither `open` nor `frame`"),
-        (vec![other.into()], "`dlib` is not offered here; seeta is"),
+        (vec![other.into()], "AnalyzeOpen.detector: there is no detector `dlib`; choose one of: seeta"),
         (vec![wire::AnalyzeRequest { message: None }], "neither `open` nor `frame`"),
     ];
     for (requests, said) in cases {

@@ -1,8 +1,10 @@
 //! The worker and its master.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use facefleet_proto::{AnalyzeOpen, WorkerId};
+use facefleet_vision::DetectorKind;
 use tokio::net::TcpListener;
 use tonic::Status;
 
@@ -17,6 +19,7 @@ async fn a_worker_says_who_it_is_and_how_it_is() {
     let worker = Worker::start(master.address, |config| {
         config.weight = 3;
         config.threads = 2.try_into().unwrap();
+        config.detector = DetectorKind::Rustface;
         let joins = joins.clone();
         config.on_join = Arc::new(move |_, id| joins.lock().unwrap().push(id));
     });
@@ -24,7 +27,10 @@ async fn a_worker_says_who_it_is_and_how_it_is() {
     let join = master.join().await;
     assert_eq!((join.ip.as_str(), join.port), ("127.0.0.1", i32::from(worker.address.port())));
     assert_eq!((join.weight, join.cores, join.heartbeat_interval_ms), (3, 2, 20));
-    assert_eq!(join.detectors, ["seeta"]);
+    assert_eq!(join.detectors[0], "rustface", "its own is the first");
+    let offered: BTreeSet<&str> = join.detectors.iter().map(String::as_str).collect();
+    assert_eq!(offered, DetectorKind::ALL.iter().map(|kind| kind.name()).collect());
+    assert_eq!(join.detectors.len(), offered.len());
     assert!(join.name.ends_with(&format!("-{}", worker.address.port())), "{}", join.name);
     assert!(join.generation > 0 && !join.version.is_empty());
 

@@ -27,7 +27,7 @@ fn wrong_usage_is_named_and_ends_with_2() {
         (&["--master", "pi:50051", "--advertise", "0.0.0.0:50050"], "nobody can be reached there"),
         (&["--master", "pi:50051", "--advertise", "224.0.0.1:50050"], "nobody can be reached there"),
         (&["--master", "pi:50051", "--advertise", "10.0.0.5:0"], "nobody can be reached there"),
-        (&["--master", "pi:50051", "--detector", "dlib"], "choose one of: seeta, rustface"),
+        (&["--master", "pi:50051", "--detector", "dlib"], "choose one of: seeta"),
         (&["--master", "pi:50051", "--name", ""], "--name"),
         (&["--master", "pi:50051", "--listen", "here"], "--listen"),
     ];
