@@ -86,11 +86,8 @@ impl Scheduler {
             query;
         self.leases.expire(now);
         let excluded: HashSet<WorkerId> = exclude.iter().copied().collect();
-        let offers = |worker: &Worker| match detector {
-            // Who does not say what it offers, as an old worker, offers what all do.
-            Some(wanted) => worker.join.detectors.is_empty() || worker.join.detectors.contains(wanted),
-            None => true,
-        };
+        // An old worker does not say what it offers, and cannot be told what to use.
+        let offers = |worker: &Worker| detector.as_ref().is_none_or(|wanted| worker.join.detectors.contains(wanted));
         let eligible = |worker: &&Worker| {
             worker.health(now) == Health::Healthy && !excluded.contains(&worker.id) && offers(worker)
         };

@@ -110,15 +110,19 @@ fn draining_lost_excluded_and_unfit_workers_are_left_out() {
 }
 
 #[test]
-fn a_detector_is_found_at_those_who_offer_it_and_at_old_workers() {
+fn a_detector_is_found_at_those_who_say_that_they_offer_it() {
     let now = clock::now();
     let mut scheduler = Scheduler::new(PolicyName::default(), 1);
     for (n, detectors) in [(0, vec!["a"]), (1, vec!["a", "b"]), (2, vec![])] {
         let detectors = detectors.into_iter().map(str::to_owned).collect();
         scheduler.join(Join { detectors, ..join(n, 1) }, now).unwrap();
     }
-    let query = RouteQuery { detector: Some("b".to_owned()), ..all() };
-    assert_eq!(ids(&scheduler.route(&query, now)), [1, 2]);
+    let asked = |detector: &str| RouteQuery { detector: Some(detector.to_owned()), ..all() };
+    assert_eq!(ids(&scheduler.route(&asked("a"), now)), [0, 1]);
+    assert_eq!(ids(&scheduler.route(&asked("b"), now)), [1]);
+    let nobody = scheduler.route(&asked("c"), now);
+    assert!(nobody.candidates.is_empty() && nobody.lease.is_none(), "{nobody:?}");
+    assert_eq!(scheduler.route(&all(), now).candidates.len(), 3, "who asks for none is offered an old worker too");
 }
 
 #[test]
