@@ -84,6 +84,9 @@ fn frames_that_only_boxes_are_wanted_of_take_no_memory() {
         let job = Job { fit, ..Job::default() };
         assert_eq!(allocations(&mut analyzer, &frames(), job), 0, "{fit:?}");
     }
+    let mut yunet = Analyzer::new(DetectorKind::Yunet, Limits::default()).unwrap();
+    let job = Job { fit: Fit::Within(320), ..Job::default() };
+    assert_eq!(allocations(&mut yunet, &frames(), job), 0, "yunet");
 }
 
 #[test]

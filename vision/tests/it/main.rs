@@ -6,3 +6,4 @@ mod analyze;
 mod bad_bytes;
 mod pictures;
 mod seeta;
+mod yunet;

@@ -50,7 +50,7 @@ fn face(cell: &Cell, (column, row): (usize, usize), stride: usize, score: f32) -
     }
 }
 
-fn sigmoid(value: f32) -> f32 {
+pub(super) fn sigmoid(value: f32) -> f32 {
     1.0 / (1.0 + (-value).exp())
 }
 

@@ -12,6 +12,8 @@ mod layer;
 mod map;
 mod network;
 mod nms;
+#[cfg(test)]
+mod oracle;
 mod stem;
 mod weights;
 
@@ -58,13 +60,14 @@ impl YuNet {
         assert_eq!(pixels.len() as u64, 3 * size.pixels(), "length for {size}");
         let width = size.width as usize;
         let (pixels, _) = pixels.as_chunks::<3>();
-        let row = |y: usize, [blue, green, red]: [&mut [f32]; 3]| {
-            let row = &pixels[y * width..][..width];
-            for (((&[r, g, b], blue), green), red) in row.iter().zip(blue).zip(green).zip(red) {
-                (*blue, *green, *red) = (b.into(), g.into(), r.into());
-            }
-        };
+        let row = |y: usize, out: [&mut [f32]; 3]| YuNet::rgb_row(&pixels[y * width..][..width], out);
         self.detect_rows(size, row, wanted, faces);
+    }
+
+    fn rgb_row(pixels: &[[u8; 3]], [blue, green, red]: [&mut [f32]; 3]) {
+        for (((&[r, g, b], blue), green), red) in pixels.iter().zip(blue).zip(green).zip(red) {
+            (*blue, *green, *red) = (b.into(), g.into(), r.into());
+        }
     }
 
     fn detect_rows(
