@@ -7,6 +7,12 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use facefleet_service::address::HostPort;
 use facefleet_service::log::LogArgs;
+use facefleet_vision::DetectorKind;
+
+/// In less than this no detector finds a face.
+const LEAST_DETECT_SIZE: i64 = 32;
+/// No JPEG has a longer one.
+const LARGEST_SIDE: i64 = 65_535;
 
 /// Finds faces in video, on a cluster of small machines or on this one.
 #[derive(Debug, Parser)]
@@ -71,12 +77,25 @@ pub struct RunArgs {
     #[arg(long, value_name = "FRAMES", env = "FACEFLEET_LIMIT")]
     pub limit: Option<NonZeroU64>,
 
+    /// What finds the faces: only workers that offer it are used [default: each worker's own].
+    #[arg(long, value_name = "NAME", env = "FACEFLEET_DETECTOR")]
+    pub detector: Option<DetectorKind>,
+
+    /// Long side of the picture that faces are looked for in, in pixels; larger frames are scaled down to it. More finds
+    /// smaller faces and takes longer [default: 512].
+    #[arg(long, value_name = "PIXELS", env = "FACEFLEET_DETECT_SIZE", value_parser = clap::value_parser!(u32).range(LEAST_DETECT_SIZE..=LARGEST_SIDE))]
+    pub detect_size: Option<u32>,
+
+    /// Also find eyes, nose and mouth, for --json and --annotate. Only the detector yunet does.
+    #[arg(long, env = "FACEFLEET_LANDMARKS")]
+    pub landmarks: bool,
+
     /// Lowest score that counts as a face, in the detector's own scale [default: the detector's].
     #[arg(long, value_name = "SCORE", env = "FACEFLEET_MIN_SCORE", value_parser = positive)]
     pub min_score: Option<f32>,
 
     /// Smallest side of a face to look for, in pixels of the video. Less than the detector's own 40 (at the size it
-    /// works at, 512 on the long side) finds smaller faces and takes longer; more is faster.
+    /// works at, see --detect-size) finds smaller faces and takes longer; more is faster.
     #[arg(long, value_name = "PIXELS", env = "FACEFLEET_MIN_FACE", value_parser = positive)]
     pub min_face: Option<f32>,
 }
@@ -185,6 +204,10 @@ mod tests {
             &["a.mp4", "--limit", "0"],
             &["a.mp4", "--limit", "-3"],
             &["a.mp4", "--min-score", "NaN"],
+            &["a.mp4", "--detector", "dlib"],
+            &["a.mp4", "--detect-size", "0"],
+            &["a.mp4", "--detect-size", "31"],
+            &["a.mp4", "--detect-size", "65536"],
             &["a.mp4", "--master", "pi"],
             &["a.mp4", "--clients", "2", "--json", "-"],
             &[],

@@ -52,6 +52,7 @@ pub fn table(nodes: &Nodes) -> String {
         "STATE",
         "CORES",
         "WEIGHT",
+        "DETECTORS",
         "CPU %",
         "TEMP °C",
         "IN FLIGHT",
@@ -60,7 +61,7 @@ pub fn table(nodes: &Nodes) -> String {
         "SILENT",
     ];
     table.set_header(head);
-    for Node { id, identity, address, weight, cores, health, silent, load, .. } in &nodes.nodes {
+    for Node { id, identity, address, weight, cores, version: _, detectors, health, silent, load } in &nodes.nodes {
         let load = load.as_ref();
         let measured = |value: Option<f32>| value.map_or_else(|| "-".into(), |v| format!("{v:.1}"));
         table.add_row([
@@ -70,6 +71,7 @@ pub fn table(nodes: &Nodes) -> String {
             health.name().into(),
             cores.to_string(),
             weight.to_string(),
+            if detectors.is_empty() { "-".into() } else { detectors.join(",") },
             measured(load.map(|l| l.cpu_percent)),
             measured(load.and_then(|l| l.temperature_c)),
             load.map_or_else(|| "-".into(), |l| l.in_flight.to_string()),
@@ -79,7 +81,7 @@ pub fn table(nodes: &Nodes) -> String {
         ]);
     }
     for (column, name) in table.column_iter_mut().zip(head) {
-        let text = matches!(name, "NAME" | "ADDRESS" | "STATE");
+        let text = matches!(name, "NAME" | "ADDRESS" | "STATE" | "DETECTORS");
         column.set_cell_alignment(if text { CellAlignment::Left } else { CellAlignment::Right });
     }
     let workers = match nodes.nodes.len() {
@@ -196,12 +198,12 @@ mod tests {
             weight: 2,
             cores: 4,
             version: "0.1.0".into(),
-            detectors: vec!["rustface".into()],
+            detectors: vec!["yunet".into(), "seeta".into()],
             health: Health::Healthy,
             silent: Duration::from_millis(430),
             load: Some(load),
         };
-        let fresh = Node { id: WorkerId(4), load: None, health: Health::Lost, ..node.clone() };
+        let fresh = Node { id: WorkerId(4), detectors: Vec::new(), load: None, health: Health::Lost, ..node.clone() };
         Nodes { nodes: vec![node, fresh], epoch: 5, policy: "least-loaded".into() }
     }
 
@@ -209,8 +211,8 @@ mod tests {
     fn a_table_for_people() {
         let table = table(&nodes());
         let lines: Vec<_> = table.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert_eq!(lines[1], "3 pi-1 10.0.0.7:50050 healthy 4 2 12.3 - 0 33.0 250 0.4 s");
-        assert_eq!(lines[2], "4 pi-1 10.0.0.7:50050 lost 4 2 - - - - - 0.4 s");
+        assert_eq!(lines[1], "3 pi-1 10.0.0.7:50050 healthy 4 2 yunet,seeta 12.3 - 0 33.0 250 0.4 s");
+        assert_eq!(lines[2], "4 pi-1 10.0.0.7:50050 lost 4 2 - - - - - - 0.4 s");
         assert_eq!(lines[3], "2 workers; policy least-loaded");
         let nobody = Nodes { nodes: Vec::new(), ..nodes() };
         assert_eq!(super::table(&nobody), "no worker has joined yet; policy least-loaded");
@@ -220,6 +222,7 @@ mod tests {
     fn json_for_programs() {
         let value: serde_json::Value = serde_json::from_str(&json(&nodes())).unwrap();
         assert_eq!(value["nodes"][0]["state"], "healthy");
+        assert_eq!(value["nodes"][0]["detectors"], serde_json::json!(["yunet", "seeta"]));
         assert_eq!(value["nodes"][0]["load"]["frames_ok"], 250);
         assert_eq!(value["nodes"][1]["load"], serde_json::Value::Null);
     }

@@ -57,8 +57,8 @@ pub(crate) async fn run(
             }
             continue;
         }
-        let query = RouteQuery { wanted: missing, exclude, ..query.clone() };
-        let waits_for = match ask(&mut client, query).await {
+        let now = RouteQuery { wanted: missing, exclude, ..query.clone() };
+        let waits_for = match ask(&mut client, now).await {
             Ok(Route { candidates, lease, epoch: _ }) if !candidates.is_empty() => {
                 backoff = Backoff::default();
                 let lease_id = lease.map(|lease| lease.id);
@@ -68,7 +68,7 @@ pub(crate) async fn run(
                 None
             }
             Ok(_) if !nobody_known => None,
-            Ok(_) => Some(format!("waiting for a worker to join the master at {master}")),
+            Ok(_) => Some(waits_for_worker(&master, query.detector.as_deref())),
             Err(reason) => Some(format!("waiting for the master at {master}: {reason}")),
         };
         let pause = match waits_for {
@@ -88,6 +88,12 @@ pub(crate) async fn run(
             return;
         }
     }
+}
+
+/// Whether there is no worker at all, or none with the detector, the master does not say.
+fn waits_for_worker(master: &HostPort, detector: Option<&str>) -> String {
+    let why = detector.map_or_else(String::new, |name| format!(": no worker has the detector `{name}`"));
+    format!("waiting for a worker to join the master at {master}{why}")
 }
 
 async fn ask(client: &mut MasterClient<Channel>, query: RouteQuery) -> Result<Route, String> {

@@ -127,14 +127,24 @@ fn spec(args: &RunArgs, master: &HostPort, stream: usize) -> StreamSpec {
     // A long path says the least at its start.
     let stream_id: String = stream_id.chars().filter(|c| !c.is_control()).rev().take(30).collect();
     let stream_id: String = stream_id.chars().rev().collect();
+    let detector = args.detector.map(|kind| kind.name().to_owned());
     StreamSpec {
         master: master.clone(),
         query: RouteQuery {
             wanted: args.workers.map_or(stream::MOST_LINKS, |most| usize::from(most).min(stream::MOST_LINKS)),
             stream_id: stream_id.clone(),
+            detector: detector.clone(),
             ..RouteQuery::default()
         },
-        open: AnalyzeOpen { min_score: args.min_score, min_face: args.min_face, stream_id, ..AnalyzeOpen::default() },
+        open: AnalyzeOpen {
+            detector,
+            min_score: args.min_score,
+            min_face: args.min_face,
+            detect_size: args.detect_size,
+            landmarks: args.landmarks,
+            stream_id,
+            ..AnalyzeOpen::default()
+        },
     }
 }
 

@@ -21,7 +21,7 @@ use crate::dispatch::{Assignment, Dispatch, LinkId, WINDOW};
 use crate::ffmpeg::FfmpegError;
 use crate::frame::{End, Finished};
 use crate::ledger::Ledger;
-use crate::link::{Answer, Link, LinkEvent, Worker};
+use crate::link::{Answer, Link, LinkEvent, Lost, Worker};
 use crate::reorder::Reorder;
 use crate::report::Progress;
 use crate::route::{self, InUse, News};
@@ -286,7 +286,8 @@ impl Stream {
                 };
                 if !self.dispatch.answered(assignment, frame_time, now) {
                     self.ledger.late += 1;
-                    self.close(assignment.link, "it answered a frame twice, or one that it was not sent", now);
+                    let lost = Lost::because("it answered a frame twice, or one that it was not sent");
+                    self.close(assignment.link, &lost, now);
                     return;
                 }
                 // Only now has it shown that it works.
@@ -294,25 +295,27 @@ impl Stream {
                 let worker = worker.as_ref().map(|taking| taking.name.clone());
                 self.end(assignment.seq, worker, end);
             }
-            LinkEvent::Down(id, reason) => self.close(id, &reason, now),
+            LinkEvent::Down(id, lost) => self.close(id, &lost, now),
         }
     }
 
     fn close_overdue(&mut self, now: Instant) {
         for id in self.dispatch.overdue(now) {
-            self.close(id, "its answer is overdue", now);
+            self.close(id, &Lost::because("its answer is overdue"), now);
         }
     }
 
     /// Ends a link; its frames go to others.
-    fn close(&mut self, id: LinkId, reason: &str, now: Instant) {
+    fn close(&mut self, id: LinkId, Lost { reason, unfit }: &Lost, now: Instant) {
         let Some(LinkState { _link, candidate, worker }) = self.links.remove(&id) else { return };
         let Candidate { name, address, id: worker_id, .. } = candidate;
+        // A worker that does not do what is asked for stays so, and is worth a word the first time.
+        let is_news = *unfit && !self.cooling.contains_key(&address);
         match worker {
             Some(_) => tracing::warn!("lost {name} at {address}: {reason}"),
             // The master offers a dead worker until it has missed its heartbeats; that is worth a word only to one who
             // waits for it.
-            None if self.links.values().any(|link| link.worker.is_some()) => {
+            None if !is_news && self.links.values().any(|link| link.worker.is_some()) => {
                 tracing::debug!("cannot use {name} at {address}: {reason}");
             }
             None => self.say(format!("cannot use {name} at {address}, trying again: {reason}")),
@@ -390,3 +393,6 @@ impl Stream {
         self.links.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

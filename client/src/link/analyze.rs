@@ -37,18 +37,18 @@ pub(super) async fn run(id: LinkId, mut client: Client, open: AnalyzeOpen, event
         };
         match next_reply(&mut replies).await? {
             Some(Reply::Opened(opened)) => Ok((opened, replies)),
-            Some(Reply::Result(_)) => Err(Lost("it answered before it was asked".into()).into()),
-            None => Err(Lost("it ended the stream at once".into()).into()),
+            Some(Reply::Result(_)) => Err(Lost::because("it answered before it was asked").into()),
+            None => Err(Lost::because("it ended the stream at once").into()),
         }
     };
-    let silent = |_| Ended::from(Lost(format!("it said nothing for {} s", OPEN_TIME.as_secs())));
+    let silent = |_| Ended::from(Lost::because(format!("it said nothing for {} s", OPEN_TIME.as_secs())));
     let (opened, mut replies) = tokio::time::timeout(OPEN_TIME, opening).await.map_err(silent)??;
     let worker = Worker { name: opened.worker, threads: opened.cores, frames };
     let _ = events.send(LinkEvent::Up(id, worker));
 
     while let Some(reply) = next_reply(&mut replies).await? {
         let Reply::Result(FrameResult { seq, attempt, outcome, in_flight: _, frame_ms }) = reply else {
-            return Err(Lost("it opened the stream twice".into()).into());
+            return Err(Lost::because("it opened the stream twice").into());
         };
         let frame_time = frame_ms.map(|ms| Duration::from_secs_f32(ms.min(MOST_FRAME_MS) / 1e3));
         let answer = Answer { end: End::from(outcome), frame_time };

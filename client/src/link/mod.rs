@@ -14,6 +14,7 @@ use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate};
 use facefleet_service::grpc;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::dispatch::{Assignment, LinkId};
@@ -33,8 +34,8 @@ pub(crate) enum LinkEvent {
     Up(LinkId, Worker),
     /// A frame came back.
     Answer(Assignment, Answer),
-    /// The link is over. The reason is for people; it names no address.
-    Down(LinkId, String),
+    /// The link is over.
+    Down(LinkId, Lost),
 }
 
 /// A worker that takes frames.
@@ -70,12 +71,10 @@ impl Link {
         events: mpsc::UnboundedSender<LinkEvent>,
     ) -> Link {
         let task = tokio::spawn(async move {
-            let reason = match run(id, &candidate, open, &events).await {
-                Ok(()) => "it ended the stream".to_owned(),
-                Err(Lost(reason)) => reason,
-            };
+            let ended = run(id, &candidate, open, &events).await;
+            let lost = ended.map_or_else(|lost| lost, |()| Lost::because("it ended the stream"));
             // Err: the stream is over.
-            let _ = events.send(LinkEvent::Down(id, reason));
+            let _ = events.send(LinkEvent::Down(id, lost));
         });
         Link { _task: AbortOnDropHandle::new(task) }
     }
@@ -83,17 +82,29 @@ impl Link {
 
 /// Why a link is over.
 #[derive(Debug)]
-struct Lost(String);
+pub(crate) struct Lost {
+    /// For people; it names no address.
+    pub(crate) reason: String,
+    /// The worker is there and does not do what this stream asks for.
+    pub(crate) unfit: bool,
+}
+
+impl Lost {
+    pub(crate) fn because(reason: impl Into<String>) -> Lost {
+        Lost { reason: reason.into(), unfit: false }
+    }
+}
 
 impl From<tonic::Status> for Lost {
     fn from(status: tonic::Status) -> Lost {
-        Lost(grpc::explain(&status))
+        let unfit = matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition);
+        Lost { reason: grpc::explain(&status), unfit }
     }
 }
 
 impl From<facefleet_proto::Invalid> for Lost {
     fn from(invalid: facefleet_proto::Invalid) -> Lost {
-        Lost(format!("it sent nonsense: {invalid}"))
+        Lost::because(format!("it sent nonsense: {invalid}"))
     }
 }
 
@@ -101,12 +112,16 @@ type Client = VideoStreamClient<Channel>;
 type Events = mpsc::UnboundedSender<LinkEvent>;
 
 async fn run(id: LinkId, candidate: &Candidate, open: AnalyzeOpen, events: &Events) -> Result<(), Lost> {
-    let channel = grpc::endpoint(&candidate.address.into()).connect().await.map_err(|e| Lost(grpc::explain(&e)))?;
+    let channel =
+        grpc::endpoint(&candidate.address.into()).connect().await.map_err(|e| Lost::because(grpc::explain(&e)))?;
     let client = VideoStreamClient::new(channel)
         .max_decoding_message_size(MOST_ANSWER_BYTES)
         .max_encoding_message_size(grpc::MAX_MESSAGE_BYTES);
-    match analyze::run(id, client.clone(), open, events).await {
-        Err(analyze::Ended::OldWorker) => push_and_pull::run(id, client, candidate, events).await,
+    match analyze::run(id, client.clone(), open.clone(), events).await {
+        Err(analyze::Ended::OldWorker) => {
+            push_and_pull::accepts(candidate, &open)?;
+            push_and_pull::run(id, client, candidate, events).await
+        }
         Err(analyze::Ended::Lost(lost)) => Err(lost),
         Ok(()) => Ok(()),
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use facefleet_proto::{AnalyzeFrame, Candidate, wire};
+use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, wire};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -17,6 +17,35 @@ type OnTheirWay = Arc<Mutex<VecDeque<Assignment>>>;
 
 fn locked(frames: &OnTheirWay) -> MutexGuard<'_, VecDeque<Assignment>> {
     frames.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether an old worker will do for this stream: it can be told nothing, and so not which detector to use. Says what
+/// else it will not hear of.
+pub(super) fn accepts(candidate: &Candidate, open: &AnalyzeOpen) -> Result<(), Lost> {
+    let Candidate { name, address, .. } = candidate;
+    if let Some(detector) = &open.detector {
+        let reason = format!("it is an old worker, which cannot be asked for the detector `{detector}`");
+        return Err(Lost { reason, unfit: true });
+    }
+    let unheard = unheard(open).join(", ");
+    if !unheard.is_empty() {
+        tracing::warn!(
+            "{name} at {address} is an old worker: it sends pictures of 500×400 with its own boxes, and no {unheard} reaches it"
+        );
+    }
+    Ok(())
+}
+
+/// The flags of this stream that an old worker knows nothing of.
+fn unheard(open: &AnalyzeOpen) -> Vec<&'static str> {
+    let AnalyzeOpen { min_score, min_face, detect_size, landmarks, .. } = open;
+    let flags = [
+        ("--min-score", min_score.is_some()),
+        ("--min-face", min_face.is_some()),
+        ("--detect-size", detect_size.is_some()),
+        ("--landmarks", *landmarks),
+    ];
+    flags.into_iter().filter_map(|(flag, given)| given.then_some(flag)).collect()
 }
 
 pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, events: &Events) -> Result<(), Lost> {
@@ -35,7 +64,7 @@ pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, e
     let mut replies = client.push_and_pull(requests).await?.into_inner();
     while let Some(wire::VideoFrame { size: _, frame: picture }) = replies.message().await? {
         let asked = locked(&on_their_way).pop_front();
-        let asked = asked.ok_or_else(|| Lost("it sent a picture that nobody asked for".into()))?;
+        let asked = asked.ok_or_else(|| Lost::because("it sent a picture that nobody asked for"))?;
         let end = if picture.is_empty() {
             End::Failed { code: "undecodable".into(), message: "the worker sent no picture back".into() }
         } else {
@@ -44,4 +73,23 @@ pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, e
         let _ = events.send(LinkEvent::Answer(asked, Answer { end, frame_time: None }));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_worker_is_not_used_for_a_detector_and_for_the_rest_it_is() {
+        let address = "10.0.0.7:50050".parse().unwrap();
+        let candidate =
+            Candidate { id: None, generation: 0, name: "pi".into(), address, cores: 1, share: 1.0, frame_ms: None };
+        let plain = AnalyzeOpen::default();
+        assert!(accepts(&candidate, &plain).is_ok() && unheard(&plain).is_empty());
+        let open = AnalyzeOpen { detect_size: Some(640), landmarks: true, ..AnalyzeOpen::default() };
+        assert_eq!(unheard(&open), ["--detect-size", "--landmarks"]);
+        assert!(accepts(&candidate, &open).is_ok());
+        let refused = accepts(&candidate, &AnalyzeOpen { detector: Some("yunet".into()), ..open }).unwrap_err();
+        assert!(refused.unfit && refused.reason.contains("`yunet`"), "{refused:?}");
+    }
 }
