@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use facefleet_e2e::LOOPBACK;
 use facefleet_proto::wire::video_stream_server::{VideoStream, VideoStreamServer};
 use facefleet_proto::wire::{
-    AnalyzeFrame, AnalyzeOpened, AnalyzeReply, AnalyzeRequest, AnalyzeResult, Empty, FrameOk, VideoFrame,
+    self, AnalyzeFrame, AnalyzeOpened, AnalyzeReply, AnalyzeRequest, AnalyzeResult, Empty, FrameOk, VideoFrame,
     analyze_reply, analyze_request, analyze_result,
 };
+use prost::Message;
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -35,17 +36,41 @@ pub(crate) enum Behaviour {
     Quits(Arc<AtomicBool>),
     /// It answers every frame twice.
     Repeats,
+    /// It has not the detector that is asked for.
+    Refuses,
 }
 
 /// A worker inside the test. Dropping it ends it.
 pub(crate) struct FakeWorker {
     pub(crate) address: SocketAddr,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl FakeWorker {
     /// Starts a worker that joins with the fixed fields alone.
     pub(crate) fn start(behaviour: Behaviour, master: SocketAddr) -> FakeWorker {
+        let worker = FakeWorker::serve(behaviour);
+        let (ip, port) = (worker.address.ip().to_string(), worker.address.port().into());
+        worker.join(master, JoinRequest { ip, port, weight: 1 });
+        worker
+    }
+
+    /// Starts a worker that says that it has this detector.
+    pub(crate) fn with_detector(detector: &str, behaviour: Behaviour, master: SocketAddr) -> FakeWorker {
+        let worker = FakeWorker::serve(behaviour);
+        let (ip, port) = (worker.address.ip().to_string(), worker.address.port().into());
+        let detectors = vec![detector.to_owned()];
+        worker.join(master, wire::JoinRequest { ip, port, weight: 1, detectors, ..Default::default() });
+        worker
+    }
+
+    fn join(&self, master: SocketAddr, request: impl Message + 'static) {
+        let joined: JoinReply =
+            self.runtime.block_on(async { Peer::connect(master).await.unary("/Master/Join", request).await }).unwrap();
+        assert!(joined.success);
+    }
+
+    fn serve(behaviour: Behaviour) -> FakeWorker {
         let runtime = Runtime::new().unwrap();
         let address = runtime.block_on(async {
             let listener = TcpListener::bind(LOOPBACK).await.unwrap();
@@ -53,12 +78,9 @@ impl FakeWorker {
             let service = VideoStreamServer::new(behaviour);
             let server = Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener));
             tokio::spawn(server);
-            let join = JoinRequest { ip: address.ip().to_string(), port: address.port().into(), weight: 1 };
-            let joined: JoinReply = Peer::connect(master).await.unary("/Master/Join", join).await.unwrap();
-            assert!(joined.success);
             address
         });
-        FakeWorker { address, _runtime: runtime }
+        FakeWorker { address, runtime }
     }
 }
 
@@ -103,6 +125,7 @@ impl VideoStream for Behaviour {
         match self {
             // What a gRPC server answers to a method that it has never heard of.
             Behaviour::Old(_) => Err(not_played()),
+            Behaviour::Refuses => Err(Status::invalid_argument("AnalyzeOpen.detector: there is none of this name")),
             Behaviour::Instant => Ok(Response::new(Box::pin(request.into_inner().map(|message| at_once(message?))))),
             Behaviour::Quits(has_quit) => {
                 let stays = has_quit.swap(true, Ordering::Relaxed);

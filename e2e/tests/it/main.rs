@@ -4,6 +4,7 @@
 mod bad_input;
 mod bad_workers;
 mod demo;
+mod detectors;
 mod fake_worker;
 mod faults;
 mod fixed;

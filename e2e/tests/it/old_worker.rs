@@ -22,14 +22,16 @@ fn the_client_falls_back_to_pictures() {
     let annotated = folder.path().join("annotated.mp4");
     let (source, at) = (asset("demo.mp4"), master.address.to_string());
     let limit = FRAMES.to_string();
-    let args =
-        ["run", text(&source), "--master", &at, "--limit", &limit, "--annotate", text(&annotated), "--json", "-"];
-    let ended = client(&args).unwrap().end().unwrap();
+    let run = ["run", text(&source), "--master", &at, "--limit", &limit, "--detect-size", "640"];
+    let outputs = ["--annotate", text(&annotated), "--json", "-"];
+    let ended = client(&[&run[..], &outputs].concat()).unwrap().end().unwrap();
 
     report::assert_balanced(&ended, FRAMES);
     let lines = report::parse(&ended.stdout);
     report::assert_all_ok(&lines, FRAMES);
     assert!(ended.stdout.iter().all(|line| line.contains(r#""faces":null"#)), "nobody has counted faces");
+    let told = |line: &&String| line.contains("old worker") && line.contains("--detect-size");
+    assert_eq!(ended.stderr.iter().filter(told).count(), 1, "{:?}", ended.stderr);
     assert_eq!(report::workers(&lines), [worker.address.to_string().as_str()].into());
 
     assert_eq!(media::video(&annotated), Video { frames: FRAMES, ..media::video(&source) });

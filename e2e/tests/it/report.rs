@@ -26,6 +26,7 @@ pub(crate) struct Face {
     #[serde(rename = "box")]
     pub(crate) place: [f64; 4],
     pub(crate) score: f64,
+    pub(crate) landmarks: Option<[[f64; 2]; 5]>,
 }
 
 impl Line {
