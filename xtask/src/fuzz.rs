@@ -91,6 +91,8 @@ fn fuzz(program: &Path, target: &str, seconds: u32, stop: &Stop) -> Result<Reach
     let mut command = Command::new(program);
     command.args([corpus, seeds]);
     command.arg(format!("-artifact_prefix={}/", crashes.display()));
+    // An input that comes closer to a value that is compared with is worth keeping: counts and sizes are met by chance alone.
+    command.arg("-use_value_profile=1");
     command.args([format!("-max_total_time={seconds}"), format!("-timeout={SLOWEST}")]);
     command.stderr(File::create(&log).map_err(Error::file(&log))?);
     let outcome = process::run(target, &mut command, stop);
