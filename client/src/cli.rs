@@ -5,14 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use facefleet_proto::MAX_DETECT_SIZE;
 use facefleet_service::address::HostPort;
 use facefleet_service::log::LogArgs;
 use facefleet_vision::DetectorKind;
 
 /// In less than this no detector finds a face.
 const LEAST_DETECT_SIZE: i64 = 32;
-/// No JPEG has a longer one.
-const LARGEST_SIDE: i64 = 65_535;
 
 /// Finds faces in video, on a cluster of small machines or on this one.
 #[derive(Debug, Parser)]
@@ -77,13 +76,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "FRAMES", env = "FACEFLEET_LIMIT")]
     pub limit: Option<NonZeroU64>,
 
-    /// What finds the faces: only workers that offer it are used [default: each worker's own].
+    /// What finds the faces: seeta, yunet or rustface. Only workers that offer it are used [default: each worker's own].
     #[arg(long, value_name = "NAME", env = "FACEFLEET_DETECTOR")]
     pub detector: Option<DetectorKind>,
 
     /// Long side of the picture that faces are looked for in, in pixels; larger frames are scaled down to it. More finds
     /// smaller faces and takes longer [default: 512].
-    #[arg(long, value_name = "PIXELS", env = "FACEFLEET_DETECT_SIZE", value_parser = clap::value_parser!(u32).range(LEAST_DETECT_SIZE..=LARGEST_SIDE))]
+    #[arg(long, value_name = "PIXELS", env = "FACEFLEET_DETECT_SIZE", value_parser = clap::value_parser!(u32).range(LEAST_DETECT_SIZE..=i64::from(MAX_DETECT_SIZE)))]
     pub detect_size: Option<u32>,
 
     /// Also find eyes, nose and mouth, for --json and --annotate. Only the detector yunet does.
@@ -207,7 +206,7 @@ mod tests {
             &["a.mp4", "--detector", "dlib"],
             &["a.mp4", "--detect-size", "0"],
             &["a.mp4", "--detect-size", "31"],
-            &["a.mp4", "--detect-size", "65536"],
+            &["a.mp4", "--detect-size", "3841"],
             &["a.mp4", "--master", "pi"],
             &["a.mp4", "--clients", "2", "--json", "-"],
             &[],

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use prost::bytes::Bytes;
 
+/// Greatest size that a stream may have frames looked at, in pixels of the long side. A network needs some 30 bytes for
+/// each pixel that it looks at.
+pub const MAX_DETECT_SIZE: u32 = 3840;
+
 /// What to do with the frames of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Task {
@@ -42,7 +46,7 @@ pub struct AnalyzeOpen {
     /// Smallest side of a face that is looked for, in pixels of the frame as it was sent; None: what the detector finds
     /// without enlarging the picture.
     pub min_face: Option<f32>,
-    /// Long side of the picture that is looked at, in pixels; None: the worker's default.
+    /// Long side of the picture that is looked at, in pixels, [`MAX_DETECT_SIZE`] at most; None: the worker's default.
     pub detect_size: Option<u32>,
     /// Whether faces come with their landmarks, where the detector finds them.
     pub landmarks: bool,

@@ -14,7 +14,7 @@ mod route;
 mod state;
 
 pub use analyze::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
-pub use analyze::{Point, Reply, StageTimes, Task};
+pub use analyze::{MAX_DETECT_SIZE, Point, Reply, StageTimes, Task};
 pub use invalid::Invalid;
 pub use join::{Identity, Join, MAX_NAME_BYTES, WorkerId};
 pub use node::{Health, Node, Nodes};

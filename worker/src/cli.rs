@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "N", env = "FACEFLEET_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 
-    /// What finds the faces in streams that do not ask for another.
+    /// What finds the faces in streams that do not ask for another: seeta, yunet or rustface.
     #[arg(long, value_name = "NAME", env = "FACEFLEET_DETECTOR", default_value_t)]
     pub detector: DetectorKind,
 

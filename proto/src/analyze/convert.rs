@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
-use super::{Point, Reply, StageTimes, Task};
+use super::{MAX_DETECT_SIZE, Point, Reply, StageTimes, Task};
 use crate::invalid::{cores, label, measured, remark};
 use crate::route::MAX_STREAM_ID_BYTES;
 use crate::{Invalid, wire};
@@ -43,6 +43,10 @@ impl TryFrom<wire::AnalyzeOpen> for AnalyzeOpen {
             landmarks,
         } = message;
         let detector = label("AnalyzeOpen.detector", detector, MAX_STREAM_ID_BYTES)?;
+        if detect_size > MAX_DETECT_SIZE {
+            let problem = format!("{detect_size} is above {MAX_DETECT_SIZE}");
+            return Err(Invalid::new("AnalyzeOpen.detect_size", problem));
+        }
         Ok(AnalyzeOpen {
             task: match wire::Task::try_from(task) {
                 Ok(wire::Task::Unspecified | wire::Task::Faces) => Task::Faces,

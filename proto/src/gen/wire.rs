@@ -1049,7 +1049,7 @@ pub struct AnalyzeOpen {
     /// without enlarging the picture.
     #[prost(float, tag = "8")]
     pub min_face: f32,
-    /// The size that frames are looked at, in pixels of the long side; smaller ones are not enlarged. 0: 512.
+    /// The size that frames are looked at, in pixels of the long side, 3840 at most; smaller frames are not enlarged. 0: 512.
     #[prost(uint32, tag = "9")]
     pub detect_size: u32,
     /// Whether faces come with their landmarks, from a detector that finds them; they are then drawn, too.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, Candidate, FaceBox, FrameOk, FrameResult, Health};
-use facefleet_proto::{Heartbeat, Identity, Invalid, Join, Lease, LegacyState, Load, Node, Nodes, Opened, Outcome};
+use facefleet_proto::{
+    Heartbeat, Identity, Invalid, Join, Lease, LegacyState, Load, MAX_DETECT_SIZE, Node, Nodes, Opened, Outcome,
+};
 use facefleet_proto::{Output, Point, Reply, Route, RouteQuery, StageTimes, Task, WorkerId, wire};
 use prost::Message;
 
@@ -224,6 +226,9 @@ fn nonsense_in_a_stream_is_named() {
     assert_eq!(AnalyzeOpen::try_from(open(99, 0)).unwrap_err().field, "AnalyzeOpen.task");
     assert_eq!(AnalyzeOpen::try_from(open(0, 99)).unwrap_err().field, "AnalyzeOpen.output");
     assert_eq!(Reply::try_from(wire::AnalyzeReply { message: None }).unwrap_err().field, "AnalyzeReply");
+    let size = |detect_size| AnalyzeOpen::try_from(wire::AnalyzeOpen { detect_size, ..Default::default() });
+    assert_eq!(size(MAX_DETECT_SIZE).unwrap().detect_size, Some(MAX_DETECT_SIZE));
+    assert_eq!(size(MAX_DETECT_SIZE + 1).unwrap_err().field, "AnalyzeOpen.detect_size");
     let good = || wire::FaceBox { width: 1.0, height: 1.0, ..Default::default() };
     for bad in [
         wire::FaceBox { x: f32::NAN, ..good() },

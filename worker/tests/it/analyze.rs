@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FrameOk, FrameResult, Opened, Outcome, Output};
-use facefleet_proto::{Reply, Task, wire};
+use facefleet_proto::{MAX_DETECT_SIZE, Reply, Task, wire};
 use facefleet_vision::{Limits, jpeg};
 use tokio::sync::mpsc::Sender;
 use tokio_stream::iter;
@@ -147,8 +147,22 @@ async fn a_stream_chooses_its_detector_and_the_size_that_it_looks_at() {
     let (faces, size) = found("seeta", Some(300)).await;
     assert_eq!((faces.len(), size), (1, 300));
     assert!(faces[0].x + faces[0].width > 200.0, "in pixels of the source: {faces:?}");
-    let (_, size) = found("seeta", Some(u32::MAX >> 8)).await;
+    let (_, size) = found("seeta", Some(MAX_DETECT_SIZE)).await;
     assert_eq!(size, source.width.max(source.height), "nothing is enlarged");
+}
+
+#[tokio::test]
+async fn landmarks_come_where_they_are_asked_for_and_found() {
+    let worker = Worker::alone().await;
+    for (detector, landmarks, five) in [("yunet", true, true), ("yunet", false, false), ("seeta", true, false)] {
+        let open = AnalyzeOpen { detector: Some(detector.to_owned()), landmarks, ..AnalyzeOpen::default() };
+        let session = Session::start(&worker, open).await.unwrap();
+        session.send(frame(0, portrait())).await;
+        let (mut outcomes, _) = session.rest().await;
+        let Some(Outcome::Ok(ok)) = outcomes.remove(&0) else { panic!("{outcomes:?}") };
+        assert_eq!(ok.faces.len(), 1);
+        assert_eq!(ok.faces[0].landmarks.is_some(), five, "{detector}, asked for: {landmarks}");
+    }
 }
 
 #[tokio::test]
