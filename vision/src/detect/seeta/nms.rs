@@ -9,20 +9,14 @@ pub(super) struct Candidate {
     pub(super) side: u32,
     pub(super) score: f64,
     /// Its place among candidates of the same score. [`merge`] writes and reads it.
-    order: usize,
+    order: u32,
+    /// Whether [`merge`] has put it together with a better one.
+    is_merged: bool,
 }
 
 impl Candidate {
     pub(super) fn new(x: i32, y: i32, side: u32, score: f64) -> Candidate {
-        Candidate { x, y, side, score, order: 0 }
-    }
-
-    fn right(self) -> i64 {
-        i64::from(self.x) + i64::from(self.side)
-    }
-
-    fn bottom(self) -> i64 {
-        i64::from(self.y) + i64::from(self.side)
+        Candidate { x, y, side, score, order: 0, is_merged: false }
     }
 
     fn area(self) -> f32 {
@@ -31,9 +25,16 @@ impl Candidate {
 
     /// Overlap of two windows as a share of what they cover together.
     fn overlap(self, other: Candidate) -> f32 {
-        let width = self.right().min(other.right()) - i64::from(self.x.max(other.x));
-        let height = self.bottom().min(other.bottom()) - i64::from(self.y.max(other.y));
-        if width <= 0 || height <= 0 {
+        let both = |a: i32, b: i32| {
+            let end = (i64::from(a) + i64::from(self.side)).min(i64::from(b) + i64::from(other.side));
+            end - i64::from(a.max(b))
+        };
+        let width = both(self.x, other.x);
+        if width <= 0 {
+            return 0.0;
+        }
+        let height = both(self.y, other.y);
+        if height <= 0 {
             return 0.0;
         }
         let both = (width * height) as f32;
@@ -52,27 +53,64 @@ pub(super) fn grow(lists: &mut Vec<Vec<Candidate>>, least: usize) {
 /// Equal scores keep their order, so that the answer does not depend on how the sort works.
 pub(super) fn merge(candidates: &mut Vec<Candidate>, threshold: f32) {
     // A stable sort, which would take memory for every long list.
-    candidates.iter_mut().enumerate().for_each(|(order, candidate)| candidate.order = order);
+    for (order, candidate) in (0..).zip(candidates.iter_mut()) {
+        *candidate = Candidate { order, is_merged: false, ..*candidate };
+    }
     candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.order.cmp(&b.order)));
-    let mut kept = 0;
-    let mut left = candidates.len();
-    // Windows before `kept` are done; those from there to `left` are still to be looked at, in order.
-    while kept < left {
-        let best = candidates[kept];
-        let mut score = best.score;
-        let mut write = kept + 1;
-        for read in kept + 1..left {
-            let other = candidates[read];
-            if best.overlap(other) > threshold {
-                score += other.score;
-            } else {
-                candidates[write] = other;
-                write += 1;
+    let mut rest = &mut candidates[..];
+    while let [best, others @ ..] = rest {
+        if !best.is_merged {
+            for other in others.iter_mut().filter(|other| !other.is_merged) {
+                if best.overlap(*other) > threshold {
+                    best.score += other.score;
+                    other.is_merged = true;
+                }
             }
         }
-        candidates[kept].score = score;
-        kept += 1;
-        left = write;
+        rest = others;
     }
-    candidates.truncate(kept);
+    candidates.retain(|candidate| !candidate.is_merged);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square(x: i32, y: i32, side: u32, score: f64) -> Candidate {
+        Candidate::new(x, y, side, score)
+    }
+
+    fn merged(candidates: &[Candidate], threshold: f32) -> Vec<(i32, f64)> {
+        let mut candidates = candidates.to_vec();
+        merge(&mut candidates, threshold);
+        candidates.iter().map(|candidate| (candidate.x, candidate.score)).collect()
+    }
+
+    #[test]
+    fn the_best_takes_the_scores_of_those_it_covers() {
+        let heap = [square(0, 0, 10, 1.0), square(1, 0, 10, 3.0), square(50, 0, 10, 2.0), square(2, 0, 10, 0.5)];
+        assert_eq!(merged(&heap, 0.3), [(1, 4.5), (50, 2.0)]);
+        assert_eq!(merged(&heap, 0.99), [(1, 3.0), (50, 2.0), (0, 1.0), (2, 0.5)]);
+        assert_eq!(merged(&[], 0.3), []);
+    }
+
+    #[test]
+    fn what_a_merged_one_covers_is_not_merged_with_it() {
+        // The second covers the third, but belongs to the first, which does not.
+        let chain = [square(0, 0, 10, 3.0), square(4, 0, 10, 2.0), square(8, 0, 10, 1.0)];
+        assert_eq!(merged(&chain, 0.3), [(0, 5.0), (8, 1.0)]);
+    }
+
+    #[test]
+    fn equal_scores_keep_their_order() {
+        let equal: Vec<_> = (0..50).map(|n| square(n * 100, 0, 10, 1.0)).collect();
+        assert_eq!(merged(&equal, 0.3), (0..50).map(|n| (n * 100, 1.0)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn overlap_at_the_ends_of_numbers() {
+        assert_eq!(square(i32::MAX, i32::MIN, u32::MAX, 0.0).overlap(square(i32::MIN, i32::MAX, 1, 0.0)), 0.0);
+        assert_eq!(square(-5, -5, 10, 0.0).overlap(square(-5, -5, 10, 0.0)), 1.0);
+        assert_eq!(square(0, 0, 10, 0.0).overlap(square(10, 0, 10, 0.0)), 0.0, "side by side");
+    }
 }

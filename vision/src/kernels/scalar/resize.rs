@@ -4,7 +4,7 @@ pub(in crate::kernels) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: 
     let places = across.index.iter().zip(across.before.iter().zip(&across.after));
     for (out, (&index, (before, after))) in out.iter_mut().zip(places) {
         let index = index as usize;
-        let [top, bottom] = rows.map(|row| before * f64::from(row[index]) + after * f64::from(row[index + 1]));
-        *out = (shares[0] * top + shares[1] * bottom) as u8;
+        let between = |row: &[u8]| before * f64::from(row[index]) + after * f64::from(row[index + 1]);
+        *out = (shares[0] * between(rows[0]) + shares[1] * between(rows[1])) as u8;
     }
 }
