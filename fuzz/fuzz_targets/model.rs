@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use facefleet_vision::{FaceDetector as _, Kernels, Model, PictureView, Seeta, Settings, Size, Wanted};
+use facefleet_vision::seeta::{Model, Seeta, Settings};
+use facefleet_vision::{FaceDetector as _, Kernels, PictureView, Size, Wanted};
 use libfuzzer_sys::fuzz_target;
 
 /// A few windows, at the borders too, at two sizes.

@@ -8,7 +8,8 @@ use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
-use facefleet_vision::{FaceDetector, Kernels, Limits, Model, PictureView, Seeta, Settings, Size, Wanted, jpeg};
+use facefleet_vision::seeta::{Model, Seeta, Settings};
+use facefleet_vision::{FaceDetector, Kernels, Limits, PictureView, Size, Wanted, jpeg};
 use image::imageops::{self, FilterType};
 
 /// What the oldest programs of this field send to their detector.

@@ -7,7 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use facefleet_vision::{Limits, Model, jpeg};
+use facefleet_vision::seeta::Model;
+use facefleet_vision::{Limits, jpeg};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};

@@ -30,10 +30,7 @@ mod raster;
 mod resize;
 
 pub use analyzer::Analyzer;
-pub use detect::{
-    BadSetting, DetectorError, DetectorKind, FaceDetector, Model, ModelError, PictureView, Seeta, Settings,
-    UnknownDetector, Wanted, WeightsError, YuNet, YuNetWeights,
-};
+pub use detect::{DetectorError, DetectorKind, FaceDetector, PictureView, UnknownDetector, Wanted, seeta, yunet};
 pub use error::FrameError;
 pub use geometry::{Face, Fit, Point, SEED, Size};
 pub use job::{Job, Limits, Report, Stages, Task};

@@ -1,14 +1,11 @@
 //! Face detectors: what they have in common, and which there are.
 
 mod rustface;
-mod seeta;
-mod yunet;
+pub mod seeta;
+pub mod yunet;
 
 use std::fmt;
 use std::str::FromStr;
-
-pub use seeta::{BadSetting, Model, ModelError, Seeta, Settings};
-pub use yunet::{WeightsError, YuNet, YuNetWeights};
 
 use crate::geometry::{Face, Size};
 use crate::raster::halved;
@@ -118,8 +115,8 @@ impl DetectorKind {
     /// [`DetectorError`] when the model cannot be read.
     pub fn build(self) -> Result<Box<dyn FaceDetector>, DetectorError> {
         match self {
-            DetectorKind::Seeta => Ok(Box::new(Seeta::frontal()?)),
-            DetectorKind::Yunet => Ok(Box::new(YuNet::published()?)),
+            DetectorKind::Seeta => Ok(Box::new(seeta::Seeta::frontal()?)),
+            DetectorKind::Yunet => Ok(Box::new(yunet::YuNet::published()?)),
             DetectorKind::Rustface => Ok(Box::new(rustface::Rustface::new()?)),
         }
     }
@@ -155,10 +152,10 @@ fn names() -> String {
 pub enum DetectorError {
     /// Of our own engine.
     #[error("the model of detector seeta cannot be read: {0}")]
-    Seeta(#[from] ModelError),
+    Seeta(#[from] seeta::ModelError),
     /// Of YuNet.
     #[error("the model of detector yunet cannot be read: {0}")]
-    Yunet(#[from] WeightsError),
+    Yunet(#[from] yunet::WeightsError),
     /// Of the `rustface` crate.
     #[error("the model of detector rustface cannot be read: {0}")]
     Rustface(#[from] std::io::Error),

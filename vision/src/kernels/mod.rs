@@ -82,6 +82,9 @@ pub struct Kernels {
     pub(crate) convolve: Convolve,
 }
 
+/// A row's brightness, how blue and red it is, and the three colours that makes.
+pub(crate) type Colours = fn(&[u8], [&[u8]; 2], [&mut [f32]; 3]);
+
 /// The inner loops of a convolutional network, for a row of pixels each. A sum may be added up in any order, with fused
 /// steps: it is off by no more than the rounding of each step allows.
 #[derive(Clone, Copy)]
@@ -96,7 +99,7 @@ pub(crate) struct Convolve {
     pub(crate) add_doubled: fn(coarse: &[Cell], fine: &mut [Cell]),
     /// Blue, green and red, 0 to 255, of a row as JPEG has it: brightness, and for two pixels each how blue and red they are.
     /// These are the same bits in every table.
-    pub(crate) colours: fn(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]),
+    pub(crate) colours: Colours,
 }
 
 static SUPPORTED: LazyLock<Vec<Kernels>> = LazyLock::new(|| {

@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use facefleet_vision::{Face, FaceDetector, Kernels, Model, PictureView, Seeta, Settings, Size, Wanted};
+use facefleet_vision::seeta::{Model, Seeta, Settings};
+use facefleet_vision::{Face, FaceDetector, Kernels, PictureView, Size, Wanted};
 use image::GrayImage;
 use image::imageops::{self, FilterType};
 use rustface::Detector;

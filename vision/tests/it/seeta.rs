@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use facefleet_vision::{BadSetting, Face, FaceDetector, Kernels, Model, PictureView, Seeta, Settings, Size, Wanted};
+use facefleet_vision::seeta::{BadSetting, Model, Seeta, Settings};
+use facefleet_vision::{Face, FaceDetector, Kernels, PictureView, Size, Wanted};
 use image::GrayImage;
 use image::imageops::{self, FilterType};
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use facefleet_vision::yunet::{YuNet, YuNetWeights};
 use facefleet_vision::{
-    Analyzer, DetectorKind, Face, FaceDetector, Fit, Job, Kernels, Limits, PictureView, Point, Size, Wanted, YuNet,
-    YuNetWeights,
+    Analyzer, DetectorKind, Face, FaceDetector, Fit, Job, Kernels, Limits, PictureView, Point, Size, Wanted,
 };
 use image::RgbImage;
 use serde_json::Value;

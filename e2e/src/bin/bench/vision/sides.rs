@@ -4,7 +4,8 @@ use std::fs;
 use std::sync::Arc;
 
 use facefleet_e2e::asset;
-use facefleet_vision::{DetectorError, DetectorKind, Fit, Job, Kernels, Model, Seeta, Settings, Size};
+use facefleet_vision::seeta::{Model, Seeta, Settings};
+use facefleet_vision::{DetectorError, DetectorKind, Fit, Job, Kernels, Size};
 use image::GrayImage;
 
 use crate::Error;
