@@ -3,6 +3,7 @@
 //! A function here with `#[target_feature]` may run only where the processor has NEON. The functions in the table call them
 //! without looking; the table itself exists only after [`kernels`] has looked.
 
+mod conv;
 mod dct;
 mod lab;
 mod mlp;
@@ -31,7 +32,7 @@ pub(super) fn kernels() -> Option<Kernels> {
         forward_dct: dct::forward_dct,
         weigh_rows: weigh::weigh_rows,
         weigh_columns: weigh::weigh_columns,
-        convolve: super::scalar::conv::CONVOLVE,
+        convolve: conv::CONVOLVE,
     })
 }
 

@@ -40,7 +40,7 @@ fn pool(rows: [&[Cell]; 2], out: &mut [Cell]) {
     }
 }
 
-fn add_doubled(coarse: &[Cell], fine: &mut [Cell]) {
+pub(in crate::kernels) fn add_doubled(coarse: &[Cell], fine: &mut [Cell]) {
     for (coarse, pair) in coarse.iter().zip(fine.as_chunks_mut::<2>().0) {
         for fine in pair {
             for (fine, coarse) in fine.0.iter_mut().zip(coarse.0) {
