@@ -1,9 +1,9 @@
 //! SeetaFace Detection, our own engine.
 //!
 //! S. Wu, M. Kan, Z. He, S. Shan, X. Chen, "Funnel-structured cascade for multi-view face detection with
-//! alignment-awareness", Neurocomputing 221, 2017. A picture is brought to many sizes ([`pyramid`]); at each, boosted
-//! cascades look at every window ([`scan`]); windows that overlap are put together ([`nms`]); and networks look at what is
-//! left, tier by tier, and move each window to its face ([`refine`]).
+//! alignment-awareness", Neurocomputing 221, 2017. A picture is brought to many sizes (`pyramid`); at each, boosted
+//! cascades look at every window (`scan`); windows that overlap are put together (`nms`); and networks look at what is
+//! left, tier by tier, and move each window to its face (`refine`).
 //!
 //! Every step rounds as the published detector does, so that the faces are the same, to the last bit of their scores.
 

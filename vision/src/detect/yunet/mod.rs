@@ -4,8 +4,8 @@
 //! weights that the OpenCV Zoo published in March 2023. It finds turned, small and half-hidden faces, and five landmarks in each.
 //! It was made with coloured pictures, and finds fewer faces in grey ones.
 //!
-//! [`weights`] are packed for the kernels once; [`network`] runs [`layer`] after layer, with one [`stem`] before them; [`decode`]
-//! makes faces of what comes out, and [`nms`] leaves one box for each.
+//! `weights` are packed for the kernels once; `network` runs `layer` after layer, with one `stem` before them; `decode`
+//! makes faces of what comes out, and `nms` leaves one box for each.
 
 mod decode;
 mod layer;
