@@ -111,7 +111,9 @@ impl Analyzer {
         }
         report.stages.resize = clock.lap();
 
-        let smaller = target.width as f32 / report.source.width as f32;
+        // Where the picture is squeezed more one way than the other, a face is too.
+        let share = |seen: u32, sent: u32| seen as f32 / sent as f32;
+        let smaller = share(target.width, report.source.width).min(share(target.height, report.source.height));
         let wanted = Wanted { min_score: job.min_score, min_face: job.min_face.map(|side| side * smaller) };
         let mut picture_seen = PictureView::new(target, &seen.luma.pixels);
         if in_colour {

@@ -48,9 +48,13 @@ impl Mix {
     /// # Panics
     /// When there are not.
     pub(super) fn check(&self, inputs: Inputs<'_>, pixels: usize) {
-        assert_eq!(self.weights.len(), self.strips * self.taps, "weights of {} strips", self.strips);
-        let reach = (self.strips - 1) * inputs.apart + (pixels - 1) * inputs.step + self.taps;
-        assert!(reach <= inputs.values.len(), "inputs for {pixels} pixels");
+        // What is read rests on this, so nothing here may wrap.
+        assert_eq!(Some(self.weights.len()), self.strips.checked_mul(self.taps), "weights of {} strips", self.strips);
+        let from = |count: usize, apart: usize| count.checked_sub(1)?.checked_mul(apart);
+        let reach = from(self.strips, inputs.apart)
+            .zip(from(pixels, inputs.step))
+            .and_then(|(strips, pixels)| strips.checked_add(pixels)?.checked_add(self.taps));
+        assert!(reach.is_some_and(|reach| reach <= inputs.values.len()), "inputs for {pixels} pixels");
     }
 }
 

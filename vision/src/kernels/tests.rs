@@ -35,7 +35,12 @@ fn a_processor_with_vectors_has_a_table_for_them() {
     #[cfg(target_arch = "aarch64")]
     assert_eq!(names, ["aarch64-neon", "scalar"]);
     #[cfg(target_arch = "x86_64")]
-    assert_eq!(names.contains(&"x86_64-avx2"), is_x86_feature_detected!("avx2"));
+    {
+        let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        assert_eq!(names.contains(&"x86_64-avx2"), has_avx2);
+        let has_vbmi = has_avx2 && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi");
+        assert_eq!(names[0] == "x86_64-avx512vbmi", has_vbmi);
+    }
 }
 
 #[test]

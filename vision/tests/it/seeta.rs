@@ -114,6 +114,14 @@ fn a_detector_can_go_to_another_thread() {
     assert_eq!(here, there);
 }
 
+#[test]
+fn no_face_is_smaller_than_wanted() {
+    let mut detector = Seeta::frontal().unwrap();
+    let (picture, _) = portrait(100.0);
+    let [face] = detect(&mut detector, &picture, None)[..] else { panic!("one face") };
+    assert_eq!(detect(&mut detector, &picture, Some(face.width + 1.0)), []);
+}
+
 /// The published model, and where its parts begin: the counts, places, thresholds and weights of the first cascade, then
 /// the networks.
 fn model() -> Vec<u8> {

@@ -49,10 +49,15 @@ impl Boosted {
     pub(super) fn new(places: Vec<(u8, u8)>, weights: Vec<[f32; 256]>, thresholds: Vec<f32>) -> Boosted {
         let sifted = Boosted::SIFTED.min(thresholds.len());
         let (first, later) = weights.split_at(sifted * Boosted::GROUP);
-        let (first_thresholds, later_thresholds) = thresholds.split_at(sifted);
-
         let least = |table: &[f32; 256]| f64::from(table.iter().copied().fold(f32::INFINITY, f32::min));
         let most = |table: &[f32; 256]| f64::from(table.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        // The true sum is one of 32-bit floats, each of whose additions may be off by half a unit in the last place.
+        let greatest = |table: &[f32; 256]| least(table).abs().max(most(table).abs());
+        let sum: f64 = weights.iter().map(greatest).sum();
+        let rounding = weights.len() as f64 * sum * f64::from(f32::EPSILON) / 2.0;
+        let safe: Vec<f64> = thresholds.iter().map(|&threshold| f64::from(threshold) - rounding).collect();
+        let (first_thresholds, later_thresholds) = safe.split_at(sifted);
+
         let widest = first.iter().map(|table| most(table) - least(table)).fold(0.0, f64::max);
         // A whole number of the bound's units, such that the widest table fits into bytes.
         let unit = (widest / 255.0 * Bound::ONE).ceil().max(1.0);
@@ -63,7 +68,7 @@ impl Boosted {
         let sums = first_thresholds.iter().zip(first.chunks_exact(Boosted::GROUP)).map(|(&threshold, group)| {
             zero += group.iter().map(least).sum::<f64>();
             // Saturates: a threshold that no sum can miss is 0.
-            ((f64::from(threshold) - Bound::SLACK - zero) * Bound::ONE / unit).floor() as u16
+            ((threshold - zero) * Bound::ONE / unit).floor() as u16
         });
         let sieve = Sieve { least: sums.collect(), tables: first.iter().map(bytes).collect() };
         let bound = Bound {
@@ -108,14 +113,11 @@ impl Boosted {
 impl Bound {
     /// Leaves room in 16 bits for weights up to [`Boosted::GREATEST`].
     const ONE: f64 = 4096.0;
-    /// More than the true sum's own rounding in 32 bits can add.
-    const SLACK: f64 = 1e-3;
-
     fn round_up(weight: f32) -> i16 {
         (f64::from(weight) * Bound::ONE).ceil() as i16
     }
 
-    fn threshold(threshold: f32) -> i32 {
-        ((f64::from(threshold) - Bound::SLACK) * Bound::ONE).floor() as i32
+    fn threshold(threshold: f64) -> i32 {
+        (threshold * Bound::ONE).floor() as i32
     }
 }

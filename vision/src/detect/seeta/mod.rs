@@ -130,7 +130,10 @@ impl FaceDetector for Seeta {
             self.refiner.refine(self.kernels, branches, is_last, picture, &mut self.lists);
         }
         let least = f64::from(wanted.min_score.unwrap_or(MIN_SCORE));
-        let found = self.lists.first().into_iter().flatten().filter(|found| found.score >= least);
+        // A window can shrink on the way to its face.
+        let is_too_small = |side: u32| wanted.min_face.is_some_and(|smallest| (side as f32) < smallest);
+        let found = self.lists.first().into_iter().flatten();
+        let found = found.filter(|found| found.score >= least && !is_too_small(found.side));
         faces.extend(found.map(|&Candidate { x, y, side, score, .. }| Face {
             x: x as f32,
             y: y as f32,

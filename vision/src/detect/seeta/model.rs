@@ -50,6 +50,8 @@ const BOOSTED: i32 = 0;
 const SURF_MLP: i32 = 1;
 /// More than any funnel has; keeps damaged counts from running long.
 const MOST_PARTS: i32 = 1024;
+/// The same for tiers and for the paths through one, which multiply.
+const MOST_PATHS: i32 = 16;
 /// More values than any layer of these networks has.
 const MOST_VALUES: i32 = 1 << 16;
 
@@ -70,10 +72,10 @@ impl Model {
     /// boosted cascades first, networks after that.
     pub fn parse(bytes: &[u8]) -> Result<Model, ModelError> {
         let mut reader = Reader { bytes, at: 0 };
-        let tiers = reader.count("tiers", MOST_PARTS)?;
+        let tiers = reader.count("tiers", MOST_PATHS)?;
         let mut model = Model { cascades: Vec::new(), tiers: Vec::new() };
         for tier in 0..tiers {
-            let paths = reader.count("classifiers of a tier", MOST_PARTS)?;
+            let paths = reader.count("classifiers of a tier", MOST_PATHS)?;
             if tier == 0 {
                 for _ in 0..paths {
                     model.cascades.push(reader.cascade()?);
@@ -175,13 +177,16 @@ impl Reader<'_> {
 
     /// A classifier of a later tier; `lists` is the number of those of the tier before.
     fn branch(&mut self, lists: usize) -> Result<Branch, ModelError> {
-        let stages = self.count("stages", MOST_PARTS)?;
+        let stages = self.count("stages", MOST_PATHS)?;
         let stages = (0..stages).map(|_| self.network()).collect::<Result<_, _>>()?;
-        let count = self.count("lists to read", MOST_PARTS)?;
+        let count = self.count("lists to read", MOST_PATHS)?;
         let mut sources = Vec::new();
         for _ in 0..count {
             let source = self.integer()?;
             match usize::try_from(source) {
+                Ok(index) if sources.contains(&index) => {
+                    return Err(self.problem(format!("list {source} is read twice")));
+                }
                 Ok(index) if index < lists => sources.push(index),
                 _ => return Err(self.problem(format!("list {source} of {lists} from the tier before"))),
             }

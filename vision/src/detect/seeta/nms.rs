@@ -42,13 +42,17 @@ impl Candidate {
     }
 }
 
+/// Of so many windows in a list the rest is not looked at, for pictures that are made to have many: comparing each with each
+/// takes the square of that. A photograph of a crowd has hundreds.
+pub(super) const MOST: usize = 10_000;
+
 /// Makes sure that there are so many lists. More of them stay: they keep their memory for the next frame.
 pub(super) fn grow(lists: &mut Vec<Vec<Candidate>>, least: usize) {
     lists.resize_with(lists.len().max(least), Vec::new);
 }
 
 /// Keeps, of each heap of windows that overlap the best one by more than `threshold`, that one, and gives it the sum of
-/// their scores. The result is in the order of the scores before.
+/// their scores. The result is in the order of the scores before. Only the best [`MOST`] are looked at.
 ///
 /// Equal scores keep their order, so that the answer does not depend on how the sort works.
 pub(super) fn merge(candidates: &mut Vec<Candidate>, threshold: f32) {
@@ -57,6 +61,7 @@ pub(super) fn merge(candidates: &mut Vec<Candidate>, threshold: f32) {
         *candidate = Candidate { order, is_merged: false, ..*candidate };
     }
     candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.order.cmp(&b.order)));
+    candidates.truncate(MOST);
     let mut rest = &mut candidates[..];
     while let [best, others @ ..] = rest {
         if !best.is_merged {
@@ -105,6 +110,14 @@ mod tests {
     fn equal_scores_keep_their_order() {
         let equal: Vec<_> = (0..50).map(|n| square(n * 100, 0, 10, 1.0)).collect();
         assert_eq!(merged(&equal, 0.3), (0..50).map(|n| (n * 100, 1.0)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn only_so_many_are_looked_at_and_the_best_of_them() {
+        let many: Vec<_> = (0..11_000).map(|n| square(n * 20, 0, 10, f64::from(n % 1000))).collect();
+        let left = merged(&many, 0.3);
+        assert_eq!(left.len(), MOST);
+        assert!(left.iter().all(|&(_, score)| score >= 90.0), "the worst are left out");
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl Refiner {
             for &source in &branch.sources {
                 list.extend_from_slice(&lists[source]);
             }
+            list.truncate(nms::MOST);
             let stages = branch.stages.len();
             for (stage, network) in branch.stages.iter().enumerate() {
                 list.retain_mut(|candidate| self.look(kernels, network, picture, candidate));

@@ -16,6 +16,7 @@ const LANDMARKS: usize = 6;
 /// row.
 pub(super) fn decode(heads: &[Map; 3], min_score: f32, found: &mut Vec<Candidate>) {
     // A score is the root of two numbers below one: where either is below its square, the face is.
+    let min_score = min_score.max(0.0);
     let least = logit(min_score * min_score);
     found.clear();
     for (head, stride) in heads.iter().zip(STRIDES) {

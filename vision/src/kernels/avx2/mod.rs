@@ -36,6 +36,6 @@ pub(super) fn kernels() -> Option<Kernels> {
 
 /// Where vectors of `lanes` begin that cover `length`, at least one vector: the last one overlaps the one before.
 pub(super) fn starts(length: usize, lanes: usize) -> impl Iterator<Item = usize> {
-    let last = length - lanes;
+    let last = length.checked_sub(lanes).expect("room for a vector");
     (0..last).step_by(lanes).chain([last])
 }

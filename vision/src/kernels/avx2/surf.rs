@@ -33,7 +33,7 @@ fn surf_sums_avx2(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut S
         below[x] = 2 * last[x] - last_but_one[x];
     }
     for v in 0..VECTORS {
-        // Sums of each column from the top, which fit: 38 times 255 and twice 510 at most.
+        // Sums of each column from the top, which fit: 40 times 510 at most, at a border.
         let mut columns = [_mm256_setzero_si256(); CHANNELS];
         for y in 0..SURF_SIDE {
             let load = |row: &Row, shift: usize| {

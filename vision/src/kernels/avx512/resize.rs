@@ -25,6 +25,7 @@ fn blend_row_avx512(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut
     let [upper, lower] = shares.map(|share| _mm512_set1_pd(share));
     for start in avx2::starts(length, LANES) {
         let (first, last) = (index[start] as usize, index[start + LANES - 1] as usize);
+        assert!(rows.iter().all(|row| last + 1 < row.len()), "the rows end before the last pixel");
         // A vector holds 64 pixels, and the right neighbour of the last one is needed too.
         if last - first > 62 {
             return false;
@@ -55,8 +56,8 @@ fn blend_row_avx512(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn between(row: &[u8], places: __m512i, before: __m512d, after: __m512d) -> __m512d {
-    let there = u64::MAX >> (64 - row.len().min(64));
-    // SAFETY: no byte past the end of the row is read.
+    let there = u64::MAX >> (64 - row.len().clamp(1, 64));
+    // SAFETY: the caller has seen that the row is not empty, and no byte past its end is read.
     let row = unsafe { _mm512_maskz_loadu_epi8(there, row.as_ptr().cast()) };
     // A pixel into the lowest byte of each 32 bits, zeros above.
     let pixels = _mm512_maskz_permutexvar_epi8(0x1111_1111_1111_1111, places, row);

@@ -20,7 +20,7 @@ pub(super) fn surf_sums(window: &Window, rows: u64, plane: &mut SurfPlane) {
 /// The part of the plane that the columns from `X` on add.
 #[target_feature(enable = "neon")]
 fn columns<const X: usize>(window: &Window, rows: u64, plane: &mut SurfPlane) {
-    // Sums of each column from the top, which fit: 38 times 255 and twice 510 at most.
+    // Sums of each column from the top, which fit: 40 times 510 at most, at a border.
     let mut sums = [vdupq_n_s16(0); CHANNELS];
     // A gradient is what the steps from the pixel above and to the one below add up to. At a border there is one, which
     // counts twice.
