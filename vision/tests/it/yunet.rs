@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use facefleet_vision::yunet::{YuNet, YuNetWeights};
+use facefleet_vision::yunet::{Weights, YuNet};
 use facefleet_vision::{
     Analyzer, DetectorKind, Face, FaceDetector, Fit, Job, Kernels, Limits, PictureView, Point, Size, Wanted,
 };
@@ -176,7 +176,7 @@ fn colour_counts_and_grey_is_a_picture_too() {
 fn any_size_and_content_has_an_answer() {
     let mut rng = fastrand::Rng::with_seed(7);
     let mut detectors: Vec<YuNet> =
-        Kernels::supported().iter().map(|kernels| YuNet::new(YuNetWeights::published().unwrap(), kernels)).collect();
+        Kernels::supported().iter().map(|kernels| YuNet::new(Weights::published().unwrap(), kernels)).collect();
     let sides = [0, 1, 2, 31, 32, 33, 65];
     let mut sizes: Vec<(u32, u32)> = sides.iter().flat_map(|&width| sides.map(|height| (width, height))).collect();
     sizes.extend([(1, 700), (700, 1), (97, 161), (320, 256)]);
@@ -242,7 +242,7 @@ fn damaged_weights_say_what_is_wrong() {
     let problem = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = good.clone();
         change(&mut bytes);
-        let error = YuNetWeights::parse(&bytes).unwrap_err();
+        let error = Weights::parse(&bytes).unwrap_err();
         assert_eq!(error.length, bytes.len());
         error.problem
     };
@@ -260,7 +260,7 @@ fn damaged_weights_say_what_is_wrong() {
     };
     assert_eq!(problem(&nan), "heads of stride 32, 3x3: a weight is NaN");
     for end in (0..good.len()).step_by(997) {
-        let error = YuNetWeights::parse(&good[..end]).unwrap_err();
+        let error = Weights::parse(&good[..end]).unwrap_err();
         assert!(error.offset <= end, "{error}");
     }
 }
@@ -280,7 +280,7 @@ fn weights_of_any_value_have_an_answer() {
             let at = rng.usize(first..bytes.len());
             bytes[at] = rng.u8(..);
         }
-        if let Ok(weights) = YuNetWeights::parse(&bytes) {
+        if let Ok(weights) = Weights::parse(&bytes) {
             used += 1;
             let mut detector = YuNet::new(Arc::new(weights), Kernels::best());
             detect(&mut detector, &RgbImage::from_pixel(70, 40, image::Rgb([200; 3])), Wanted::default());

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use facefleet_e2e::tool;
 use facefleet_vision::{Limits, Size, jpeg};
+use image::RgbImage;
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage};
 
 use crate::Error;
 
@@ -38,8 +38,8 @@ pub(crate) fn size(jpeg: &[u8]) -> Result<Size, Error> {
     Ok(jpeg::header(jpeg)?.size)
 }
 
-/// The brightness of a JPEG, stretched to another size.
-pub(crate) fn luma(jpeg: &[u8], Size { width, height }: Size) -> Result<GrayImage, Error> {
-    let picture = DynamicImage::from(jpeg::decode_rgb(jpeg, &Limits::default())?).into_luma8();
+/// A JPEG, stretched to another size.
+pub(crate) fn rgb(jpeg: &[u8], Size { width, height }: Size) -> Result<RgbImage, Error> {
+    let picture = jpeg::decode_rgb(jpeg, &Limits::default())?;
     Ok(imageops::resize(&picture, width, height, FilterType::Triangle))
 }

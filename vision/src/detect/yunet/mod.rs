@@ -19,7 +19,7 @@ mod weights;
 
 use std::sync::Arc;
 
-pub use weights::{WeightsError, YuNetWeights};
+pub use weights::{Weights, WeightsError};
 
 use super::{DetectorKind, FaceDetector, PictureView, Wanted};
 use crate::geometry::{Face, Size};
@@ -42,13 +42,13 @@ impl YuNet {
     /// A detector with the published weights and the fastest kernels.
     ///
     /// # Errors
-    /// Those of [`YuNetWeights::published`].
+    /// Those of [`Weights::published`].
     pub fn published() -> Result<YuNet, WeightsError> {
-        Ok(YuNet::new(YuNetWeights::published()?, Kernels::best()))
+        Ok(YuNet::new(Weights::published()?, Kernels::best()))
     }
 
     /// A detector with weights and kernels of one's own.
-    pub fn new(weights: Arc<YuNetWeights>, kernels: &'static Kernels) -> YuNet {
+    pub fn new(weights: Arc<Weights>, kernels: &'static Kernels) -> YuNet {
         YuNet { kernels, network: Network::new(weights, kernels), found: Vec::new() }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::layer::{Layer, Pair, Pool, Ring, Source};
 use super::map::Map;
 use super::stem::{Rows, Stem};
-use super::weights::{COLOURS, YuNetWeights};
+use super::weights::{COLOURS, Weights};
 use crate::kernels::Kernels;
 
 /// Pixels between cells, in the order of the results.
@@ -24,7 +24,7 @@ pub(super) fn padded(length: usize) -> usize {
 /// The layers, and memory for what goes between them.
 #[derive(Debug)]
 pub(super) struct Network {
-    weights: Arc<YuNetWeights>,
+    weights: Arc<Weights>,
     tools: Tools,
     rows: Rows,
     /// What layers in a chain read and write in turn.
@@ -78,7 +78,7 @@ impl Tools {
 }
 
 impl Network {
-    pub(super) fn new(weights: Arc<YuNetWeights>, kernels: &'static Kernels) -> Network {
+    pub(super) fn new(weights: Arc<Weights>, kernels: &'static Kernels) -> Network {
         Network {
             weights,
             tools: Tools { kernels, ring: Ring::default(), pair: Pair::default() },

@@ -11,7 +11,7 @@ use rten_tensor::prelude::*;
 
 use super::decode::sigmoid;
 use super::network::{Network, STRIDES, padded};
-use super::{YuNet, YuNetWeights};
+use super::{Weights, YuNet};
 use crate::job::Limits;
 use crate::jpeg;
 use crate::kernels::Kernels;
@@ -78,7 +78,7 @@ fn pictures() -> Vec<(String, RgbImage)> {
 #[test]
 fn every_head_says_what_rten_makes_of_the_published_file() {
     let model = published();
-    let weights = YuNetWeights::published().unwrap();
+    let weights = Weights::published().unwrap();
     let mut networks: Vec<_> =
         Kernels::supported().iter().map(|kernels| (kernels, Network::new(weights.clone(), kernels))).collect();
     let mut worst = 0.0_f32;

@@ -43,7 +43,7 @@ const LAYERS: [(&str, usize, usize, bool); 17] = [
 
 /// Parsed once and shared by all detectors.
 #[derive(Debug)]
-pub struct YuNetWeights {
+pub struct Weights {
     /// The first convolution: 3x3, two pixels a step.
     pub(super) stem: Mix,
     /// Stages 0 to 2, at half and a quarter of the picture's size.
@@ -68,14 +68,14 @@ pub struct WeightsError {
     pub problem: String,
 }
 
-impl YuNetWeights {
+impl Weights {
     /// The weights that are part of this library.
     ///
     /// # Errors
     /// [`WeightsError`] when the library was built with damaged ones.
-    pub fn published() -> Result<Arc<YuNetWeights>, WeightsError> {
-        static WEIGHTS: LazyLock<Result<Arc<YuNetWeights>, WeightsError>> =
-            LazyLock::new(|| YuNetWeights::parse(PUBLISHED).map(Arc::new));
+    pub fn published() -> Result<Arc<Weights>, WeightsError> {
+        static WEIGHTS: LazyLock<Result<Arc<Weights>, WeightsError>> =
+            LazyLock::new(|| Weights::parse(PUBLISHED).map(Arc::new));
         WEIGHTS.clone()
     }
 
@@ -83,7 +83,7 @@ impl YuNetWeights {
     ///
     /// # Errors
     /// [`WeightsError`] for a file that is damaged, cut short, too long, or of a network of another shape.
-    pub fn parse(bytes: &[u8]) -> Result<YuNetWeights, WeightsError> {
+    pub fn parse(bytes: &[u8]) -> Result<Weights, WeightsError> {
         let mut reader = Reader { bytes, at: 0 };
         let shapes = shapes();
         reader.header(&shapes)?;
@@ -97,7 +97,7 @@ impl YuNetWeights {
         let pairs = LAYERS.iter().zip(pairs.as_chunks::<2>().0);
         let mut layers = pairs.map(|(&(.., relu), [mix, depthwise])| layer(mix, depthwise, relu));
         let mut next = || layers.next().expect("shapes lists two convolutions for each of LAYERS");
-        Ok(YuNetWeights {
+        Ok(Weights {
             stem: stem(first),
             fine: std::array::from_fn(|_| next()),
             coarse: std::array::from_fn(|_| std::array::from_fn(|_| next())),

@@ -82,9 +82,9 @@ fn depthwise_tile<const N: usize>(layer: &Depthwise, rows: [&[Cell]; 3], out: &m
         for (row, weights) in rows.iter().zip(layer.weights.as_chunks::<3>().0) {
             let row = &row[..N + 2];
             let weights = weights.each_ref().map(|cell| load(cell, half));
-            for x in 0..N {
-                for tap in 0..3 {
-                    sums[x] = _mm256_fmadd_ps(load(&row[x + tap], half), weights[tap], sums[x]);
+            for (x, sum) in sums.iter_mut().enumerate() {
+                for (tap, &weights) in weights.iter().enumerate() {
+                    *sum = _mm256_fmadd_ps(load(&row[x + tap], half), weights, *sum);
                 }
             }
         }

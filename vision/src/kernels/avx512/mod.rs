@@ -1,17 +1,25 @@
 //! AVX-512 with its byte permutations (VBMI): Intel since Ice Lake, AMD since Zen 4.
 //!
 //! Only where it does what AVX2 cannot: a permutation of 128 bytes looks codes up in an eighth of the steps, and one of 64
-//! finds the pixels of a resized row wherever they lie. All else is AVX2. What is said there about safety holds here too.
+//! finds the pixels of a resized row wherever they lie; and convolutions, where half the instructions do the same and twice
+//! the registers hold more sums. All else is AVX2. What is said there about safety holds here too.
 
+mod conv;
 mod resize;
 mod sift;
 
-use super::{Kernels, avx2};
+use super::{Convolve, Kernels, avx2};
 
 pub(super) fn kernels() -> Option<Kernels> {
     let has_it = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vbmi");
     let avx2 = avx2::kernels().filter(|_| has_it)?;
-    Some(Kernels { name: "x86_64-avx512vbmi", blend_row: resize::blend_row, sift: sift::sift, ..avx2 })
+    Some(Kernels {
+        name: "x86_64-avx512vbmi",
+        blend_row: resize::blend_row,
+        sift: sift::sift,
+        convolve: Convolve { mix: conv::mix, depthwise: conv::depthwise, ..avx2.convolve },
+        ..avx2
+    })
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use facefleet_e2e::asset;
 use facefleet_vision::{DetectorKind, Fit, Job};
+use image::imageops;
 
 use crate::alone::Alone;
 use crate::in_worker::InWorker;
@@ -37,7 +38,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     let jpegs = frames::of(&video, Some(args.frames))?;
     let source = frames::size(&jpegs[0])?;
     let seen = Fit::default().target(source);
-    let lumas = jpegs.iter().map(|jpeg| frames::luma(jpeg, seen)).collect::<Result<Vec<_>, _>>()?;
+    let luma = |jpeg: &Vec<u8>| Ok(imageops::grayscale(&frames::rgb(jpeg, seen)?));
+    let lumas = jpegs.iter().map(luma).collect::<Result<Vec<_>, Error>>()?;
     let core = cpu::pin_to_one_core();
     let in_worker = |picture| InWorker::new(Job { picture, ..Job::default() });
     let alone = Alone::new(DetectorKind::Rustface.build()?);

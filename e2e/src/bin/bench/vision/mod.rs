@@ -2,6 +2,7 @@
 
 mod results;
 mod sides;
+mod yunet;
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +13,14 @@ use crate::{Error, cpu, frames, write_json};
 use results::Results;
 use sides::Sides;
 
-/// What detectors are compared at, in this field and by those who came before.
-const SIZES: [Size; 4] = [
+/// What detectors are compared at, in this field and by those who came before; the last two YuNet with itself.
+const SIZES: [Size; 6] = [
     Size { width: 500, height: 400 },
     Size { width: 320, height: 240 },
     Size { width: 640, height: 480 },
     Size { width: 1280, height: 720 },
+    Size { width: 320, height: 256 },
+    Size { width: 512, height: 416 },
 ];
 
 #[derive(clap::Args)]
@@ -42,11 +45,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     let mut measured = Vec::new();
     for size in SIZES {
         eprintln!("{size}: {} frames, {} rounds", jpegs.len(), args.rounds);
-        let lumas = jpegs.iter().map(|jpeg| frames::luma(jpeg, size)).collect::<Result<Vec<_>, _>>()?;
+        let pictures = jpegs.iter().map(|jpeg| frames::rgb(jpeg, size)).collect::<Result<Vec<_>, _>>()?;
         let mut sides = Sides::new(size, &jpegs)?;
         for _ in 0..args.rounds {
-            for (jpeg, luma) in jpegs.iter().zip(&lumas) {
-                sides.measure(jpeg, luma)?;
+            for (jpeg, picture) in jpegs.iter().zip(&pictures) {
+                sides.measure(jpeg, picture)?;
             }
         }
         measured.push(sides.costs());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use facefleet_vision::{Kernels, Size};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use super::sides::{Costs, RUSTFACE, SCALAR, SEETA};
+use super::sides::{Costs, RTEN_YUNET, RUSTFACE, SCALAR, SEETA, YUNET, YUNET_SCALAR};
 
 /// What the goals are about.
 const GOALS_AT: Size = Size { width: 500, height: 400 };
@@ -74,10 +74,15 @@ impl fmt::Display for Results {
         writeln!(f)?;
         row(f, &format!("{RUSTFACE} / {SEETA}"), &|costs| times(costs, RUSTFACE))?;
         row(f, &format!("{SCALAR} / {SEETA}"), &|costs| times(costs, SCALAR))?;
+        row(f, &format!("{YUNET} / {RTEN_YUNET}"), &|costs| share(costs, RTEN_YUNET))?;
+        row(f, &format!("{YUNET} / {YUNET_SCALAR}"), &|costs| share(costs, YUNET_SCALAR))?;
+        row(f, &format!("GFLOP/s, {YUNET}"), &|costs| format!("{:.1}", costs.yunet_gflops()))?;
         row(f, &format!("(decode + resize) / {SEETA}"), &|costs| percent(costs.around()))?;
         row(f, "allocations a frame, boxes only", &|costs| costs.allocations.to_string())?;
         for (place, detector) in sizes[0].detectors.iter().enumerate() {
-            row(f, &format!("faces, {}", detector.name), &|costs| costs.detectors[place].faces.to_string())?;
+            row(f, &format!("faces, {}", detector.name), &|costs| {
+                costs.detectors[place].faces.map_or("-".to_owned(), |faces| faces.to_string())
+            })?;
         }
 
         let Some(costs) = sizes.iter().find(|costs| costs.size == GOALS_AT) else { return Ok(()) };
@@ -97,6 +102,11 @@ impl fmt::Display for Results {
 /// How many times slower than our engine a detector is.
 fn times(costs: &Costs, slower: &str) -> String {
     format!("{:.1}x", costs.of(slower) / costs.of(SEETA))
+}
+
+/// The time of our YuNet as a share of another's.
+fn share(costs: &Costs, other: &str) -> String {
+    format!("{:.3}", costs.of(YUNET) / costs.of(other))
 }
 
 fn percent(share: f64) -> String {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use facefleet_e2e::asset;
 use facefleet_vision::seeta::{Model, Seeta, Settings};
 use facefleet_vision::{DetectorError, DetectorKind, Fit, Job, Kernels, Size};
-use image::GrayImage;
+use image::{RgbImage, imageops};
 
+use super::yunet::{Ours, Rten, multiply_adds};
 use crate::Error;
 use crate::alone::Alone;
 use crate::in_worker::InWorker;
@@ -17,6 +18,8 @@ use crate::times::median_ms;
 pub(super) struct Sides {
     size: Size,
     detectors: Vec<(&'static str, Alone)>,
+    yunets: [Ours; 2],
+    rten: Rten,
     boxes: InWorker,
     picture: InWorker,
     /// Frames that the analyzer of `boxes` has seen before anything else.
@@ -44,8 +47,8 @@ pub(super) struct Detector {
     /// In the JSON file.
     pub(super) name: &'static str,
     pub(super) ms: f64,
-    /// Found in all frames and rounds together.
-    pub(super) faces: usize,
+    /// Found in all frames and rounds together; `rten` runs a network and finds none.
+    pub(super) faces: Option<usize>,
 }
 
 impl Sides {
@@ -54,13 +57,26 @@ impl Sides {
         let in_worker = |picture| InWorker::new(Job { picture, fit: Fit::Stretch(size), ..Job::default() });
         let (mut boxes, picture) = (in_worker(false)?, in_worker(true)?);
         jpegs.iter().try_for_each(|jpeg| boxes.measure(jpeg))?;
-        Ok(Sides { size, detectors: detectors()?, boxes, picture, warmed_up: jpegs.len() })
+        Ok(Sides {
+            size,
+            detectors: detectors()?,
+            yunets: [Ours::new(YUNET_SCALAR, Kernels::scalar())?, Ours::new(YUNET, Kernels::best())?],
+            rten: Rten::new()?,
+            boxes,
+            picture,
+            warmed_up: jpegs.len(),
+        })
     }
 
-    /// One frame, and its brightness at the size.
-    pub(super) fn measure(&mut self, jpeg: &[u8], luma: &GrayImage) -> Result<(), Error> {
+    /// One frame, and the same at the size.
+    pub(super) fn measure(&mut self, jpeg: &[u8], picture: &RgbImage) -> Result<(), Error> {
+        let luma = imageops::grayscale(picture);
         for (_, detector) in &mut self.detectors {
-            detector.measure(luma);
+            detector.measure(&luma);
+        }
+        self.rten.measure(picture);
+        for yunet in &mut self.yunets {
+            yunet.measure(picture);
         }
         self.boxes.measure(jpeg)?;
         self.picture.measure(jpeg)
@@ -68,15 +84,21 @@ impl Sides {
 
     /// What all frames so far come to; there must be some.
     pub(super) fn costs(self) -> Costs {
-        let Sides { size, detectors, boxes, picture, warmed_up } = self;
+        let Sides { size, detectors, yunets, rten, boxes, picture, warmed_up } = self;
         let detectors = detectors.into_iter().map(|(name, Alone { times, faces, .. })| Detector {
             name,
             ms: median_ms(times),
-            faces,
+            faces: Some(faces),
+        });
+        let rten = Detector { name: RTEN_YUNET, ms: median_ms(rten.times), faces: None };
+        let yunets = yunets.into_iter().map(|Ours { name, times, faces, .. }| Detector {
+            name,
+            ms: median_ms(times),
+            faces: Some(faces),
         });
         Costs {
             size,
-            detectors: detectors.collect(),
+            detectors: detectors.chain([rten]).chain(yunets).collect(),
             decode: boxes.stage_ms(|s| s.decode),
             resize: boxes.stage_ms(|s| s.resize),
             draw: picture.stage_ms(|s| s.draw),
@@ -105,11 +127,22 @@ pub(super) const RUSTFACE: &str = "rustface";
 pub(super) const SCALAR: &str = "seeta_scalar";
 /// Our engine as it is used.
 pub(super) const SEETA: &str = "seeta";
+/// YuNet by the `rten` crate.
+pub(super) const RTEN_YUNET: &str = "rten_yunet";
+/// YuNet by our engine in plain Rust.
+pub(super) const YUNET_SCALAR: &str = "yunet_scalar";
+/// YuNet by our engine as it is used.
+pub(super) const YUNET: &str = "yunet";
 
 impl Costs {
     /// The time of a detector; all are there.
     pub(super) fn of(&self, name: &str) -> f64 {
         self.detectors.iter().find(|detector| detector.name == name).map_or(f64::NAN, |detector| detector.ms)
+    }
+
+    /// Billions of floating-point operations a second that YuNet comes to.
+    pub(super) fn yunet_gflops(&self) -> f64 {
+        2.0 * multiply_adds(self.size) / self.of(YUNET) / 1e6
     }
 
     /// What is around the detector of a frame that only boxes are wanted of, as a share of it.
