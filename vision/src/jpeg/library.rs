@@ -1,6 +1,6 @@
 //! The libraries that decode what [`super::baseline`] does not.
 
-use jpeg_decoder::PixelFormat;
+use jpeg_decoder::{ColorTransform, PixelFormat};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -29,10 +29,15 @@ pub(super) fn decode(
     colours: Colours,
     pixels: &mut [u8],
 ) -> Result<(), FrameError> {
-    if is_common(header, extent) && decode_common(bytes, colours, pixels)? {
+    if is_common(header, extent) && !header.is_rgb(extent) && decode_common(bytes, colours, pixels)? {
         return Ok(());
     }
-    decode_rare(bytes, colours, pixels)
+    let transform = match (header.components, header.is_rgb(extent)) {
+        (3, true) => Some(ColorTransform::RGB),
+        (3, false) => Some(ColorTransform::YCbCr),
+        _ => None,
+    };
+    decode_rare(bytes, transform, colours, pixels)
 }
 
 /// Whether `zune-jpeg` decodes this kind correctly: grey or three components, 4:4:4, 4:2:2 or 4:2:0, all components in one
@@ -44,8 +49,8 @@ fn is_common(header: &Header, extent: Extent) -> bool {
     header.components != 4 && header.sampling != Sampling::Other && (header.progressive || extent.scans == 1)
 }
 
-/// Decodes into `pixels`, or returns false when this decoder cannot bring the file's colours into `colours`: three
-/// components may be red, green and blue, and grey is not made colour differences.
+/// Decodes into `pixels`, or returns false when this decoder cannot bring the file's colours into `colours`: grey is not made
+/// colour differences.
 fn decode_common(bytes: &[u8], colours: Colours, pixels: &mut [u8]) -> Result<bool, FrameError> {
     let wanted = match colours {
         Colours::Luma => ColorSpace::Luma,
@@ -70,8 +75,19 @@ fn decode_common(bytes: &[u8], colours: Colours, pixels: &mut [u8]) -> Result<bo
 }
 
 /// Decodes any kind with `jpeg-decoder`, at half the speed and on threads of its own.
-fn decode_rare(bytes: &[u8], colours: Colours, to: &mut [u8]) -> Result<(), FrameError> {
+///
+/// What three components are has to be said with `transform`: the library (version 0.3) believes their numbers and a JFIF
+/// marker more than Adobe's, and many programs write those whatever the colours are.
+fn decode_rare(
+    bytes: &[u8],
+    transform: Option<ColorTransform>,
+    colours: Colours,
+    to: &mut [u8],
+) -> Result<(), FrameError> {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
+    if let Some(transform) = transform {
+        decoder.set_color_transform(transform);
+    }
     let pixels = decoder.decode().map_err(corrupt)?;
     let (length, to_rgb): (usize, ToRgb) = match decoder.info().map(|info| info.pixel_format) {
         Some(PixelFormat::L8) => (1, |p| [p[0]; 3]),

@@ -14,6 +14,15 @@ pub struct Header {
     pub progressive: bool,
     /// How the resolution of the colour components relates to that of the first.
     pub sampling: Sampling,
+    /// Whether the components are called R, G and B.
+    pub(super) named_rgb: bool,
+}
+
+impl Header {
+    /// Whether the components are red, green and blue, which Adobe's marker says better than their names.
+    pub(super) fn is_rgb(&self, extent: Extent) -> bool {
+        self.components == 3 && extent.adobe.map_or(self.named_rgb, |transform| transform == 0)
+    }
 }
 
 /// Colour resolution of a JPEG.
@@ -50,6 +59,9 @@ pub(super) struct Extent {
     pub(super) end: usize,
     /// How many scans there are; at least 1.
     pub(super) scans: usize,
+    /// What Adobe's marker says about the colours, if there is one (T.872, 6.5.3): 0 for none but red, green and blue or
+    /// inks, 1 for brightness and colour differences, 2 for these and black.
+    pub(super) adobe: Option<u8>,
 }
 
 /// Finds the end of a JPEG whose header has been read and accepted.
@@ -76,7 +88,7 @@ pub(super) fn extent(bytes: &[u8]) -> Result<Extent, FrameError> {
                 return Err(segment.bad("the picture ends before it begins"));
             }
             marker::EOI => {
-                return Ok(Extent { scan_end, end: segments.position, scans });
+                return Ok(Extent { scan_end, end: segments.position, scans, adobe: segments.adobe });
             }
             code if marker::is_frame(code) => return Err(segment.bad("a second frame header")),
             _ => {}
@@ -126,6 +138,8 @@ impl Segment<'_> {
 pub(super) struct Segments<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// What Adobe's marker said, once it was passed.
+    adobe: Option<u8>,
 }
 
 impl<'a> Segments<'a> {
@@ -133,7 +147,7 @@ impl<'a> Segments<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, FrameError> {
         match bytes {
             [] => Err(FrameError::Empty),
-            [0xFF, marker::SOI, ..] => Ok(Segments { bytes, position: 2 }),
+            [0xFF, marker::SOI, ..] => Ok(Segments { bytes, position: 2, adobe: None }),
             [0xFF] => Err(FrameError::Truncated { length: 1 }),
             _ => Err(FrameError::NotJpeg { found: signature(bytes) }),
         }
@@ -176,6 +190,9 @@ impl<'a> Segments<'a> {
         let body = self.bytes.get(self.position..self.position + length);
         segment.body = body.ok_or(self.truncated())?;
         self.position += length;
+        if segment.marker == marker::APP14 && segment.body.starts_with(b"Adobe") {
+            self.adobe = segment.body.get(11).copied();
+        }
         Ok(segment)
     }
 
@@ -242,7 +259,8 @@ fn parse_frame(segment: &Segment<'_>) -> Result<Header, FrameError> {
         [_, 0x22, _, _, 0x11, _, _, 0x11, _] => Sampling::Quarter,
         _ => Sampling::Other,
     };
-    Ok(Header { size, components, progressive: segment.marker == 0xC2, sampling })
+    let named_rgb = rest.iter().step_by(3).eq(b"RGB");
+    Ok(Header { size, components, progressive: segment.marker == 0xC2, sampling, named_rgb })
 }
 
 /// Names what `bytes` are by how they begin, with an article.
@@ -287,10 +305,11 @@ mod tests {
             components: 1,
             progressive: false,
             sampling: Sampling::Full,
+            named_rgb: false,
         };
         assert_eq!(header(&bytes).unwrap(), want);
         assert!(header(&small(0xC2, 8, 1, 1)).unwrap().progressive);
-        let want = Extent { scan_end: bytes.len() - 2, end: bytes.len(), scans: 1 };
+        let want = Extent { scan_end: bytes.len() - 2, end: bytes.len(), scans: 1, adobe: None };
         assert_eq!(extent(&bytes).unwrap(), want);
         bytes.extend(b"trailing \xFF\xD9");
         assert_eq!(extent(&bytes).unwrap(), want);

@@ -16,10 +16,21 @@ fn gradient(width: u32, height: u32) -> RgbImage {
     })
 }
 
+/// What the components are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Colour {
+    /// What the encoder writes for this.
+    Usual(ColorType),
+    /// Red, green and blue with the numbers 1, 2 and 3; a JFIF marker, and one of Adobe's.
+    AdobeRgb,
+    /// Red, green and blue, by their names only.
+    NamedRgb,
+}
+
 /// One way to write a picture down.
 #[derive(Debug)]
 struct Variant {
-    colour: ColorType,
+    colour: Colour,
     sampling: SamplingFactor,
     progressive: bool,
     /// MCUs between restart markers; 0 for none.
@@ -31,7 +42,8 @@ struct Variant {
 impl Variant {
     fn all() -> Vec<Variant> {
         let mut all = Vec::new();
-        for colour in [ColorType::Rgb, ColorType::Luma, ColorType::Cmyk, ColorType::CmykAsYcck] {
+        let usual = [ColorType::Rgb, ColorType::Luma, ColorType::Cmyk, ColorType::CmykAsYcck].map(Colour::Usual);
+        for colour in usual.into_iter().chain([Colour::AdobeRgb, Colour::NamedRgb]) {
             for sampling in [
                 SamplingFactor::R_4_4_4,
                 SamplingFactor::R_4_2_2,
@@ -52,9 +64,9 @@ impl Variant {
     fn encode(&self, picture: &RgbImage) -> Vec<u8> {
         let (width, height) = picture.dimensions();
         let pixels: Vec<u8> = match self.colour {
-            ColorType::Luma => picture.pixels().map(|p| p[1]).collect(),
-            ColorType::Rgb => picture.to_vec(),
-            _ => picture.pixels().flat_map(|p| [255 - p[0], 255 - p[1], 255 - p[2], 0]).collect(),
+            Colour::Usual(ColorType::Luma) => picture.pixels().map(|p| p[1]).collect(),
+            Colour::Usual(ColorType::Rgb) | Colour::AdobeRgb | Colour::NamedRgb => picture.to_vec(),
+            Colour::Usual(_) => picture.pixels().flat_map(|p| [255 - p[0], 255 - p[1], 255 - p[2], 0]).collect(),
         };
         let mut bytes = Vec::new();
         let mut encoder = Encoder::new(&mut bytes, 95);
@@ -62,8 +74,35 @@ impl Variant {
         encoder.set_progressive(self.progressive);
         encoder.set_restart_interval(self.restart);
         encoder.set_optimized_huffman_tables(self.own_tables);
-        encoder.encode(&pixels, width as u16, height as u16, self.colour).unwrap();
+        let colour = match self.colour {
+            Colour::Usual(colour) => colour,
+            // The three are not changed on their way into the file.
+            Colour::AdobeRgb | Colour::NamedRgb => ColorType::Ycbcr,
+        };
+        encoder.encode(&pixels, width as u16, height as u16, colour).unwrap();
+        match self.colour {
+            Colour::Usual(_) => {}
+            Colour::AdobeRgb => {
+                rename(&mut bytes, [1, 2, 3]);
+                let end_of_jfif = 2 + 18;
+                bytes.splice(end_of_jfif..end_of_jfif, *b"\xFF\xEE\0\x0EAdobe\0\x64\0\0\0\0\0");
+            }
+            Colour::NamedRgb => rename(&mut bytes, *b"RGB"),
+        }
         bytes
+    }
+}
+
+/// Gives new names to the three components of a picture, in its frame header and in every scan's.
+fn rename(bytes: &mut [u8], names: [u8; 3]) {
+    let frame = bytes.windows(2).position(|pair| matches!(pair, [0xFF, 0xC0 | 0xC2])).unwrap();
+    let old: [u8; 3] = std::array::from_fn(|i| std::mem::replace(&mut bytes[frame + 10 + 3 * i], names[i]));
+    let scans: Vec<usize> = (0..bytes.len() - 1).filter(|&at| bytes[at..at + 2] == [0xFF, 0xDA]).collect();
+    for scan in scans {
+        for i in 0..usize::from(bytes[scan + 4]) {
+            let name = &mut bytes[scan + 5 + 2 * i];
+            *name = names[old.iter().position(|old| old == name).unwrap()];
+        }
     }
 }
 
@@ -117,7 +156,7 @@ fn every_valid_kind_decodes_in_colour_and_in_grey() {
         let picture = gradient(width, height);
         for variant in Variant::all() {
             let rgb: Vec<[u8; 3]> = match variant.colour {
-                ColorType::Luma => picture.pixels().map(|p| [p[1]; 3]).collect(),
+                Colour::Usual(ColorType::Luma) => picture.pixels().map(|p| [p[1]; 3]).collect(),
                 _ => picture.pixels().map(|p| p.0).collect(),
             };
             let bytes = variant.encode(&picture);
