@@ -30,9 +30,11 @@ impl Style {
 /// Draws the outline of each face's box, and a dot on each of its landmarks, as far as they lie inside the picture.
 pub fn faces(picture: &mut RgbImage, faces: &[Face], style: Style) {
     let size = Size { width: picture.width(), height: picture.height() };
+    // More than this shows nothing more, and its square fits a number.
+    let thickness = style.thickness.min(size.width.max(size.height));
     for face in faces {
-        let outlines = (0..style.thickness).map_while(|inset| outline(face, inset, size)).flatten();
-        for Line { across, down } in outlines.chain(dots(face, style.thickness, size)) {
+        let outlines = (0..thickness).map_while(|inset| outline(face, inset, size)).flatten();
+        for Line { across, down } in outlines.chain(dots(face, thickness, size)) {
             for y in down {
                 across.clone().for_each(|x| picture.put_pixel(x, y, style.colour));
             }
@@ -47,7 +49,10 @@ pub(crate) fn faces_on_planes(picture: &mut Planes, faces: &[Face], colour: [u8;
     for face in faces {
         for Line { across, down } in outline(face, 0, size).into_iter().flatten().chain(dots(face, 1, size)) {
             fill(&mut picture.luma, &across, &down, |_| luma);
-            let halved = |pixels: &Range<u32>| pixels.start / 2..pixels.end.div_ceil(2);
+            // Half of nothing must not become something by rounding.
+            let halved = |pixels: &Range<u32>| {
+                if pixels.is_empty() { 0..0 } else { pixels.start / 2..pixels.end.div_ceil(2) }
+            };
             // A line of one pixel covers half of each sample of colour that it crosses.
             let mixed = |old: u8, new: u8| ((u16::from(old) + u16::from(new)) / 2) as u8;
             for (plane, new) in [(&mut picture.blue, blue), (&mut picture.red, red)] {
@@ -201,6 +206,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_any_thickness_is_drawn_and_no_further_than_the_picture() {
+        let points = [Point { x: 5.0, y: 5.0 }; 5];
+        let face = Face { x: -1e9, y: -1e9, width: 2e9, height: 2e9, score: 1.0, landmarks: Some(points) };
+        let mut picture = RgbImage::new(12, 10);
+        faces(&mut picture, &[face], Style { thickness: u32::MAX, ..Style::SEED });
+        assert!(picture.pixels().all(|p| *p == BLUE), "the dots cover all of it");
+    }
+
+    #[test]
     fn on_planes_the_line_has_its_brightness_and_half_its_colour() {
         let plane = |width, height, value| Raster {
             size: Size { width, height },
@@ -219,12 +233,17 @@ mod tests {
         assert_eq!(picture.red.pixels[2 * 7 + 1], 117, "the left line: half of 107 and 128");
         assert_eq!(picture.blue.pixels[2 * 7 + 3], 128, "the inside");
 
-        for outside in
-            [face(-1e30, -1e30, 2e30, 2e30), face(1e9, 3.0, 5.0, 5.0), face(f32::NAN, 3.0, 4.0, f32::INFINITY)]
-        {
+        for outside in [
+            face(-1e30, -1e30, 2e30, 2e30),
+            face(1e9, 3.0, 5.0, 5.0),
+            face(3.0, 1e9, 5.0, 5.0),
+            face(f32::NAN, 3.0, 4.0, f32::INFINITY),
+        ] {
             let mut picture = grey();
             faces_on_planes(&mut picture, &[outside], [0, 0, 255]);
             assert_eq!(picture.luma.pixels, grey().luma.pixels, "{outside:?}");
+            assert_eq!(picture.blue.pixels, grey().blue.pixels, "{outside:?}");
+            assert_eq!(picture.red.pixels, grey().red.pixels, "{outside:?}");
         }
         let mut picture = grey();
         faces_on_planes(&mut picture, &[face(-5.0, -5.0, 17.6, 15.6)], [0, 0, 255]);
