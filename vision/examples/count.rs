@@ -1,15 +1,18 @@
-//! Work to be counted: the detector alone, on one photograph of 500×400 pixels.
+//! Work to be counted: a detector alone, on one photograph of 500×400 pixels.
 //!
-//! `cargo run --release -p facefleet-vision --example count -- KERNELS FRAMES` looks at it FRAMES times with the table of
-//! kernels of that name. It measures nothing itself: `cargo xtask pi-check` runs it in an emulator that counts
-//! instructions, with one frame and with more, and the difference is what a frame costs once the buffers are there.
+//! `cargo run --release -p facefleet-vision --example count -- DETECTOR KERNELS FRAMES` looks at it FRAMES times with
+//! `seeta` or `yunet` and the table of kernels of that name. It measures nothing itself: `cargo xtask pi-check` runs it in an
+//! emulator that counts instructions, with one frame and with more, and the difference is what a frame costs once the
+//! buffers are there.
 
 use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
 use facefleet_vision::seeta::{Model, Seeta, Settings};
+use facefleet_vision::yunet::{Weights, YuNet};
 use facefleet_vision::{FaceDetector, Kernels, Limits, PictureView, Size, Wanted, jpeg};
+use image::RgbImage;
 use image::imageops::{self, FilterType};
 
 /// What the oldest programs of this field send to their detector.
@@ -17,16 +20,29 @@ const SIZE: Size = Size { width: 500, height: 400 };
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [kernels, frames] = &arguments[..] else { panic!("usage: count KERNELS FRAMES") };
+    let [detector, kernels, frames] = &arguments[..] else { panic!("usage: count DETECTOR KERNELS FRAMES") };
     let kernels = named(kernels);
     let frames: usize = frames.parse().expect("FRAMES is a number");
 
-    let pixels = photo();
-    let model = Model::parse(&asset("seeta_fd_frontal_v1.0.bin")).expect("the model is a good one");
-    let mut detector = Seeta::new(Arc::new(model), Settings::default(), kernels).expect("the settings are good");
+    let photo = photo();
     let mut faces = Vec::new();
-    for _ in 0..frames {
-        detector.detect(PictureView::new(SIZE, &pixels), Wanted::default(), &mut faces);
+    match detector.as_str() {
+        "seeta" => {
+            let model = Model::parse(&asset("seeta_fd_frontal_v1.0.bin")).expect("the model is a good one");
+            let mut seeta = Seeta::new(Arc::new(model), Settings::default(), kernels).expect("the settings are good");
+            let luma = imageops::grayscale(&photo);
+            for _ in 0..frames {
+                seeta.detect(PictureView::new(SIZE, &luma), Wanted::default(), &mut faces);
+            }
+        }
+        "yunet" => {
+            let weights = Weights::published().expect("the weights are good ones");
+            let mut yunet = YuNet::new(weights, kernels);
+            for _ in 0..frames {
+                yunet.detect_rgb(SIZE, &photo, Wanted::default(), &mut faces);
+            }
+        }
+        other => panic!("nothing is counted of `{other}`"),
     }
     println!("kernels {}, frames {frames}, faces {}", kernels.name(), faces.len());
     assert!(!faces.is_empty(), "there is a face in this photograph");
@@ -45,7 +61,7 @@ fn asset(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn photo() -> Vec<u8> {
+fn photo() -> RgbImage {
     let photo = jpeg::decode_rgb(&asset("photos/astronaut.jpg"), &Limits::default()).expect("the photo is a JPEG");
-    imageops::grayscale(&imageops::resize(&photo, SIZE.width, SIZE.height, FilterType::Triangle)).into_raw()
+    imageops::resize(&photo, SIZE.width, SIZE.height, FilterType::Triangle)
 }

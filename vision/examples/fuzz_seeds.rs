@@ -1,5 +1,5 @@
 //! What the fuzz targets start from: `cargo run -p facefleet-vision --example fuzz_seeds -- FOLDER` writes a small JPEG of every
-//! kind into FOLDER/frame, and into FOLDER/model a small model without the weights of its cascade. Weights are nearly all of a
+//! kind into FOLDER/frame, into FOLDER/weights the head of YuNet's weights, and into FOLDER/model a small model without the weights of its cascade. Weights are nearly all of a
 //! model, and not where a reader goes wrong; the fuzz target puts them back.
 
 use std::env;
@@ -18,6 +18,9 @@ fn main() -> io::Result<()> {
     for (name, bytes) in frames() {
         write(&folder.join("frame"), &format!("{name}.jpg"), &bytes)?;
     }
+    let weights = asset("yunet_2023mar.bin");
+    // The place that they replace, and the shapes of some layers.
+    write(&folder.join("weights"), "head.bin", &[&[0; 4], &weights[..64]].concat())?;
     let (before, after) = model();
     let whole = [&before[..], &[0; WEAK * 256 * size_of::<f32>()], &after].concat();
     Model::parse(&whole).expect("this is how a model is written");
@@ -60,11 +63,14 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+fn asset(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets").join(name);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// The face of the portrait in the assets; neither side is a multiple of a block's.
 fn face() -> RgbImage {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/photos/astronaut.jpg");
-    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let portrait = jpeg::decode_rgb(&bytes, &Limits::default()).expect("the photo is a JPEG");
+    let portrait = jpeg::decode_rgb(&asset("photos/astronaut.jpg"), &Limits::default()).expect("the photo is a JPEG");
     let face = imageops::crop_imm(&portrait, 150, 40, 150, 160).to_image();
     imageops::resize(&face, 60, 64, FilterType::Triangle)
 }

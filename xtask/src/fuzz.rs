@@ -11,7 +11,7 @@ use crate::{cargo, process, setup, tools};
 /// The cargo-fuzz that is installed where there is none.
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 /// The programs of `fuzz/`.
-const TARGETS: [&str; 2] = ["model", "frame"];
+const TARGETS: [&str; 3] = ["model", "weights", "frame"];
 /// Programs, seeds, what was found to lead somewhere new, and crashes.
 const FOLDER: &str = "target/fuzz";
 /// libFuzzer is C++; this is what its build looks for.

@@ -12,22 +12,22 @@ const PLUGIN: &str = "insn-count";
 /// Its file, below [`BUILD`].
 const PLUGIN_FILE: &str = "release/libinsn_count.so";
 
-/// Instructions a frame with the kernels of this name, once the first frame has filled the buffers.
+/// Instructions a frame of a detector with the kernels of this name, once the first frame has filled the buffers.
 ///
 /// # Errors
 /// Those of building and running, kernels that are not there among them, and [`Error::NoCount`].
-pub(super) fn per_frame(kernels: &str, stop: &Stop) -> Result<u64, Error> {
+pub(super) fn per_frame(detector: &str, kernels: &str, stop: &Stop) -> Result<u64, Error> {
     let mut plugin = cargo();
     plugin.args(["build", "--quiet", "--locked", "--release", "--package", PLUGIN]);
     process::run("the build of the plugin", &mut plugin, stop)?;
-    Ok((whole_run(kernels, 3, stop)? - whole_run(kernels, 1, stop)?) / 2)
+    Ok((whole_run(detector, kernels, 3, stop)? - whole_run(detector, kernels, 1, stop)?) / 2)
 }
 
 /// Instructions from start to end, reading the picture and the model included.
-fn whole_run(kernels: &str, frames: u32, stop: &Stop) -> Result<u64, Error> {
+fn whole_run(detector: &str, kernels: &str, frames: u32, stop: &Stop) -> Result<u64, Error> {
     let mut run = cargo();
     run.args(["run", "--quiet", "--locked", "--release", "--package", PACKAGE, "--target", TARGET]);
-    run.args(["--example", "count", "--", kernels, &frames.to_string()]);
+    run.args(["--example", "count", "--", detector, kernels, &frames.to_string()]);
     run.env("QEMU_PLUGIN", Path::new(BUILD).join(PLUGIN_FILE));
     let lines = process::output("counting", &mut run, stop)?;
     lines.iter().find_map(|line| instructions(line)).ok_or(Error::NoCount)
