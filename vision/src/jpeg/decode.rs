@@ -78,18 +78,23 @@ impl Decoder {
         Ok(pixels)
     }
 
+    /// Makes a scan that was cut short an error in a library: each gets [`ONES`] at its end.
     fn seal(&mut self, bytes: &[u8], extent: Extent) {
         self.sealed.clear();
-        self.sealed.extend_from_slice(&bytes[..extent.scan_end]);
-        self.sealed.extend_from_slice(&ONES);
-        self.sealed.extend_from_slice(&bytes[extent.scan_end..extent.end]);
+        let mut done = 0;
+        for end in structure::scan_ends(bytes) {
+            self.sealed.extend_from_slice(&bytes[done..end]);
+            self.sealed.extend_from_slice(&ONES);
+            done = end;
+        }
+        self.sealed.extend_from_slice(&bytes[done..extent.end]);
     }
 }
 
 /// Sixteen bytes of one-bits, each followed by the zero byte that JPEG writes after a 0xFF in a scan.
 ///
 /// A code of nothing but ones is never given to a symbol (T.81, annex C), so a library that still wants blocks at the end
-/// of a scan meets an error here. Without them it sees the end-of-image marker and fills the rest with grey: a scan cut
+/// of a scan meets an error here. Without them it sees the next marker and fills the rest with grey: a scan cut
 /// short, with an end marker put behind it, would pass as a picture. Sixteen bytes are more than any decoder reads ahead.
 const ONES: [u8; 32] = {
     let mut bytes = [0; 32];

@@ -40,13 +40,13 @@ pub(super) fn decode(
     decode_rare(bytes, transform, colours, pixels)
 }
 
-/// Whether `zune-jpeg` decodes this kind correctly: grey or three components, 4:4:4, 4:2:2 or 4:2:0, all components in one
-/// scan or progressive.
+/// Whether `zune-jpeg` decodes this kind correctly: grey or three components, 4:4:4, 4:2:2 or 4:2:0, all in one scan.
 ///
 /// It is the faster one by far, and wrong about the rest (version 0.5): 4:4:0 fails in grey, baseline in several scans
-/// comes out in false colours, subsampled CMYK panics. The tests in `tests` hold each of these kinds.
+/// comes out in false colours, subsampled CMYK panics, and what is missing at the end of a progressive picture's scan
+/// cannot be made an error. The tests in `tests` hold each of these kinds.
 fn is_common(header: &Header, extent: Extent) -> bool {
-    header.components != 4 && header.sampling != Sampling::Other && (header.progressive || extent.scans == 1)
+    header.components != 4 && header.sampling != Sampling::Other && extent.scans == 1
 }
 
 /// Decodes into `pixels`, or returns false when this decoder cannot bring the file's colours into `colours`: grey is not made

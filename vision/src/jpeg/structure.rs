@@ -96,6 +96,21 @@ pub(super) fn extent(bytes: &[u8]) -> Result<Extent, FrameError> {
     }
 }
 
+/// Where the entropy-coded data of each scan ends, in a JPEG whose [`extent`] was found.
+pub(super) fn scan_ends(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let mut segments = Segments::new(bytes).ok();
+    std::iter::from_fn(move || {
+        let segments = segments.as_mut()?;
+        loop {
+            match segments.next().ok()?.marker {
+                marker::SOS => return segments.skip_scan().ok(),
+                marker::EOI => return None,
+                _ => {}
+            }
+        }
+    })
+}
+
 /// Second bytes of markers; the first is always 0xFF (T.81, table B.1).
 pub(super) mod marker {
     pub(in crate::jpeg) const SOF0: u8 = 0xC0;
@@ -215,11 +230,13 @@ impl<'a> Segments<'a> {
         loop {
             let at = memchr::memchr(0xFF, &self.bytes[self.position..]);
             self.position += at.ok_or(self.truncated())?;
-            match self.bytes.get(self.position + 1) {
+            // More than one are fill bytes before a marker (T.81, B.1.1.2).
+            let run = self.bytes[self.position..].iter().take_while(|&&byte| byte == 0xFF).count();
+            match self.bytes.get(self.position + run) {
                 None => return Err(self.truncated()),
                 // 0xFF 0x00 stands for a data byte 0xFF.
-                Some(0) => self.position += 2,
-                Some(&code) if marker::is_restart(code) => self.position += 2,
+                Some(0) if run == 1 => self.position += 2,
+                Some(&code) if marker::is_restart(code) => self.position += run + 1,
                 Some(_) => return Ok(self.position),
             }
         }
@@ -319,10 +336,11 @@ mod tests {
     fn stuffed_bytes_restarts_and_fill_bytes_do_not_end_a_scan_early() {
         let mut bytes = small(0xC0, 8, 1, 1);
         let at = bytes.len() - 2;
-        bytes.splice(at..at, [0xFF, 0x00, 0xFF, 0xD3, 7, 0xFF, 0xFF, 0xFF]);
+        bytes.splice(at..at, [0xFF, 0x00, 0xFF, 0xD3, 7, 0xFF, 0xFF, 0xFF, 0xD4, 7, 0xFF, 0xFF, 0xFF]);
         let extent = extent(&bytes).unwrap();
         assert_eq!(extent.scan_end, bytes.len() - 5, "the fill bytes begin here");
         assert_eq!(extent.end, bytes.len());
+        assert!(scan_ends(&bytes).eq([extent.scan_end]));
     }
 
     #[test]

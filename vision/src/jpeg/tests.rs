@@ -202,6 +202,53 @@ fn a_scan_cut_short_is_an_error_even_with_an_end_marker_behind_it() {
 }
 
 #[test]
+fn an_earlier_scan_cut_short_is_an_error_too() {
+    let mut random = fastrand::Rng::with_seed(8);
+    let picture = RgbImage::from_fn(128, 128, |_, _| image::Rgb([random.u8(..), random.u8(..), random.u8(..)]));
+    let mut several = 0;
+    for variant in Variant::all() {
+        let whole = variant.encode(&picture);
+        if structure::extent(&whole).unwrap().scans == 1 {
+            continue;
+        }
+        several += 1;
+        let start = whole.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
+        let end = structure::scan_ends(&whole).next().unwrap();
+        let mut cut = whole[..start + (end - start) / 2].to_vec();
+        while cut.last() == Some(&0xFF) {
+            cut.pop();
+        }
+        cut.extend(&whole[end..]);
+        for wanted in [Wanted::Luma, Wanted::Rgb, Wanted::Planes] {
+            assert!(decode(&whole, wanted).is_ok(), "{variant:?} {wanted:?}");
+            let code = decode(&cut, wanted).map_or_else(|error| error.code(), |_| "ok");
+            assert_eq!(code, "corrupt", "{variant:?} {wanted:?}");
+        }
+    }
+    assert!(several > 50, "only {several} kinds have several scans");
+}
+
+#[test]
+fn fill_bytes_before_a_restart_marker_change_nothing() {
+    let picture = gradient(64, 48);
+    for variant in Variant::all().into_iter().filter(|variant| variant.restart > 0) {
+        let bytes = variant.encode(&picture);
+        let mut filled = bytes.clone();
+        let scan = bytes.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
+        for at in (scan..bytes.len()).rev() {
+            if matches!(bytes[at..], [0xFF, 0xD0..=0xD7, ..]) {
+                filled.splice(at..at, [0xFF; 2]);
+            }
+        }
+        assert!(filled.len() > bytes.len());
+        for wanted in [Wanted::Luma, Wanted::Rgb, Wanted::Planes] {
+            let got = decode(&filled, wanted).unwrap_or_else(|e| panic!("{variant:?} {wanted:?}: {e}"));
+            assert_eq!(got, decode(&bytes, wanted).unwrap(), "{variant:?} {wanted:?}");
+        }
+    }
+}
+
+#[test]
 fn bytes_after_the_end_are_not_looked_at() {
     let variant = &Variant::all()[0];
     let mut bytes = variant.encode(&gradient(40, 30));

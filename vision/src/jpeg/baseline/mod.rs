@@ -75,13 +75,19 @@ impl Baseline {
         Ok(true)
     }
 
-    /// Takes out the zero behind each 0xFF and the restart markers, which count from 0 to 7 and start again.
+    /// Takes out the zero behind each 0xFF, and the restart markers with the 0xFF that may fill the space before them. They
+    /// count from 0 to 7 and start again.
     fn unstuff(&mut self, mut rest: &[u8]) -> Result<(), Damage> {
         self.bytes.clear();
         self.ends.clear();
         while let Some(at) = memchr(0xFF, rest) {
             let (code, data) = match rest.get(at + 1) {
                 Some(0) => (0, at + 1),
+                Some(0xFF) => {
+                    self.bytes.extend_from_slice(&rest[..at]);
+                    rest = &rest[at + 1..];
+                    continue;
+                }
                 Some(&code) => (code, at),
                 None => return Err(Damage("half a marker at the end of the scan")),
             };
