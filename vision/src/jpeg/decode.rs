@@ -1,8 +1,9 @@
 //! Decoding: which decoder, and how it is made strict.
 
 use super::baseline::Baseline;
+use super::encode::STANDARD_TABLES;
 use super::library::{self, Colours};
-use super::structure::{self, Extent, Header};
+use super::structure::{self, Extent, Header, marker};
 use crate::error::FrameError;
 use crate::geometry::Size;
 use crate::job::Limits;
@@ -78,10 +79,14 @@ impl Decoder {
         Ok(pixels)
     }
 
-    /// Makes a scan that was cut short an error in a library: each gets [`ONES`] at its end.
+    /// Makes a scan that was cut short an error in a library: each gets [`ONES`] at its end. The standard tables come before
+    /// the picture's own, which take their places if there are any.
     fn seal(&mut self, bytes: &[u8], extent: Extent) {
         self.sealed.clear();
-        let mut done = 0;
+        let [length_high, length_low] = (2 + STANDARD_TABLES.len() as u16).to_be_bytes();
+        self.sealed.extend([0xFF, marker::SOI, 0xFF, marker::DHT, length_high, length_low]);
+        self.sealed.extend_from_slice(&STANDARD_TABLES);
+        let mut done = 2;
         for end in structure::scan_ends(bytes) {
             self.sealed.extend_from_slice(&bytes[done..end]);
             self.sealed.extend_from_slice(&ONES);

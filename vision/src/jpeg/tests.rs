@@ -249,6 +249,24 @@ fn fill_bytes_before_a_restart_marker_change_nothing() {
 }
 
 #[test]
+fn the_standard_tables_need_not_be_sent() {
+    // The encoder uses these unless it makes a picture's own.
+    for variant in Variant::all().into_iter().filter(|variant| !variant.own_tables && !variant.progressive) {
+        let bytes = variant.encode(&gradient(64, 48));
+        let mut without = bytes.clone();
+        while let Some(at) = without.windows(2).position(|pair| pair == [0xFF, 0xC4]) {
+            let length = usize::from(u16::from_be_bytes([without[at + 2], without[at + 3]]));
+            without.drain(at..at + 2 + length);
+        }
+        assert!(without.len() < bytes.len());
+        for wanted in [Wanted::Luma, Wanted::Rgb, Wanted::Planes] {
+            let got = decode(&without, wanted).unwrap_or_else(|e| panic!("{variant:?} {wanted:?}: {e}"));
+            assert_eq!(got, decode(&bytes, wanted).unwrap(), "{variant:?} {wanted:?}");
+        }
+    }
+}
+
+#[test]
 fn bytes_after_the_end_are_not_looked_at() {
     let variant = &Variant::all()[0];
     let mut bytes = variant.encode(&gradient(40, 30));

@@ -2,6 +2,7 @@
 
 use super::huffman::Table;
 use crate::geometry::Size;
+use crate::jpeg::encode::STANDARD_TABLES;
 use crate::jpeg::structure::{Segment, Segments, marker};
 use crate::jpeg::zigzag::POSITIONS;
 use crate::kernels::Block;
@@ -67,6 +68,9 @@ impl Tables {
             let Segment { marker, body, .. } = segments.next().ok()?;
             match marker {
                 marker::SOS => {
+                    if self.has_dc == [false; 4] && self.has_ac == [false; 4] {
+                        self.huffman(&STANDARD_TABLES)?;
+                    }
                     self.scan(body)?;
                     return Some(segments.position());
                 }

@@ -19,6 +19,25 @@ pub(super) const CHROMA_TABLES: [Table; 2] = [
     Table { counts: &[0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 119], symbols: &CHROMA_SYMBOLS },
 ];
 
+/// All four as one segment has them, for pictures that leave them out: those of many cameras' Motion JPEG.
+pub(in crate::jpeg) static STANDARD_TABLES: [u8; 416] = {
+    let tables = [(0x00, LUMA_TABLES[0]), (0x10, LUMA_TABLES[1]), (0x01, CHROMA_TABLES[0]), (0x11, CHROMA_TABLES[1])];
+    let mut body = [0; 416];
+    let mut rest = body.as_mut_slice();
+    let mut i = 0;
+    while i < tables.len() {
+        let (id, Table { counts, symbols }) = tables[i];
+        rest[0] = id;
+        let (table, behind) = rest.split_at_mut(17 + symbols.len());
+        table.split_at_mut(1).1.split_at_mut(16).0.copy_from_slice(counts);
+        table.split_at_mut(17).1.copy_from_slice(symbols);
+        rest = behind;
+        i += 1;
+    }
+    assert!(rest.is_empty());
+    body
+};
+
 const SIZES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 
 const LUMA_SYMBOLS: [u8; 162] = [

@@ -13,6 +13,7 @@ use crate::geometry::Size;
 use crate::kernels::{Kernels, Pair, Quantiser};
 use crate::raster::{Planes, Raster, halved};
 use entropy::{Before, Writer};
+pub(super) use huffman::STANDARD_TABLES;
 use huffman::{CHROMA, LUMA};
 use strip::Strip;
 
