@@ -1,7 +1,19 @@
 //! Why a frame got no answer.
 
 use crate::geometry::Size;
-use crate::jpeg::EncodeError;
+
+/// Why a picture could not be encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// JPEG has 16 bits for a side, and no empty pictures.
+    #[error("a {width}x{height} picture cannot be a JPEG: both sides must be 1 to 65,535 pixels")]
+    Size {
+        /// Width of the picture.
+        width: u32,
+        /// Height of the picture.
+        height: u32,
+    },
+}
 
 /// What was wrong with one frame. The analyzer is as good as new after any of them.
 #[derive(Debug, thiserror::Error)]

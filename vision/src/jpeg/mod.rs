@@ -13,9 +13,10 @@ mod structure;
 mod tests;
 mod zigzag;
 
+pub use crate::error::EncodeError;
 pub(crate) use decode::Decoder;
-pub use encode::{EncodeError, QUALITY, encode_rgb};
 pub(crate) use encode::{Encoder, check_size};
+pub use encode::{QUALITY, encode_rgb};
 pub use structure::{Header, Sampling, header};
 
 use image::RgbImage;

@@ -9,6 +9,7 @@ mod strip;
 use image::RgbImage;
 
 use crate::colour;
+use crate::error::EncodeError;
 use crate::geometry::Size;
 use crate::kernels::{Kernels, Pair, Quantiser};
 use crate::raster::{Planes, Raster, halved};
@@ -21,19 +22,6 @@ use strip::Strip;
 ///
 /// Past 85 files grow faster than a video frame improves: a portrait at 500x400 has 39 KB here, 49 KB at 90, 69 KB at 95.
 pub const QUALITY: u8 = 85;
-
-/// Why a picture could not be encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EncodeError {
-    /// JPEG has 16 bits for a side, and no empty pictures.
-    #[error("a {width}x{height} picture cannot be a JPEG: both sides must be 1 to 65,535 pixels")]
-    Size {
-        /// Width of the picture.
-        width: u32,
-        /// Height of the picture.
-        height: u32,
-    },
-}
 
 /// Encodes a colour picture as a baseline JPEG with 4:2:0 colour, what video frames have anyway.
 ///
