@@ -19,7 +19,7 @@ pub(crate) struct Planes {
 }
 
 /// A buffer this many times larger than what is needed is given back: one huge frame must not hold memory for ever.
-const GIVE_BACK: usize = 16;
+pub(crate) const GIVE_BACK: usize = 16;
 
 impl Raster {
     pub(crate) const fn empty() -> Self {

@@ -12,6 +12,7 @@ use super::map::Map;
 use super::stem::{Rows, Stem};
 use super::weights::{COLOURS, Weights};
 use crate::kernels::Kernels;
+use crate::raster::GIVE_BACK;
 
 /// Pixels between cells, in the order of the results.
 pub(super) const STRIDES: [usize; 3] = [8, 16, 32];
@@ -26,6 +27,8 @@ pub(super) fn padded(length: usize) -> usize {
 pub(super) struct Network {
     weights: Arc<Weights>,
     tools: Tools,
+    /// Pixels of the largest picture that there is memory for.
+    largest: usize,
     rows: Rows,
     /// What layers in a chain read and write in turn.
     turns: [Map; 2],
@@ -81,6 +84,7 @@ impl Network {
     pub(super) fn new(weights: Arc<Weights>, kernels: &'static Kernels) -> Network {
         Network {
             weights,
+            largest: 0,
             tools: Tools { kernels, ring: Ring::default(), pair: Pair::default() },
             rows: Rows::default(),
             turns: Default::default(),
@@ -97,8 +101,12 @@ impl Network {
         (width, height): (usize, usize),
         row: impl FnMut(usize, [&mut [f32]; COLOURS]),
     ) -> &[Map; 3] {
-        let Network { weights, tools, rows, turns: [a, b], seen, necks, heads } = self;
         let size = (padded(width), padded(height));
+        if self.largest / GIVE_BACK > size.0 * size.1 {
+            *self = Network::new(Arc::clone(&self.weights), self.tools.kernels);
+        }
+        self.largest = self.largest.max(size.0 * size.1);
+        let Network { weights, tools, rows, turns: [a, b], seen, necks, heads, .. } = self;
         let mut stem = Stem::new(tools.kernels, &weights.stem, rows, (width, height), size.0, row);
         let [stage0, stage1a, stage1b, stage2a, stage2b] = &weights.fine;
         tools.apply_halved(stage0, (size.0 / 2, size.1 / 2), &mut stem, a);
@@ -123,5 +131,22 @@ impl Network {
             tools.apply(layer, neck, head);
         }
         heads
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_huge_picture_does_not_hold_its_memory() {
+        let mut network = Network::new(Weights::published().unwrap(), Kernels::best());
+        let mut largest = |side| {
+            network.run((side, side), |_, _| ());
+            network.largest
+        };
+        assert_eq!(largest(512), 512 * 512);
+        assert_eq!(largest(128), 512 * 512, "kept for the next");
+        assert_eq!(largest(96), 96 * 96, "given back");
     }
 }
