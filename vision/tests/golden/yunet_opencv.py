@@ -25,7 +25,7 @@ CLIPS = [
     ("../shared/data/short_hamilton_clip.mp4", 640, 360, 10),
     ("../shared/data/signer.mkv", 640, 480, 10),
     ("../shared/data/two-people.gif", 480, 270, 5),
-    ("../shared/data/few-faces.mp4", 768, 432, 50),
+    ("../shared/data/few-faces.mp4", 768, 432, 100),
 ]
 
 for clip, width, height, step in CLIPS:
