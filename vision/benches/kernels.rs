@@ -11,12 +11,13 @@ mod kernels;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kernels::{Axis, Block, Dense, Kernels, Pair, Quantiser, SURF_SIDE, Sieve, SurfPlane, Weights};
+use kernels::{Axis, Block, Cell, Dense, Depthwise, Inputs, Kernels, Mix, Pair, Quantiser};
+use kernels::{SURF_SIDE, Sieve, SurfPlane, Weights};
 
 /// What a detector sees.
 const WIDTH: usize = 500;
 
-criterion_group!(benches, pyramid, codes, windows, networks, transforms, resize);
+criterion_group!(benches, pyramid, codes, windows, networks, convolutions, transforms, resize);
 criterion_main!(benches);
 
 /// Measures a kernel, a line for each table. `units` is what one call works on.
@@ -108,6 +109,42 @@ fn networks(criterion: &mut Criterion) {
     let mut out = vec![0.0; outputs];
     each(criterion, "dense", elements(inputs * outputs), |kernels| {
         (kernels.dense)(&layer, &input, black_box(&mut out));
+    });
+}
+
+/// A row of a network's picture.
+fn convolutions(criterion: &mut Criterion) {
+    // A row of the picture's eighth, 64 channels to 16.
+    let (pixels, channels) = (WIDTH / 8, 64);
+    let cell = |seed: usize| Cell(std::array::from_fn(|i| ((seed * 7 + i * 3) % 13) as f32 / 13.0));
+    let mix = Mix { strips: 4, taps: 16, weights: (0..channels).map(cell).collect(), bias: cell(1), least: 0.0 };
+    let values: Vec<f32> = noise(pixels * channels).into_iter().map(|byte| f32::from(byte) / 255.0).collect();
+    let inputs = Inputs { values: &values, apart: pixels * 16, step: 16 };
+    let mut out = vec![Cell::ZERO; pixels];
+    each(criterion, "mix", elements(pixels * channels * Cell::CHANNELS), |kernels| {
+        (kernels.convolve.mix)(&mix, black_box(inputs), black_box(&mut out));
+    });
+
+    let depthwise = Depthwise { weights: std::array::from_fn(cell), bias: cell(2), least: 0.0 };
+    let rows: [Vec<Cell>; 3] = [0, 1, 2].map(|row| (0..pixels + 2).map(|x| cell(row + x)).collect());
+    each(criterion, "depthwise", elements(pixels * 9 * Cell::CHANNELS), |kernels| {
+        (kernels.convolve.depthwise)(&depthwise, rows.each_ref().map(|row| &row[..]), black_box(&mut out));
+    });
+
+    let row: Vec<Cell> = (0..2 * pixels).map(cell).collect();
+    each(criterion, "pool", elements(pixels * Cell::CHANNELS), |kernels| {
+        (kernels.convolve.pool)([&row, &row], black_box(&mut out));
+    });
+    let mut fine = row.clone();
+    each(criterion, "add_doubled", elements(2 * pixels * Cell::CHANNELS), |kernels| {
+        (kernels.convolve.add_doubled)(&out, black_box(&mut fine));
+    });
+
+    let (luma, colour) = (noise(WIDTH), noise(WIDTH / 2));
+    let mut colours = [(); 3].map(|()| vec![0.0; WIDTH]);
+    each(criterion, "colours", elements(WIDTH), |kernels| {
+        let out = colours.each_mut().map(|row| &mut row[..]);
+        (kernels.convolve.colours)(&luma, [&colour, &colour], black_box(out));
     });
 }
 

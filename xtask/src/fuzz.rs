@@ -93,6 +93,8 @@ fn fuzz(program: &Path, target: &str, seconds: u32, stop: &Stop) -> Result<Reach
     command.arg(format!("-artifact_prefix={}/", crashes.display()));
     // An input that comes closer to a value that is compared with is worth keeping: counts and sizes are met by chance alone.
     command.arg("-use_value_profile=1");
+    // A library's threads that are about to end look like leaks when they are asked at the wrong moment.
+    command.arg("-detect_leaks=0").env("ASAN_OPTIONS", "detect_leaks=0");
     command.args([format!("-max_total_time={seconds}"), format!("-timeout={SLOWEST}")]);
     command.stderr(File::create(&log).map_err(Error::file(&log))?);
     let outcome = process::run(target, &mut command, stop);
