@@ -6,10 +6,10 @@
 //!
 //! [`Kernels::surf_sums`]: crate::kernels::Kernels
 
-use crate::kernels::{CHANNELS, SurfPlane};
+use crate::kernels::{CHANNELS, SURF_SIDE, SurfPlane};
 
 /// Side of a window in pixels.
-pub(super) const WINDOW: usize = 40;
+pub(super) const WINDOW: usize = SURF_SIDE;
 /// Values a patch gives.
 pub(super) const DIMENSIONS: usize = 4 * CHANNELS;
 

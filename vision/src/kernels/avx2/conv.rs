@@ -131,6 +131,7 @@ fn colours(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]) {
     unsafe { colours_avx2(luma, blue_and_red, out) }
 }
 
+/// The scalar kernel, which the compiler turns into vectors of these instructions when it is compiled into here.
 #[target_feature(enable = "avx2,fma")]
 fn colours_avx2(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]) {
     scalar::conv::colours(luma, blue_and_red, out);
