@@ -62,7 +62,7 @@ impl From<Outcome> for End {
                 End::Ok(Found { faces: Some(faces), picture: None, stages: Some(stages) })
             }
             Outcome::Dropped(reason) => End::Dropped(reason),
-            Outcome::Failed { code, message } => End::Failed { code, message },
+            Outcome::Failed { code, message, elsewhere: _ } => End::Failed { code, message },
         }
     }
 }

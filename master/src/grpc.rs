@@ -30,9 +30,9 @@ impl wire::master_server::Master for Service {
     }
 
     async fn leave(&self, request: Request<wire::LeaveRequest>) -> Answer<wire::LeaveReply> {
-        let wire::LeaveRequest { id, generation } = request.into_inner();
+        let wire::LeaveRequest { id, generation, epoch } = request.into_inner();
         let id = WorkerId::from_wire("LeaveRequest.id", id)?;
-        let success = self.0.leave(id, generation).is_ok();
+        let success = self.0.leave(id, generation, epoch).is_ok();
         Ok(Response::new(wire::LeaveReply { success }))
     }
 
@@ -55,7 +55,7 @@ impl wire::master_server::Master for Service {
 
     async fn submit_result(&self, request: Request<wire::TaskResult>) -> Answer<wire::TaskResult> {
         let result = request.into_inner();
-        self.0.end_lease(result.lease_id);
+        self.0.end_lease(result.lease_id, result.epoch);
         Ok(Response::new(result))
     }
 

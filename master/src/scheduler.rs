@@ -40,19 +40,25 @@ impl Scheduler {
         Ok(joined)
     }
 
-    /// See [`Registry::heartbeat`].
+    /// See [`Registry::heartbeat`]. An id that another life of the master gave is unknown here.
     ///
     /// # Errors
     /// As there.
     pub fn heartbeat(&mut self, heartbeat: &Heartbeat, now: Instant) -> Result<Beat<'_>, Unknown> {
+        if !self.is_ours(heartbeat.epoch) {
+            return Err(Unknown);
+        }
         self.registry.heartbeat(heartbeat, now)
     }
 
-    /// See [`Registry::leave`].
+    /// See [`Registry::leave`]. An id that another life of the master gave is unknown here.
     ///
     /// # Errors
     /// As there.
-    pub fn leave(&mut self, id: WorkerId, generation: u64) -> Result<Worker, Unknown> {
+    pub fn leave(&mut self, id: WorkerId, generation: u64, epoch: u64) -> Result<Worker, Unknown> {
+        if !self.is_ours(epoch) {
+            return Err(Unknown);
+        }
         let worker = self.registry.leave(id, generation)?;
         self.policy.forget(id);
         Ok(worker)
@@ -69,9 +75,16 @@ impl Scheduler {
         expired
     }
 
-    /// Ends a lease early.
-    pub fn end_lease(&mut self, id: u64) {
-        self.leases.end(id);
+    /// Ends a lease early, unless another life of the master gave it.
+    pub fn end_lease(&mut self, id: u64, epoch: u64) {
+        if self.is_ours(epoch) {
+            self.leases.end(id);
+        }
+    }
+
+    /// Whether numbers that come with `epoch` were given in this life: 0 is an old program, which does not tell.
+    fn is_ours(&self, epoch: u64) -> bool {
+        epoch == 0 || epoch == self.epoch
     }
 
     /// Every worker, by id.
@@ -82,10 +95,10 @@ impl Scheduler {
 
     /// Chooses workers, best first, and holds a place on each. Lost and draining workers are never among them.
     pub fn route(&mut self, query: &RouteQuery, now: Instant) -> Route {
-        let RouteQuery { task_id: _, task_sz: _, task_type: _, wanted, exclude, priority: _, stream_id: _, detector } =
-            query;
+        let RouteQuery { wanted, exclude, epoch, detector, .. } = query;
         self.leases.expire(now);
-        let excluded: HashSet<WorkerId> = exclude.iter().copied().collect();
+        let exclude = exclude.iter().filter(|_| self.is_ours(*epoch));
+        let excluded: HashSet<WorkerId> = exclude.copied().collect();
         // An old worker does not say what it offers, and cannot be told what to use.
         let offers = |worker: &Worker| detector.as_ref().is_none_or(|wanted| worker.join.detectors.contains(wanted));
         let eligible = |worker: &&Worker| {

@@ -79,8 +79,8 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn leave(&self, id: WorkerId, generation: u64) -> Result<(), Unknown> {
-        let left = self.locked().0.leave(id, generation);
+    pub(crate) fn leave(&self, id: WorkerId, generation: u64, epoch: u64) -> Result<(), Unknown> {
+        let left = self.locked().0.leave(id, generation, epoch);
         match &left {
             Ok(worker) => info!("{worker} left"),
             Err(Unknown) => warn!(%id, generation, "a worker that is not registered wanted to leave"),
@@ -93,8 +93,8 @@ impl Shared {
         scheduler.route(query, now)
     }
 
-    pub(crate) fn end_lease(&self, id: u64) {
-        self.locked().0.end_lease(id);
+    pub(crate) fn end_lease(&self, id: u64, epoch: u64) {
+        self.locked().0.end_lease(id, epoch);
     }
 
     pub(crate) fn nodes(&self) -> Nodes {

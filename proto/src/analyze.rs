@@ -56,6 +56,8 @@ pub struct AnalyzeOpen {
     pub max_age: Option<Duration>,
     /// From [`crate::Route`]; no worker uses it yet.
     pub lease_id: Option<u64>,
+    /// Of streams that have frames waiting, one of a higher priority goes first. 0: as most.
+    pub priority: i32,
 }
 
 /// One frame of a stream.
@@ -113,6 +115,8 @@ pub struct FrameResult {
     pub in_flight: u32,
     /// As in [`crate::Load`].
     pub frame_ms: Option<f32>,
+    /// Streams that have frames at the worker, this one included; 0 when it does not tell.
+    pub streams: u32,
 }
 
 /// The three ways a frame can end.
@@ -128,6 +132,8 @@ pub enum Outcome {
         code: String,
         /// For people; one line.
         message: String,
+        /// The worker is at fault and not the frame: another one may do better.
+        elsewhere: bool,
     },
 }
 

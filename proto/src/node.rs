@@ -89,7 +89,8 @@ impl From<Node> for wire::Node {
             Health::Lost => wire::NodeHealth::Lost,
         };
         let generation = identity.generation;
-        let state = load.map(|load| Heartbeat { id, generation, load, legacy: Default::default() }.into());
+        let heartbeat = |load| Heartbeat { id, generation, epoch: 0, load, legacy: Default::default() };
+        let state = load.map(|load| heartbeat(load).into());
         wire::Node {
             id: id.to_wire(),
             name: identity.name,

@@ -24,7 +24,9 @@ pub struct RouteQuery {
     pub wanted: usize,
     /// Workers not to offer.
     pub exclude: Vec<WorkerId>,
-    /// Higher is to go first; no master uses it yet.
+    /// The life of the master that gave the ids in `exclude`; 0 for an old client, which does not say.
+    pub epoch: u64,
+    /// Streams of a higher one go first where there is more to do than workers can.
     pub priority: i32,
     /// The client's name for its stream.
     pub stream_id: String,
@@ -41,6 +43,7 @@ impl Default for RouteQuery {
             task_type: 50,
             wanted: 1,
             exclude: Vec::new(),
+            epoch: 0,
             priority: 0,
             stream_id: String::new(),
             detector: None,
@@ -91,8 +94,17 @@ impl TryFrom<wire::RouteRequest> for RouteQuery {
     type Error = Invalid;
 
     fn try_from(message: wire::RouteRequest) -> Result<RouteQuery, Invalid> {
-        let wire::RouteRequest { task_id, task_sz, task_type, wanted, exclude_ids, priority, stream_id, detector } =
-            message;
+        let wire::RouteRequest {
+            task_id,
+            task_sz,
+            task_type,
+            wanted,
+            exclude_ids,
+            priority,
+            stream_id,
+            detector,
+            epoch,
+        } = message;
         if exclude_ids.len() > MAX_EXCLUDED {
             let problem = format!("leaves out {} workers; at most {MAX_EXCLUDED} are taken", exclude_ids.len());
             return Err(Invalid::new("RouteRequest.exclude_ids", problem));
@@ -105,6 +117,7 @@ impl TryFrom<wire::RouteRequest> for RouteQuery {
             task_type,
             wanted: usize::try_from(wanted).unwrap_or(usize::MAX).max(1),
             exclude: exclude.collect::<Result<_, _>>()?,
+            epoch,
             priority,
             stream_id: label("RouteRequest.stream_id", stream_id, MAX_STREAM_ID_BYTES)?,
             detector: (!detector.is_empty()).then_some(detector),
@@ -114,7 +127,7 @@ impl TryFrom<wire::RouteRequest> for RouteQuery {
 
 impl From<RouteQuery> for wire::RouteRequest {
     fn from(query: RouteQuery) -> wire::RouteRequest {
-        let RouteQuery { task_id, task_sz, task_type, wanted, exclude, priority, stream_id, detector } = query;
+        let RouteQuery { task_id, task_sz, task_type, wanted, exclude, epoch, priority, stream_id, detector } = query;
         wire::RouteRequest {
             task_id,
             task_sz,
@@ -124,6 +137,7 @@ impl From<RouteQuery> for wire::RouteRequest {
             priority,
             stream_id,
             detector: detector.unwrap_or_default(),
+            epoch,
         }
     }
 }

@@ -10,6 +10,8 @@ pub struct Heartbeat {
     pub id: WorkerId,
     /// As in [`crate::Identity`].
     pub generation: u64,
+    /// The life of the master that gave the number; 0 for an old worker, which does not say.
+    pub epoch: u64,
     /// How busy it is.
     pub load: Load,
     /// What only the fixed fields say.
@@ -81,6 +83,7 @@ impl TryFrom<wire::NodeState> for Heartbeat {
             memory_usage,
             temperature_c,
             draining,
+            epoch,
         } = message;
         if !(io_perf.is_finite() && pro_perf.is_finite()) {
             return Err(Invalid::new("NodeState.io_perf/pro_perf", "is not a finite number"));
@@ -101,13 +104,13 @@ impl TryFrom<wire::NodeState> for Heartbeat {
             draining,
         };
         let legacy = LegacyState { task_id, io_perf, pro_perf, task_st, task_ed, utx };
-        Ok(Heartbeat { id: WorkerId::from_wire("NodeState.id", id)?, generation, load, legacy })
+        Ok(Heartbeat { id: WorkerId::from_wire("NodeState.id", id)?, generation, epoch, load, legacy })
     }
 }
 
 impl From<Heartbeat> for wire::NodeState {
     fn from(heartbeat: Heartbeat) -> wire::NodeState {
-        let Heartbeat { id, generation, load, legacy } = heartbeat;
+        let Heartbeat { id, generation, epoch, load, legacy } = heartbeat;
         let Load {
             cpu_percent,
             memory_percent,
@@ -140,6 +143,7 @@ impl From<Heartbeat> for wire::NodeState {
             memory_usage: memory_percent.unwrap_or(0.0),
             temperature_c: temperature_c.unwrap_or(0.0),
             draining,
+            epoch,
         }
     }
 }

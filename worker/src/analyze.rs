@@ -4,7 +4,9 @@ use std::future::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
-use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome};
+use facefleet_proto::{
+    AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Load, Opened, Outcome,
+};
 use facefleet_proto::{Output, Point, Reply, StageTimes, Task, wire};
 use facefleet_vision::{DetectorKind, Face, Fit, Job, Report, Stages, UnknownDetector};
 use futures_util::stream::{BoxStream, FuturesUnordered};
@@ -63,9 +65,9 @@ where
     let session = Session { tickets: tickets.boxed(), held: FuturesUnordered::new(), at_once, end: None };
     let results = session.verdicts().map(move |verdict| {
         let (seq, attempt, verdict) = verdict?;
-        let load = counted.load();
         let outcome = wants.outcome(verdict);
-        Ok(Reply::Result(FrameResult { seq, attempt, outcome, in_flight: load.in_flight, frame_ms: load.frame_ms }))
+        let Load { in_flight, frame_ms, .. } = counted.load();
+        Ok(Reply::Result(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams: 0 }))
     });
     stream::once(ready(Ok(Reply::Opened(opened)))).chain(results).map(|reply| reply.map(Into::into))
 }
@@ -176,9 +178,11 @@ impl Wants {
                 },
             }),
             Verdict::Dropped(reason) => Outcome::Dropped(reason.to_owned()),
-            Verdict::Failed(failure) => {
-                Outcome::Failed { code: failure.code().to_owned(), message: failure.to_string() }
-            }
+            Verdict::Failed(failure) => Outcome::Failed {
+                code: failure.code().to_owned(),
+                message: failure.to_string(),
+                elsewhere: !failure.is_bad_frame(),
+            },
         }
     }
 }

@@ -88,8 +88,8 @@ impl Member {
         let mut client = MasterClient::new(grpc::endpoint(&self.master).timeout(grpc::CALL_TIMEOUT).connect_lazy());
         let mut joined = None;
         let None = stop.run_until_cancelled(self.stay_joined(&mut client, &mut joined)).await;
-        if let Some(Joined { id, .. }) = joined {
-            let leave = wire::LeaveRequest { id: id.to_wire(), generation: self.join.identity.generation };
+        if let Some(Joined { id, epoch }) = joined {
+            let leave = wire::LeaveRequest { id: id.to_wire(), generation: self.join.identity.generation, epoch };
             match client.leave(leave).await {
                 Ok(_) => tracing::info!(%id, "left the master"),
                 Err(status) => tracing::warn!("left without a word to the master: {}", grpc::explain(&status)),
@@ -165,7 +165,7 @@ impl Member {
             }
             let load = self.load();
             said_draining = load.draining;
-            let reply = client.push_state(self.heartbeat(joined.id, load)).await?.into_inner();
+            let reply = client.push_state(self.heartbeat(joined, load)).await?.into_inner();
             *outage = Outage::default();
             let wire::PushStateReply { unknown, drain, epoch } = reply;
             if drain && !self.draining.is_cancelled() {
@@ -183,10 +183,10 @@ impl Member {
         }
     }
 
-    fn heartbeat(&self, id: WorkerId, load: Load) -> wire::NodeState {
+    fn heartbeat(&self, Joined { id, epoch }: Joined, load: Load) -> wire::NodeState {
         let utx = i64::try_from(clock::unix_us() / 1_000_000).unwrap_or(i64::MAX);
         let generation = self.join.identity.generation;
-        Heartbeat { id, generation, load, legacy: LegacyState { utx, ..LegacyState::default() } }.into()
+        Heartbeat { id, generation, epoch, load, legacy: LegacyState { utx, ..LegacyState::default() } }.into()
     }
 
     fn load(&self) -> Load {

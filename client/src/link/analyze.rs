@@ -47,7 +47,7 @@ pub(super) async fn run(id: LinkId, mut client: Client, open: AnalyzeOpen, event
     let _ = events.send(LinkEvent::Up(id, worker));
 
     while let Some(reply) = next_reply(&mut replies).await? {
-        let Reply::Result(FrameResult { seq, attempt, outcome, in_flight: _, frame_ms }) = reply else {
+        let Reply::Result(FrameResult { seq, attempt, outcome, in_flight: _, frame_ms, streams: _ }) = reply else {
             return Err(Lost::because("it opened the stream twice").into());
         };
         let frame_time = frame_ms.map(|ms| Duration::from_secs_f32(ms.min(MOST_FRAME_MS) / 1e3));

@@ -163,7 +163,14 @@ fn at_once(request: AnalyzeRequest) -> Result<AnalyzeReply, Status> {
         }
         analyze_request::Message::Frame(AnalyzeFrame { seq, attempt, .. }) => {
             let outcome = Some(analyze_result::Outcome::Ok(FrameOk::default()));
-            analyze_reply::Message::Result(AnalyzeResult { seq, attempt, outcome, in_flight: 0, frame_ms: 1.0 })
+            analyze_reply::Message::Result(AnalyzeResult {
+                seq,
+                attempt,
+                outcome,
+                in_flight: 0,
+                frame_ms: 1.0,
+                streams: 1,
+            })
         }
     };
     Ok(AnalyzeReply { message: Some(message) })

@@ -35,7 +35,7 @@ struct Line<'a> {
 /// The record's line, with its end.
 pub(super) fn json(record: &Record) -> Vec<u8> {
     let Record { received_us, name, address, heartbeat } = record;
-    let Heartbeat { id, generation, load, legacy } = heartbeat;
+    let Heartbeat { id, generation, epoch: _, load, legacy } = heartbeat;
     let Load {
         cpu_percent,
         memory_percent,
@@ -88,7 +88,7 @@ mod tests {
         let load = Load { cpu_percent: 12.5, in_flight: 3, frame_ms: Some(80.25), frames_ok: 9, ..Load::default() };
         let legacy =
             LegacyState { task_id: -1, io_perf: 0.5, pro_perf: 1.5, task_st: 7, task_ed: 8, utx: 1_700_000_000 };
-        let heartbeat = Heartbeat { id: WorkerId(4), generation: 99, load, legacy };
+        let heartbeat = Heartbeat { id: WorkerId(4), generation: 99, epoch: 5, load, legacy };
         let address = "[fe80::1]:50050".parse().unwrap();
         let record = Record { received_us: 1_234, name: "pi \"4\"".into(), address, heartbeat };
         let expected = concat!(

@@ -23,7 +23,7 @@ fn old(port: u16) -> Join {
 }
 
 fn beat(id: u32, generation: u64) -> Heartbeat {
-    Heartbeat { id: WorkerId(id), generation, load: Load::default(), legacy: Default::default() }
+    Heartbeat { id: WorkerId(id), generation, load: Load::default(), epoch: 0, legacy: Default::default() }
 }
 
 fn ids(workers: &[Worker]) -> Vec<u32> {

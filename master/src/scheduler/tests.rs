@@ -20,7 +20,7 @@ fn join(n: u16, generation: u64) -> Join {
 }
 
 fn beat(id: WorkerId, generation: u64, load: Load) -> Heartbeat {
-    Heartbeat { id, generation, load, legacy: Default::default() }
+    Heartbeat { id, generation, load, epoch: 0, legacy: Default::default() }
 }
 
 /// A cluster of workers that take so many milliseconds a frame, all in generation 1.
@@ -50,6 +50,22 @@ fn with_nobody_there_the_route_is_empty_and_holds_nothing() {
 }
 
 #[test]
+fn a_number_that_an_earlier_life_of_the_master_gave_means_nothing() {
+    let now = clock::now();
+    let mut scheduler = cluster(&[10.0, 10.0], now);
+    let of_epoch = |epoch| Heartbeat { epoch, ..beat(WorkerId(0), 1, Load::default()) };
+    assert_eq!(scheduler.heartbeat(&of_epoch(77), now).unwrap_err(), Unknown);
+    assert_eq!(scheduler.leave(WorkerId(0), 1, 77).unwrap_err(), Unknown);
+    scheduler.heartbeat(&of_epoch(1), now).unwrap();
+    for (epoch, offered) in [(77, vec![0, 1]), (1, vec![1]), (0, vec![1])] {
+        let query = RouteQuery { exclude: vec![WorkerId(0)], epoch, ..all() };
+        let mut offers = ids(&scheduler.route(&query, now));
+        offers.sort_unstable();
+        assert_eq!(offers, offered, "epoch {epoch}");
+    }
+}
+
+#[test]
 fn clients_that_ask_at_once_are_spread_by_speed() {
     let now = clock::now();
     let mut scheduler = cluster(&[100.0, 50.0, 100.0], now);
@@ -68,7 +84,10 @@ fn a_lease_ends_by_time_or_by_word() {
     let first = ask(&mut scheduler, now);
     assert_eq!(ids(&first), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now)), [1]);
-    scheduler.end_lease(first.lease.unwrap().id);
+    let lease = first.lease.unwrap().id;
+    scheduler.end_lease(lease, 77);
+    assert_eq!(scheduler.leases.promised(WorkerId(0)), 1, "a number of another life of the master");
+    scheduler.end_lease(lease, 1);
     assert_eq!(ids(&ask(&mut scheduler, now)), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now)), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now + first.lease.unwrap().ttl)), [0]);
@@ -196,7 +215,7 @@ proptest! {
                 }
                 Op::Leave(n) => {
                     if let Some(seen) = model.remove(&n) {
-                        let _ = scheduler.leave(seen.id, seen.generation);
+                        let _ = scheduler.leave(seen.id, seen.generation, 0);
                     }
                 }
                 Op::Wait(ms) => now += Duration::from_millis(ms),

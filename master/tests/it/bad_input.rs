@@ -57,7 +57,10 @@ async fn a_heartbeat_that_cannot_be_changes_nothing() {
 async fn other_questions_that_cannot_be() {
     let master = Master::start(Config::default()).await;
     let mut client = master.client().await;
-    is_invalid(&client.leave(wire::LeaveRequest { id: -1, generation: 0 }).await.unwrap_err(), "LeaveRequest.id");
+    is_invalid(
+        &client.leave(wire::LeaveRequest { id: -1, generation: 0, epoch: 0 }).await.unwrap_err(),
+        "LeaveRequest.id",
+    );
     let query = wire::RouteRequest { exclude_ids: vec![1, -1], ..Default::default() };
     is_invalid(&client.route_guide(query).await.unwrap_err(), "RouteRequest.exclude_ids");
     let query = wire::RouteRequest { stream_id: "x".repeat(2 << 20), ..Default::default() };

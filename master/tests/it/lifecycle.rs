@@ -27,7 +27,7 @@ async fn a_worker_joins_is_routed_to_and_leaves() {
     assert_eq!((nodes.nodes[0].name.as_str(), nodes.nodes[0].health()), ("pi", wire::NodeHealth::Healthy));
 
     // Another life's Leave changes nothing.
-    let leave = |generation| wire::LeaveRequest { id: 0, generation };
+    let leave = |generation| wire::LeaveRequest { id: 0, generation, epoch: 0 };
     assert!(!client.leave(leave(8)).await.unwrap().into_inner().success);
     assert!(client.leave(leave(9)).await.unwrap().into_inner().success);
     assert!(!client.leave(leave(9)).await.unwrap().into_inner().success);
@@ -52,7 +52,14 @@ async fn a_result_ends_its_lease() {
     client.join(join("a", 1, 1)).await.unwrap();
     client.join(join("b", 1, 2)).await.unwrap();
     let first = client.route_guide(wire::RouteRequest::default()).await.unwrap().into_inner();
-    let result = wire::TaskResult { id: -5, task_id: 1, time_cost: 2, performance: 3, lease_id: first.lease_id };
+    let result = wire::TaskResult {
+        id: -5,
+        task_id: 1,
+        time_cost: 2,
+        performance: 3,
+        lease_id: first.lease_id,
+        epoch: first.epoch,
+    };
     assert_eq!(client.submit_result(result).await.unwrap().into_inner(), result);
     let second = client.route_guide(wire::RouteRequest::default()).await.unwrap().into_inner();
     assert_eq!(second.port, first.port, "the place is free again");

@@ -41,6 +41,7 @@ impl TryFrom<wire::AnalyzeOpen> for AnalyzeOpen {
             min_face,
             detect_size,
             landmarks,
+            priority,
         } = message;
         let detector = label("AnalyzeOpen.detector", detector, MAX_STREAM_ID_BYTES)?;
         if detect_size > MAX_DETECT_SIZE {
@@ -69,6 +70,7 @@ impl TryFrom<wire::AnalyzeOpen> for AnalyzeOpen {
             stream_id: label("AnalyzeOpen.stream_id", stream_id, MAX_STREAM_ID_BYTES)?,
             max_age: (max_age_ms > 0).then(|| Duration::from_millis(max_age_ms.into())),
             lease_id: (lease_id != 0).then_some(lease_id),
+            priority,
         })
     }
 }
@@ -88,6 +90,7 @@ impl From<AnalyzeRequest> for wire::AnalyzeRequest {
                 min_face,
                 detect_size,
                 landmarks,
+                priority,
             }) => {
                 let task = match task {
                     Task::Faces => wire::Task::Faces,
@@ -109,6 +112,7 @@ impl From<AnalyzeRequest> for wire::AnalyzeRequest {
                     stream_id,
                     max_age_ms: max_age.map_or(0, |a| u32::try_from(a.as_millis()).unwrap_or(u32::MAX)),
                     lease_id: lease_id.unwrap_or(0),
+                    priority,
                 })
             }
             AnalyzeRequest::Frame(AnalyzeFrame { seq, attempt, age, jpeg }) => {
@@ -127,13 +131,14 @@ impl From<Reply> for wire::AnalyzeReply {
             Reply::Opened(Opened { worker, generation, cores }) => {
                 Message::Opened(wire::AnalyzeOpened { worker, generation, cores })
             }
-            Reply::Result(FrameResult { seq, attempt, outcome, in_flight, frame_ms }) => {
+            Reply::Result(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }) => {
                 Message::Result(wire::AnalyzeResult {
                     seq,
                     attempt,
                     outcome: Some(outcome.into()),
                     in_flight,
                     frame_ms: frame_ms.unwrap_or(0.0),
+                    streams,
                 })
             }
         };
@@ -152,7 +157,9 @@ impl From<Outcome> for wire::analyze_result::Outcome {
                 stages: Some(stages.into()),
             }),
             Outcome::Dropped(reason) => Self::Dropped(reason),
-            Outcome::Failed { code, message } => Self::Failed(wire::FrameFailed { code, message }),
+            Outcome::Failed { code, message, elsewhere } => {
+                Self::Failed(wire::FrameFailed { code, message, elsewhere })
+            }
         }
     }
 }
@@ -168,10 +175,11 @@ impl TryFrom<wire::AnalyzeReply> for Reply {
                 Ok(Reply::Opened(Opened { worker, generation, cores: cores("AnalyzeOpened.cores", threads)? }))
             }
             Some(wire::analyze_reply::Message::Result(result)) => {
-                let wire::AnalyzeResult { seq, attempt, outcome, in_flight, frame_ms } = result;
+                let wire::AnalyzeResult { seq, attempt, outcome, in_flight, frame_ms, streams } = result;
                 let outcome = outcome.ok_or_else(|| Invalid::new("AnalyzeResult.outcome", "is missing"))?;
                 let frame_ms = measured("AnalyzeResult.frame_ms", frame_ms)?;
-                Ok(Reply::Result(FrameResult { seq, attempt, outcome: outcome.try_into()?, in_flight, frame_ms }))
+                let outcome = outcome.try_into()?;
+                Ok(Reply::Result(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }))
             }
             None => Err(Invalid::new("AnalyzeReply", "is empty: it holds neither `opened` nor `result`")),
         }
@@ -192,9 +200,10 @@ impl TryFrom<wire::analyze_result::Outcome> for Outcome {
                 stages: stages.unwrap_or_default().into(),
             }),
             Wire::Dropped(reason) => Outcome::Dropped(label("AnalyzeResult.dropped", reason, MAX_STREAM_ID_BYTES)?),
-            Wire::Failed(wire::FrameFailed { code, message }) => Outcome::Failed {
+            Wire::Failed(wire::FrameFailed { code, message, elsewhere }) => Outcome::Failed {
                 code: label("FrameFailed.code", code, MAX_STREAM_ID_BYTES)?,
                 message: remark(&message, MAX_MESSAGE_BYTES),
+                elsewhere,
             },
         })
     }

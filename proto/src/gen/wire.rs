@@ -48,6 +48,9 @@ pub struct LeaveRequest {
     /// As in Join; a Leave of another generation changes nothing. 0: an old worker.
     #[prost(uint64, tag = "16")]
     pub generation: u64,
+    /// As in NodeState.
+    #[prost(uint64, tag = "17")]
+    pub epoch: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LeaveReply {
@@ -102,6 +105,9 @@ pub struct NodeState {
     /// Takes no new streams and will leave.
     #[prost(bool, tag = "25")]
     pub draining: bool,
+    /// The life of the master that gave the id (JoinReply.epoch); another one does not know it. 0: an old worker.
+    #[prost(uint64, tag = "26")]
+    pub epoch: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PushStateReply {
@@ -128,7 +134,7 @@ pub struct RouteRequest {
     /// Workers not to offer: the client has found them bad, or uses them already.
     #[prost(int32, repeated, tag = "17")]
     pub exclude_ids: ::prost::alloc::vec::Vec<i32>,
-    /// Kept for streams that are to go before others: higher first. No master uses it yet.
+    /// Streams of a higher one go before others where there is more to do than workers can. 0: as most.
     #[prost(int32, tag = "18")]
     pub priority: i32,
     /// The client's name for its stream, for people.
@@ -137,6 +143,10 @@ pub struct RouteRequest {
     /// Only workers that say at Join that they offer this detector. Empty: any, and so those that do not say.
     #[prost(string, tag = "20")]
     pub detector: ::prost::alloc::string::String,
+    /// The life of the master that gave the ids in `exclude_ids` (RouteReply.epoch): to another one they mean other
+    /// workers, and it does not look at them. 0: an old client.
+    #[prost(uint64, tag = "21")]
+    pub epoch: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RouteReply {
@@ -193,6 +203,9 @@ pub struct TaskResult {
     /// Ends this lease early. 0: none.
     #[prost(uint64, tag = "16")]
     pub lease_id: u64,
+    /// The life of the master that gave the lease; another one does not know it. 0: not told.
+    #[prost(uint64, tag = "17")]
+    pub epoch: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct QueueRequest {
@@ -1055,6 +1068,9 @@ pub struct AnalyzeOpen {
     /// Whether faces come with their landmarks, from a detector that finds them; they are then drawn, too.
     #[prost(bool, tag = "10")]
     pub landmarks: bool,
+    /// Of streams that have frames waiting, one of a higher priority goes first; the others still get a part. 0: as most.
+    #[prost(int32, tag = "11")]
+    pub priority: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AnalyzeFrame {
@@ -1107,6 +1123,9 @@ pub struct AnalyzeResult {
     pub in_flight: u32,
     #[prost(float, tag = "7")]
     pub frame_ms: f32,
+    /// Streams that share the worker: those that have frames here, this one included. 0: not told.
+    #[prost(uint32, tag = "8")]
+    pub streams: u32,
     #[prost(oneof = "analyze_result::Outcome", tags = "3, 4, 5")]
     pub outcome: ::core::option::Option<analyze_result::Outcome>,
 }
@@ -1188,6 +1207,9 @@ pub struct FrameFailed {
     /// For a person, who is shown 512 bytes of it.
     #[prost(string, tag = "2")]
     pub message: ::prost::alloc::string::String,
+    /// The worker is at fault and not the frame: another one may do better.
+    #[prost(bool, tag = "3")]
+    pub elsewhere: bool,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

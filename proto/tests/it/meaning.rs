@@ -37,7 +37,7 @@ fn an_old_worker_beats() {
     let heartbeat = Heartbeat::try_from(state).unwrap();
     let load = Load { cpu_percent: 12.5, ..Load::default() };
     let legacy = LegacyState { utx: 99, ..LegacyState::default() };
-    assert_eq!(heartbeat, Heartbeat { id: WorkerId(0), generation: 0, load, legacy });
+    assert_eq!(heartbeat, Heartbeat { id: WorkerId(0), generation: 0, epoch: 0, load, legacy });
 }
 
 #[test]
@@ -96,7 +96,8 @@ fn ours_survive_the_wire() {
         draining: true,
     };
     let legacy = LegacyState { task_id: 1, io_perf: 2.0, pro_perf: 3.0, task_st: 4, task_ed: 5, utx: 6 };
-    survives::<Heartbeat, wire::NodeState>(Heartbeat { id: WorkerId(3), generation: 9, load: load.clone(), legacy });
+    let heartbeat = Heartbeat { id: WorkerId(3), generation: 9, epoch: 7, load: load.clone(), legacy };
+    survives::<Heartbeat, wire::NodeState>(heartbeat);
     let node = Node {
         id: WorkerId(3),
         identity: Identity { name: "pi-1".into(), generation: 9 },
@@ -113,6 +114,7 @@ fn ours_survive_the_wire() {
     survives::<RouteQuery, wire::RouteRequest>(RouteQuery {
         wanted: 3,
         exclude: vec![WorkerId(1), WorkerId(0)],
+        epoch: 7,
         priority: -1,
         stream_id: "door".into(),
         detector: Some("rustface".into()),
@@ -129,6 +131,7 @@ fn ours_survive_the_wire() {
         stream_id: "door".into(),
         max_age: Some(Duration::from_millis(500)),
         lease_id: Some(4),
+        priority: -2,
     }));
     let age = Duration::from_micros(1234);
     let frame = AnalyzeFrame { seq: 7, attempt: 1, age, jpeg: b"jpeg".as_slice().into() };
@@ -144,9 +147,9 @@ fn ours_survive_the_wire() {
         source_height: 360,
         stages,
     };
-    let failed = Outcome::Failed { code: "truncated".into(), message: "it ends early".into() };
+    let failed = Outcome::Failed { code: "truncated".into(), message: "it ends early".into(), elsewhere: true };
     for outcome in [Outcome::Ok(found), Outcome::Dropped("stale_worker".into()), failed] {
-        let result = FrameResult { seq: 7, attempt: 1, outcome, in_flight: 2, frame_ms: Some(33.0) };
+        let result = FrameResult { seq: 7, attempt: 1, outcome, in_flight: 2, frame_ms: Some(33.0), streams: 3 };
         survives::<Reply, wire::AnalyzeReply>(Reply::Result(result));
     }
 }
@@ -193,7 +196,8 @@ fn a_worker_does_not_choose_how_much_a_client_keeps() {
     let reply = |message| Reply::try_from(wire::AnalyzeReply { message: Some(message) });
     let opened = wire::AnalyzeOpened { cores: u32::MAX, ..Default::default() };
     assert_eq!(reply(Opened(opened)).unwrap_err().field, "AnalyzeOpened.cores");
-    let failed = wire::FrameFailed { code: "truncated".into(), message: format!("\n{}", "é".repeat(1 << 20)) };
+    let message = format!("\n{}", "é".repeat(1 << 20));
+    let failed = wire::FrameFailed { code: "truncated".into(), message, elsewhere: false };
     let outcome = Some(wire::analyze_result::Outcome::Failed(failed));
     let Ok(Reply::Result(result)) = reply(Result(wire::AnalyzeResult { outcome, ..Default::default() })) else {
         panic!("a long message is no reason to refuse the reply");

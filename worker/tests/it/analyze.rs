@@ -197,8 +197,8 @@ async fn every_frame_has_one_result_and_bad_ones_say_why() {
     for (seq, outcome) in outcomes {
         match (seq, outcome) {
             (7, Outcome::Failed { code, .. }) => assert_eq!(code, "empty"),
-            (20, Outcome::Failed { code, message }) => {
-                assert_eq!(code, "not_jpeg");
+            (20, Outcome::Failed { code, message, elsewhere }) => {
+                assert_eq!((&*code, elsewhere), ("not_jpeg", false));
                 assert!(message.contains("GIF"), "{message}");
             }
             (7 | 20, other) => panic!("frame {seq}: {other:?}"),
