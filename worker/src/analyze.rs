@@ -14,7 +14,8 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::time::timeout;
 use tonic::Status;
 
-use crate::pool::{Frame, Pool, Verdict};
+use crate::frame::{Frame, Verdict};
+use crate::pool::Pool;
 
 /// How long a stream may take to say what it wants. It has one of the few places for streams in the meantime.
 pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(5);

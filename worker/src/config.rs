@@ -10,6 +10,8 @@ use facefleet_service::address::HostPort;
 use facefleet_service::grpc;
 use facefleet_vision::DetectorKind;
 
+use crate::device::Device;
+
 /// Frames held for one stream, for each detector thread: one that is worked on, one that is next, and two on their way,
 /// so that a stream that is alone keeps every thread busy over a slow network.
 const FRAMES_PER_THREAD: usize = 4;
@@ -33,6 +35,8 @@ pub struct Config {
     pub threads: NonZeroUsize,
     /// What finds the faces for whoever does not choose another of [`DetectorKind::ALL`].
     pub detector: DetectorKind,
+    /// What the detector threads work with.
+    pub device: Device,
     /// What senders may cost.
     pub limits: Limits,
     /// Time between heartbeats.
@@ -66,6 +70,7 @@ impl Config {
             weight: 1,
             threads,
             detector: DetectorKind::default(),
+            device: Device::default(),
             limits: Limits::for_threads(threads),
             heartbeat: Duration::from_secs(1),
             grace: Duration::from_secs(10),

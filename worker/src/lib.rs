@@ -9,6 +9,8 @@ mod analyze;
 mod analyzers;
 pub mod cli;
 mod config;
+mod device;
+mod frame;
 mod grpc;
 mod heartbeat;
 mod load;
@@ -31,6 +33,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Limits, OnJoin};
+pub use device::{Device, SimulatedDevice};
 
 use grpc::{Streams, Video};
 use heartbeat::Member;
@@ -81,7 +84,7 @@ pub async fn run(
     let bound = listener.local_addr().map_err(RunError::Listener)?;
     let stats = Stats::default();
     let limits = facefleet_vision::Limits { max_pixels: config.limits.pixels };
-    let pool = Pool::start(config.threads.get(), config.detector, limits, stats.clone()).await?;
+    let pool = Pool::start(config.threads.get(), config.device, config.detector, limits, stats.clone()).await?;
     let machine = LoadMonitor::start().map_err(RunError::Thread)?;
     // A stop has three steps: no new stream is taken, then connections are closed, then the master is told.
     let draining = CancellationToken::new();

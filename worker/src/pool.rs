@@ -7,90 +7,23 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::Bytes;
 use facefleet_proto::Load;
 use facefleet_service::clock;
-use facefleet_vision::{DetectorError, DetectorKind, FrameError, Job, Limits, Report};
+use facefleet_vision::{DetectorError, DetectorKind, Limits};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::analyzers::Analyzers;
+use crate::device::{Device, Engine};
+use crate::frame::{Failure, Frame, Verdict};
 use crate::stats::{End, Held, Queued, Stats};
 
 /// Frames that may wait for each thread. Less would leave threads idle between two frames of a stream that comes in
 /// bursts; more would only make every stream wait longer for its answers.
 const QUEUE_PER_THREAD: usize = 8;
-
-/// A frame, and what to do with it.
-#[derive(Debug)]
-pub(crate) struct Frame {
-    pub(crate) jpeg: Bytes,
-    /// None: the worker's own.
-    pub(crate) detector: Option<DetectorKind>,
-    pub(crate) job: Job,
-    /// How old it was when it was sent.
-    pub(crate) age: Duration,
-    /// Dropped when it is older than this at its turn. A frame that has such an age is live: it finds room in the queue
-    /// at once or is dropped. Any other waits for room.
-    pub(crate) max_age: Option<Duration>,
-}
-
-/// What became of a frame.
-#[derive(Debug)]
-pub(crate) enum Verdict {
-    Done {
-        report: Report,
-        /// From its arrival until its turn.
-        queued: Duration,
-    },
-    /// The snake_case reason.
-    Dropped(&'static str),
-    Failed(Failure),
-}
-
-/// Why a frame could not be worked on.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    #[error(transparent)]
-    Detector(#[from] DetectorError),
-    #[error("the worker's detector thread is gone")]
-    ThreadGone,
-}
-
-impl Failure {
-    /// The snake_case reason.
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Failure::Frame(error) => error.code(),
-            Failure::Detector(_) => "no_detector",
-            Failure::ThreadGone => "panicked",
-        }
-    }
-
-    /// Whether the frame is at fault, and not this program.
-    pub(crate) fn is_bad_frame(&self) -> bool {
-        match self {
-            Failure::Frame(error) => error.is_bad_frame(),
-            Failure::Detector(_) | Failure::ThreadGone => false,
-        }
-    }
-}
-
-impl Verdict {
-    fn end(&self) -> End {
-        match self {
-            Verdict::Done { .. } => End::Ok,
-            Verdict::Dropped(_) => End::Dropped,
-            Verdict::Failed(_) => End::Failed,
-        }
-    }
-}
 
 /// A frame's place in the pool. When it is dropped unanswered, the frame is not worked on any more.
 #[derive(Debug)]
@@ -131,13 +64,14 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Starts `threads` threads named `detect-N`, each with detectors of its own, and waits until all can work with
+    /// Starts `threads` threads named `detect-N`, each with a part of `device` of its own, and waits until all can work with
     /// `detector`.
     ///
     /// # Errors
     /// A thread cannot be started, or a detector's model cannot be read.
     pub(crate) async fn start(
         threads: usize,
+        device: Device,
         detector: DetectorKind,
         limits: Limits,
         stats: Stats,
@@ -152,12 +86,12 @@ impl Pool {
             thread::Builder::new().name(format!("detect-{n}")).spawn(move || {
                 let _ended = ended;
                 // An Err of `blocking_send`: the start was given up, and the queue is closed.
-                match Analyzers::new(detector, limits) {
+                match device.engine(detector, limits, n) {
                     Err(error) => drop(ready.blocking_send(Err(error))),
-                    Ok(mut analyzers) => {
+                    Ok(mut engine) => {
                         let _ = ready.blocking_send(Ok(()));
                         drop(ready); // The start is over when no thread can say more.
-                        serve(&queue, &mut analyzers, &stats);
+                        serve(&queue, &mut engine, &stats);
                     }
                 }
             })?;
@@ -207,7 +141,7 @@ impl Pool {
 }
 
 /// Works on frames until the pool is gone.
-fn serve(queue: &Mutex<mpsc::Receiver<Entry>>, analyzers: &mut Analyzers, stats: &Stats) {
+fn serve(queue: &Mutex<mpsc::Receiver<Entry>>, engine: &mut Engine, stats: &Stats) {
     loop {
         let next = queue.lock().expect("no thread panics while it waits").blocking_recv();
         let Some(Entry { frame, arrived, verdict, queued }) = next else { return };
@@ -216,34 +150,34 @@ fn serve(queue: &Mutex<mpsc::Receiver<Entry>>, analyzers: &mut Analyzers, stats:
             stats.ended(End::Dropped); // Its stream is gone.
             continue;
         }
-        let judged = judge(analyzers, &frame, arrived, stats);
+        let judged = judge(engine, &frame, arrived, stats);
         stats.ended(judged.end());
         // Err: the stream went in the meantime.
         let _ = verdict.send(judged);
     }
 }
 
-fn judge(analyzers: &mut Analyzers, frame: &Frame, arrived: Instant, stats: &Stats) -> Verdict {
+fn judge(engine: &mut Engine, frame: &Frame, arrived: Instant, stats: &Stats) -> Verdict {
     let began = clock::now();
     let queued = began.saturating_duration_since(arrived);
     if frame.max_age.is_some_and(|max| frame.age.saturating_add(queued) > max) {
         return Verdict::Dropped("stale_worker");
     }
-    let analyzer = match analyzers.of(frame.detector) {
-        Ok(analyzer) => analyzer,
-        Err(error) => return Verdict::Failed(error.into()),
-    };
-    match analyzer.analyze(&frame.jpeg, &frame.job) {
+    match engine.analyze(&frame.jpeg, frame.detector, &frame.job) {
         Ok(report) => {
             stats.measured(clock::now().saturating_duration_since(began));
             Verdict::Done { report, queued }
         }
-        Err(error) => Verdict::Failed(error.into()),
+        Err(failure) => Verdict::Failed(failure),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use facefleet_vision::{FrameError, Job};
     use futures_util::FutureExt;
 
     use super::*;
@@ -304,18 +238,18 @@ mod tests {
         drop(pool.enter(frame(None)).now_or_never().unwrap());
         assert_eq!(stats.load().queued, 1);
         drop(pool); // The queue ends behind the frame, and so does `serve`.
-        let mut analyzers = Analyzers::new(DetectorKind::Seeta, Limits::default()).unwrap();
-        serve(&Mutex::new(queue), &mut analyzers, &stats);
+        let mut engine = Device::Detectors.engine(DetectorKind::Seeta, Limits::default(), 0).unwrap();
+        serve(&Mutex::new(queue), &mut engine, &stats);
         let load = stats.load();
         assert_eq!((load.frames_dropped, load.frames_failed, load.queued, load.in_flight), (1, 0, 0, 0));
     }
 
     #[test]
     fn a_frame_may_be_as_old_as_its_greatest_age() {
-        let mut analyzers = Analyzers::new(DetectorKind::Seeta, Limits::default()).unwrap();
+        let mut engine = Device::Detectors.engine(DetectorKind::Seeta, Limits::default(), 0).unwrap();
         let mut verdict = |age, max_age| {
             let frame = Frame { age, ..frame(max_age) };
-            judge(&mut analyzers, &frame, clock::now(), &Stats::default())
+            judge(&mut engine, &frame, clock::now(), &Stats::default())
         };
         let hour = Duration::from_secs(3600);
         assert!(matches!(verdict(hour, Some(hour * 2)), Verdict::Failed(Failure::Frame(FrameError::Empty))));
@@ -326,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn a_thread_that_ends_is_noticed() {
         let stats = Stats::default();
-        let pool = Pool::start(2, DetectorKind::Seeta, Limits::default(), stats).await.unwrap();
+        let pool = Pool::start(2, Device::Detectors, DetectorKind::Seeta, Limits::default(), stats).await.unwrap();
         let watch = pool.thread_ended.clone();
         assert!(!watch.is_cancelled());
         drop(pool);

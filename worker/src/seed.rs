@@ -11,7 +11,8 @@ use facefleet_vision::{Job, SEED, Task};
 use futures_util::{Stream, StreamExt};
 use tonic::Status;
 
-use crate::pool::{Failure, Frame, Pool, Ticket, Verdict};
+use crate::frame::{Failure, Frame, Verdict};
+use crate::pool::{Pool, Ticket};
 
 /// One frame, looked at and forgotten.
 ///
