@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tonic::Status;
 
 use crate::frame::{Frame, Verdict};
-use crate::pool::Pool;
+use crate::pool::{Line, Pool};
 
 /// How long a stream may take to say what it wants. It has one of the few places for streams in the meantime.
 pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(5);
@@ -48,29 +48,44 @@ pub(crate) fn replies<S>(
     opened: Opened,
     wants: Wants,
     messages: S,
-    at_once: usize,
 ) -> impl Stream<Item = Result<wire::AnalyzeReply, Status>> + Send
 where
     S: Stream<Item = Result<wire::AnalyzeRequest, Status>> + Send + 'static,
 {
-    let counted = pool.clone();
-    let tickets = messages.then(move |message| {
-        let pool = pool.clone();
-        async move {
-            let AnalyzeFrame { seq, attempt, age, jpeg } = frame(message?)?;
-            let Wants { detector, job, boxes: _, max_age } = wants;
-            let ticket = pool.enter(Frame { jpeg, detector, job, age, max_age }).await;
-            Ok(async move { (seq, attempt, ticket.verdict().await) })
-        }
-    });
-    let session = Session { tickets: tickets.boxed(), held: FuturesUnordered::new(), at_once, end: None };
+    let line = pool.open(wants.priority, wants.max_age);
+    let session = Session {
+        tickets: tickets(line.clone(), wants, messages).boxed(),
+        held: FuturesUnordered::new(),
+        at_once: line.at_once(),
+        end: None,
+    };
     let results = session.verdicts().map(move |verdict| {
         let (seq, attempt, verdict) = verdict?;
         let outcome = wants.outcome(verdict);
-        let Load { in_flight, frame_ms, .. } = counted.load();
-        Ok(Reply::Result(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams: 0 }))
+        let Load { in_flight, frame_ms, .. } = pool.load();
+        let streams = line.sharing().try_into().unwrap_or(u32::MAX);
+        Ok(Reply::Result(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }))
     });
     stream::once(ready(Ok(Reply::Opened(opened)))).chain(results).map(|reply| reply.map(Into::into))
+}
+
+/// Puts the frames into the pool, and says what each has become when that is known.
+fn tickets<S>(
+    line: Line,
+    wants: Wants,
+    messages: S,
+) -> impl Stream<Item = Result<impl Future<Output = (u64, u32, Verdict)>, Status>>
+where
+    S: Stream<Item = Result<wire::AnalyzeRequest, Status>>,
+{
+    messages.then(move |message| {
+        let line = line.clone();
+        async move {
+            let AnalyzeFrame { seq, attempt, age, jpeg } = frame(message?)?;
+            let ticket = line.enter(Frame { jpeg, detector: wants.detector, job: wants.job, age }).await;
+            Ok(async move { (seq, attempt, ticket.verdict().await) })
+        }
+    })
 }
 
 fn frame(message: wire::AnalyzeRequest) -> Result<AnalyzeFrame, Status> {
@@ -129,6 +144,7 @@ pub(crate) struct Wants {
     detector: Option<DetectorKind>,
     job: Job,
     boxes: bool,
+    priority: i32,
     max_age: Option<Duration>,
 }
 
@@ -163,7 +179,7 @@ impl Wants {
             min_face: open.min_face,
             landmarks: open.landmarks,
         };
-        Ok(Wants { detector, job, boxes, max_age: open.max_age })
+        Ok(Wants { detector, job, boxes, priority: open.priority, max_age: open.max_age })
     }
 
     fn outcome(self, verdict: Verdict) -> Outcome {

@@ -7,6 +7,11 @@ use facefleet_vision::{DetectorError, DetectorKind, FrameError, Job, Report};
 
 use crate::stats::End;
 
+/// Why a live frame is dropped: it is older than its stream wants any.
+pub(crate) const STALE: &str = "stale_worker";
+/// Why a live frame is dropped: newer ones of its stream need its room.
+pub(crate) const QUEUE_FULL: &str = "queue_full";
+
 /// A frame, and what to do with it.
 #[derive(Debug)]
 pub(crate) struct Frame {
@@ -16,9 +21,6 @@ pub(crate) struct Frame {
     pub(crate) job: Job,
     /// How old it was when it was sent.
     pub(crate) age: Duration,
-    /// Dropped when it is older than this at its turn. A frame that has such an age is live: it finds room in the queue
-    /// at once or is dropped. Any other waits for room.
-    pub(crate) max_age: Option<Duration>,
 }
 
 /// What became of a frame.

@@ -26,8 +26,6 @@ pub(crate) struct Video {
     pub(crate) opened: Opened,
     /// Pixels of the greatest picture that is taken.
     pub(crate) max_pixels: u64,
-    /// Frames held for one stream at most.
-    pub(crate) frames_per_stream: usize,
     pub(crate) streams: Streams,
 }
 
@@ -91,7 +89,7 @@ impl Video {
     async fn forget(&self, request: Request<Streaming<VideoFrame>>, task: Task) -> Result<Response<Empty>, Status> {
         let _place = self.streams.admit()?;
         let frames = self.streams.taken(request.into_inner(), Some(draining()));
-        seed::all(self.pool.clone(), frames, task, self.frames_per_stream).await?;
+        seed::all(&self.pool, frames, task).await?;
         Ok(Response::new(Empty {}))
     }
 }
@@ -124,7 +122,7 @@ impl VideoStream for Video {
     ) -> Result<Response<Admitted<VideoFrame>>, Status> {
         let place = self.streams.admit()?;
         let frames = self.streams.taken(request.into_inner(), Some(draining()));
-        let replies = seed::annotate(self.pool.clone(), frames, self.frames_per_stream);
+        let replies = seed::annotate(&self.pool, frames);
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place }))
     }
 
@@ -143,7 +141,7 @@ impl VideoStream for Video {
         let messages = self.streams.taken(messages, None);
         tracing::debug!(stream = %open.stream_id, task = ?open.task, "stream opened");
         let (pool, opened) = (self.pool.clone(), self.opened.clone());
-        let replies = analyze::replies(pool, opened, wants, messages, self.frames_per_stream);
+        let replies = analyze::replies(pool, opened, wants, messages);
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place }))
     }
 }

@@ -10,11 +10,14 @@ mod analyzers;
 pub mod cli;
 mod config;
 mod device;
+mod fair;
 mod frame;
 mod grpc;
 mod heartbeat;
 mod load;
 mod pool;
+mod queue;
+mod room;
 mod seed;
 mod stats;
 
@@ -83,8 +86,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let bound = listener.local_addr().map_err(RunError::Listener)?;
     let stats = Stats::default();
-    let limits = facefleet_vision::Limits { max_pixels: config.limits.pixels };
-    let pool = Pool::start(config.threads.get(), config.device, config.detector, limits, stats.clone()).await?;
+    let pool = Pool::start(&config, stats.clone()).await?;
     let machine = LoadMonitor::start().map_err(RunError::Thread)?;
     // A stop has three steps: no new stream is taken, then connections are closed, then the master is told.
     let draining = CancellationToken::new();
@@ -96,13 +98,7 @@ pub async fn run(
     let opened = Opened { worker: join.identity.name.clone(), generation: join.identity.generation, cores: join.cores };
     let kernels = facefleet_vision::Kernels::best().name();
     tracing::info!(worker = opened.worker, threads = opened.cores, detector = %config.detector, kernels, "ready");
-    let video = Video {
-        pool: pool.clone(),
-        opened,
-        max_pixels: config.limits.pixels,
-        frames_per_stream: config.limits.frames_per_stream.get(),
-        streams: streams.clone(),
-    };
+    let video = Video { pool: pool.clone(), opened, max_pixels: config.limits.pixels, streams: streams.clone() };
     let service = VideoStreamServer::new(video).max_decoding_message_size(config.limits.frame_bytes);
     let server = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
         .add_service(service)

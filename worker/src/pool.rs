@@ -1,35 +1,37 @@
-//! Detector threads, and the one queue they share.
+//! Detector threads, and the way of a stream's frames to them.
 //!
-//! The async runtime never computes: a stream puts a frame in here and awaits its [`Verdict`]. The queue is bounded, and
-//! a frame is put in before its stream reads the next one, so what a worker holds is bounded by the queue and one more
-//! frame for each stream.
+//! The async runtime never computes: a stream puts a frame in here and awaits its [`Verdict`]. A frame is put in before its
+//! stream reads the next one, so what a worker holds is bounded by the [`Queue`] and one more frame for each stream.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::Duration;
 
 use facefleet_proto::Load;
 use facefleet_service::clock;
-use facefleet_vision::{DetectorError, DetectorKind, Limits};
-use tokio::sync::mpsc::error::TrySendError;
+use facefleet_vision::{DetectorError, Limits};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
-use crate::device::{Device, Engine};
-use crate::frame::{Failure, Frame, Verdict};
-use crate::stats::{End, Held, Queued, Stats};
+use crate::config::Config;
+use crate::device::Engine;
+use crate::fair::StreamId;
+use crate::frame::{Failure, Frame, STALE, Verdict};
+use crate::queue::{Entry, Queue, Reply};
+use crate::stats::{Held, Stats};
 
-/// Frames that may wait for each thread. Less would leave threads idle between two frames of a stream that comes in
-/// bursts; more would only make every stream wait longer for its answers.
-const QUEUE_PER_THREAD: usize = 8;
+/// No frame is taken to have cost more than this. When more went by, the process was stopped or the machine asleep, and
+/// neither its stream nor the average is to pay for that. A stream whose frames do take longer gets the more of the machine.
+const LONGEST: Duration = Duration::from_secs(2);
 
-/// A frame's place in the pool. When it is dropped unanswered, the frame is not worked on any more.
+/// A frame's place in the pool. When it is dropped unanswered, with all others of its line, the frame is not worked on any
+/// more.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     verdict: oneshot::Receiver<Verdict>,
     _held: Held,
+    _line: Line,
 }
 
 impl Ticket {
@@ -48,41 +50,33 @@ pub(crate) enum StartError {
     Detector(#[from] DetectorError),
 }
 
-struct Entry {
-    frame: Frame,
-    arrived: Instant,
-    verdict: oneshot::Sender<Verdict>,
-    queued: Queued,
-}
-
 /// The detector threads. They end when the last clone goes.
-#[derive(Clone)]
-pub(crate) struct Pool {
-    entries: mpsc::Sender<Entry>,
+#[derive(Clone, Debug)]
+pub(crate) struct Pool(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    queue: Arc<Queue>,
+    threads: usize,
+    frames_per_stream: usize,
     stats: Stats,
     thread_ended: CancellationToken,
 }
 
 impl Pool {
-    /// Starts `threads` threads named `detect-N`, each with a part of `device` of its own, and waits until all can work with
-    /// `detector`.
+    /// Starts threads named `detect-N`, each with a part of the device of its own, and waits until all can work.
     ///
     /// # Errors
     /// A thread cannot be started, or a detector's model cannot be read.
-    pub(crate) async fn start(
-        threads: usize,
-        device: Device,
-        detector: DetectorKind,
-        limits: Limits,
-        stats: Stats,
-    ) -> Result<Pool, StartError> {
-        let (entries, queue) = mpsc::channel(threads * QUEUE_PER_THREAD);
-        let queue = Arc::new(Mutex::new(queue));
-        let thread_ended = CancellationToken::new();
+    pub(crate) async fn start(config: &Config, stats: Stats) -> Result<Pool, StartError> {
+        let pool = Pool::without_threads(config, stats);
+        let (device, detector) = (config.device, config.detector);
+        let limits = Limits { max_pixels: config.limits.pixels };
+        let Shared { threads, .. } = *pool.0;
         let (ready, mut started) = mpsc::channel(threads);
         for n in 0..threads {
-            let (queue, stats, ready) = (queue.clone(), stats.clone(), ready.clone());
-            let ended = thread_ended.clone().drop_guard();
+            let (queue, stats, ready) = (pool.0.queue.clone(), pool.0.stats.clone(), ready.clone());
+            let ended = pool.0.thread_ended.clone().drop_guard();
             thread::Builder::new().name(format!("detect-{n}")).spawn(move || {
                 let _ended = ended;
                 // An Err of `blocking_send`: the start was given up, and the queue is closed.
@@ -100,170 +94,111 @@ impl Pool {
         while let Some(outcome) = started.recv().await {
             outcome?;
         }
-        Ok(Pool { entries, stats, thread_ended })
+        Ok(pool)
     }
 
-    /// Takes a frame in, which has arrived now. Waits for room in the queue unless the frame is live.
-    ///
-    /// The wait is a task of its own. Replies are polled only while their client reads them, and a future that stands in
-    /// line and is not polled would keep a place that nobody else gets: a few clients that do not read would stop all.
-    pub(crate) async fn enter(&self, frame: Frame) -> Ticket {
-        let live = frame.max_age.is_some();
-        let (answer, verdict) = oneshot::channel();
-        let ticket = Ticket { verdict, _held: self.stats.hold() };
-        let entry = Entry { frame, arrived: clock::now(), verdict: answer, queued: self.stats.queue() };
-        match self.entries.try_send(entry) {
-            Err(TrySendError::Full(entry)) if live => {
-                self.stats.ended(End::Dropped);
-                // Err: impossible, the ticket is still here.
-                let _ = entry.verdict.send(Verdict::Dropped("overloaded"));
-            }
-            Err(TrySendError::Full(entry)) => {
-                let entries = self.entries.clone();
-                let wait = AbortOnDropHandle::new(tokio::spawn(async move { entries.send(entry).await }));
-                // Err: no thread is left, here and below; the ticket has lost its sender and says so.
-                let _ = wait.await;
-            }
-            Ok(()) | Err(TrySendError::Closed(_)) => {}
-        }
-        ticket
+    fn without_threads(config: &Config, stats: Stats) -> Pool {
+        let frames_per_stream = config.limits.frames_per_stream.get();
+        Pool(Arc::new(Shared {
+            queue: Arc::new(Queue::new(frames_per_stream, stats.clone())),
+            threads: config.threads.get(),
+            frames_per_stream,
+            stats,
+            thread_ended: CancellationToken::new(),
+        }))
+    }
+
+    /// Lets a stream in. With a `max_age` it is live: a frame of it that is older at its turn is dropped, and one that
+    /// finds no room takes that of an older one.
+    pub(crate) fn open(&self, priority: i32, max_age: Option<Duration>) -> Line {
+        let stream = self.0.queue.open(priority);
+        Line { seat: Arc::new(Seat { pool: self.clone(), stream }), max_age }
     }
 
     /// The counted part of how busy this worker is.
     pub(crate) fn load(&self) -> Load {
-        self.stats.load()
+        self.0.stats.load()
     }
 
     /// Resolves when a detector thread is no more, which is never while all is well: a panic on a frame is caught.
     pub(crate) async fn thread_ended(&self) {
-        self.thread_ended.cancelled().await;
+        self.0.thread_ended.cancelled().await;
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.shut();
+    }
+}
+
+/// One stream's way into the pool.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    seat: Arc<Seat>,
+    max_age: Option<Duration>,
+}
+
+/// A stream's place in the queue, which it has until its last ticket is gone.
+#[derive(Debug)]
+struct Seat {
+    pool: Pool,
+    stream: StreamId,
+}
+
+impl Line {
+    /// Takes a frame in, which has arrived now. Waits for room, unless the stream is live.
+    pub(crate) async fn enter(&self, frame: Frame) -> Ticket {
+        let Seat { pool: Pool(shared), stream } = &*self.seat;
+        let (answer, verdict) = oneshot::channel();
+        let ticket = Ticket { verdict, _held: shared.stats.hold(), _line: self.clone() };
+        let age = frame.age;
+        let entry = Entry { frame, arrived: clock::now(), reply: Reply(answer), queued: shared.stats.queue() };
+        match self.max_age.map(|max| max.checked_sub(age)) {
+            None => shared.queue.enter(*stream, entry).await,
+            Some(Some(left)) => {
+                let fresh_until = entry.arrived.checked_add(left);
+                shared.queue.enter_live(*stream, entry, fresh_until);
+            }
+            Some(None) => entry.drop_for(STALE, &shared.stats),
+        }
+        ticket
+    }
+
+    /// How many tickets may be held at once. A live stream is read on when its queue is full, which answers its oldest
+    /// frame: of as many as this, one is neither waiting nor worked on.
+    pub(crate) fn at_once(&self) -> usize {
+        let Shared { threads, frames_per_stream, .. } = *self.seat.pool.0;
+        if self.max_age.is_some() { frames_per_stream.saturating_add(threads + 1) } else { frames_per_stream }
+    }
+
+    /// Streams that have frames at this worker now, this one included.
+    pub(crate) fn sharing(&self) -> usize {
+        self.seat.pool.0.queue.sharing(self.seat.stream)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.pool.0.queue.close(self.stream);
     }
 }
 
 /// Works on frames until the pool is gone.
-fn serve(queue: &Mutex<mpsc::Receiver<Entry>>, engine: &mut Engine, stats: &Stats) {
-    loop {
-        let next = queue.lock().expect("no thread panics while it waits").blocking_recv();
-        let Some(Entry { frame, arrived, verdict, queued }) = next else { return };
+fn serve(queue: &Queue, engine: &mut Engine, stats: &Stats) {
+    while let Some((Entry { frame, arrived, reply, queued }, charge)) = queue.next() {
         drop(queued);
-        if verdict.is_closed() {
-            stats.ended(End::Dropped); // Its stream is gone.
-            continue;
-        }
-        let judged = judge(engine, &frame, arrived, stats);
-        stats.ended(judged.end());
-        // Err: the stream went in the meantime.
-        let _ = verdict.send(judged);
-    }
-}
-
-fn judge(engine: &mut Engine, frame: &Frame, arrived: Instant, stats: &Stats) -> Verdict {
-    let began = clock::now();
-    let queued = began.saturating_duration_since(arrived);
-    if frame.max_age.is_some_and(|max| frame.age.saturating_add(queued) > max) {
-        return Verdict::Dropped("stale_worker");
-    }
-    match engine.analyze(&frame.jpeg, frame.detector, &frame.job) {
-        Ok(report) => {
-            stats.measured(clock::now().saturating_duration_since(began));
-            Verdict::Done { report, queued }
-        }
-        Err(failure) => Verdict::Failed(failure),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use bytes::Bytes;
-    use facefleet_vision::{FrameError, Job};
-    use futures_util::FutureExt;
-
-    use super::*;
-
-    /// A pool without threads and with room for one frame; the test takes the frames out.
-    fn pool() -> (Pool, mpsc::Receiver<Entry>) {
-        let (entries, queue) = mpsc::channel(1);
-        (Pool { entries, stats: Stats::default(), thread_ended: CancellationToken::new() }, queue)
-    }
-
-    fn frame(max_age: Option<Duration>) -> Frame {
-        Frame { jpeg: Bytes::new(), detector: None, job: Job::default(), age: Duration::ZERO, max_age }
-    }
-
-    const LIVE: Option<Duration> = Some(Duration::from_secs(60));
-
-    #[test]
-    fn a_live_frame_that_finds_no_room_is_dropped_at_once() {
-        let (pool, _queue) = pool();
-        let first = pool.enter(frame(LIVE)).now_or_never().unwrap();
-        let second = pool.enter(frame(LIVE)).now_or_never().unwrap();
-        let verdict = second.verdict().now_or_never().unwrap();
-        assert!(matches!(verdict, Verdict::Dropped("overloaded")), "{verdict:?}");
-        let load = pool.stats.load();
-        assert_eq!((load.in_flight, load.queued, load.frames_dropped), (1, 1, 1));
-        assert!(first.verdict().now_or_never().is_none());
-    }
-
-    #[tokio::test]
-    async fn any_other_frame_waits_for_room() {
-        let (pool, mut queue) = pool();
-        let _first = pool.enter(frame(None)).await;
-        let mut second = std::pin::pin!(pool.enter(frame(None)));
-        assert!(second.as_mut().now_or_never().is_none());
-        assert_eq!(pool.stats.load().in_flight, 2);
-        queue.recv().await.unwrap();
-        second.await;
-    }
-
-    #[tokio::test]
-    async fn a_frame_gets_its_room_though_nobody_polls_and_loses_it_with_its_stream() {
-        let (pool, mut queue) = pool();
-        let _first = pool.enter(frame(None)).await;
-        let mut second = Box::pin(pool.enter(frame(None)));
-        let mut third = Box::pin(pool.enter(frame(None)));
-        assert!(second.as_mut().now_or_never().is_none());
-        assert!(third.as_mut().now_or_never().is_none());
-        drop(second);
-        let verdicts = [queue.recv().await.unwrap().verdict, queue.recv().await.unwrap().verdict];
-        assert!(verdicts.iter().all(|verdict| !verdict.is_closed()), "the first and the third, without a poll");
-        assert!(queue.try_recv().is_err());
-    }
-
-    #[test]
-    fn a_frame_whose_stream_is_gone_is_skipped() {
-        let (pool, queue) = pool();
-        let stats = pool.stats.clone();
-        drop(pool.enter(frame(None)).now_or_never().unwrap());
-        assert_eq!(stats.load().queued, 1);
-        drop(pool); // The queue ends behind the frame, and so does `serve`.
-        let mut engine = Device::Detectors.engine(DetectorKind::Seeta, Limits::default(), 0).unwrap();
-        serve(&Mutex::new(queue), &mut engine, &stats);
-        let load = stats.load();
-        assert_eq!((load.frames_dropped, load.frames_failed, load.queued, load.in_flight), (1, 0, 0, 0));
-    }
-
-    #[test]
-    fn a_frame_may_be_as_old_as_its_greatest_age() {
-        let mut engine = Device::Detectors.engine(DetectorKind::Seeta, Limits::default(), 0).unwrap();
-        let mut verdict = |age, max_age| {
-            let frame = Frame { age, ..frame(max_age) };
-            judge(&mut engine, &frame, clock::now(), &Stats::default())
+        let began = clock::now();
+        let result = engine.analyze(&frame.jpeg, frame.detector, &frame.job);
+        let spent = clock::now().saturating_duration_since(began).min(LONGEST);
+        queue.done(charge, spent);
+        let verdict = match result {
+            Ok(report) => {
+                stats.measured(spent);
+                Verdict::Done { report, queued: began.saturating_duration_since(arrived) }
+            }
+            Err(failure) => Verdict::Failed(failure),
         };
-        let hour = Duration::from_secs(3600);
-        assert!(matches!(verdict(hour, Some(hour * 2)), Verdict::Failed(Failure::Frame(FrameError::Empty))));
-        assert!(matches!(verdict(hour, Some(hour - Duration::from_micros(1))), Verdict::Dropped("stale_worker")));
-        assert!(matches!(verdict(Duration::MAX, None), Verdict::Failed(Failure::Frame(FrameError::Empty))));
-    }
-
-    #[tokio::test]
-    async fn a_thread_that_ends_is_noticed() {
-        let stats = Stats::default();
-        let pool = Pool::start(2, Device::Detectors, DetectorKind::Seeta, Limits::default(), stats).await.unwrap();
-        let watch = pool.thread_ended.clone();
-        assert!(!watch.is_cancelled());
-        drop(pool);
-        watch.cancelled().await;
+        reply.send(verdict, stats);
     }
 }

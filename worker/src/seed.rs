@@ -12,32 +12,34 @@ use futures_util::{Stream, StreamExt};
 use tonic::Status;
 
 use crate::frame::{Failure, Frame, Verdict};
-use crate::pool::{Pool, Ticket};
+use crate::pool::{Line, Pool, Ticket};
+
+/// The programs know of no priorities.
+const PRIORITY: i32 = 0;
 
 /// One frame, looked at and forgotten.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` says what is wrong with the frame, `INTERNAL` what went wrong here.
 pub(crate) async fn one(pool: &Pool, frame: VideoFrame) -> Result<(), Status> {
-    match enter(pool, frame, job(Task::View, false)).await.verdict().await {
+    match enter(&pool.open(PRIORITY, None), frame, job(Task::View, false)).await.verdict().await {
         Verdict::Done { .. } => Ok(()),
         Verdict::Dropped(reason) => Err(Status::resource_exhausted(format!("the frame was dropped: {reason}"))),
         Verdict::Failed(failure) => Err(status(&failure, failure.to_string())),
     }
 }
 
-/// Does `task` on all frames, at most `at_once` of them at a time, and answers nothing but that.
+/// Does `task` on all frames, and answers nothing but that.
 ///
 /// # Errors
 /// The error that ends `frames`; or, when some could not be worked on, how many and what was wrong with the first, which
 /// decides between `INVALID_ARGUMENT` and `INTERNAL`. The others were worked on.
 pub(crate) async fn all(
-    pool: Pool,
+    pool: &Pool,
     frames: impl Stream<Item = Result<VideoFrame, Status>> + Send,
     task: Task,
-    at_once: usize,
 ) -> Result<(), Status> {
-    let mut verdicts = pin!(verdicts(pool, frames, job(task, false), at_once));
+    let mut verdicts = pin!(verdicts(pool, frames, job(task, false)));
     let (mut count, mut failed, mut first) = (0_u64, 0_u64, None);
     while let Some(verdict) = verdicts.next().await {
         if let Verdict::Failed(failure) = verdict? {
@@ -64,13 +66,12 @@ fn status(failure: &Failure, text: String) -> Status {
 
 /// Answers each frame, in order, with a 500×400 picture that has a box around each face; one that could not be worked on
 /// with nothing. Its sender has no field to read why in, so the log says it.
-pub(crate) fn annotate(
-    pool: Pool,
-    frames: impl Stream<Item = Result<VideoFrame, Status>> + Send,
-    at_once: usize,
-) -> impl Stream<Item = Result<VideoFrame, Status>> + Send {
+pub(crate) fn annotate<F>(pool: &Pool, frames: F) -> impl Stream<Item = Result<VideoFrame, Status>> + Send + use<F>
+where
+    F: Stream<Item = Result<VideoFrame, Status>> + Send,
+{
     let mut complaints = Complaints::default();
-    verdicts(pool, frames, job(Task::Faces, true), at_once).map(move |verdict| {
+    verdicts(pool, frames, job(Task::Faces, true)).map(move |verdict| {
         let verdict = verdict?;
         complaints.hear(&verdict);
         let picture = match verdict {
@@ -112,15 +113,15 @@ impl Drop for Complaints {
 
 /// The verdicts in the order of the frames. Frames are read as there is room for them; an error of `frames` comes after
 /// the verdicts of those before it.
-fn verdicts(
-    pool: Pool,
-    frames: impl Stream<Item = Result<VideoFrame, Status>> + Send,
-    job: Job,
-    at_once: usize,
-) -> impl Stream<Item = Result<Verdict, Status>> + Send {
+fn verdicts<F>(pool: &Pool, frames: F, job: Job) -> impl Stream<Item = Result<Verdict, Status>> + Send + use<F>
+where
+    F: Stream<Item = Result<VideoFrame, Status>> + Send,
+{
+    let line = pool.open(PRIORITY, None);
+    let at_once = line.at_once();
     let tickets = frames.then(move |frame| {
-        let pool = pool.clone();
-        async move { Ok(enter(&pool, frame?, job).await) }
+        let line = line.clone();
+        async move { Ok(enter(&line, frame?, job).await) }
     });
     tickets.map(|ticket: Result<Ticket, Status>| async move { Ok(ticket?.verdict().await) }).buffered(at_once)
 }
@@ -130,8 +131,8 @@ fn job(task: Task, picture: bool) -> Job {
     Job { task, fit: SEED, picture, ..Job::default() }
 }
 
-async fn enter(pool: &Pool, frame: VideoFrame, job: Job) -> Ticket {
-    pool.enter(Frame { jpeg: frame.frame, detector: None, job, age: Duration::ZERO, max_age: None }).await
+async fn enter(line: &Line, frame: VideoFrame, job: Job) -> Ticket {
+    line.enter(Frame { jpeg: frame.frame, detector: None, job, age: Duration::ZERO }).await
 }
 
 #[cfg(test)]
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_stream_says_once_what_is_wrong_and_at_the_end_how_often() {
-        let good = || Verdict::Dropped("overloaded");
+        let good = || Verdict::Dropped("queue_full");
         let bad = || Verdict::Failed(FrameError::Empty.into());
         assert!(logged(&[good(), good()]).is_empty());
         let once = logged(&[good(), bad(), good()]);

@@ -1,0 +1,215 @@
+//! Whose frame is next: equal parts of the detectors' time for streams of one priority, and most of it for higher ones.
+//!
+//! Within a priority this is start-time fair queueing (P. Goyal, H. M. Vin and H. Cheng, SIGCOMM 1996): each stream has a
+//! reading of how much detector time it has had, and of the streams that have frames waiting the one with the lowest is
+//! served. A stream that has none waiting saves nothing up: when it comes back, it starts from where the others are. What
+//! a frame costs is known only afterwards, so a stream is charged what its last frame took, which is put right when the
+//! true time is known.
+//!
+//! No clock in here: the only times are those that frames took.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// Of so many frames that are taken while others of lower priority wait, one is of the latter. An eighth keeps a stream
+/// that everybody passes alive (three frames a second of a worker that does 25), and leaves the higher ones nearly all.
+pub(crate) const LOWER_EVERY: u32 = 8;
+
+/// What a frame is charged before any was measured. Any time does, for it is the same for all streams.
+const FIRST_CHARGE: Duration = Duration::from_millis(10);
+
+/// Frames of several streams, and the order to take them in.
+#[derive(Debug)]
+pub(crate) struct Fair<T> {
+    levels: BTreeMap<i32, Level<T>>,
+    streams_opened: u64,
+    frames_pushed: u64,
+    /// Frames taken since the last of a lower priority, while such waited.
+    passed_over: u32,
+    /// What the last frame of any stream took.
+    latest: Duration,
+}
+
+/// The streams of one priority.
+#[derive(Debug)]
+struct Level<T> {
+    /// The lowest reading at the last turn, which is where a stream starts.
+    clock: Duration,
+    streams: BTreeMap<u64, Stream<T>>,
+}
+
+#[derive(Debug)]
+struct Stream<T> {
+    /// Detector time that it has been charged, counted from where it started.
+    reading: Duration,
+    /// What its last frame took, or the last of any when it has had none.
+    expected: Duration,
+    /// With the number of their arrival among all frames.
+    waiting: VecDeque<(u64, T)>,
+    /// Its frames that were taken and are not done.
+    working: usize,
+}
+
+/// Names a stream from [`Fair::open`] to [`Fair::close`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StreamId {
+    priority: i32,
+    number: u64,
+}
+
+/// What a stream was charged for a frame that is being worked on; see [`Fair::done`].
+#[derive(Debug)]
+#[must_use = "a charge is put right when the frame is done"]
+pub(crate) struct Charge {
+    stream: StreamId,
+    amount: Duration,
+}
+
+impl<T> Fair<T> {
+    pub(crate) fn new() -> Fair<T> {
+        Fair { levels: BTreeMap::new(), streams_opened: 0, frames_pushed: 0, passed_over: 0, latest: FIRST_CHARGE }
+    }
+
+    /// Lets a stream in. Higher priorities go first.
+    pub(crate) fn open(&mut self, priority: i32) -> StreamId {
+        let number = self.streams_opened;
+        self.streams_opened += 1;
+        let level = self.levels.entry(priority).or_insert_with(Level::new);
+        level.streams.insert(number, Stream::new(self.latest));
+        StreamId { priority, number }
+    }
+
+    /// Forgets a stream. Gives back its frames that nobody took.
+    pub(crate) fn close(&mut self, id: StreamId) -> impl Iterator<Item = T> + use<T> {
+        let level = self.levels.get_mut(&id.priority);
+        let closed = level.and_then(|level| level.streams.remove(&id.number));
+        self.levels.retain(|_, level| !level.streams.is_empty());
+        closed.into_iter().flat_map(|stream| stream.waiting).map(|(_, frame)| frame)
+    }
+
+    /// Puts a frame behind the others of its stream.
+    ///
+    /// # Panics
+    /// When the stream is not open.
+    pub(crate) fn push(&mut self, id: StreamId, frame: T) {
+        let level = self.levels.get_mut(&id.priority).expect("a stream is open while frames come");
+        let clock = level.clock;
+        let stream = level.streams.get_mut(&id.number).expect("a stream is open while frames come");
+        if stream.waiting.is_empty() {
+            stream.reading = stream.reading.max(clock);
+        }
+        stream.waiting.push_back((self.frames_pushed, frame));
+        self.frames_pushed += 1;
+    }
+
+    /// How many frames of a stream wait.
+    pub(crate) fn waiting(&self, id: StreamId) -> usize {
+        self.stream(id).map_or(0, |stream| stream.waiting.len())
+    }
+
+    /// Streams that have frames waiting or worked on, and this one in any case.
+    pub(crate) fn sharing(&self, id: StreamId) -> usize {
+        let streams = self.levels.values().flat_map(|level| level.streams.iter());
+        streams.filter(|(number, stream)| stream.is_busy() || **number == id.number).count()
+    }
+
+    /// Takes the first frame of a stream out of turn, if it is such a one. The stream is not charged.
+    pub(crate) fn pop_if(&mut self, id: StreamId, such: impl FnOnce(&T) -> bool) -> Option<T> {
+        let stream = self.levels.get_mut(&id.priority)?.streams.get_mut(&id.number)?;
+        let (_, frame) = stream.waiting.pop_front_if(|(_, frame)| such(frame))?;
+        Some(frame)
+    }
+
+    /// Takes the frame whose turn it is, and charges its stream. Of the stream that is next, all frames in front that are
+    /// `stale` go to `gone`, which uses up no turn.
+    pub(crate) fn take(&mut self, stale: impl Fn(&T) -> bool, gone: &mut Vec<T>) -> Option<(T, Charge)> {
+        loop {
+            let (id, passed_over) = self.next()?;
+            match self.pop_if(id, &stale) {
+                Some(frame) => gone.push(frame),
+                None => {
+                    self.passed_over = passed_over;
+                    return self.levels.get_mut(&id.priority)?.take(id);
+                }
+            }
+        }
+    }
+
+    /// Puts right what the frame was charged, now that it is known to have taken `spent`.
+    pub(crate) fn done(&mut self, Charge { stream, amount }: Charge, spent: Duration) {
+        self.latest = spent;
+        let level = self.levels.get_mut(&stream.priority);
+        // None: it was closed while its frame was worked on.
+        if let Some(stream) = level.and_then(|level| level.streams.get_mut(&stream.number)) {
+            stream.working -= 1;
+            stream.reading = stream.reading - amount + spent;
+            stream.expected = spent;
+        }
+    }
+
+    /// The stream whose turn it is, and what `passed_over` is after it.
+    fn next(&self) -> Option<(StreamId, u32)> {
+        let mut levels = self.levels.iter().rev().filter(|(_, level)| level.waiting().next().is_some());
+        let (&priority, top) = levels.next()?;
+        let mut lower = levels.flat_map(|(&priority, level)| {
+            level.waiting().map(move |(number, stream)| (stream.arrival(), StreamId { priority, number }))
+        });
+        let Some(a_lower) = lower.next() else { return Some((top.least_served(priority)?, self.passed_over)) };
+        if self.passed_over + 1 < LOWER_EVERY {
+            return Some((top.least_served(priority)?, self.passed_over + 1));
+        }
+        let (_, longest_waiting) = lower.fold(a_lower, Ord::min);
+        Some((longest_waiting, 0))
+    }
+
+    fn stream(&self, id: StreamId) -> Option<&Stream<T>> {
+        self.levels.get(&id.priority)?.streams.get(&id.number)
+    }
+}
+
+impl<T> Level<T> {
+    fn new() -> Level<T> {
+        Level { clock: Duration::ZERO, streams: BTreeMap::new() }
+    }
+
+    /// The streams that have frames waiting.
+    fn waiting(&self) -> impl Iterator<Item = (u64, &Stream<T>)> {
+        let streams = self.streams.iter().map(|(number, stream)| (*number, stream));
+        streams.filter(|(_, stream)| !stream.waiting.is_empty())
+    }
+
+    /// The stream with the lowest reading; among equals, the one whose frame has waited longest.
+    fn least_served(&self, priority: i32) -> Option<StreamId> {
+        let (number, _) = self.waiting().min_by_key(|(_, stream)| (stream.reading, stream.arrival()))?;
+        Some(StreamId { priority, number })
+    }
+
+    fn take(&mut self, id: StreamId) -> Option<(T, Charge)> {
+        let lowest = self.waiting().map(|(_, stream)| stream.reading).min()?;
+        self.clock = self.clock.max(lowest);
+        let stream = self.streams.get_mut(&id.number)?;
+        let (_, frame) = stream.waiting.pop_front()?;
+        let amount = stream.expected;
+        stream.reading += amount;
+        stream.working += 1;
+        Some((frame, Charge { stream: id, amount }))
+    }
+}
+
+impl<T> Stream<T> {
+    fn new(expected: Duration) -> Stream<T> {
+        Stream { reading: Duration::ZERO, expected, waiting: VecDeque::new(), working: 0 }
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.waiting.is_empty() || self.working > 0
+    }
+
+    /// The number of its first frame, above all others when it has none.
+    fn arrival(&self) -> u64 {
+        self.waiting.front().map_or(u64::MAX, |(arrival, _)| *arrival)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! The frames that wait: how many there may be, which go unseen, and (in [`Fair`]) which is next.
+
+use std::time::Instant;
+
+use crate::fair::{Charge, Fair, StreamId};
+use crate::frame::{QUEUE_FULL, STALE};
+
+/// A frame that waits, as far as this module is concerned.
+#[derive(Debug)]
+pub(crate) struct Place<T> {
+    pub(crate) frame: T,
+    /// What it takes of the memory.
+    pub(crate) bytes: usize,
+    /// It is of no use after this. None: it always is.
+    pub(crate) fresh_until: Option<Instant>,
+}
+
+/// A frame that goes unseen, and the snake_case reason.
+pub(crate) type Dropped<T> = (T, &'static str);
+
+/// Room for frames: so many for each stream, and so many bytes for all together. A stream that has none waiting finds room
+/// for one in any case, so that no stream can keep another from its turn.
+#[derive(Debug)]
+pub(crate) struct Room<T> {
+    pub(crate) fair: Fair<Place<T>>,
+    frames_per_stream: usize,
+    most_bytes: usize,
+    bytes: usize,
+}
+
+impl<T> Room<T> {
+    pub(crate) fn new(frames_per_stream: usize, most_bytes: usize) -> Room<T> {
+        Room { fair: Fair::new(), frames_per_stream, most_bytes, bytes: 0 }
+    }
+
+    /// Lets a frame in.
+    ///
+    /// # Errors
+    /// The frame, when there is no room for it now. There may be when another has gone.
+    pub(crate) fn enter(&mut self, stream: StreamId, place: Place<T>) -> Result<(), Place<T>> {
+        if !self.has_room(stream, place.bytes) {
+            return Err(place);
+        }
+        self.put(stream, place);
+        Ok(())
+    }
+
+    /// Lets a live frame in. Older ones of its stream go if they are stale, and as many more as it needs for its room.
+    pub(crate) fn enter_live(&mut self, stream: StreamId, place: Place<T>, now: Instant) -> Vec<Dropped<T>> {
+        let mut dropped = Vec::new();
+        while let Some(gone) = self.fair.pop_if(stream, |place| place.is_stale(now)) {
+            dropped.push((self.leave(gone), STALE));
+        }
+        while !self.has_room(stream, place.bytes)
+            && let Some(oldest) = self.fair.pop_if(stream, |_| true)
+        {
+            dropped.push((self.leave(oldest), QUEUE_FULL));
+        }
+        self.put(stream, place);
+        dropped
+    }
+
+    /// Takes the frame whose turn it is. Beside it those that were found to be stale.
+    pub(crate) fn take(&mut self, now: Instant) -> (Vec<Dropped<T>>, Option<(T, Charge)>) {
+        let mut stale = Vec::new();
+        let taken = self.fair.take(|place| place.is_stale(now), &mut stale);
+        let stale = stale.into_iter().map(|place| (self.leave(place), STALE)).collect();
+        (stale, taken.map(|(place, charge)| (self.leave(place), charge)))
+    }
+
+    /// Forgets a stream. Gives back its frames that nobody took.
+    pub(crate) fn close(&mut self, stream: StreamId) -> Vec<T> {
+        self.fair.close(stream).map(|place| self.leave(place)).collect()
+    }
+
+    fn has_room(&self, stream: StreamId, bytes: usize) -> bool {
+        let waiting = self.fair.waiting(stream);
+        waiting == 0 || (waiting < self.frames_per_stream && self.bytes.saturating_add(bytes) <= self.most_bytes)
+    }
+
+    fn put(&mut self, stream: StreamId, place: Place<T>) {
+        self.bytes += place.bytes;
+        self.fair.push(stream, place);
+    }
+
+    fn leave(&mut self, place: Place<T>) -> T {
+        self.bytes -= place.bytes;
+        place.frame
+    }
+}
+
+impl<T> Place<T> {
+    fn is_stale(&self, now: Instant) -> bool {
+        self.fresh_until.is_some_and(|until| now > until)
+    }
+}
+
+#[cfg(test)]
+mod tests;
