@@ -33,8 +33,16 @@ impl Service {
     /// # Errors
     /// It did not start.
     pub fn worker(name: &str, master: SocketAddr) -> Result<Service, Error> {
+        Service::worker_at(LOOPBACK, name, master)
+    }
+
+    /// As [`Service::worker`], at an address that others than this machine can reach.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn worker_at(listen: SocketAddr, name: &str, master: SocketAddr) -> Result<Service, Error> {
         let mut command = Program::Worker.command()?;
-        command.args(["--listen", &LOOPBACK.to_string(), "--master", &master.to_string()]);
+        command.args(["--listen", &listen.to_string(), "--master", &master.to_string()]);
         command.args(["--name", name, "--threads", "1"]);
         Service::start(name, command)
     }

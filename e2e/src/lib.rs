@@ -1,20 +1,25 @@
 //! The facefleet programs as processes: a harness that tests and the benchmark share.
 //!
 //! [`Program`] builds and finds them, [`Process`] runs one and reads what it prints, [`Cluster`] is a master with its
-//! workers. Every wait is for a line or an end, has a limit, and fails with what the process said.
+//! workers. Every wait is for a line or an end, has a limit, and fails with what the process said. On Linux,
+//! [`net::Network`] puts machines between them whose cables can be cut.
 #![forbid(unsafe_code)]
 
 mod cluster;
 mod error;
 mod ffmpeg;
+#[cfg(target_os = "linux")]
+pub mod net;
 mod process;
 mod program;
+mod wait;
 
 pub use cluster::{Cluster, LOOPBACK, Service, client};
 pub use error::Error;
 pub use ffmpeg::tool;
 pub use process::{Ended, Process};
 pub use program::Program;
+pub use wait::wait_until;
 
 use std::path::{Path, PathBuf};
 

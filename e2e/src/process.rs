@@ -12,7 +12,7 @@ use shared_child::SharedChild;
 use crate::Error;
 
 /// How long anything is awaited. Far more than it takes on a slow and busy machine: only what hangs comes near it.
-const LIMIT: Duration = Duration::from_secs(90);
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// A child process that prints lines. Dropping it kills it.
 #[derive(Debug)]

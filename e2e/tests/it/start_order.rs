@@ -2,8 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use facefleet_e2e::{Cluster, LOOPBACK, Process, Service, asset, client};
-use serde_json::Value;
+use facefleet_e2e::{LOOPBACK, Process, Service, asset, client};
 
 use crate::media::text;
 use crate::report;
@@ -50,38 +49,4 @@ fn client_and_master_then_worker() {
     let _worker = Service::worker("late", master.address).unwrap();
     let ended = client.end().unwrap();
     report::assert_balanced(&ended, 5);
-}
-
-#[test]
-fn a_master_that_is_killed_and_started_again() {
-    let mut cluster = Cluster::start(2).unwrap();
-    let source = asset("demo.mp4");
-    let mut client = cluster.run(&[text(&source), "--limit", "150", "--json", "-"]).unwrap();
-    wait_for_frame(&mut client, 10);
-    cluster.master.process.kill();
-    // Far more frames than were on their way.
-    wait_for_frame(&mut client, 60);
-    cluster.master = Service::master(cluster.master.address).unwrap();
-    for worker in &mut cluster.workers {
-        worker.joined().unwrap();
-    }
-    assert_eq!(nodes(cluster.master.address), ["worker-1", "worker-2"]);
-
-    let ended = client.end().unwrap();
-    report::assert_balanced(&ended, 150);
-    let lines = report::parse(&ended.stdout);
-    report::assert_all_ok(&lines, 150);
-    assert_eq!(report::workers(&lines).len(), 2);
-}
-
-/// The names of the workers that the master knows, all of which must be healthy.
-fn nodes(master: SocketAddr) -> Vec<String> {
-    let ended = client(&["nodes", "--json", "--master", &master.to_string()]).unwrap().end().unwrap();
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    let list: Value = serde_json::from_str(&ended.stdout.join("\n")).unwrap();
-    let nodes = list["nodes"].as_array().expect("`nodes` is a list");
-    assert!(nodes.iter().all(|node| node["state"] == "healthy"), "{list:#}");
-    let mut names: Vec<String> = nodes.iter().map(|node| node["name"].as_str().unwrap().to_owned()).collect();
-    names.sort();
-    names
 }

@@ -1,0 +1,32 @@
+//! Waiting for what nobody announces.
+
+use std::time::Duration;
+
+use facefleet_service::clock;
+
+use crate::process::LIMIT;
+
+/// How often something is looked at that says nothing of itself.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Waits until `is_so`, looking again and again. For what no line of a process tells, such as counters.
+///
+/// # Panics
+/// It takes too long. `awaited` is what was to come true.
+#[track_caller]
+pub fn wait_until(awaited: &str, mut is_so: impl FnMut() -> bool) {
+    let start = clock::now();
+    while !is_so() {
+        let waited = clock::now().saturating_duration_since(start);
+        assert!(waited < LIMIT, "in {} s it did not come true that {awaited}", LIMIT.as_secs());
+        pause();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no event to wait for, and looking all the time takes the processor"
+)]
+fn pause() {
+    std::thread::sleep(LOOK);
+}

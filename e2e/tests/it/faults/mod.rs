@@ -1,0 +1,74 @@
+//! Whatever happens to a worker or to the master in the middle of a video: no frame is lost, none comes twice, and the
+//! faces are those of a run to which nothing happened.
+#![cfg(target_os = "linux")]
+
+mod master;
+mod network;
+mod workers;
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use facefleet_e2e::{Ended, Process, asset, client};
+
+use crate::media::text;
+use crate::report::{self, Face, Line};
+
+/// Frames of each run. Some sixty of them may be on their way at once.
+const FRAMES: u64 = 200;
+
+/// Starts a run over all workers of a cluster. It also tells on stderr which workers it uses.
+fn start(master: SocketAddr) -> Process {
+    let (video, master, limit) = (asset("demo.mp4"), master.to_string(), FRAMES.to_string());
+    let args = ["run", text(&video), "--master", &master, "--limit", &limit, "--json", "-"];
+    client(&[&args[..], &["--log", "warn,facefleet_client=debug"]].concat()).unwrap()
+}
+
+/// Waits until the client has given up a worker.
+fn wait_until_lost(client: &mut Process, worker: &str) {
+    let lost = format!("lost {worker} at ");
+    client.wait_for_stderr(&format!("lose {worker}"), |line| line.contains(&lost).then_some(())).unwrap();
+}
+
+/// Waits until a worker takes frames (again).
+fn wait_until_used(client: &mut Process, worker: &str) {
+    let name = format!("{worker} at ");
+    let used = |line: &str| (line.contains(&name) && line.contains("takes frames")).then_some(());
+    client.wait_for_stderr(&format!("use {worker}"), used).unwrap();
+}
+
+/// Waits for the end of a run, which shows no trace of any fault but in its words.
+#[track_caller]
+fn assert_unharmed(client: Process) -> (Ended, Vec<Line>) {
+    let ended = client.end().unwrap();
+    report::assert_balanced(&ended, FRAMES);
+    let lines = report::parse(&ended.stdout);
+    report::assert_all_ok(&lines, FRAMES);
+    let faces: Vec<Option<Vec<Face>>> = lines.iter().map(|line| line.faces.clone()).collect();
+    for (index, (found, expected)) in faces.iter().zip(faces_without_faults()).enumerate() {
+        assert_eq!(found, expected, "frame {index}");
+    }
+    (ended, lines)
+}
+
+/// What one machine finds by itself, found once for all tests.
+fn faces_without_faults() -> &'static [Option<Vec<Face>>] {
+    static FACES: OnceLock<Vec<Option<Vec<Face>>>> = OnceLock::new();
+    FACES.get_or_init(|| {
+        let (video, limit) = (asset("demo.mp4"), FRAMES.to_string());
+        let ended = client(&["run", text(&video), "--local", "--limit", &limit, "--json", "-"]).unwrap().end().unwrap();
+        report::assert_balanced(&ended, FRAMES);
+        let lines = report::parse(&ended.stdout);
+        report::assert_all_ok(&lines, FRAMES);
+        assert!(
+            lines.iter().map(Line::count_of_faces).sum::<usize>() > 100,
+            "a video without faces would show nothing"
+        );
+        lines.into_iter().map(|line| line.faces).collect()
+    })
+}
+
+/// The frames from `from` on that this worker answered.
+fn answered(lines: &[Line], worker: &str, from: u64) -> usize {
+    lines.iter().filter(|line| line.index >= from && line.worker.as_deref() == Some(worker)).count()
+}
