@@ -28,11 +28,23 @@ pub(crate) fn of_threads(id: u32, name: &str) -> Option<Duration> {
     threads.filter(|path| named(path)).map(|path| used(&path.join("stat"))).sum()
 }
 
-/// User and system time: fields 14 and 15 of `stat`, of which the second is a name that may hold anything but ends with
-/// the last `)`.
+/// Processor time of the living processes that a process has started itself.
+pub(crate) fn of_children(id: u32) -> Option<Duration> {
+    let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| Some(entry.ok()?.path().join("stat")));
+    let parent = id.to_string();
+    let children = processes.filter(|stat| field(stat, 4).is_some_and(|of| of == parent));
+    // None: it has ended since.
+    Some(children.filter_map(|stat| used(&stat)).sum())
+}
+
+/// User and system time.
 fn used(stat: &Path) -> Option<Duration> {
-    let stat = fs::read_to_string(stat).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field - 3)?.parse::<u32>().ok();
+    let ticks = |number: usize| field(stat, number)?.parse::<u32>().ok();
     Some(TICK * (ticks(14)? + ticks(15)?))
+}
+
+/// A field of `stat`, counted from 1. The second is a name that may hold anything but ends with the last `)`.
+fn field(stat: &Path, number: usize) -> Option<String> {
+    let stat = fs::read_to_string(stat).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(number - 3).map(str::to_owned)
 }

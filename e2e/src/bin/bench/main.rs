@@ -8,6 +8,7 @@ mod alone;
 mod cpu;
 mod frames;
 mod in_worker;
+mod scale;
 mod system;
 mod times;
 mod vision;
@@ -36,6 +37,10 @@ enum What {
     System(system::Args),
     /// Measure the detectors and the stages of a frame's way side by side, at several sizes.
     Vision(vision::Args),
+    /// Measure how many frames a second 1 to 16 workers do that only take time, and what the client needs for it.
+    Scale(scale::Args),
+    #[command(name = scale::SIMULATED_CLUSTER, hide = true)]
+    SimulatedCluster(scale::ClusterArgs),
 }
 
 /// Why there are no figures.
@@ -53,6 +58,8 @@ enum Error {
     Detector(#[from] facefleet_vision::DetectorError),
     #[error("the client wrote something that is no line of JSON: {0}")]
     Line(#[from] serde_json::Error),
+    #[error("the simulated cluster: {0}")]
+    Simulation(#[from] scale::SimulationError),
 }
 
 impl Error {
@@ -68,6 +75,8 @@ fn main() -> ExitCode {
     let done = match what.unwrap_or(What::System(system)) {
         What::System(args) => system::run(&args),
         What::Vision(args) => vision::run(&args),
+        What::Scale(args) => scale::run(&args),
+        What::SimulatedCluster(args) => scale::serve(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -81,6 +90,9 @@ fn main() -> ExitCode {
 /// Writes figures to a file, if one was named.
 fn write_json(path: Option<&Path>, figures: &impl Serialize) -> Result<(), Error> {
     let Some(path) = path else { return Ok(()) };
-    let json = serde_json::to_string_pretty(figures).expect("figures are names and numbers") + "\n";
-    fs::write(path, json).map_err(Error::file(path))
+    write_file(path, &(serde_json::to_string_pretty(figures).expect("figures are names and numbers") + "\n"))
+}
+
+fn write_file(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(Error::file(path))
 }
