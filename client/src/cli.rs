@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -67,6 +67,23 @@ pub struct RunArgs {
     /// Write one line of JSON a frame, in frame order; - is standard output.
     #[arg(long, value_name = "OUT.jsonl", env = "FACEFLEET_JSON")]
     pub json: Option<PathBuf>,
+
+    /// Do not wait for slow workers, as for a camera, for which this is the default: frames that get too old are dropped,
+    /// and counted. A file is then played at its own speed. Say --live=false to keep every frame of a camera.
+    #[arg(long, env = "FACEFLEET_LIVE", value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub live: Option<bool>,
+
+    /// With --live: how old a frame may be, in milliseconds, when a worker begins with it [default: 500].
+    #[arg(long, value_name = "MS", env = "FACEFLEET_MAX_AGE")]
+    pub max_age: Option<NonZeroU32>,
+
+    /// Where workers have more to do than they can, streams of a higher priority go first; the others still get a part.
+    #[arg(long, value_name = "N", env = "FACEFLEET_PRIORITY", default_value = "0", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-100..=100))]
+    pub priority: i32,
+
+    /// Write what became of all frames, as JSON: sent, ok, dropped and failed by reason, sent again, by worker.
+    #[arg(long, value_name = "OUT.json", env = "FACEFLEET_SUMMARY")]
+    pub summary: Option<PathBuf>,
 
     /// Simulate N cameras that all show INPUT. Each has outputs of its own: out-1.mp4, out-2.mp4, …
     #[arg(long, value_name = "N", env = "FACEFLEET_CLIENTS", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=200))]
@@ -200,6 +217,10 @@ mod tests {
         for bad in [
             &["a.mp4", "--workers", "0"][..],
             &["a.mp4", "--clients", "0"],
+            &["a.mp4", "--live=perhaps"],
+            &["a.mp4", "--live", "--max-age", "0"],
+            &["a.mp4", "--live", "--max-age", "-5"],
+            &["a.mp4", "--priority", "101"],
             &["a.mp4", "--limit", "0"],
             &["a.mp4", "--limit", "-3"],
             &["a.mp4", "--min-score", "NaN"],

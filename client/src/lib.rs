@@ -1,21 +1,21 @@
 //! Reads video, spreads its frames over the cluster, and writes what came back.
 //!
-//! The way of a frame: `source` (ffmpeg or files) → `stream` (who gets it, in which order it goes on, what became
-//! of it) → `link` (to a worker and back) → `report` (JSON lines, annotated video, progress).
+//! The way of a frame: `source` (ffmpeg or files) → `stream` (the event loop around `session`, which decides who gets it,
+//! in which order it goes on, and what became of it) → `link` (to a worker and back) → `report` (JSON lines, annotated
+//! video, progress).
 #![forbid(unsafe_code)]
 
 pub mod cli;
-mod dispatch;
 mod ffmpeg;
 mod frame;
 pub mod ledger;
 mod link;
 mod local;
 pub mod nodes;
-mod reorder;
 mod report;
 mod route;
 mod run;
+mod session;
 mod source;
 mod stream;
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use facefleet_proto::{AnalyzeOpen, RouteQuery};
 use facefleet_service::address::HostPort;
@@ -13,11 +14,15 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::RunArgs;
 use crate::ffmpeg::FfmpegError;
 use crate::frame::Finished;
-use crate::ledger::Ledger;
+use crate::ledger::Counts;
 use crate::local::{Local, LocalError};
-use crate::report::{Outputs, Progress, Report, ReportError, Summary};
+use crate::report::{self, Outputs, Progress, Report, ReportError, Summary};
+use crate::session::{MOST_LINKS, StreamSpec};
 use crate::source::{Input, InputError, Media, Source};
-use crate::stream::{self, StreamError, StreamSpec};
+use crate::stream::{self, StreamError};
+
+/// How old a frame of a live stream may be when a worker begins with it, if nobody says otherwise.
+const MAX_AGE: Duration = Duration::from_millis(500);
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,23 @@ pub enum RunError {
         /// Frames sent.
         sent: u64,
     },
+    /// Nothing came of a live stream.
+    #[error(
+        "all {sent} frames were dropped: they were too old before a worker could begin with them; \
+         allow more with --max-age, or send fewer frames, or add workers"
+    )]
+    AllDropped {
+        /// Frames sent.
+        sent: u64,
+    },
+    /// An age for what does not age.
+    #[error(
+        "--max-age is for live streams, and {input} is a file, whose frames wait: add --live to play it like a camera"
+    )]
+    MaxAgeOfFile {
+        /// INPUT.
+        input: String,
+    },
     /// A stream ended before its time.
     #[error(transparent)]
     Stream(#[from] StreamError),
@@ -63,7 +85,7 @@ pub enum RunError {
 pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let stop = shutdown::on_signal().map_err(RunError::Signal)?;
     let Some(prepared) = stop.run_until_cancelled(prepare(&args)).await else { return Ok(()) };
-    let Prepared { media, reports, local: _local, master } = prepared?;
+    let Prepared { media, max_age, reports, local: _local, master } = prepared?;
     let limit = args.limit.map(u64::from);
     let frames = media.frames().map(|all| limit.map_or(all, |limit| all.min(limit)) * u64::from(args.clients));
 
@@ -73,17 +95,17 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let bar = progress[0].clone();
     let mut streams = JoinSet::new();
     for (stream, (progress, (report, sender))) in progress.into_iter().zip(reports).enumerate() {
-        let (spec, media, stop) = (spec(&args, &master, stream), media.clone(), stop.clone());
+        let (spec, media, stop) = (spec(&args, &master, max_age, stream), media.clone(), stop.clone());
         streams.spawn(async move {
-            let source = Source::open(&media, limit);
+            let source = Source::open(&media, max_age.is_some(), limit);
             (stream, one_stream(spec, source, report, sender, progress, stop).await)
         });
     }
-    let mut summary = Summary { ledgers: vec![Ledger::default(); args.clients.into()], ..Summary::default() };
+    let mut summary = Summary { streams: vec![Counts::default(); args.clients.into()], ..Summary::default() };
     let mut first_error = None;
     while let Some(joined) = streams.join_next().await {
-        let (stream, (ledger, written)) = joined.expect("a stream does not panic");
-        summary.ledgers[stream] = ledger;
+        let (stream, (counts, written)) = joined.expect("a stream does not panic");
+        summary.streams[stream] = counts;
         match written {
             Ok(files) => summary.wrote.extend(files),
             Err(error) => drop(first_error.get_or_insert(error)),
@@ -91,6 +113,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     }
     bar.finish();
     summary.took = clock::now().saturating_duration_since(started);
+    if let Some(path) = &args.summary
+        && let Err(error) = summary.write(path)
+    {
+        first_error.get_or_insert(error.into());
+    }
     let json_to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     // A pipe that is closed is nobody's loss: the run is over, and its files are written.
     let _ = if json_to_stdout { write!(io::stderr(), "{summary}") } else { write!(io::stdout(), "{summary}") };
@@ -100,14 +127,23 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
 /// Everything that can be refused before the first frame.
 struct Prepared {
     media: Media,
+    /// None: nothing is too old.
+    max_age: Option<Duration>,
     reports: Vec<(Report, mpsc::Sender<Finished>)>,
     local: Option<Local>,
     master: HostPort,
 }
 
 async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
-    let media = Media::of(Input::new(&args.input)?).await?;
+    let input = Input::new(&args.input)?;
+    let live = args.live.unwrap_or(input.is_live());
+    if args.max_age.is_some() && !live {
+        return Err(RunError::MaxAgeOfFile { input: args.input.clone() });
+    }
+    let max_age = live.then(|| args.max_age.map_or(MAX_AGE, |ms| Duration::from_millis(u32::from(ms).into())));
+    let media = Media::of(input).await?;
     // Opened before anything is started: a name that cannot be written to must not cost a run.
+    args.summary.iter().try_for_each(|path| report::reserve(path, &media))?;
     let mut reports = Vec::new();
     for stream in 0..args.clients.into() {
         let json = args.output(args.json.as_ref(), stream);
@@ -119,10 +155,10 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
         None => Some(Local::start(args.workers, args.clients).await?),
     };
     let master = args.cluster().or(local.as_ref().map(Local::master)).expect("it is one or the other").clone();
-    Ok(Prepared { media, reports, local, master })
+    Ok(Prepared { media, max_age, reports, local, master })
 }
 
-fn spec(args: &RunArgs, master: &HostPort, stream: usize) -> StreamSpec {
+fn spec(args: &RunArgs, master: &HostPort, max_age: Option<Duration>, stream: usize) -> StreamSpec {
     let stream_id = format!("{} #{}", args.input, stream + 1);
     // A long path says the least at its start.
     let stream_id: String = stream_id.chars().filter(|c| !c.is_control()).rev().take(30).collect();
@@ -131,7 +167,8 @@ fn spec(args: &RunArgs, master: &HostPort, stream: usize) -> StreamSpec {
     StreamSpec {
         master: master.clone(),
         query: RouteQuery {
-            wanted: args.workers.map_or(stream::MOST_LINKS, |most| usize::from(most).min(stream::MOST_LINKS)),
+            wanted: args.workers.map_or(MOST_LINKS, |most| usize::from(most).min(MOST_LINKS)),
+            priority: args.priority,
             stream_id: stream_id.clone(),
             detector: detector.clone(),
             ..RouteQuery::default()
@@ -143,6 +180,8 @@ fn spec(args: &RunArgs, master: &HostPort, stream: usize) -> StreamSpec {
             detect_size: args.detect_size,
             landmarks: args.landmarks,
             stream_id,
+            max_age,
+            priority: args.priority,
             ..AnalyzeOpen::default()
         },
     }
@@ -155,20 +194,20 @@ async fn one_stream(
     sender: mpsc::Sender<Finished>,
     progress: Progress,
     stop: CancellationToken,
-) -> (Ledger, Result<Vec<PathBuf>, RunError>) {
+) -> (Counts, Result<Vec<PathBuf>, RunError>) {
     let source = match source {
         Ok(source) => source,
-        Err(error) => return (Ledger::default(), Err(error.into())),
+        Err(error) => return (Counts::default(), Err(error.into())),
     };
-    let (ledger, ended) = stream::run(spec, source, sender, progress, stop.clone()).await;
+    let (counts, ended) = stream::run(spec, source, sender, progress, stop.clone()).await;
     let finished = tokio::select! {
         finished = report.finish() => finished.map_err(RunError::from),
         () = stuck(&stop) => Err(StreamError::Stuck.into()),
     };
     // A file that cannot be written ends the stream, so it is the cause of whatever else is wrong.
     let result =
-        finished.and_then(|files| ended.map_err(RunError::from).and_then(|()| verdict(&ledger)).map(|()| files));
-    (ledger, result)
+        finished.and_then(|files| ended.map_err(RunError::from).and_then(|()| verdict(&counts)).map(|()| files));
+    (counts, result)
 }
 
 /// Whoever has stopped the run does not wait for ever for a reader of its output.
@@ -177,10 +216,14 @@ async fn stuck(stop: &CancellationToken) {
     tokio::time::sleep(stream::STUCK_AFTER).await;
 }
 
-fn verdict(ledger: &Ledger) -> Result<(), RunError> {
-    let Ledger { sent, ok, failed, .. } = ledger;
-    if !ledger.balances() {
-        return Err(RunError::Unbalanced { sent: *sent, ended: ledger.ended() });
+fn verdict(counts: &Counts) -> Result<(), RunError> {
+    let Counts { sent, ok, dropped, failed, .. } = counts;
+    if !counts.balances() {
+        return Err(RunError::Unbalanced { sent: *sent, ended: counts.ended() });
+    }
+    // Whoever stops a run before its first result has not failed.
+    if *ok == 0 && failed.is_empty() && !dropped.is_empty() && !dropped.contains_key("interrupted") {
+        return Err(RunError::AllDropped { sent: *sent });
     }
     if *ok == 0 && !failed.is_empty() {
         return Err(RunError::NoneOk { sent: *sent });

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use facefleet_proto::{AnalyzeOpen, AnalyzeRequest, FrameResult, Reply, wire};
+use facefleet_proto::{AnalyzeOpen, AnalyzeRequest, FrameOk, FrameResult, Opened, Outcome, Reply, StageTimes, wire};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
 
-use super::{Answer, Client, Events, LinkEvent, Lost, OPEN_TIME, Worker};
-use crate::dispatch::{Assignment, LinkId};
+use super::{Client, Events, LinkEvent, OPEN_TIME};
 use crate::frame::End;
+use crate::session::{Answer, Greeting, LinkId, Lost, Pace};
 
 /// Why the call is over.
 pub(super) enum Ended {
@@ -43,18 +43,29 @@ pub(super) async fn run(id: LinkId, mut client: Client, open: AnalyzeOpen, event
     };
     let silent = |_| Ended::from(Lost::because(format!("it said nothing for {} s", OPEN_TIME.as_secs())));
     let (opened, mut replies) = tokio::time::timeout(OPEN_TIME, opening).await.map_err(silent)??;
-    let worker = Worker { name: opened.worker, threads: opened.cores, frames };
-    let _ = events.send(LinkEvent::Up(id, worker));
+    let Opened { worker: name, generation, cores: threads } = opened;
+    let _ = events.send(LinkEvent::Up(id, Greeting { name, generation, threads }, frames));
 
     while let Some(reply) = next_reply(&mut replies).await? {
-        let Reply::Result(FrameResult { seq, attempt, outcome, in_flight: _, frame_ms, streams: _ }) = reply else {
+        let Reply::Result(result) = reply else {
             return Err(Lost::because("it opened the stream twice").into());
         };
-        let frame_time = frame_ms.map(|ms| Duration::from_secs_f32(ms.min(MOST_FRAME_MS) / 1e3));
-        let answer = Answer { end: End::from(outcome), frame_time };
-        let _ = events.send(LinkEvent::Answer(Assignment { seq, attempt, link: id }, answer));
+        let _ = events.send(LinkEvent::Answer(id, answer(result)));
     }
     Ok(())
+}
+
+fn answer(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }: FrameResult) -> Answer {
+    let stayed = match &outcome {
+        Outcome::Ok(FrameOk { stages: StageTimes { queue, decode, resize, detect, draw, encode }, .. }) => {
+            Some(*queue + *decode + *resize + *detect + *draw + *encode)
+        }
+        Outcome::Dropped(_) | Outcome::Failed { .. } => None,
+    };
+    let frame_time = frame_ms.map(|ms| Duration::from_secs_f32(ms.min(MOST_FRAME_MS) / 1e3));
+    let elsewhere = matches!(outcome, Outcome::Failed { elsewhere: true, .. });
+    let pace = Pace { frame_time, stayed, in_flight, streams };
+    Answer { seq, attempt, end: End::from(outcome), elsewhere, pace }
 }
 
 /// An hour for one frame is nonsense, and within what a duration can hold.

@@ -17,8 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::dispatch::{Assignment, LinkId};
-use crate::frame::End;
+use crate::session::{Answer, Greeting, LinkId, Loss, Lost};
 
 /// Greatest answer: boxes, or one picture of 500×400 from an old worker. It bounds what answers that wait for their turn
 /// may hold.
@@ -30,30 +29,12 @@ const OPEN_TIME: Duration = Duration::from_secs(5);
 /// What a link tells its stream.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
-    /// The worker takes frames, through `frames`.
-    Up(LinkId, Worker),
+    /// The worker takes frames, as many as it is given.
+    Up(LinkId, Greeting, mpsc::UnboundedSender<AnalyzeFrame>),
     /// A frame came back.
-    Answer(Assignment, Answer),
+    Answer(LinkId, Answer),
     /// The link is over.
     Down(LinkId, Lost),
-}
-
-/// A worker that takes frames.
-#[derive(Debug)]
-pub(crate) struct Worker {
-    pub(crate) name: String,
-    /// Detector threads.
-    pub(crate) threads: u32,
-    /// Takes as many as it is given: the stream bounds them by the worker's credit.
-    pub(crate) frames: mpsc::UnboundedSender<AnalyzeFrame>,
-}
-
-/// What came back for a frame.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) end: End,
-    /// Time one of the worker's threads spends on a frame; None from an old worker.
-    pub(crate) frame_time: Option<Duration>,
 }
 
 /// A running link. Dropping it closes it.
@@ -72,7 +53,8 @@ impl Link {
     ) -> Link {
         let task = tokio::spawn(async move {
             let ended = run(id, &candidate, open, &events).await;
-            let lost = ended.map_or_else(|lost| lost, |()| Lost::because("it ended the stream"));
+            let left = || Lost { loss: Loss::Left, reason: "it ended the stream".to_owned() };
+            let lost = ended.map_or_else(|lost| lost, |()| left());
             // Err: the stream is over.
             let _ = events.send(LinkEvent::Down(id, lost));
         });
@@ -80,25 +62,10 @@ impl Link {
     }
 }
 
-/// Why a link is over.
-#[derive(Debug)]
-pub(crate) struct Lost {
-    /// For people; it names no address.
-    pub(crate) reason: String,
-    /// The worker is there and does not do what this stream asks for.
-    pub(crate) unfit: bool,
-}
-
-impl Lost {
-    pub(crate) fn because(reason: impl Into<String>) -> Lost {
-        Lost { reason: reason.into(), unfit: false }
-    }
-}
-
 impl From<tonic::Status> for Lost {
     fn from(status: tonic::Status) -> Lost {
         let unfit = matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition);
-        Lost { reason: grpc::explain(&status), unfit }
+        Lost { loss: if unfit { Loss::Unfit } else { Loss::Broken }, reason: grpc::explain(&status) }
     }
 }
 

@@ -8,14 +8,14 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::{Answer, Client, Events, LinkEvent, Lost, Worker};
-use crate::dispatch::{Assignment, LinkId};
+use super::{Client, Events, LinkEvent};
 use crate::frame::{End, Found};
+use crate::session::{Answer, Greeting, LinkId, Loss, Lost, Pace};
 
-/// Frames that were sent and not answered, in order.
-type OnTheirWay = Arc<Mutex<VecDeque<Assignment>>>;
+/// Number and attempt of the frames that were sent and not answered, in order.
+type OnTheirWay = Arc<Mutex<VecDeque<(u64, u32)>>>;
 
-fn locked(frames: &OnTheirWay) -> MutexGuard<'_, VecDeque<Assignment>> {
+fn locked(frames: &OnTheirWay) -> MutexGuard<'_, VecDeque<(u64, u32)>> {
     frames.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -25,7 +25,7 @@ pub(super) fn accepts(candidate: &Candidate, open: &AnalyzeOpen) -> Result<(), L
     let Candidate { name, address, .. } = candidate;
     if let Some(detector) = &open.detector {
         let reason = format!("it is an old worker, which cannot be asked for the detector `{detector}`");
-        return Err(Lost { reason, unfit: true });
+        return Err(Lost { loss: Loss::Unfit, reason });
     }
     let unheard = unheard(open).join(", ");
     if !unheard.is_empty() {
@@ -54,23 +54,24 @@ pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, e
     let on_their_way = OnTheirWay::default();
     let sent = on_their_way.clone();
     let requests = UnboundedReceiverStream::new(queue).map(move |frame: AnalyzeFrame| {
-        locked(&sent).push_back(Assignment { seq: frame.seq, attempt: frame.attempt, link: id });
+        locked(&sent).push_back((frame.seq, frame.attempt));
         wire::VideoFrame { size: i32::try_from(frame.jpeg.len()).unwrap_or(i32::MAX), frame: frame.jpeg }
     });
     // An old worker may answer the call only with its first picture, so the link counts as up before that.
-    let worker = Worker { name: candidate.name.clone(), threads: candidate.cores, frames };
-    let _ = events.send(LinkEvent::Up(id, worker));
+    let Candidate { name, generation, cores, .. } = candidate.clone();
+    let _ = events.send(LinkEvent::Up(id, Greeting { name, generation, threads: cores }, frames));
 
     let mut replies = client.push_and_pull(requests).await?.into_inner();
     while let Some(wire::VideoFrame { size: _, frame: picture }) = replies.message().await? {
         let asked = locked(&on_their_way).pop_front();
-        let asked = asked.ok_or_else(|| Lost::because("it sent a picture that nobody asked for"))?;
+        let (seq, attempt) = asked.ok_or_else(|| Lost::because("it sent a picture that nobody asked for"))?;
         let end = if picture.is_empty() {
             End::Failed { code: "undecodable".into(), message: "the worker sent no picture back".into() }
         } else {
             End::Ok(Found { faces: None, picture: Some(picture), stages: None })
         };
-        let _ = events.send(LinkEvent::Answer(asked, Answer { end, frame_time: None }));
+        let answer = Answer { seq, attempt, end, elsewhere: false, pace: Pace::default() };
+        let _ = events.send(LinkEvent::Answer(id, answer));
     }
     Ok(())
 }
@@ -90,6 +91,6 @@ mod tests {
         assert_eq!(unheard(&open), ["--detect-size", "--landmarks"]);
         assert!(accepts(&candidate, &open).is_ok());
         let refused = accepts(&candidate, &AnalyzeOpen { detector: Some("yunet".into()), ..open }).unwrap_err();
-        assert!(refused.unfit && refused.reason.contains("`yunet`"), "{refused:?}");
+        assert!(refused.loss == Loss::Unfit && refused.reason.contains("`yunet`"), "{refused:?}");
     }
 }

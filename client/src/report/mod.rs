@@ -20,7 +20,7 @@ use crate::source::Media;
 use annotate::Annotator;
 use jsonl::JsonLines;
 pub(crate) use progress::Progress;
-pub(crate) use summary::Summary;
+pub(crate) use summary::{Summary, reserve};
 
 /// Frames that may wait for the report.
 const QUEUE: usize = 4;

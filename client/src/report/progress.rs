@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::ledger::Ledger;
+use crate::ledger::{Counts, Share};
 
 /// Time between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 struct Shared {
     /// By stream.
-    ledgers: Vec<Ledger>,
+    streams: Vec<Counts>,
     total: Option<u64>,
     started: Instant,
     /// None where there is no terminal.
@@ -39,19 +39,19 @@ impl Progress {
             };
             bar.with_style(ProgressStyle::with_template(style).expect("the template is a constant"))
         });
-        let ledgers = vec![Ledger::default(); streams];
-        let shared = Arc::new(Mutex::new(Shared { ledgers, total, started: now, bar, last_line: now }));
+        let counts = vec![Counts::default(); streams];
+        let shared = Arc::new(Mutex::new(Shared { streams: counts, total, started: now, bar, last_line: now }));
         (0..streams).map(|stream| Progress { stream, shared: shared.clone() }).collect()
     }
 
     /// Shows how far the stream is.
-    pub(crate) fn update(&self, ledger: &Ledger, now: Instant) {
+    pub(crate) fn update(&self, counts: &Counts, now: Instant) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.ledgers[self.stream].clone_from(ledger);
+        shared.streams[self.stream].clone_from(counts);
         if shared.bar.is_none() && now.saturating_duration_since(shared.last_line) < LINE_EVERY {
             return;
         }
-        let sum = sum(&shared.ledgers);
+        let sum = sum(&shared.streams);
         let seconds = now.saturating_duration_since(shared.started).as_secs_f64();
         let state = state(&sum, seconds);
         match &shared.bar {
@@ -90,18 +90,20 @@ fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// The ledger of all streams.
-pub(super) fn sum(ledgers: &[Ledger]) -> Ledger {
-    let mut sum = Ledger::default();
-    ledgers.iter().for_each(|ledger| sum.add(ledger));
+/// The counts of all streams together.
+pub(super) fn sum(streams: &[Counts]) -> Counts {
+    let mut sum = Counts::default();
+    streams.iter().for_each(|counts| sum.add(counts));
     sum
 }
 
 /// Frames per second, faces, and the share of each worker.
-fn state(sum: &Ledger, seconds: f64) -> String {
+fn state(sum: &Counts, seconds: f64) -> String {
     let rate = if seconds > 0.0 { sum.ended() as f64 / seconds } else { 0.0 };
-    let answered: u64 = sum.workers.values().sum();
-    let share = |(name, frames): (&String, &u64)| format!("{name} {:.0} %", *frames as f64 / answered as f64 * 100.0);
+    let answered: u64 = sum.workers.values().map(|share| share.answered).sum();
+    let share = |(name, share): (&String, &Share)| {
+        format!("{name} {:.0} %", share.answered as f64 / answered.max(1) as f64 * 100.0)
+    };
     let shares: Vec<String> = sum.workers.iter().map(share).collect();
     format!("{rate:.1} frames/s  {} faces  {}", sum.faces, shares.join("  "))
 }
@@ -112,9 +114,10 @@ mod tests {
 
     #[test]
     fn rate_faces_and_shares() {
-        let workers = [("a".to_owned(), 30), ("b".to_owned(), 10)].into();
-        let ledger = Ledger { sent: 44, ok: 40, faces: 55, workers, ..Ledger::default() };
-        assert_eq!(state(&sum(&[ledger]), 4.0), "10.0 frames/s  55 faces  a 75 %  b 25 %");
-        assert_eq!(state(&Ledger::default(), 0.0), "0.0 frames/s  0 faces  ");
+        let share = |answered| Share { answered, taken_back: 0 };
+        let workers = [("a".to_owned(), share(30)), ("b".to_owned(), share(10))].into();
+        let counts = Counts { sent: 44, ok: 40, faces: 55, workers, ..Counts::default() };
+        assert_eq!(state(&sum(&[counts]), 4.0), "10.0 frames/s  55 faces  a 75 %  b 25 %");
+        assert_eq!(state(&Counts::default(), 0.0), "0.0 frames/s  0 faces  ");
     }
 }

@@ -1,36 +1,85 @@
-//! The last words of a run.
+//! The last words of a run, for a person and for programs.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::ledger::Ledger;
+use serde::Serialize;
+
+use crate::ledger::{Counts, Share};
 use crate::report::progress::sum;
+use crate::report::{ReportError, check};
+use crate::source::Media;
 
 /// What a run did.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     /// By stream.
-    pub(crate) ledgers: Vec<Ledger>,
+    pub(crate) streams: Vec<Counts>,
     pub(crate) took: Duration,
     pub(crate) wrote: Vec<PathBuf>,
 }
 
+/// The summary as a file. The keys are read by programs: they may grow in number, and never change.
+#[derive(Serialize)]
+struct Json<'a> {
+    took_s: f64,
+    frames_per_s: f64,
+    /// Whether `sent = ok + dropped + failed` in every stream.
+    balanced: bool,
+    total: &'a Counts,
+    streams: &'a [Counts],
+    wrote: Vec<String>,
+}
+
+/// Makes sure, before a run, that its summary can be written to `path`.
+///
+/// # Errors
+/// It is the input, or cannot be written there.
+pub(crate) fn reserve(path: &Path, media: &Media) -> Result<(), ReportError> {
+    check(path, media)?;
+    File::create(path).map(drop).map_err(ReportError::write(path))
+}
+
+impl Summary {
+    /// Writes it to a file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), ReportError> {
+        let total = sum(&self.streams);
+        let json = Json {
+            took_s: self.took.as_secs_f64(),
+            frames_per_s: self.rate(&total),
+            balanced: self.streams.iter().all(Counts::balances),
+            total: &total,
+            streams: &self.streams,
+            wrote: self.wrote.iter().map(|path| path.display().to_string()).collect(),
+        };
+        let json = serde_json::to_string_pretty(&json).expect("counts have only text keys") + "\n";
+        fs::write(path, json).map_err(ReportError::write(path))
+    }
+
+    fn rate(&self, total: &Counts) -> f64 {
+        total.ended() as f64 / self.took.as_secs_f64().max(1e-9)
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sum = sum(&self.ledgers);
-        let seconds = self.took.as_secs_f64();
-        let rate = sum.ended() as f64 / seconds.max(1e-9);
-        writeln!(f, "{} frames in {seconds:.1} s ({rate:.1} frames/s), {} faces", sum.ended(), sum.faces)?;
-        writeln!(f, "  {}", balance(&sum))?;
-        if self.ledgers.len() > 1 {
-            for (number, ledger) in self.ledgers.iter().enumerate() {
-                writeln!(f, "  stream {}: {}", number + 1, balance(ledger))?;
+        let total = sum(&self.streams);
+        let (seconds, rate) = (self.took.as_secs_f64(), self.rate(&total));
+        writeln!(f, "{} frames in {seconds:.1} s ({rate:.1} frames/s), {} faces", total.ended(), total.faces)?;
+        writeln!(f, "  {}", balance(&total))?;
+        if self.streams.len() > 1 {
+            for (number, counts) in self.streams.iter().enumerate() {
+                writeln!(f, "  stream {}: {}", number + 1, balance(counts))?;
             }
         }
-        if !sum.workers.is_empty() {
-            let workers: Vec<String> = sum.workers.iter().map(|(name, frames)| format!("{name} {frames}")).collect();
+        if !total.workers.is_empty() {
+            let workers: Vec<String> = total.workers.iter().map(by_worker).collect();
             writeln!(f, "  by worker: {}", workers.join(", "))?;
         }
         for path in &self.wrote {
@@ -40,9 +89,16 @@ impl fmt::Display for Summary {
     }
 }
 
-fn balance(ledger: &Ledger) -> String {
-    let Ledger { sent, ok, dropped, failed, retried, late, faces: _, workers: _ } = ledger;
-    let sign = if ledger.balances() { "=" } else { "≠" };
+fn by_worker((name, Share { answered, taken_back }): (&String, &Share)) -> String {
+    match taken_back {
+        0 => format!("{name} {answered}"),
+        _ => format!("{name} {answered} ({taken_back} taken back)"),
+    }
+}
+
+fn balance(counts: &Counts) -> String {
+    let Counts { sent, ok, dropped, failed, retried, late, faces: _, workers: _ } = counts;
+    let sign = if counts.balances() { "=" } else { "≠" };
     let mut line =
         format!("sent {sent} {sign} ok {ok} + dropped {} + failed {}", by_reason(dropped), by_reason(failed));
     for (count, what) in [(retried, "sent again"), (late, "late answers ignored")] {
@@ -65,7 +121,7 @@ mod tests {
 
     #[test]
     fn one_stream_that_lost_a_worker() {
-        let ledger = Ledger {
+        let counts = Counts {
             sent: 10,
             ok: 7,
             dropped: [("stale_client".into(), 1)].into(),
@@ -73,16 +129,35 @@ mod tests {
             retried: 3,
             late: 0,
             faces: 9,
-            workers: [("pi-1".into(), 9)].into(),
+            workers: [
+                ("pi-1".into(), Share { answered: 9, taken_back: 0 }),
+                ("pi-2".into(), Share { answered: 0, taken_back: 3 }),
+            ]
+            .into(),
         };
-        let summary = Summary { ledgers: vec![ledger], took: Duration::from_secs(2), wrote: vec!["a.mp4".into()] };
+        let summary = Summary { streams: vec![counts], took: Duration::from_secs(2), wrote: vec!["a.mp4".into()] };
         let lines = [
             "10 frames in 2.0 s (5.0 frames/s), 9 faces",
             "  sent 10 = ok 7 + dropped 1 (1 stale_client) + failed 2 (2 truncated); 3 sent again",
-            "  by worker: pi-1 9",
+            "  by worker: pi-1 9, pi-2 0 (3 taken back)",
             "  wrote a.mp4",
             "",
         ];
         assert_eq!(summary.to_string(), lines.join("\n"));
+    }
+
+    #[test]
+    fn programs_read_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.json");
+        let a = Counts { sent: 3, ok: 2, dropped: [("stale_worker".into(), 1)].into(), ..Counts::default() };
+        let b = Counts { sent: 2, ok: 1, ..Counts::default() };
+        let summary = Summary { streams: vec![a, b], took: Duration::from_secs(2), wrote: vec!["a.mp4".into()] };
+        summary.write(&path).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!((&json["took_s"], &json["frames_per_s"]), (&2.0.into(), &2.0.into()));
+        assert_eq!((&json["balanced"], &json["total"]["sent"]), (&false.into(), &5.into()));
+        assert_eq!(json["streams"][0]["dropped"]["stale_worker"], 1);
+        assert_eq!(json["wrote"][0], "a.mp4");
     }
 }

@@ -109,6 +109,16 @@ impl Input {
     }
 }
 
+impl Input {
+    /// Whether it goes on without us: a camera does, a file does not.
+    pub(crate) fn is_live(&self) -> bool {
+        match self {
+            Input::Video(VideoInput { kind, name: _ }) => *kind != VideoKind::File,
+            Input::Pictures(_) => false,
+        }
+    }
+}
+
 impl VideoInput {
     /// The name as ffmpeg is to be given it.
     pub(crate) fn url(&self) -> OsString {
@@ -166,6 +176,8 @@ mod tests {
         assert_eq!(kind("rtsp://10.0.0.9/stream1"), VideoKind::Stream);
         assert_eq!(kind("RTSP://10.0.0.9/stream1"), VideoKind::Stream);
         assert_eq!(kind("https://example.org/a.mp4"), VideoKind::File);
+        assert!(Input::new("udp://10.0.0.9:5000").unwrap().is_live());
+        assert!(!Input::new("https://example.org/a.mp4").unwrap().is_live());
     }
 
     #[test]

@@ -93,15 +93,15 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Starts to read at most `limit` frames.
+    /// Starts to read at most `limit` frames. `live`: a file comes at its own speed, as from a camera.
     ///
     /// # Errors
     /// ffmpeg cannot be started.
-    pub(crate) fn open(media: &Media, limit: Option<u64>) -> Result<Source, FfmpegError> {
+    pub(crate) fn open(media: &Media, live: bool, limit: Option<u64>) -> Result<Source, FfmpegError> {
         let (sender, frames) = mpsc::channel(READ_AHEAD);
         let limit = limit.unwrap_or(u64::MAX);
         let video = match media {
-            Media::Video(video) => Some(video::start(video.ffmpeg, &video.input, limit, sender)?),
+            Media::Video(video) => Some(video::start(video.ffmpeg, &video.input, live, limit, sender)?),
             Media::Pictures(pictures) => {
                 pictures::start(pictures.paths.clone(), limit, sender);
                 None

@@ -19,17 +19,25 @@ const QUALITY: &str = "3";
 type Frames = mpsc::Sender<Result<SourceFrame, FfmpegError>>;
 
 /// Starts ffmpeg and a thread that reads its frames into `frames`; a full channel holds ffmpeg back.
-pub(crate) fn start(ffmpeg: Ffmpeg, input: &VideoInput, limit: u64, frames: Frames) -> Result<KillOnDrop, FfmpegError> {
+/// With `live` a file is read at its own speed.
+pub(crate) fn start(
+    ffmpeg: Ffmpeg,
+    input: &VideoInput,
+    live: bool,
+    limit: u64,
+    frames: Frames,
+) -> Result<KillOnDrop, FfmpegError> {
     let mut command = Command::new("ffmpeg");
-    command.args(arguments(ffmpeg, input)).stdin(Stdio::null()).stdout(Stdio::piped());
+    command.args(arguments(ffmpeg, input, live)).stdin(Stdio::null()).stdout(Stdio::piped());
     let process = Arc::new(Process::spawn("ffmpeg", command, format!("read {}", input.name))?);
     let reader = process.clone();
     std::thread::spawn(move || read(&reader, limit, &frames));
     Ok(KillOnDrop(process))
 }
 
-fn arguments(ffmpeg: Ffmpeg, input: &VideoInput) -> Vec<OsString> {
+fn arguments(ffmpeg: Ffmpeg, input: &VideoInput, live: bool) -> Vec<OsString> {
     let how: &[&str] = match input.kind {
+        VideoKind::File if live => &["-re"],
         VideoKind::File => &[],
         // Lost packets would be smeared over many frames.
         VideoKind::Stream if input.name.starts_with("rtsp") => &["-rtsp_transport", "tcp"],

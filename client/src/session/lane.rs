@@ -1,0 +1,202 @@
+//! One worker as a stream sees it: what it holds, how fast it answers, how much more it may get.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::Peer;
+use super::dispatch::Trail;
+
+/// Work that a worker may hold in its queue: so much that it never waits for a frame, and so little that nobody waits
+/// long for what it holds, should it become slow.
+const QUEUED_WORK: Duration = Duration::from_millis(200);
+/// Frames that a very fast worker may hold for each of its threads, and over a long way as many more as are on it.
+const MOST_PER_THREAD: f32 = 8.0;
+/// An answer is overdue after this many times what answers have been taking, within the two bounds. Loading a model or
+/// a busy neighbour must not look like death, and a person must not wait for minutes.
+const OVERDUE_FACTOR: u32 = 5;
+const OVERDUE_FLOOR: Duration = Duration::from_secs(2);
+pub(super) const OVERDUE_CEILING: Duration = Duration::from_secs(20);
+/// The same for a live stream, whose frames are soon of no use: a worker answers even those that it drops for their age.
+const OVERDUE_FLOOR_LIVE: Duration = Duration::from_secs(1);
+/// How long the first answer may take where others could do the work.
+pub(super) const OVERDUE_FIRST: Duration = Duration::from_secs(5);
+/// A worker that was left out is tried again when it has been idle for so many times its time per frame: it may have
+/// become faster, and the trial costs a tenth of the time at the most.
+const RETRIED_AFTER: u32 = 10;
+/// Weight of the newest measurement in a moving average.
+const NEWEST: f32 = 0.2;
+
+/// What an answer says of the worker that gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Pace {
+    /// Time one of its threads spends on a frame; None from an old worker.
+    pub(crate) frame_time: Option<Duration>,
+    /// Time that this frame was at the worker, in its queue and worked on; None from an old worker.
+    pub(crate) stayed: Option<Duration>,
+    /// Frames that it holds, those of other streams included.
+    pub(crate) in_flight: u32,
+    /// Streams that have frames there; 0 when it does not tell.
+    pub(crate) streams: u32,
+}
+
+/// A frame in flight.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) trail: Trail,
+    /// When it came from the source.
+    pub(super) arrived: Instant,
+    at: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) peer: Peer,
+    threads: f32,
+    /// Time that one thread of the worker spends on a frame.
+    frame_time: Option<Duration>,
+    /// Time from sending a frame to its answer, which also holds the network and other streams' frames.
+    answer_time: Option<Duration>,
+    /// The part of it that is not spent at the worker.
+    network: Duration,
+    /// Frames that the worker holds for other streams.
+    others: f32,
+    /// Streams that share the worker: rises at once, and falls slowly, because a stream between two frames is one, too.
+    streams: f32,
+    /// By number. Numbers go out in order, but for those sent again.
+    pub(super) in_flight: BTreeMap<u64, Sent>,
+    last_answer: Instant,
+    /// Failures that another worker has contradicted, since its last good answer.
+    wrong: u32,
+}
+
+impl Lane {
+    pub(super) fn new(peer: Peer, threads: u32, frame_time: Option<Duration>, now: Instant) -> Lane {
+        Lane {
+            peer,
+            threads: threads.max(1) as f32,
+            frame_time,
+            answer_time: None,
+            network: Duration::ZERO,
+            others: 0.0,
+            streams: 1.0,
+            in_flight: BTreeMap::new(),
+            last_answer: now,
+            wrong: 0,
+        }
+    }
+
+    pub(super) fn send(&mut self, seq: u64, trail: Trail, arrived: Instant, now: Instant) {
+        self.in_flight.insert(seq, Sent { trail, arrived, at: now });
+    }
+
+    /// Takes the frame that an answer is for, if this attempt of it was awaited.
+    pub(super) fn answered(&mut self, seq: u64, attempt: u32) -> Option<Sent> {
+        let awaited = self.in_flight.get(&seq).is_some_and(|sent| sent.trail.attempt == attempt);
+        awaited.then(|| self.in_flight.remove(&seq)).flatten()
+    }
+
+    /// Learns from the answer to `sent`. A failure says nothing of how long a frame takes.
+    pub(super) fn learn(&mut self, sent: &Sent, pace: Pace, good: bool, now: Instant) {
+        self.last_answer = now;
+        let took = now.saturating_duration_since(sent.at);
+        self.answer_time = Some(average(self.answer_time, took));
+        let held = self.in_flight.len() as f32;
+        self.others += ((pace.in_flight as f32 - held).max(0.0) - self.others) * NEWEST;
+        let streams = pace.streams.max(1) as f32;
+        self.streams = streams.max(self.streams + (streams - self.streams) * NEWEST);
+        if let Some(stayed) = pace.stayed {
+            self.network = average(Some(self.network), took.saturating_sub(stayed));
+        }
+        if good {
+            self.wrong = 0;
+            // An old worker says nothing of itself, and is judged by how long its answers take.
+            let judged = || self.answer_time.map(|mean| mean.mul_f32(self.threads / (held + 1.0).max(self.threads)));
+            self.frame_time = pace.frame_time.or_else(judged);
+        }
+    }
+
+    /// A failure that came from here was contradicted by another worker. Returns how many have been in a row.
+    pub(super) fn was_wrong(&mut self) -> u32 {
+        self.wrong += 1;
+        self.wrong
+    }
+
+    /// Frames that this stream may have here. A worker that serves several streams is shared between them.
+    fn credit(&self) -> usize {
+        let per_thread = self.frame_time.map_or(1.0, |time| {
+            let per_time = |span: Duration| span.as_secs_f32() / time.as_secs_f32().max(1e-6);
+            let most = (per_time(self.network) + 2.0).max(MOST_PER_THREAD);
+            per_time(QUEUED_WORK).clamp(1.0, most)
+        });
+        ((per_thread * self.threads / self.streams) as usize).max(1)
+    }
+
+    /// Whether it may be given this frame now.
+    pub(super) fn takes(&self, trail: &Trail) -> bool {
+        if trail.failed_at.contains(&self.peer) {
+            return false;
+        }
+        if trail.is_suspect() {
+            return self.in_flight.is_empty();
+        }
+        self.has_credit() && self.in_flight.values().all(|sent| !sent.trail.is_suspect())
+    }
+
+    pub(super) fn has_credit(&self) -> bool {
+        self.in_flight.len() < self.credit()
+    }
+
+    /// How long the worker takes for what it holds, with `more` frames on top. One that has answered nothing yet gets its
+    /// first frames early, so that it is measured.
+    fn expected(&self, more: usize) -> Duration {
+        let frames = (self.in_flight.len() + more) as f32 + self.others;
+        self.frame_time.unwrap_or_default().mul_f32(frames / self.threads)
+    }
+
+    /// When a frame that is sent now would be answered.
+    pub(super) fn answers_in(&self) -> Duration {
+        self.expected(1)
+    }
+
+    /// When a frame that is sent now would be worked on.
+    pub(super) fn begins_in(&self) -> Duration {
+        self.expected(0) + self.network / 2
+    }
+
+    /// Frames per second; 0 while it has not been measured.
+    pub(super) fn rate(&self) -> f32 {
+        self.frame_time.map_or(0.0, |time| self.threads / time.as_secs_f32().max(1e-6))
+    }
+
+    /// Whether a frame that is sent now is answered within `horizon`, as far as is known.
+    pub(super) fn in_time(&self, horizon: Duration, now: Instant) -> bool {
+        let idle = now.saturating_duration_since(self.last_answer);
+        let retried = self.in_flight.is_empty() && self.frame_time.is_some_and(|time| idle >= time * RETRIED_AFTER);
+        retried || self.answers_in() <= horizon
+    }
+
+    /// Whether it has answered anything yet.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answer_time.is_some()
+    }
+
+    /// Whether it keeps an answer back for too long. `alternative`: another worker is known to answer.
+    pub(super) fn overdue(&self, alternative: bool, max_age: Option<Duration>, now: Instant) -> bool {
+        let floor = max_age.map_or(OVERDUE_FLOOR, |age| (age * 2).clamp(OVERDUE_FLOOR_LIVE, OVERDUE_CEILING));
+        let limit = match self.answer_time {
+            Some(time) => (time * OVERDUE_FACTOR).clamp(floor, OVERDUE_CEILING),
+            None if alternative => OVERDUE_FIRST,
+            None => OVERDUE_CEILING,
+        };
+        self.in_flight.values().any(|sent| now.saturating_duration_since(sent.at) > limit)
+    }
+
+    /// Nothing was seen of the world for `gap`: what was awaited in it may have come.
+    pub(super) fn forgive(&mut self, gap: Duration) {
+        self.in_flight.values_mut().for_each(|sent| sent.at += gap);
+    }
+}
+
+fn average(mean: Option<Duration>, newest: Duration) -> Duration {
+    mean.map_or(newest, |mean| mean.mul_f32(1.0 - NEWEST) + newest.mul_f32(NEWEST))
+}

@@ -1,0 +1,526 @@
+//! One stream, without its input and output: frames, answers and losses go in as events, what is to be done comes out
+//! as [`Action`]s. Pure: time is an argument, and the same events always do the same, so that a simulation can replay
+//! years of bad luck from a seed.
+//!
+//! [`Dispatch`] says which frame goes where, [`Workers`] and [`Routing`] who there is, [`Reorder`] restores the order, and
+//! [`Ledger`] counts.
+
+mod dispatch;
+mod lane;
+mod reorder;
+mod routing;
+mod workers;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, Route, RouteQuery};
+use facefleet_service::address::HostPort;
+use facefleet_service::grpc;
+use prost::bytes::Bytes;
+
+use crate::frame::{End, Finished};
+use crate::ledger::Ledger;
+use crate::source::{SourceFrame, Unreadable};
+
+pub(crate) use dispatch::WINDOW;
+use dispatch::{Assignment, Dispatch, Ending};
+pub(crate) use lane::Pace;
+use reorder::Reorder;
+use routing::Routing;
+use workers::Workers;
+
+/// Bytes of the frames between the source and the report, beside [`WINDOW`].
+const MOST_BYTES: usize = 64 << 20;
+/// Frames of a live stream between the source and the report. Most of them are dropped ones that wait for their turn behind
+/// an answer; beyond this a camera is held up after all.
+const MOST_LIVE: usize = 4 * WINDOW;
+/// Greatest frame that is sent: a message holds a few bytes beside it.
+const MOST_FRAME_BYTES: usize = grpc::MAX_MESSAGE_BYTES - 1024;
+/// Workers that one stream uses at the most.
+pub(crate) const MOST_LINKS: usize = 256;
+/// How many workers have to agree that a frame cannot be worked on: two where they blame the frame, since one of them may be
+/// broken, or have limits of its own; three where they blame themselves.
+const OPINIONS: usize = 2;
+const OPINIONS_ELSEWHERE: usize = 3;
+/// A worker is left alone after so many failures in a row that another worker has contradicted.
+const MOST_WRONG: u32 = 3;
+/// Time between two [`Session::tick`]s that shows that this process was stopped in between.
+const PAUSED: Duration = Duration::from_secs(1);
+
+/// Names one connection to one worker; never used again after it is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LinkId(pub(crate) u64);
+
+/// One life of one worker, as this stream has met it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Peer(u32);
+
+/// What a stream is to do.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamSpec {
+    pub(crate) master: HostPort,
+    pub(crate) query: RouteQuery,
+    /// With a greatest age, the stream is live: see [`StreamSpec::max_age`].
+    pub(crate) open: AnalyzeOpen,
+}
+
+impl StreamSpec {
+    /// How old a frame of a live stream may be when it is worked on. None for a file: its frames wait.
+    pub(crate) fn max_age(&self) -> Option<Duration> {
+        self.open.max_age
+    }
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Ask the master; its answer goes to [`Session::routed`].
+    Ask(RouteQuery),
+    /// Connect to a worker.
+    Connect(LinkId, Candidate, AnalyzeOpen),
+    /// Send a frame to it.
+    Send(LinkId, AnalyzeFrame),
+    /// End the connection. What still comes from it may be given to the session, and does not count.
+    Close(LinkId),
+    /// Tell the person who waits.
+    Say(String),
+}
+
+/// How a worker presents itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Greeting {
+    pub(crate) name: String,
+    /// Its life; 0 for an old worker, which does not say.
+    pub(crate) generation: u64,
+    /// Detector threads.
+    pub(crate) threads: u32,
+}
+
+/// What came back for a frame.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) seq: u64,
+    pub(crate) attempt: u32,
+    pub(crate) end: End,
+    /// A failure for which the worker blames itself.
+    pub(crate) elsewhere: bool,
+    pub(crate) pace: Pace,
+}
+
+/// Why a link is over.
+#[derive(Clone, Debug)]
+pub(crate) struct Lost {
+    pub(crate) loss: Loss,
+    /// For people; it names no address.
+    pub(crate) reason: String,
+}
+
+/// In which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It cannot be reached, or does not keep to the contract.
+    Broken,
+    /// The worker is there and does not do what this stream asks for.
+    Unfit,
+    /// The worker has ended the stream, and what it held is answered.
+    Left,
+}
+
+impl Lost {
+    pub(crate) fn because(reason: impl Into<String>) -> Lost {
+        Lost { loss: Loss::Broken, reason: reason.into() }
+    }
+}
+
+/// The state of a stream.
+#[derive(Debug)]
+pub(crate) struct Session {
+    spec: StreamSpec,
+    routing: Routing,
+    workers: Workers,
+    links: BTreeMap<LinkId, Link>,
+    next_link: u64,
+    dispatch: Dispatch,
+    /// Frames whose end is not known.
+    held: BTreeMap<u64, Held>,
+    reorder: Reorder<Finished>,
+    /// Frames that are next in order, and wait for the report.
+    ready: VecDeque<Finished>,
+    ledger: Ledger,
+    actions: VecDeque<Action>,
+    /// What was last said of workers that cannot be reached, and of a master that does not answer.
+    said: String,
+    /// Bytes of the JPEGs between the source and the report.
+    bytes: usize,
+    source_ended: bool,
+    last_tick: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Link {
+    candidate: Candidate,
+    /// None until the worker takes frames.
+    name: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    frame: SourceFrame,
+    /// The frame's own.
+    jpeg: Bytes,
+    /// What a worker said that could not do it, while others are asked.
+    failure: Option<(Option<Arc<str>>, End)>,
+}
+
+impl Session {
+    /// A stream of which nothing has come yet. `seed` is for the random part of waits.
+    pub(crate) fn new(spec: StreamSpec, seed: u64) -> Session {
+        Session {
+            routing: Routing::new(spec.query.clone(), seed),
+            workers: Workers::new(seed),
+            links: BTreeMap::new(),
+            next_link: 0,
+            dispatch: Dispatch::new(spec.max_age()),
+            held: BTreeMap::new(),
+            reorder: Reorder::default(),
+            ready: VecDeque::new(),
+            ledger: Ledger::default(),
+            actions: VecDeque::new(),
+            said: String::new(),
+            bytes: 0,
+            source_ended: false,
+            last_tick: None,
+            spec,
+        }
+    }
+
+    /// What is to be done next.
+    pub(crate) fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Whether another frame may be read. A frame of a file is read when it can be sent, so that it does not age here; a
+    /// camera does not wait.
+    pub(crate) fn wants_frame(&self) -> bool {
+        let frames = self.ledger.counts().sent as usize - self.reorder.popped() as usize + self.ready.len();
+        let room = match self.spec.max_age() {
+            Some(_) => frames < MOST_LIVE,
+            None => frames < WINDOW && self.dispatch.waiting() == 0,
+        };
+        room && self.bytes < MOST_BYTES && !self.source_ended
+    }
+
+    /// Whether every frame has gone to the report, and no other will come.
+    pub(crate) fn is_over(&self) -> bool {
+        self.source_ended && self.held.is_empty() && self.ready.is_empty()
+    }
+
+    /// Whether [`Session::take_ready`] has something.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The next frame for the report.
+    pub(crate) fn take_ready(&mut self) -> Option<Finished> {
+        let finished = self.ready.pop_front()?;
+        self.bytes -= finished.frame.jpeg.as_ref().map_or(0, Bytes::len);
+        Some(finished)
+    }
+
+    /// What was counted so far.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// To be called first of all, and then a few times a second.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        let gap = self.last_tick.replace(now).map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        if gap > PAUSED {
+            tracing::debug!(?gap, "this process was stopped for a while");
+            self.dispatch.forgive(gap);
+        }
+        self.workers.forgive(now);
+        for link in self.dispatch.overdue(now) {
+            self.close(link, &Lost::because("its answer is overdue"), now);
+        }
+        self.settle(now);
+    }
+
+    /// A frame comes from the source.
+    pub(crate) fn frame(&mut self, frame: SourceFrame, now: Instant) {
+        let seq = frame.index;
+        self.ledger.sent(seq);
+        match &frame.jpeg {
+            Ok(jpeg) if jpeg.len() > MOST_FRAME_BYTES => {
+                let message = format!("its JPEG has {} bytes; at most {MOST_FRAME_BYTES} are sent", jpeg.len());
+                self.bytes += jpeg.len();
+                self.finish(Finished { frame, worker: None, end: End::Failed { code: "too_large".into(), message } });
+            }
+            Ok(jpeg) => {
+                self.bytes += jpeg.len();
+                let jpeg = jpeg.clone();
+                self.held.insert(seq, Held { frame, jpeg, failure: None });
+                self.dispatch.push(seq, now);
+                if self.dispatch.waiting() > WINDOW
+                    && let Some(oldest) = self.dispatch.drop_oldest()
+                {
+                    self.end(oldest, None, End::Dropped("queue_full".into()));
+                }
+            }
+            Err(Unreadable(why)) => {
+                let end = End::Failed { code: "unreadable".into(), message: why.clone() };
+                self.finish(Finished { frame, worker: None, end });
+            }
+        }
+        self.settle(now);
+    }
+
+    /// No frame will come any more.
+    pub(crate) fn source_ended(&mut self) {
+        self.source_ended = true;
+    }
+
+    /// The master has answered, or has not.
+    pub(crate) fn routed(&mut self, route: Result<Route, String>, now: Instant) {
+        match route {
+            Ok(Route { candidates, lease, epoch }) => {
+                if self.routing.answered(epoch, now) {
+                    self.workers.forget_ids();
+                }
+                let offered: Vec<SocketAddr> = candidates.iter().map(|candidate| candidate.address).collect();
+                let none_known = self.workers.candidates().next().is_none();
+                candidates.into_iter().for_each(|candidate| self.workers.offered(candidate));
+                let linked = self.linked();
+                self.workers.keep(&offered, |address| linked.contains(&address));
+                // Of workers that have just been lost the stream has spoken already.
+                if offered.is_empty() && none_known {
+                    // Whether there is no worker at all, or none with the detector, the master does not say.
+                    let detector = self.routing.detector();
+                    let why =
+                        detector.map_or_else(String::new, |name| format!(": no worker has the detector `{name}`"));
+                    self.say(format!("waiting for a worker to join the master at {}{why}", self.spec.master));
+                }
+                for address in offered {
+                    self.connect(address, lease.map(|lease| lease.id), now);
+                }
+            }
+            Err(reason) => {
+                self.routing.failed(now);
+                if self.links.is_empty() {
+                    self.say(format!("waiting for the master at {}: {reason}", self.spec.master));
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// A worker takes frames.
+    pub(crate) fn link_up(&mut self, link: LinkId, greeting: Greeting, now: Instant) {
+        let Greeting { name, generation, threads } = greeting;
+        let Some(Link { candidate, name: known }) = self.links.get_mut(&link) else { return };
+        let told = (&candidate.name, candidate.generation);
+        // A later life of the worker is as good, and the master will hear of it. Anything else is somebody else.
+        let impostor = told.1 != 0 && (*told.0 != name || generation < told.1);
+        if impostor {
+            let reason = format!("`{name}` answers there, which the master does not know at that address");
+            self.close(link, &Lost::because(reason), now);
+        } else {
+            tracing::debug!("{name} at {} takes frames on {threads} threads", candidate.address);
+            let frame_time = candidate.frame_ms.and_then(|ms| Duration::try_from_secs_f32(ms / 1e3).ok());
+            let peer = self.workers.met(candidate.address, &name, generation);
+            *known = Some(name.into());
+            self.said.clear();
+            self.dispatch.link_up(link, peer, threads, frame_time, now);
+        }
+        self.settle(now);
+    }
+
+    /// A result has come.
+    pub(crate) fn answer(&mut self, link: LinkId, answer: Answer, now: Instant) {
+        let Answer { seq, attempt, end, elsewhere, pace } = answer;
+        let Some(Link { candidate, name }) = self.links.get(&link) else {
+            self.ledger.late();
+            return;
+        };
+        let (address, name) = (candidate.address, name.clone());
+        let good = matches!(end, End::Ok(_));
+        let Some(answered) = self.dispatch.answered(link, (seq, attempt), pace, good, now) else {
+            self.ledger.late();
+            let lost = Lost::because("it answered a frame twice, or one that it was not sent");
+            self.close(link, &lost, now);
+            self.settle(now);
+            return;
+        };
+        let opinions = match &end {
+            End::Ok(_) => {
+                // Only now has it shown that it works.
+                self.workers.proved(address);
+                for (liar, times) in self.dispatch.contradict(&answered) {
+                    if times >= MOST_WRONG {
+                        self.close(liar, &Lost::because("it fails frames that another worker can do"), now);
+                    }
+                }
+                None
+            }
+            End::Failed { .. } if elsewhere => Some(OPINIONS_ELSEWHERE),
+            End::Failed { .. } => Some(OPINIONS),
+            // Nothing of a file is left out.
+            End::Dropped(_) => self.spec.max_age().is_none().then_some(OPINIONS_ELSEWHERE),
+        };
+        match opinions.map(|opinions| self.dispatch.ask_another(answered, opinions)) {
+            Some(Ok(())) => {
+                name.iter().for_each(|name| self.ledger.taken_back(name));
+                self.held.get_mut(&seq).expect("a frame in flight is held").failure = Some((name, end));
+            }
+            Some(Err(())) | None => self.end(seq, name, end),
+        }
+        self.settle(now);
+    }
+
+    /// A link has ended by itself.
+    pub(crate) fn link_down(&mut self, link: LinkId, lost: &Lost, now: Instant) {
+        self.close(link, lost, now);
+        self.settle(now);
+    }
+
+    /// No more frames: those that wait are dropped, those in flight may still come.
+    pub(crate) fn stop(&mut self) {
+        self.source_ended = true;
+        for seq in self.dispatch.drop_waiting() {
+            self.end(seq, None, End::Dropped("interrupted".into()));
+        }
+    }
+
+    /// Drops the frames in flight as well.
+    pub(crate) fn give_up(&mut self) {
+        for seq in self.held.keys().copied().collect::<Vec<_>>() {
+            self.end(seq, None, End::Dropped("interrupted".into()));
+        }
+        self.dispatch = Dispatch::new(self.spec.max_age());
+        self.actions.extend(std::mem::take(&mut self.links).into_keys().map(Action::Close));
+    }
+
+    /// Does what the last event has made possible.
+    fn settle(&mut self, now: Instant) {
+        for seq in self.dispatch.drop_stale(now) {
+            self.end(seq, None, End::Dropped("stale_client".into()));
+        }
+        for seq in self.dispatch.drop_hopeless() {
+            let failure = self.held.get_mut(&seq).and_then(|held| held.failure.take());
+            let (worker, end) = failure.expect("a frame that was tried elsewhere has failed somewhere");
+            self.end(seq, worker, end);
+        }
+        while let Some(assignment) = self.dispatch.next(now) {
+            self.send(assignment, now);
+        }
+        if !self.needs_workers() {
+            return;
+        }
+        if self.routing.is_away() {
+            // What the master said last is all that is known; a worker that was lost may well be back.
+            for address in self.workers.candidates().map(|c| c.address).collect::<Vec<_>>() {
+                self.connect(address, None, now);
+            }
+        }
+        let missing = self.routing.wanted().saturating_sub(self.links.len());
+        if missing > 0 && self.routing.is_due(now) {
+            let linked = self.linked();
+            let not_wanted = self.workers.not_wanted(now, |address| linked.contains(&address));
+            let question = self.routing.ask(missing, not_wanted);
+            self.actions.push_back(Action::Ask(question));
+        }
+    }
+
+    /// Whether there are frames to send, or may come.
+    fn needs_workers(&self) -> bool {
+        !self.source_ended || self.dispatch.waiting() > 0
+    }
+
+    fn linked(&self) -> Vec<SocketAddr> {
+        self.links.values().map(|link| link.candidate.address).collect()
+    }
+
+    fn connect(&mut self, address: SocketAddr, lease_id: Option<u64>, now: Instant) {
+        let linked = self.links.values().any(|link| link.candidate.address == address);
+        let full = self.links.len() >= self.routing.wanted();
+        if linked || full || !self.needs_workers() || !self.workers.may_be_tried(address, now) {
+            return;
+        }
+        let candidate = self.workers.candidates().find(|candidate| candidate.address == address);
+        let candidate = candidate.expect("one that may be tried is known").clone();
+        let link = LinkId(self.next_link);
+        self.next_link += 1;
+        self.links.insert(link, Link { candidate: candidate.clone(), name: None });
+        let open = AnalyzeOpen { lease_id, ..self.spec.open.clone() };
+        self.actions.push_back(Action::Connect(link, candidate, open));
+    }
+
+    fn send(&mut self, Assignment { seq, attempt, link, arrived }: Assignment, now: Instant) {
+        let jpeg = self.held[&seq].jpeg.clone();
+        if attempt > 0 {
+            self.ledger.sent_again();
+        }
+        let age = now.saturating_duration_since(arrived);
+        self.actions.push_back(Action::Send(link, AnalyzeFrame { seq, attempt, age, jpeg }));
+    }
+
+    /// Ends a link; its frames go to others.
+    fn close(&mut self, link: LinkId, Lost { loss, reason }: &Lost, now: Instant) {
+        let Some(Link { candidate, name: up }) = self.links.remove(&link) else { return };
+        self.actions.push_back(Action::Close(link));
+        let Candidate { name, address, .. } = candidate;
+        let first_time = self.workers.lost(address, now);
+        match &up {
+            Some(name) if *loss == Loss::Left => tracing::info!("{name} at {address} has left: {reason}"),
+            Some(name) => tracing::warn!("lost {name} at {address}: {reason}"),
+            // The master offers a dead worker until it has missed its heartbeats; that is worth a word only to one who
+            // waits for it. A worker that does not do what is asked for stays so, and is worth one the first time.
+            None if !(*loss == Loss::Unfit && first_time) && self.links.values().any(|link| link.name.is_some()) => {
+                tracing::debug!("cannot use {name} at {address}: {reason}");
+            }
+            None => self.say(format!("cannot use {name} at {address}, trying again: {reason}")),
+        }
+        let before = self.dispatch.waiting();
+        let ending = if *loss == Loss::Left { Ending::Left } else { Ending::Lost };
+        let given_up = self.dispatch.link_down(link, ending);
+        let taken_back = self.dispatch.waiting() - before + given_up.len();
+        for seq in given_up {
+            let message = format!("no worker answered it; the last was {name} at {address}: {reason}");
+            self.end(seq, None, End::Failed { code: "worker_lost".into(), message });
+        }
+        if let Some(name) = up {
+            (0..taken_back).for_each(|_| self.ledger.taken_back(&name));
+        }
+        self.routing.hurry();
+    }
+
+    fn say(&mut self, line: String) {
+        if line != self.said {
+            self.actions.push_back(Action::Say(line.clone()));
+            self.said = line;
+        }
+    }
+
+    /// The end of a frame that was held.
+    fn end(&mut self, seq: u64, worker: Option<Arc<str>>, end: End) {
+        let Held { frame, .. } = self.held.remove(&seq).expect("a frame ends once");
+        if let End::Failed { code, message } = &end {
+            tracing::warn!("frame {seq} failed ({code}): {message}");
+        }
+        self.finish(Finished { frame, worker, end });
+    }
+
+    fn finish(&mut self, finished: Finished) {
+        self.ledger.ended(finished.frame.index, finished.end.entry(), finished.worker.as_deref());
+        self.reorder.put(finished.frame.index, finished);
+        while let Some(next) = self.reorder.pop() {
+            self.ready.push_back(next);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
