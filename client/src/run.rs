@@ -1,5 +1,6 @@
 //! `facefleet-client run`.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,6 +66,12 @@ pub enum RunError {
         /// Frames sent.
         sent: u64,
     },
+    /// Pictures have no speed.
+    #[error("--live is for video, and {input} is pictures, which have no speed to keep up with")]
+    LivePictures {
+        /// INPUT.
+        input: String,
+    },
     /// An age for what does not age.
     #[error(
         "--max-age is for live streams, and {input} is a file, whose frames wait: add --live to play it like a camera"
@@ -102,16 +109,17 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
         });
     }
     let mut summary = Summary { streams: vec![Counts::default(); args.clients.into()], ..Summary::default() };
-    let mut first_error = None;
+    let (mut wrote, mut first_error) = (BTreeMap::new(), None);
     while let Some(joined) = streams.join_next().await {
         let (stream, (counts, written)) = joined.expect("a stream does not panic");
         summary.streams[stream] = counts;
         match written {
-            Ok(files) => summary.wrote.extend(files),
+            Ok(files) => drop(wrote.insert(stream, files)),
             Err(error) => drop(first_error.get_or_insert(error)),
         }
     }
     bar.finish();
+    summary.wrote = wrote.into_values().flatten().collect();
     summary.took = clock::now().saturating_duration_since(started);
     if let Some(path) = &args.summary
         && let Err(error) = summary.write(path)
@@ -137,6 +145,9 @@ struct Prepared {
 async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
     let input = Input::new(&args.input)?;
     let live = args.live.unwrap_or(input.is_live());
+    if live && matches!(input, Input::Pictures(_)) {
+        return Err(RunError::LivePictures { input: args.input.clone() });
+    }
     if args.max_age.is_some() && !live {
         return Err(RunError::MaxAgeOfFile { input: args.input.clone() });
     }

@@ -26,7 +26,7 @@ pub struct RouteQuery {
     pub exclude: Vec<WorkerId>,
     /// The life of the master that gave the ids in `exclude`; 0 for an old client, which does not say.
     pub epoch: u64,
-    /// Streams of a higher one go first where there is more to do than workers can.
+    /// As in [`crate::AnalyzeOpen`]; no master uses it yet.
     pub priority: i32,
     /// The client's name for its stream.
     pub stream_id: String,

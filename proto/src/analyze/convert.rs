@@ -10,6 +10,8 @@ use crate::{Invalid, wire};
 
 /// As much of a failure's message as a person reads.
 const MAX_MESSAGE_BYTES: usize = 512;
+/// No JPEG has a side of more pixels (ITU-T T.81, B.2.2), so nothing that was found in one is further away.
+const MAX_SIDE: f32 = 65_535.0;
 
 impl TryFrom<wire::AnalyzeRequest> for AnalyzeRequest {
     type Error = Invalid;
@@ -222,8 +224,8 @@ impl TryFrom<wire::FaceBox> for FaceBox {
 
     fn try_from(message: wire::FaceBox) -> Result<FaceBox, Invalid> {
         let wire::FaceBox { x, y, width, height, score, landmarks } = message;
-        let finite = [x, y, width, height, score].iter().all(|v| v.is_finite());
-        if !finite || width <= 0.0 || height <= 0.0 {
+        let near = [x, y, width, height].iter().all(|v| v.abs() <= MAX_SIDE);
+        if !near || !score.is_finite() || width <= 0.0 || height <= 0.0 {
             let problem = format!("[{x}, {y}, {width}, {height}] with score {score} is no box");
             return Err(Invalid::new("FaceBox", problem));
         }
@@ -238,7 +240,8 @@ fn points(landmarks: &[wire::Point]) -> Result<Option<[Point; 5]>, Invalid> {
     let invalid = |problem: String| Invalid::new("FaceBox.landmarks", problem);
     let five: &[wire::Point; 5] =
         landmarks.try_into().map_err(|_| invalid(format!("are {}; there are five or none", landmarks.len())))?;
-    match five.iter().find(|point| !point.x.is_finite() || !point.y.is_finite()) {
+    let near = |point: &wire::Point| point.x.abs() <= MAX_SIDE && point.y.abs() <= MAX_SIDE;
+    match five.iter().find(|point| !near(point)) {
         Some(wire::Point { x, y }) => Err(invalid(format!("[{x}, {y}] is no place"))),
         None => Ok(Some(five.map(|wire::Point { x, y }| Point { x, y }))),
     }

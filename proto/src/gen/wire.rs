@@ -134,7 +134,7 @@ pub struct RouteRequest {
     /// Workers not to offer: the client has found them bad, or uses them already.
     #[prost(int32, repeated, tag = "17")]
     pub exclude_ids: ::prost::alloc::vec::Vec<i32>,
-    /// Streams of a higher one go before others where there is more to do than workers can. 0: as most.
+    /// That of the stream, as workers get it in AnalyzeOpen. No master uses it yet.
     #[prost(int32, tag = "18")]
     pub priority: i32,
     /// The client's name for its stream, for people.
@@ -1158,7 +1158,8 @@ pub struct FrameOk {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FaceBox {
-    /// Pixels of the frame as it was sent; x and y are the top left corner, which may lie outside.
+    /// Pixels of the frame as it was sent; x and y are the top left corner, which may lie outside. No number is above
+    /// 65535 or below -65535: no JPEG is larger.
     #[prost(float, tag = "1")]
     pub x: f32,
     #[prost(float, tag = "2")]

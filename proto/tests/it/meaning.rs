@@ -238,6 +238,8 @@ fn nonsense_in_a_stream_is_named() {
         wire::FaceBox { x: f32::NAN, ..good() },
         wire::FaceBox { width: 0.0, ..good() },
         wire::FaceBox { height: f32::INFINITY, ..good() },
+        wire::FaceBox { x: -1e9, ..good() },
+        wire::FaceBox { y: 65_536.0, ..good() },
     ] {
         assert_eq!(FaceBox::try_from(bad).unwrap_err().field, "FaceBox");
     }
