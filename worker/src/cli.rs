@@ -64,7 +64,7 @@ pub struct Args {
     #[arg(long, value_name = "N", env = "FACEFLEET_MAX_FRAMES_PER_STREAM")]
     pub max_frames_per_stream: Option<NonZeroUsize>,
 
-    /// How long frames that are held when the worker is stopped may take to be answered.
+    /// How long stopping may take; frames that are not answered a second before that are given up.
     #[arg(long, value_name = "SECONDS", env = "FACEFLEET_GRACE", default_value_t = 10)]
     pub grace: u32,
 

@@ -41,7 +41,8 @@ pub struct Config {
     pub limits: Limits,
     /// Time between heartbeats.
     pub heartbeat: Duration,
-    /// How long frames that are held at a stop may take to be answered.
+    /// How long a stop may take. Its last second is for the master to hear of it, and the time before for the frames that
+    /// are held.
     pub grace: Duration,
     /// Called each time the worker has joined, with the master and the id that it gave.
     pub on_join: OnJoin,

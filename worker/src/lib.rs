@@ -44,7 +44,7 @@ use load::LoadMonitor;
 use pool::Pool;
 use stats::Stats;
 
-/// How long the master may take to hear that the worker leaves.
+/// How long the master may take to hear that the worker leaves: the end of [`Config::grace`].
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Clients that are connected at once; each has one connection, however many streams it opens.
 const MAX_CONNECTIONS: usize = 256;
@@ -73,7 +73,7 @@ pub enum RunError {
 }
 
 /// Serves frames on `listener` and keeps the worker joined, until `shutdown` resolves or the master asks it to drain.
-/// Then it takes no new stream, answers the frames it holds (within [`Config::grace`]), and leaves.
+/// Then it takes no new stream and no new frame, answers the frames it holds, and leaves, all within [`Config::grace`].
 ///
 /// A master that cannot be reached is no error: the worker tries until it is there.
 ///
@@ -134,7 +134,7 @@ pub async fn run(
     let work = async {
         let result = tokio::select! {
             ended = async { tokio::try_join!(serve, drain) } => ended.map(drop),
-            () = after(&draining, config.grace) => {
+            () = after(&draining, config.grace.saturating_sub(FAREWELL)) => {
                 tracing::warn!(frames = pool.load().in_flight, "the grace time is over; connections are cut");
                 Ok(())
             }

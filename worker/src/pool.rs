@@ -202,3 +202,6 @@ fn serve(queue: &Queue, engine: &mut Engine, stats: &Stats) {
         reply.send(verdict, stats);
     }
 }
+
+#[cfg(test)]
+mod tests;

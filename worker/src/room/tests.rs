@@ -1,1 +1,115 @@
+use std::time::Duration;
 
+use facefleet_service::clock;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+fn place<T>(frame: T, bytes: usize) -> Place<T> {
+    Place { frame, bytes, fresh_until: None }
+}
+
+#[test]
+fn a_stream_has_so_many_places_and_all_together_so_many_bytes() {
+    let now = clock::now();
+    let mut room = Room::new(3, 100);
+    let (first, second) = (room.fair.open(0), room.fair.open(0));
+    for frame in [1, 2, 3] {
+        room.enter(first, place(frame, 10)).unwrap();
+    }
+    assert_eq!(room.enter(first, place(4, 10)).unwrap_err().frame, 4, "three places");
+    room.enter(second, place(5, 40)).unwrap();
+    room.enter(second, place(6, 30)).unwrap();
+    assert_eq!(room.enter(second, place(7, 1)).unwrap_err().frame, 7, "a hundred bytes");
+    let (_, taken) = room.take(now);
+    assert_eq!(taken.unwrap().0, 1);
+    room.enter(second, place(7, 10)).unwrap();
+    assert_eq!(room.enter(first, place(4, 1)).unwrap_err().frame, 4);
+    assert_eq!(room.close(second), [5, 6, 7]);
+    room.enter(first, place(4, 80)).unwrap();
+}
+
+#[test]
+fn a_stream_that_has_none_waiting_finds_room_for_one() {
+    let mut room = Room::new(3, 100);
+    let (first, second) = (room.fair.open(0), room.fair.open(0));
+    room.enter(first, place(1, 1_000)).unwrap();
+    room.enter(first, place(2, 1)).unwrap_err();
+    room.enter(second, place(3, 1)).unwrap();
+    room.enter(second, place(4, 1)).unwrap_err();
+}
+
+#[test]
+fn a_live_frame_takes_the_room_of_the_oldest_of_its_own_stream() {
+    let now = clock::now();
+    let mut room = Room::new(2, 100);
+    let (live, file) = (room.fair.open(0), room.fair.open(0));
+    room.enter(file, place(0, 40)).unwrap();
+    assert_eq!(room.enter_live(live, place(1, 10), now), []);
+    assert_eq!(room.enter_live(live, place(2, 10), now), []);
+    assert_eq!(room.enter_live(live, place(3, 10), now), [(1, QUEUE_FULL)]);
+    // Bytes are made room for as well, and what is not enough is enough for one.
+    assert_eq!(room.enter_live(live, place(4, 90), now), [(2, QUEUE_FULL), (3, QUEUE_FULL)]);
+    assert_eq!(room.enter_live(live, place(5, 10), now), [(4, QUEUE_FULL)]);
+    assert_eq!(room.fair.waiting(file), 1);
+}
+
+#[test]
+fn stale_frames_go_when_a_new_one_comes_and_when_their_turn_does() {
+    let now = clock::now();
+    let later = now + Duration::from_millis(1);
+    let mut room = Room::new(4, 100);
+    let live = room.fair.open(0);
+    let until = |frame, fresh_until| Place { fresh_until: Some(fresh_until), ..place(frame, 1) };
+    for (frame, fresh_until) in [(1, now), (2, later), (3, now)] {
+        assert_eq!(room.enter_live(live, until(frame, fresh_until), now), []);
+    }
+    assert_eq!(room.enter_live(live, until(4, later), later), [(1, STALE)], "3 is behind one that is fresh");
+    let (stale, taken) = room.take(later);
+    assert_eq!((stale, taken.unwrap().0), (vec![], 2), "it may be as old as that");
+    let (stale, taken) = room.take(later);
+    assert_eq!((stale, taken.unwrap().0), (vec![(3, STALE)], 4));
+    room.enter(live, until(5, now)).unwrap();
+    let (stale, taken) = room.take(later);
+    assert!(stale == [(5, STALE)] && taken.is_none());
+}
+
+proptest! {
+    #[test]
+    fn what_waits_is_bounded_and_every_byte_goes_with_its_frame(
+        deeds in vec((0..4_u8, 0..3_usize, 0..60_usize, 0..20_u64), 0..200),
+    ) {
+        const LARGEST: usize = 60;
+        let start = clock::now();
+        let mut room = Room::new(5, 100);
+        let mut streams = [room.fair.open(0), room.fair.open(1), room.fair.open(0)];
+        let (mut entered, mut left) = (0, 0);
+        for (step, (deed, which, bytes, life)) in deeds.into_iter().enumerate() {
+            let now = start + Duration::from_millis(step as u64);
+            match deed {
+                0 => entered += usize::from(room.enter(streams[which], place(bytes, bytes)).is_ok()),
+                1 => {
+                    let fresh_until = Some(now + Duration::from_millis(life));
+                    left += room.enter_live(streams[which], Place { fresh_until, ..place(bytes, bytes) }, now).len();
+                    entered += 1;
+                }
+                2 => {
+                    let (stale, taken) = room.take(now);
+                    left += stale.len();
+                    left += taken.into_iter().map(|(_, charge)| room.fair.done(charge, Duration::from_millis(5))).count();
+                }
+                _ => {
+                    left += room.close(streams[which]).len();
+                    streams[which] = room.fair.open(0);
+                }
+            }
+            let waiting = streams.map(|stream| room.fair.waiting(stream));
+            prop_assert!(waiting.iter().all(|count| *count <= 5), "{waiting:?}");
+            prop_assert_eq!(entered - left, waiting.iter().sum::<usize>());
+            prop_assert!(room.bytes <= 100 + streams.len() * LARGEST, "{} bytes", room.bytes);
+        }
+        streams.into_iter().for_each(|stream| drop(room.close(stream)));
+        prop_assert_eq!(room.bytes, 0);
+    }
+}

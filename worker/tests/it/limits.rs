@@ -84,7 +84,6 @@ async fn streams_that_do_not_read_their_replies_hold_up_nobody_else() {
     let endpoint = Endpoint::from_shared(format!("http://{}", worker.address)).unwrap().initial_stream_window_size(1);
     let mut deaf = VideoStreamClient::new(endpoint.connect().await.unwrap());
     let mut streams = Vec::new();
-    // Twice as many as there are places in the queue of one thread.
     for _ in 0..16 {
         let (send, frames) = messages();
         for _ in 0..6 {

@@ -6,5 +6,6 @@ mod heartbeat;
 mod limits;
 mod program;
 mod seed;
+mod sharing;
 mod stopping;
 mod support;

@@ -9,7 +9,7 @@ use tonic::Code;
 use tonic::transport::Endpoint;
 
 use crate::analyze::{Session, frame};
-use crate::support::{FakeMaster, Told, Worker, messages, old_frame, plain_jpeg, portrait, soon};
+use crate::support::{FakeMaster, Told, Worker, messages, old_frame, plain_jpeg, portrait, simulated, soon};
 
 #[tokio::test]
 async fn held_frames_are_answered_and_the_master_is_told() {
@@ -32,6 +32,32 @@ async fn held_frames_are_answered_and_the_master_is_told() {
 
     let leave = master.hears(|told| if let Told::Leave(leave) = told { Some(leave) } else { None }).await;
     assert_eq!((leave.id, leave.generation), (0, join.generation));
+}
+
+#[tokio::test]
+async fn the_master_hears_at_once_and_no_further_frame_is_taken() {
+    let mut master = FakeMaster::start().await;
+    let worker = Worker::start(master.address, |config| {
+        config.heartbeat = Duration::from_secs(3600);
+        config.device = simulated(Duration::from_millis(200));
+    });
+    let worker = worker.await;
+    master.state(|s| !s.draining).await;
+    let mut session = Session::start(&worker, AnalyzeOpen::default()).await.unwrap();
+    for seq in 0..3 {
+        session.send(frame(seq, plain_jpeg(64, 48, 90))).await;
+    }
+    let first = session.next().await.unwrap().unwrap();
+    let held = first.in_flight as usize;
+    worker.shutdown.cancel();
+    master.state(|s| s.draining).await;
+    // Err: all that was held is answered already, and the stream is over.
+    let _ = session.send.send(frame(3, plain_jpeg(64, 48, 90)).into()).await;
+    let (outcomes, end) = session.rest().await;
+    assert!(end.is_none(), "{end:?}");
+    assert!(outcomes.len() >= held && !outcomes.contains_key(&3), "{held} were held: {outcomes:?}");
+    assert!(outcomes.values().all(|outcome| matches!(outcome, Outcome::Ok(_))), "{outcomes:?}");
+    soon(worker.ended).await.unwrap().unwrap();
 }
 
 /// A client with a small window that fetches no reply to the frame it sends: its connection cannot be closed in order.
@@ -61,7 +87,7 @@ async fn a_draining_worker_says_so_until_its_last_reply_is_fetched() {
 #[tokio::test]
 async fn a_client_that_fetches_nothing_is_cut_off_after_the_grace_time() {
     let mut master = FakeMaster::start().await;
-    let worker = Worker::start(master.address, |config| config.grace = Duration::from_millis(100)).await;
+    let worker = Worker::start(master.address, |config| config.grace = Duration::from_millis(1_100)).await;
     let _client = deaf_client(&worker, &mut master).await;
     worker.shutdown.cancel();
     soon(worker.ended).await.unwrap().unwrap();

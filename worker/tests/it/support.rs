@@ -10,7 +10,7 @@ use facefleet_proto::wire::video_stream_client::VideoStreamClient;
 use facefleet_proto::wire::{self, VideoFrame};
 use facefleet_service::address::HostPort;
 use facefleet_vision::jpeg;
-use facefleet_worker::{Config, RunError, run};
+use facefleet_worker::{Config, Device, RunError, SimulatedDevice, run};
 use image::{Rgb, RgbImage};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -55,6 +55,11 @@ impl Worker {
     pub(crate) async fn client(&self) -> VideoStreamClient<Channel> {
         VideoStreamClient::connect(format!("http://{}", self.address)).await.unwrap()
     }
+}
+
+/// A device that keeps each frame for so long.
+pub(crate) fn simulated(frame_time: Duration) -> Device {
+    Device::Simulated(SimulatedDevice { frame_time, jitter: 0.0, seed: 0 })
 }
 
 /// A sender of stream messages, and the stream for the call. The stream is open as long as the sender lives.

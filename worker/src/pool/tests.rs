@@ -1,0 +1,117 @@
+use std::num::NonZeroUsize;
+
+use bytes::Bytes;
+use facefleet_proto::Load;
+use facefleet_vision::{FrameError, Job};
+use futures_util::FutureExt;
+
+use super::*;
+use crate::device::{Device, SimulatedDevice};
+use crate::frame::QUEUE_FULL;
+
+fn config(threads: usize) -> Config {
+    Config::new("127.0.0.1:1".parse().unwrap(), NonZeroUsize::new(threads).unwrap())
+}
+
+/// A pool of one thread that there is not, with room for one frame of each stream; the test takes the frames out.
+fn pool() -> Pool {
+    let mut config = config(1);
+    config.limits.frames_per_stream = NonZeroUsize::MIN;
+    Pool::without_threads(&config, Stats::default())
+}
+
+/// Takes the next frame out, which is there. Says how long its JPEG is.
+fn take(pool: &Pool) -> usize {
+    let (entry, charge) = pool.0.queue.next().unwrap();
+    pool.0.queue.done(charge, Duration::from_millis(1));
+    entry.frame.jpeg.len()
+}
+
+fn frame(bytes: usize) -> Frame {
+    Frame { jpeg: Bytes::from(vec![0; bytes]), detector: None, job: Job::default(), age: Duration::ZERO }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_live_frame_takes_the_room_of_the_one_before_it() {
+    let pool = pool();
+    let line = pool.open(0, Some(HOUR));
+    let first = line.enter(frame(1)).now_or_never().unwrap();
+    let second = line.enter(frame(2)).now_or_never().unwrap();
+    let verdict = first.verdict().now_or_never().unwrap();
+    assert!(matches!(verdict, Verdict::Dropped(QUEUE_FULL)), "{verdict:?}");
+    let load = pool.load();
+    assert_eq!((load.in_flight, load.queued, load.frames_dropped), (1, 1, 1));
+    assert_eq!(take(&pool), 2);
+    assert_eq!(line.at_once(), 3, "one that waits, one that is worked on, and one that is answered");
+    drop(second);
+}
+
+#[test]
+fn a_frame_that_comes_too_old_goes_at_once() {
+    let pool = pool();
+    let line = pool.open(0, Some(HOUR));
+    let enter = |age| line.enter(Frame { age, ..frame(1) }).now_or_never().unwrap();
+    let verdict = enter(HOUR + Duration::from_micros(1)).verdict().now_or_never().unwrap();
+    assert!(matches!(verdict, Verdict::Dropped(STALE)), "{verdict:?}");
+    assert_eq!((pool.load().queued, pool.load().frames_dropped), (0, 1));
+    let _fresh = enter(HOUR - Duration::from_secs(600));
+    assert_eq!(take(&pool), 1);
+}
+
+#[test]
+fn any_other_frame_waits_for_room() {
+    let pool = pool();
+    let line = pool.open(0, None);
+    let _first = line.enter(Frame { age: Duration::MAX, ..frame(1) }).now_or_never().unwrap();
+    let mut second = std::pin::pin!(line.enter(frame(2)));
+    assert!(second.as_mut().now_or_never().is_none());
+    assert_eq!(pool.load().in_flight, 2);
+    assert_eq!(take(&pool), 1, "no age is too great");
+    assert!(second.now_or_never().is_some());
+    assert_eq!(take(&pool), 2);
+}
+
+#[test]
+fn a_stream_that_nobody_polls_keeps_no_other_from_room() {
+    let pool = pool();
+    let (deaf, line) = (pool.open(0, None), pool.open(0, None));
+    let _held = (deaf.enter(frame(1)).now_or_never(), line.enter(frame(2)).now_or_never());
+    let mut never_again = Box::pin(deaf.enter(frame(3)));
+    let mut waits = Box::pin(line.enter(frame(4)));
+    assert!(never_again.as_mut().now_or_never().is_none() && waits.as_mut().now_or_never().is_none());
+    assert_eq!([take(&pool), take(&pool)], [1, 2]);
+    assert!(waits.now_or_never().is_some());
+    assert_eq!(take(&pool), 4);
+}
+
+#[test]
+fn what_a_stream_that_is_gone_has_left_is_forgotten() {
+    let pool = pool();
+    let line = pool.open(0, None);
+    let ticket = line.enter(frame(1)).now_or_never();
+    drop(line);
+    assert_eq!(pool.load().queued, 1, "its ticket is there, so it is wanted");
+    drop(ticket);
+    assert_eq!(pool.load(), Load { frames_dropped: 1, ..Load::default() });
+}
+
+#[tokio::test]
+async fn what_a_frame_has_become_is_counted_and_told() {
+    let pool = Pool::start(&config(1), Stats::default()).await.unwrap();
+    let verdict = pool.open(0, None).enter(frame(0)).await.verdict().await;
+    assert!(matches!(verdict, Verdict::Failed(Failure::Frame(FrameError::Empty))), "{verdict:?}");
+    assert_eq!(pool.load(), Load { frames_failed: 1, ..Load::default() });
+}
+
+#[tokio::test]
+async fn threads_end_with_the_pool() {
+    let device = SimulatedDevice { frame_time: Duration::ZERO, jitter: 0.0, seed: 0 };
+    let config = Config { device: Device::Simulated(device), ..config(2) };
+    let pool = Pool::start(&config, Stats::default()).await.unwrap();
+    let watch = pool.0.thread_ended.clone();
+    assert!(!watch.is_cancelled());
+    drop(pool);
+    watch.cancelled().await;
+}
