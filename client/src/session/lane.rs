@@ -146,21 +146,20 @@ impl Lane {
         self.in_flight.len() < self.credit()
     }
 
-    /// How long the worker takes for what it holds, with `more` frames on top. One that has answered nothing yet gets its
-    /// first frames early, so that it is measured.
-    fn expected(&self, more: usize) -> Duration {
-        let frames = (self.in_flight.len() + more) as f32 + self.others;
-        self.frame_time.unwrap_or_default().mul_f32(frames / self.threads)
+    /// In how many times its time per frame the worker has answered all that it holds, and one frame more.
+    fn turns(&self) -> f32 {
+        ((self.in_flight.len() + 1) as f32 + self.others) / self.threads
     }
 
-    /// When a frame that is sent now would be answered.
+    /// When a frame that is sent now would be answered. A worker that has answered nothing yet gets its first frames early,
+    /// so that it is measured.
     pub(super) fn answers_in(&self) -> Duration {
-        self.expected(1)
+        self.frame_time.unwrap_or_default().mul_f32(self.turns().max(1.0))
     }
 
     /// When a frame that is sent now would be worked on.
     pub(super) fn begins_in(&self) -> Duration {
-        self.expected(0) + self.network / 2
+        self.frame_time.unwrap_or_default().mul_f32((self.turns() - 1.0).max(0.0)) + self.network / 2
     }
 
     /// Frames per second; 0 while it has not been measured.
