@@ -56,13 +56,15 @@ pub(super) async fn run(id: LinkId, mut client: Client, open: AnalyzeOpen, event
 }
 
 fn answer(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }: FrameResult) -> Answer {
-    let stayed = match &outcome {
+    let (stayed, worked) = match &outcome {
         Outcome::Ok(FrameOk { stages: StageTimes { queue, decode, resize, detect, draw, encode }, .. }) => {
-            Some(*queue + *decode + *resize + *detect + *draw + *encode)
+            let worked = *decode + *resize + *detect + *draw + *encode;
+            (Some(*queue + worked), Some(worked).filter(|worked| !worked.is_zero()))
         }
-        Outcome::Dropped(_) | Outcome::Failed { .. } => None,
+        Outcome::Dropped(_) | Outcome::Failed { .. } => (None, None),
     };
-    let frame_time = frame_ms.map(|ms| Duration::from_secs_f32(ms.min(MOST_FRAME_MS) / 1e3));
+    // What the worker says of all its frames is worth less: other streams may want other detectors.
+    let frame_time = worked.or(frame_ms.map(|ms| Duration::from_secs_f32(ms.min(MOST_FRAME_MS) / 1e3)));
     let elsewhere = matches!(outcome, Outcome::Failed { elsewhere: true, .. });
     let pace = Pace { frame_time, stayed, in_flight, streams };
     Answer { seq, attempt, end: End::from(outcome), elsewhere, pace }

@@ -29,7 +29,7 @@ const NEWEST: f32 = 0.2;
 /// What an answer says of the worker that gives it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Pace {
-    /// Time one of its threads spends on a frame; None from an old worker.
+    /// Time one of its threads has spent on this frame, or spends on any; None from an old worker.
     pub(crate) frame_time: Option<Duration>,
     /// Time that this frame was at the worker, in its queue and worked on; None from an old worker.
     pub(crate) stayed: Option<Duration>,
@@ -52,8 +52,10 @@ pub(super) struct Sent {
 pub(super) struct Lane {
     pub(super) peer: Peer,
     threads: f32,
-    /// Time that one thread of the worker spends on a frame.
+    /// Time that one thread of the worker spends on a frame; before the first one, what the master knows of it.
     frame_time: Option<Duration>,
+    /// Whether it has worked on a frame.
+    measured: bool,
     /// Time from sending a frame to its answer, which also holds the network and other streams' frames.
     answer_time: Option<Duration>,
     /// The part of it that is not spent at the worker.
@@ -75,6 +77,7 @@ impl Lane {
             peer,
             threads: threads.max(1) as f32,
             frame_time,
+            measured: false,
             answer_time: None,
             network: Duration::ZERO,
             others: 0.0,
@@ -109,9 +112,12 @@ impl Lane {
         }
         if good {
             self.wrong = 0;
-            // An old worker says nothing of itself, and is judged by how long its answers take.
-            let judged = || self.answer_time.map(|mean| mean.mul_f32(self.threads / (held + 1.0).max(self.threads)));
-            self.frame_time = pace.frame_time.or_else(judged);
+            self.frame_time = match pace.frame_time {
+                Some(time) => Some(average(self.frame_time.filter(|_| self.measured), time)),
+                // An old worker says nothing of itself, and is judged by how long its answers take.
+                None => self.answer_time.map(|mean| mean.mul_f32(self.threads / (held + 1.0).max(self.threads))),
+            };
+            self.measured = true;
         }
     }
 
