@@ -12,8 +12,8 @@ use std::time::Duration;
 use facefleet_e2e::{asset, tool};
 
 use crate::{Error, frames, write_file, write_json};
-use results::{Results, Uneven};
-use watch::{Seen, watch};
+use results::{Results, Rounds};
+use watch::watch;
 
 pub(crate) use simulated::{Args as ClusterArgs, COMMAND as SIMULATED_CLUSTER, SimulationError, serve};
 
@@ -23,6 +23,8 @@ const WORKERS: [u32; 5] = [1, 2, 4, 8, 16];
 const FRAME_MS: u32 = 50;
 /// Workers beside one that is ten times slower.
 const FAST: usize = 4;
+/// Workers that three live clients of 25 frames a second share, which is nearly twice as much as these can do.
+const SHARED_MS: [u32; 4] = [100; 4];
 /// Frames of the video that clients are given: more than sixteen workers can do while they are watched.
 const FRAMES: u32 = 20_000;
 
@@ -58,19 +60,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     let long = long.to_string_lossy();
     let span = Duration::from_secs(args.seconds);
     let one_client = |workers_ms: &[u32]| Ok::<_, Error>(watch(workers_ms, &[vec![&*long]], span)?[0]);
+    let live = |priorities: [&str; 3]| {
+        let clients = priorities.map(|priority| vec![&*long, "--live", "--priority", priority]);
+        Ok::<_, Error>(watch(&SHARED_MS, &clients, span)?.iter().map(|seen| seen.frames_per_s).collect())
+    };
 
-    let mut curve: Vec<Vec<Seen>> = vec![Vec::new(); WORKERS.len()];
-    let mut uneven = Uneven::default();
+    let mut rounds = Rounds::default();
     for round in 1..=args.rounds {
         eprintln!("round {round} of {}", args.rounds);
-        for (seen, workers) in curve.iter_mut().zip(WORKERS) {
+        for (seen, workers) in rounds.curve.iter_mut().zip(WORKERS) {
             seen.push(one_client(&vec![FRAME_MS; workers as usize])?);
         }
         let fast = [FRAME_MS; FAST];
-        uneven.alone.push(one_client(&fast)?);
-        uneven.with_slow.push(one_client(&[&fast[..], &[FRAME_MS * 10]].concat())?);
+        rounds.fast_alone.push(one_client(&fast)?);
+        rounds.fast_with_slow.push(one_client(&[&fast[..], &[FRAME_MS * 10]].concat())?);
+        rounds.equal.push(live(["0", "0", "0"])?);
+        rounds.first_ahead.push(live(["1", "0", "0"])?);
     }
-    let results = Results::new(&video, source, args, &curve, &uneven);
+    let results = Results::new(&video, source, args, &rounds);
     print!("{results}");
     write_json(args.json.as_deref(), &results)?;
     match &args.svg {

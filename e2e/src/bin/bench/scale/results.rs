@@ -7,7 +7,7 @@ use facefleet_vision::Size;
 use serde::Serialize;
 
 use super::watch::{Cores, Seen};
-use super::{Args, FAST, FRAME_MS, WORKERS, simulated};
+use super::{Args, FAST, FRAME_MS, SHARED_MS, WORKERS, simulated};
 
 /// Least speed-up of the largest cluster, in percent of its size.
 const EFFICIENCY_GOAL: f64 = 95.0;
@@ -18,14 +18,25 @@ const CLIENT_RATE: f64 = 300.0;
 /// Most throughput that one slow worker may cost the fast ones, in percent.
 const SLOW_GOAL: f64 = 15.0;
 
-/// Four equal workers, and the same beside one that takes ten times as long; once a round.
+/// Most by which one of equal live clients may be ahead of another, in percent.
+const FAIR_GOAL: f64 = 20.0;
+
+/// What was seen, each once a round.
 #[derive(Default)]
-pub(super) struct Uneven {
-    pub(super) alone: Vec<Seen>,
-    pub(super) with_slow: Vec<Seen>,
+pub(super) struct Rounds {
+    /// Of each of [`WORKERS`].
+    pub(super) curve: [Vec<Seen>; WORKERS.len()],
+    /// [`FAST`] equal workers.
+    pub(super) fast_alone: Vec<Seen>,
+    /// The same beside one that takes ten times as long.
+    pub(super) fast_with_slow: Vec<Seen>,
+    /// Frames a second of live clients.
+    pub(super) equal: Vec<Vec<f64>>,
+    /// The same where the first has a higher priority.
+    pub(super) first_ahead: Vec<Vec<f64>>,
 }
 
-/// What it comes to. Each figure is that of the round with the median rate.
+/// What it comes to. Each figure is that of the round with the median rate, but for live clients: there the worst counts.
 #[derive(Serialize)]
 pub(super) struct Results {
     video: String,
@@ -44,6 +55,12 @@ pub(super) struct Results {
     /// Throughput that the slow worker costs; below 0 it adds some.
     slow_costs_percent: f64,
     slow_goal_percent: f64,
+    /// The round in which one was ahead of another the furthest.
+    equal_live_per_s: Vec<f64>,
+    ahead_percent: f64,
+    ahead_goal_percent: f64,
+    /// The first has a higher priority.
+    prioritised_live_per_s: Vec<f64>,
 }
 
 /// One cluster.
@@ -60,13 +77,15 @@ pub(super) struct Point {
 }
 
 impl Results {
-    /// `curve` has the rounds of each of [`WORKERS`].
-    pub(super) fn new(video: &Path, source: Size, args: &Args, curve: &[Vec<Seen>], uneven: &Uneven) -> Results {
-        let one = median(&curve[0]).frames_per_s;
-        let points = curve.iter().zip(WORKERS).map(|(rounds, workers)| Point::new(workers, median(rounds), one));
+    pub(super) fn new(video: &Path, source: Size, args: &Args, rounds: &Rounds) -> Results {
+        let one = median(&rounds.curve[0]).frames_per_s;
+        let points = rounds.curve.iter().zip(WORKERS).map(|(rounds, workers)| Point::new(workers, median(rounds), one));
         let curve: Vec<Point> = points.collect();
         let largest = curve.last().expect("there are clusters");
-        let [alone, with_slow] = [&uneven.alone, &uneven.with_slow].map(|rounds| median(rounds).frames_per_s);
+        let [alone, with_slow] =
+            [&rounds.fast_alone, &rounds.fast_with_slow].map(|rounds| median(rounds).frames_per_s);
+        let least_fair = rounds.equal.iter().max_by(|a, b| ahead(a).total_cmp(&ahead(b))).expect("there are rounds");
+        let prioritised = rounds.first_ahead.iter().min_by(|a, b| a[0].total_cmp(&b[0])).expect("there are rounds");
         Results {
             video: video.display().to_string(),
             source_size: source.to_string(),
@@ -81,6 +100,10 @@ impl Results {
             fast_with_slow_per_s: with_slow,
             slow_costs_percent: (1.0 - with_slow / alone) * 100.0,
             slow_goal_percent: SLOW_GOAL,
+            equal_live_per_s: least_fair.clone(),
+            ahead_percent: ahead(least_fair),
+            ahead_goal_percent: FAIR_GOAL,
+            prioritised_live_per_s: prioritised.clone(),
             curve,
         }
     }
@@ -109,6 +132,13 @@ fn median(rounds: &[Seen]) -> Seen {
     rounds[rounds.len() / 2]
 }
 
+/// By how much the first of these is ahead of the last, in percent of the last.
+fn ahead(rates: &[f64]) -> f64 {
+    let most = rates.iter().copied().fold(0.0, f64::max);
+    let least = rates.iter().copied().fold(f64::INFINITY, f64::min);
+    (most / least - 1.0) * 100.0
+}
+
 impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Results { video, source_size, rounds, seconds, frame_ms, jitter, .. } = self;
@@ -130,7 +160,14 @@ impl fmt::Display for Results {
         let Results { fast_alone_per_s, fast_with_slow_per_s, slow_costs_percent, .. } = self;
         write!(f, "{FAST} workers: {fast_alone_per_s:.1} frames/s; ")?;
         write!(f, "with one more that is ten times slower: {fast_with_slow_per_s:.1}, ")?;
-        writeln!(f, "which costs {slow_costs_percent:.1} % (goal: under {SLOW_GOAL} %)")
+        writeln!(f, "which costs {slow_costs_percent:.1} % (goal: under {SLOW_GOAL} %)")?;
+        let (together, wanted) = (SHARED_MS.iter().map(|ms| 1000 / ms).sum::<u32>(), 3 * 25);
+        writeln!(f, "three live clients, which want {wanted} frames/s of workers that do {together}; the worst round:")?;
+        let list = |rates: &[f64]| rates.iter().map(|rate| format!("{rate:.1}")).collect::<Vec<_>>().join(", ");
+        let Results { equal_live_per_s, ahead_percent, prioritised_live_per_s, .. } = self;
+        write!(f, "  equal: {} frames/s, one is ahead by ", list(equal_live_per_s))?;
+        writeln!(f, "{ahead_percent:.1} % (goal: at most {FAIR_GOAL} %)")?;
+        writeln!(f, "  the first with a higher priority: {}", list(prioritised_live_per_s))
     }
 }
 
