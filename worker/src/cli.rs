@@ -60,7 +60,8 @@ pub struct Args {
     #[arg(long, value_name = "N", env = "FACEFLEET_MAX_STREAMS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_streams: Option<u32>,
 
-    /// Frames held for one stream; its sender waits for room [default: 4 for each thread].
+    /// Frames held for one stream; a sender waits for room, or loses its oldest frame if it is live [default: 4 for each
+    /// thread].
     #[arg(long, value_name = "N", env = "FACEFLEET_MAX_FRAMES_PER_STREAM")]
     pub max_frames_per_stream: Option<NonZeroUsize>,
 

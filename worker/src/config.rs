@@ -57,7 +57,7 @@ pub struct Limits {
     pub pixels: u64,
     /// Streams that are open at once, over all connections.
     pub streams: NonZeroU32,
-    /// Frames held for one stream; its sender waits for room.
+    /// Frames held for one stream. Its sender waits for room, unless the stream is live: then its oldest frame makes room.
     pub frames_per_stream: NonZeroUsize,
 }
 

@@ -1,8 +1,9 @@
 //! The program that finds faces in the frames it is sent.
 //!
 //! [`run`] serves `VideoStream` on a listener and keeps the worker joined to its master. The way of a frame: `grpc`
-//! (who is let in) → `seed` or `analyze` (one stream) → `pool` (a detector thread) → back. `heartbeat` runs beside them
-//! and shares only the counters in `stats`.
+//! (who is let in) → `seed` or `analyze` (one stream) → `pool` (a detector thread) → back. What waits in between is in
+//! `queue`: `room` says how much that may be, and `fair` whose frame is next. `heartbeat` runs beside them and shares only
+//! the counters in `stats`.
 #![forbid(unsafe_code)]
 
 mod analyze;

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use facefleet_proto::Load;
 use facefleet_service::clock;
@@ -190,7 +190,7 @@ fn serve(queue: &Queue, engine: &mut Engine, stats: &Stats) {
         drop(queued);
         let began = clock::now();
         let result = engine.analyze(&frame.jpeg, frame.detector, &frame.job);
-        let spent = clock::now().saturating_duration_since(began).min(LONGEST);
+        let spent = cost(began, clock::now());
         queue.done(charge, spent);
         let verdict = match result {
             Ok(report) => {
@@ -201,6 +201,11 @@ fn serve(queue: &Queue, engine: &mut Engine, stats: &Stats) {
         };
         reply.send(verdict, stats);
     }
+}
+
+/// What a frame has cost that was worked on from `began` to `ended`.
+fn cost(began: Instant, ended: Instant) -> Duration {
+    ended.saturating_duration_since(began).min(LONGEST)
 }
 
 #[cfg(test)]

@@ -84,9 +84,8 @@ impl Queue {
     pub(crate) async fn enter(&self, stream: StreamId, entry: Entry) {
         let mut place = Place { bytes: entry.frame.jpeg.len(), frame: entry, fresh_until: None };
         loop {
-            let mut gone = std::pin::pin!(self.gone.notified());
-            // From here on it hears of what goes, also before it is polled.
-            gone.as_mut().enable();
+            // It hears of what goes from here on, also before it is polled.
+            let gone = self.gone.notified();
             let entered = self.state().room.enter(stream, place);
             match entered {
                 Ok(()) => break,

@@ -115,3 +115,10 @@ async fn threads_end_with_the_pool() {
     drop(pool);
     watch.cancelled().await;
 }
+
+#[test]
+fn neither_a_stream_nor_the_average_pays_for_a_pause_of_the_process() {
+    let began = clock::now();
+    assert_eq!(cost(began, began + Duration::from_millis(70)), Duration::from_millis(70));
+    assert_eq!(cost(began, began + HOUR), LONGEST);
+}

@@ -63,6 +63,33 @@ async fn equal_streams_get_equal_parts() {
 }
 
 #[tokio::test]
+async fn a_stream_of_one_frame_at_a_time_does_not_wait_for_the_queue_of_another() {
+    let worker = worker(Duration::from_millis(2), 64).await;
+    let mut greedy = flood(&worker, AnalyzeOpen::default()).await;
+    for _ in 0..64 {
+        greedy.next().await.unwrap().unwrap();
+    }
+    let mut modest = Session::start(&worker, AnalyzeOpen::default()).await.unwrap();
+    let jpeg = plain_jpeg(64, 48, 90);
+    modest.send(frame(0, jpeg.clone())).await;
+    let (mut answered, mut meanwhile) = (0, 0);
+    while answered < 20 {
+        tokio::select! {
+            result = greedy.next() => {
+                result.unwrap().unwrap();
+                meanwhile += 1;
+            }
+            result = modest.next() => {
+                result.unwrap().unwrap();
+                answered += 1;
+                modest.send(frame(answered, jpeg.clone())).await;
+            }
+        }
+    }
+    assert!(meanwhile < answered * 32, "{meanwhile} of the other's frames for {answered}");
+}
+
+#[tokio::test]
 async fn a_higher_priority_goes_first_and_leaves_the_other_a_part() {
     let urgent = AnalyzeOpen { priority: 1, ..AnalyzeOpen::default() };
     let [usual, urgent] = shares([AnalyzeOpen::default(), urgent], 160).await;
