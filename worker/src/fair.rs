@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Of so many frames that are taken while others of lower priority wait, one is of the latter. An eighth keeps a stream
 /// that everybody passes alive (three frames a second of a worker that does 25), and leaves the higher ones nearly all.
-pub(crate) const LOWER_EVERY: u32 = 8;
+const LOWER_EVERY: u32 = 8;
 
 /// What a frame is charged before any was measured. Any time does, for it is the same for all streams.
 const FIRST_CHARGE: Duration = Duration::from_millis(10);
