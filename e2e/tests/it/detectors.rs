@@ -1,6 +1,7 @@
 //! Detectors that a client asks for, in clusters where not every worker has them.
 
 use facefleet_e2e::{LOOPBACK, Service, asset, client};
+use tonic::Status;
 
 use crate::fake_worker::{Behaviour, FakeWorker};
 use crate::media::text;
@@ -11,7 +12,7 @@ const FRAMES: u64 = 20;
 #[test]
 fn frames_go_only_to_workers_with_the_detector() {
     let master = Service::master(LOOPBACK).unwrap();
-    let _other = FakeWorker::start(Behaviour::Instant, master.address);
+    let _other = FakeWorker::start(Behaviour::instant(), master.address);
     let (video, at, limit) = (asset("demo.mp4"), master.address.to_string(), FRAMES.to_string());
     let plain = ["run", text(&video), "--master", &at, "--limit", &limit, "--json", "-"];
     let asking = [&plain[..], &["--detector", "yunet"]].concat();
@@ -39,7 +40,8 @@ fn frames_go_only_to_workers_with_the_detector() {
 #[test]
 fn a_worker_that_refuses_is_left_out() {
     let master = Service::master(LOOPBACK).unwrap();
-    let _liar = FakeWorker::with_detector("yunet", Behaviour::Refuses, master.address);
+    let refuses = Behaviour::Refuses(Status::invalid_argument("AnalyzeOpen.detector: there is none of this name"));
+    let _liar = FakeWorker::with_detector("yunet", refuses, master.address);
     let (video, at, limit) = (asset("demo.mp4"), master.address.to_string(), FRAMES.to_string());
     let asking = ["run", text(&video), "--master", &at, "--limit", &limit, "--json", "-", "--detector", "yunet"];
     let mut asks = client(&asking).unwrap();

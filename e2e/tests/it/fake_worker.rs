@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use facefleet_e2e::LOOPBACK;
 use facefleet_proto::wire::video_stream_server::{VideoStream, VideoStreamServer};
@@ -25,33 +24,47 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::fixed::{JoinReply, JoinRequest, Peer};
 
 /// What a fake worker does.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Behaviour {
     /// As the programs that came before: it does not know `Analyze`, and answers every frame with this picture.
     Old(Bytes),
-    /// It answers `Analyze` at once: no faces.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "memory is looked at on Linux only"))]
-    Instant,
-    /// It ends its first stream when the first frame comes, and answers at once ever after.
-    Quits(Arc<AtomicBool>),
-    /// It answers every frame twice.
-    Repeats,
-    /// It has not the detector that is asked for.
-    Refuses,
+    /// It ends every `Analyze` like this.
+    Refuses(Status),
+    /// It answers every frame of `Analyze` at once, with what this makes of the right answer, which is that there are no
+    /// faces. None: the stream breaks, as when a worker dies.
+    Answers(Arc<dyn Fn(AnalyzeResult) -> Option<Vec<AnalyzeResult>> + Send + Sync>),
+}
+
+impl Behaviour {
+    /// It does nothing wrong, and finds no faces.
+    pub(crate) fn instant() -> Behaviour {
+        Behaviour::one_each(|result| result)
+    }
+
+    /// One answer for each frame.
+    pub(crate) fn one_each(answer: impl Fn(AnalyzeResult) -> AnalyzeResult + Send + Sync + 'static) -> Behaviour {
+        Behaviour::answers(move |result| Some(vec![answer(result)]))
+    }
+
+    /// As many answers as it likes.
+    pub(crate) fn answers(
+        answers: impl Fn(AnalyzeResult) -> Option<Vec<AnalyzeResult>> + Send + Sync + 'static,
+    ) -> Behaviour {
+        Behaviour::Answers(Arc::new(answers))
+    }
 }
 
 /// A worker inside the test. Dropping it ends it.
 pub(crate) struct FakeWorker {
     pub(crate) address: SocketAddr,
-    runtime: Runtime,
+    _runtime: Runtime,
 }
 
 impl FakeWorker {
     /// Starts a worker that joins with the fixed fields alone.
     pub(crate) fn start(behaviour: Behaviour, master: SocketAddr) -> FakeWorker {
         let worker = FakeWorker::serve(behaviour);
-        let (ip, port) = (worker.address.ip().to_string(), worker.address.port().into());
-        worker.join(master, JoinRequest { ip, port, weight: 1 });
+        join(master, worker.address);
         worker
     }
 
@@ -60,14 +73,8 @@ impl FakeWorker {
         let worker = FakeWorker::serve(behaviour);
         let (ip, port) = (worker.address.ip().to_string(), worker.address.port().into());
         let detectors = vec![detector.to_owned()];
-        worker.join(master, wire::JoinRequest { ip, port, weight: 1, detectors, ..Default::default() });
+        join_as(master, wire::JoinRequest { ip, port, weight: 1, detectors, ..Default::default() });
         worker
-    }
-
-    fn join(&self, master: SocketAddr, request: impl Message + 'static) {
-        let joined: JoinReply =
-            self.runtime.block_on(async { Peer::connect(master).await.unary("/Master/Join", request).await }).unwrap();
-        assert!(joined.success);
     }
 
     fn serve(behaviour: Behaviour) -> FakeWorker {
@@ -80,8 +87,21 @@ impl FakeWorker {
             tokio::spawn(server);
             address
         });
-        FakeWorker { address, runtime }
+        FakeWorker { address, _runtime: runtime }
     }
+}
+
+/// Tells the master that there is a worker at `address`, whatever there may be.
+pub(crate) fn join(master: SocketAddr, address: SocketAddr) {
+    join_as(master, JoinRequest { ip: address.ip().to_string(), port: address.port().into(), weight: 1 });
+}
+
+fn join_as(master: SocketAddr, request: impl Message + 'static) {
+    let joined: JoinReply = Runtime::new()
+        .unwrap()
+        .block_on(async { Peer::connect(master).await.unary("/Master/Join", request).await })
+        .unwrap();
+    assert!(joined.success);
 }
 
 type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -122,33 +142,25 @@ impl VideoStream for Behaviour {
         &self,
         request: Request<Streaming<AnalyzeRequest>>,
     ) -> Result<Response<Replies<AnalyzeReply>>, Status> {
-        match self {
+        let answers = match self {
             // What a gRPC server answers to a method that it has never heard of.
-            Behaviour::Old(_) => Err(not_played()),
-            Behaviour::Refuses => Err(Status::invalid_argument("AnalyzeOpen.detector: there is none of this name")),
-            Behaviour::Instant => Ok(Response::new(Box::pin(request.into_inner().map(|message| at_once(message?))))),
-            Behaviour::Quits(has_quit) => {
-                let stays = has_quit.swap(true, Ordering::Relaxed);
-                let is_open =
-                    |message: &AnalyzeRequest| matches!(message.message, Some(analyze_request::Message::Open(_)));
-                let messages =
-                    request.into_inner().take_while(move |message| stays || message.as_ref().is_ok_and(is_open));
-                Ok(Response::new(Box::pin(messages.map(|message| at_once(message?)))))
+            Behaviour::Old(_) => return Err(not_played()),
+            Behaviour::Refuses(status) => return Err(status.clone()),
+            Behaviour::Answers(answers) => answers.clone(),
+        };
+        let (sender, replies) = mpsc::unbounded_channel();
+        let mut messages = request.into_inner();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = messages.next().await {
+                let Some(replies) = replies_to(message, &*answers) else {
+                    let _ = sender.send(Err(Status::aborted("dead")));
+                    return;
+                };
+                // Err here and above: the client is gone, and so is its next message.
+                replies.into_iter().for_each(|reply| drop(sender.send(Ok(reply))));
             }
-            Behaviour::Repeats => {
-                let (sender, replies) = mpsc::unbounded_channel();
-                let mut messages = request.into_inner();
-                tokio::spawn(async move {
-                    while let Some(Ok(message)) = messages.next().await {
-                        let copies =
-                            1 + usize::from(matches!(message.message, Some(analyze_request::Message::Frame(_))));
-                        let reply = at_once(message);
-                        (0..copies).for_each(|_| drop(sender.send(reply.clone())));
-                    }
-                });
-                Ok(Response::new(Box::pin(UnboundedReceiverStream::new(replies))))
-            }
-        }
+        });
+        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(replies))))
     }
 }
 
@@ -156,22 +168,23 @@ fn not_played() -> Status {
     Status::unimplemented("")
 }
 
-fn at_once(request: AnalyzeRequest) -> Result<AnalyzeReply, Status> {
-    let message = match request.message.ok_or_else(|| Status::invalid_argument("an empty message"))? {
-        analyze_request::Message::Open(_) => {
-            analyze_reply::Message::Opened(AnalyzeOpened { worker: "instant".into(), generation: 1, cores: 1 })
-        }
+/// None: the stream breaks.
+fn replies_to(
+    request: AnalyzeRequest,
+    answers: &dyn Fn(AnalyzeResult) -> Option<Vec<AnalyzeResult>>,
+) -> Option<Vec<AnalyzeReply>> {
+    let messages = match request.message? {
+        analyze_request::Message::Open(_) => vec![analyze_reply::Message::Opened(opened())],
         analyze_request::Message::Frame(AnalyzeFrame { seq, attempt, .. }) => {
             let outcome = Some(analyze_result::Outcome::Ok(FrameOk::default()));
-            analyze_reply::Message::Result(AnalyzeResult {
-                seq,
-                attempt,
-                outcome,
-                in_flight: 0,
-                frame_ms: 1.0,
-                streams: 1,
-            })
+            let right = AnalyzeResult { seq, attempt, outcome, in_flight: 0, frame_ms: 1.0, streams: 1 };
+            answers(right)?.into_iter().map(analyze_reply::Message::Result).collect()
         }
     };
-    Ok(AnalyzeReply { message: Some(message) })
+    Some(messages.into_iter().map(|message| AnalyzeReply { message: Some(message) }).collect())
+}
+
+/// How a fake worker presents itself.
+pub(crate) fn opened() -> AnalyzeOpened {
+    AnalyzeOpened { worker: "instant".into(), generation: 1, cores: 1 }
 }

@@ -16,5 +16,6 @@ mod old_worker;
 mod pictures;
 mod report;
 mod start_order;
+mod strangers;
 mod system;
 mod uneven;

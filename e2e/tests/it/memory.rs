@@ -25,7 +25,7 @@ fn ten_times_the_video_in_the_same_memory() {
 /// The client's greatest memory over a run, looked at with each line that it writes.
 fn peak_kib(video: &Path, frames: u64) -> u64 {
     let master = Service::master(LOOPBACK).unwrap();
-    let _worker = FakeWorker::start(Behaviour::Instant, master.address);
+    let _worker = FakeWorker::start(Behaviour::instant(), master.address);
     let at = master.address.to_string();
     let mut client = client(&["run", text(video), "--master", &at, "--json", "-"]).unwrap();
     let (id, mut peak, mut lines) = (client.id(), 0, 0);

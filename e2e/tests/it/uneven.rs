@@ -19,7 +19,7 @@ fn every_frame_keeps_its_time() {
     assert_eq!(media::times_ms(&source), expected);
 
     let master = Service::master(LOOPBACK).unwrap();
-    let _worker = FakeWorker::start(Behaviour::Instant, master.address);
+    let _worker = FakeWorker::start(Behaviour::instant(), master.address);
     let at = master.address.to_string();
     let ended =
         client(&["run", text(&source), "--master", &at, "--annotate", text(&annotated)]).unwrap().end().unwrap();
