@@ -79,12 +79,20 @@ fn inputs_that_are_no_video() {
 }
 
 #[test]
+fn wishes_that_do_not_fit_the_input() {
+    let (video, photo) = (asset("demo.mp4"), asset("photos/astronaut.jpg"));
+    let ended = run(Program::Client, &["run", text(&video), "--local", "--max-age", "100"]);
+    assert_fails(&ended, &["--max-age is for live streams", "add --live"]);
+    assert_fails(&run(Program::Client, &["run", text(&photo), "--local", "--live"]), &["--live", text(&photo)]);
+}
+
+#[test]
 fn outputs_that_cannot_be_written() {
     let files = Files::new();
     let source = files.path("source.mp4");
     fs::copy(asset("demo.mp4"), &source).unwrap();
     let (missing, inside) = (files.path("missing"), files.path("missing/out"));
-    for flag in ["--annotate", "--json"] {
+    for flag in ["--annotate", "--json", "--summary"] {
         let ended = run(Program::Client, &["run", text(&source), "--local", flag, text(&inside)]);
         assert_fails(&ended, &["cannot write", text(&inside), "there is no folder", text(&missing)]);
     }
@@ -125,7 +133,15 @@ fn values_that_make_no_sense() {
         let ended = run(Program::Worker, &[&master[..], &[&format!("{flag}={value}")]].concat());
         assert_wrong_usage(&ended, &[flag, value]);
     }
-    for (flag, value) in [("--workers", "0"), ("--clients", "0"), ("--limit", "-3"), ("--master", "pi")] {
+    for (flag, value) in [
+        ("--workers", "0"),
+        ("--clients", "0"),
+        ("--limit", "-3"),
+        ("--master", "pi"),
+        ("--max-age", "0"),
+        ("--max-age", "half a second"),
+        ("--priority", "101"),
+    ] {
         let ended = run(Program::Client, &["run", "a.mp4", &format!("{flag}={value}")]);
         assert_wrong_usage(&ended, &[flag, value]);
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C in the middle of a run.
+//! Ctrl-C, or SIGTERM, in the middle of a run.
 #![cfg(target_os = "linux")]
 
 use facefleet_e2e::{Cluster, asset};
@@ -10,7 +10,18 @@ use crate::start_order::wait_for_frame;
 use crate::system;
 
 #[test]
-fn what_was_done_is_kept() {
+fn what_was_done_until_ctrl_c_is_kept() {
+    assert_kept(Signal::SIGINT);
+}
+
+#[test]
+fn what_was_done_until_sigterm_is_kept() {
+    assert_kept(Signal::SIGTERM);
+}
+
+/// What the signal leaves is a whole video and whole lines.
+#[track_caller]
+fn assert_kept(signal: Signal) {
     let cluster = Cluster::start(2).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let annotated = folder.path().join("annotated.mp4");
@@ -18,7 +29,7 @@ fn what_was_done_is_kept() {
     wait_for_frame(&mut client, 20);
     let ffmpegs = system::children(client.id(), "ffmpeg");
     assert_eq!(ffmpegs.len(), 2, "one reads and one writes");
-    client.signal(Signal::SIGINT);
+    client.signal(signal);
     let ended = client.end().unwrap();
 
     let lines = report::parse(&ended.stdout);

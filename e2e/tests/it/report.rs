@@ -1,6 +1,6 @@
 //! What the client writes: lines of JSON, and a summary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -27,6 +27,25 @@ pub(crate) struct Face {
     pub(crate) place: [f64; 4],
     pub(crate) score: f64,
     pub(crate) landmarks: Option<[[f64; 2]; 5]>,
+}
+
+/// The file of `--summary`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) balanced: bool,
+    pub(crate) total: Counts,
+    pub(crate) streams: Vec<Counts>,
+}
+
+/// What became of the frames of a stream.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) sent: u64,
+    pub(crate) ok: u64,
+    /// By reason.
+    pub(crate) dropped: BTreeMap<String, u64>,
+    /// By code.
+    pub(crate) failed: BTreeMap<String, u64>,
 }
 
 impl Line {

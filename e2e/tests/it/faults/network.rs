@@ -100,10 +100,11 @@ fn cut_for_good() {
 fn cut_and_healed() {
     let Some(fleet) = Fleet::start("cut_and_healed") else { return };
     let mut client = fleet.stream();
+    // With frames on their way, as to all: a file is read as fast as frames are taken.
     fleet.network.around(WORKER + 1, Weather::CUT);
+    let held = HeldVideo::of(&client);
     wait_until_lost(&mut client, "worker-1");
     assert!(fleet.has_lost(CLIENT, WORKER + 1) || fleet.has_lost(WORKER + 1, CLIENT));
-    let held = HeldVideo::of(&client);
     fleet.network.around(WORKER + 1, Weather::default());
     wait_until_used(&mut client, "worker-1");
     drop(held);
