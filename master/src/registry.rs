@@ -198,6 +198,11 @@ impl Registry {
         self.workers.values()
     }
 
+    /// The worker with this id.
+    pub fn get(&self, id: WorkerId) -> Option<&Worker> {
+        self.workers.get(&id)
+    }
+
     /// The next id, if there is room for one more worker or it `replaces` one.
     fn new_id(&mut self, replaces: bool) -> Result<WorkerId, Refused> {
         if self.workers.len() >= MAX_WORKERS && !replaces {
