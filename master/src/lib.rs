@@ -24,13 +24,13 @@ mod shared;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use facefleet_proto::wire::master_server::MasterServer;
 use facefleet_service::grpc as transport;
+use facefleet_service::listen::ListenError;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task;
@@ -64,13 +64,8 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; {}", advice(source.kind()))]
-    Bind {
-        /// What was to be listened on.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The heartbeat log cannot be opened.
     #[error("cannot write the heartbeat log {}: {source}; choose another with --heartbeat-log", path.display())]
     HeartbeatLog {
@@ -85,24 +80,6 @@ pub enum RunError {
     /// The server ended, which it does not do by itself.
     #[error("the gRPC server ended")]
     Serve(#[from] tonic::transport::Error),
-}
-
-/// Listens on `address`.
-///
-/// # Errors
-/// [`RunError::Bind`]: another program has the port, or the address is not this machine's.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address).await.map_err(|source| RunError::Bind { address, source })
-}
-
-/// What a person does about an address that cannot be listened on.
-fn advice(kind: io::ErrorKind) -> &'static str {
-    match kind {
-        io::ErrorKind::AddrInUse => "stop the program that has this port, or choose another with --listen",
-        io::ErrorKind::AddrNotAvailable => "choose an address of this machine, or 0.0.0.0 for all, with --listen",
-        io::ErrorKind::PermissionDenied => "choose a port above 1023 with --listen",
-        _ => "choose another with --listen",
-    }
 }
 
 /// Serves on `listener` until `shutdown` resolves, then lets calls finish for a moment and ends.

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use facefleet_master::cli::Args;
-use facefleet_master::{RunError, bind, run};
-use facefleet_service::{cli, log, shutdown};
+use facefleet_master::{RunError, run};
+use facefleet_service::{cli, listen, log, shutdown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
 async fn serve(args: Args) -> Result<(), RunError> {
     let stop = shutdown::on_signal()?;
     let config = args.config()?;
-    let listener = bind(args.listen).await?;
+    let listener = listen::bind(args.listen).await?;
     cli::announce(&format!("listening on {}", listener.local_addr()?));
     run(listener, config, stop.cancelled()).await
 }

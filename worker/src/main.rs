@@ -1,20 +1,19 @@
 //! `facefleet-worker`: see `facefleet-worker --help`.
 
 use std::io;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use facefleet_service::{cli, log, shutdown};
+use facefleet_service::listen::ListenError;
+use facefleet_service::{cli, listen, log, shutdown};
 use facefleet_worker::RunError;
 use facefleet_worker::cli::Args;
-use tokio::net::TcpListener;
 
 /// Why the program ends with 1.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("cannot listen on {address} (--listen takes another): {source}")]
-    Listen { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error("cannot wait for signals: {0}")]
     Signal(io::Error),
     #[error(transparent)]
@@ -34,9 +33,8 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), Error> {
     let shutdown = shutdown::on_signal().map_err(Error::Signal)?;
-    let listen = |source| Error::Listen { address: args.listen, source };
-    let listener = TcpListener::bind(args.listen).await.map_err(listen)?;
-    let bound = listener.local_addr().map_err(listen)?;
+    let listener = listen::bind(args.listen).await?;
+    let bound = listener.local_addr().map_err(RunError::Listener)?;
     cli::announce(&format!("listening on {bound}"));
     facefleet_worker::run(listener, args.into_config(), shutdown.cancelled_owned()).await?;
     Ok(())

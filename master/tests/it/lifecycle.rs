@@ -1,6 +1,6 @@
 //! Workers that come and go, and a master that ends.
 
-use facefleet_master::{Config, RunError, bind};
+use facefleet_master::Config;
 use facefleet_proto::wire;
 
 use crate::support::{Master, beat, join};
@@ -84,13 +84,4 @@ async fn it_ends_when_told_to_though_clients_are_connected() {
     let mut queue = client.get_q(wire::QueueRequest { last: 0 }).await.unwrap().into_inner();
     master.stop().await.unwrap();
     assert_eq!(queue.message().await.unwrap(), None, "the queue ends without an error");
-}
-
-#[tokio::test]
-async fn a_port_that_is_taken_is_named() {
-    let master = Master::start(Config::default()).await;
-    let error = bind(master.address).await.unwrap_err();
-    assert!(matches!(error, RunError::Bind { .. }));
-    assert!(error.to_string().contains(&master.address.to_string()), "{error}");
-    master.client().await.list_nodes(wire::ListNodesRequest {}).await.unwrap();
 }

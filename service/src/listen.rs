@@ -1,0 +1,65 @@
+//! Listening where a person said, and what to do where that cannot be.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+/// An address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}; {}", advice(source.kind()))]
+pub struct ListenError {
+    /// What was to be listened on.
+    pub address: SocketAddr,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// Listens on `address`, which is what `--listen` says.
+///
+/// # Errors
+/// Another program has the port, the address is not this machine's, or the system keeps the port for others.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
+}
+
+/// What a person does about it.
+fn advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => "stop the program that has this port, or choose another with --listen",
+        io::ErrorKind::AddrNotAvailable => {
+            "choose an address of this machine, or 0.0.0.0 for all that it has, with --listen"
+        }
+        io::ErrorKind::PermissionDenied => "choose a port above 1023 with --listen",
+        _ => "choose another address with --listen",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named_and_what_to_do() {
+        let holder = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let taken = holder.local_addr().unwrap();
+        let said = bind(taken).await.unwrap_err().to_string();
+        assert!(said.starts_with(&format!("cannot listen on {taken}: ")), "{said}");
+        assert!(said.ends_with("stop the program that has this port, or choose another with --listen"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_machine_is_named_and_what_to_do() {
+        // Addresses of examples (RFC 5737), which no machine has.
+        let said = bind("192.0.2.1:0".parse().unwrap()).await.unwrap_err().to_string();
+        assert!(said.starts_with("cannot listen on 192.0.2.1:0: "), "{said}");
+        assert!(said.contains("choose an address of this machine"), "{said}");
+    }
+
+    #[test]
+    fn a_port_that_is_for_others_is_named_and_what_to_do() {
+        let source = io::ErrorKind::PermissionDenied.into();
+        let said = ListenError { address: "0.0.0.0:80".parse().unwrap(), source }.to_string();
+        assert!(said.starts_with("cannot listen on 0.0.0.0:80: ") && said.contains("a port above 1023"), "{said}");
+    }
+}
