@@ -40,9 +40,15 @@ enum Xtask {
         #[arg(long)]
         advisories: bool,
     },
-    /// Measure the detectors, the stages of a frame and the whole system
+    /// Measure the detectors, the stages of a frame and the whole system, or with `scale` how a cluster grows to 16 workers
     Bench {
-        /// Passed on to the benchmark; see `cargo xtask bench -- --help`
+        /// Passed on to the benchmark, such as `scale --svg curve.svg --json curve.json`; see `cargo xtask bench -- --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run 4 workers and 6 clients with a fault every few seconds, and see whether frames are lost or anything grows
+    Soak {
+        /// Passed on to the soak, such as `--minutes 20 --seed 7 --json soak.json`; see `cargo xtask soak -- --help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -96,7 +102,8 @@ fn run(command: Xtask) -> Result<(), Error> {
     match command {
         Xtask::Demo { video } => demo::run(&video, &stop),
         Xtask::Test { advisories } => test::run(advisories, &stop),
-        Xtask::Bench { args } => bench(&args, &stop),
+        Xtask::Bench { args } => measure("bench", &args, &stop),
+        Xtask::Soak { args } => measure("soak", &args, &stop),
         Xtask::Codegen { check } => codegen::run(check, &stop),
         Xtask::DemoVideo => demo_video::run(&stop),
         Xtask::YunetWeights { check } => yunet::run(check),
@@ -105,9 +112,9 @@ fn run(command: Xtask) -> Result<(), Error> {
     }
 }
 
-/// The benchmark is a program of `e2e`, because it starts the real processes.
-fn bench(args: &[String], stop: &Stop) -> Result<(), Error> {
-    let mut bench = cargo::command();
-    bench.args(["run", "--locked", "--release", "--package", "facefleet-e2e", "--bin", "bench", "--"]).args(args);
-    process::run("the benchmark", &mut bench, stop)
+/// Benchmark and soak are programs of `e2e`, because they start the real processes.
+fn measure(program: &str, args: &[String], stop: &Stop) -> Result<(), Error> {
+    let mut command = cargo::command();
+    command.args(["run", "--locked", "--release", "--package", "facefleet-e2e", "--bin", program, "--"]).args(args);
+    process::run(program, &mut command, stop)
 }

@@ -82,8 +82,7 @@ impl Results {
         let points = rounds.curve.iter().zip(WORKERS).map(|(rounds, workers)| Point::new(workers, median(rounds), one));
         let curve: Vec<Point> = points.collect();
         let largest = curve.last().expect("there are clusters");
-        let [alone, with_slow] =
-            [&rounds.fast_alone, &rounds.fast_with_slow].map(|rounds| median(rounds).frames_per_s);
+        let [alone, with_slow] = [&rounds.fast_alone, &rounds.fast_with_slow].map(|rounds| median(rounds).frames_per_s);
         let least_fair = rounds.equal.iter().max_by(|a, b| ahead(a).total_cmp(&ahead(b))).expect("there are rounds");
         let prioritised = rounds.first_ahead.iter().min_by(|a, b| a[0].total_cmp(&b[0])).expect("there are rounds");
         Results {
@@ -162,7 +161,10 @@ impl fmt::Display for Results {
         write!(f, "with one more that is ten times slower: {fast_with_slow_per_s:.1}, ")?;
         writeln!(f, "which costs {slow_costs_percent:.1} % (goal: under {SLOW_GOAL} %)")?;
         let (together, wanted) = (SHARED_MS.iter().map(|ms| 1000 / ms).sum::<u32>(), 3 * 25);
-        writeln!(f, "three live clients, which want {wanted} frames/s of workers that do {together}; the worst round:")?;
+        writeln!(
+            f,
+            "three live clients, which want {wanted} frames/s of workers that do {together}; the worst round:"
+        )?;
         let list = |rates: &[f64]| rates.iter().map(|rate| format!("{rate:.1}")).collect::<Vec<_>>().join(", ");
         let Results { equal_live_per_s, ahead_percent, prioritised_live_per_s, .. } = self;
         write!(f, "  equal: {} frames/s, one is ahead by ", list(equal_live_per_s))?;

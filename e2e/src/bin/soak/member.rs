@@ -1,0 +1,212 @@
+//! One of the cast: its process, while it has one, and what is to become of it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use facefleet_e2e::{Ended, Process, Program, Service};
+use facefleet_service::clock;
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+use crate::cast::{Role, Stage};
+use crate::error::Error;
+use crate::lives::Life;
+use crate::proc;
+use crate::tally::{Summary, Tally};
+
+/// How long whoever was asked to end may take: a worker's grace time of 10 s, and some for a machine that is busy.
+const LEAVE_TIME: Duration = Duration::from_secs(15);
+
+/// One of the cast.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    /// Where a client writes what became of its frames.
+    summary: PathBuf,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Up {
+        process: Process,
+        life: Life,
+        /// It is stopped, and goes on then.
+        paused_until: Option<Instant>,
+    },
+    /// It was asked to end.
+    Leaving {
+        process: Process,
+        life: Life,
+        since: Instant,
+        back_at: Instant,
+    },
+    Away {
+        until: Instant,
+    },
+}
+
+/// What came of looking after somebody.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// A life that is over.
+    pub(crate) life: Option<Life>,
+    /// What should not be.
+    pub(crate) problem: Option<String>,
+}
+
+impl Member {
+    /// Starts it.
+    pub(crate) fn start(name: &'static str, role: Role, stage: &Stage, master: SocketAddr) -> Result<Member, Error> {
+        let summary = stage.path().join(format!("{name}.summary.json"));
+        let mut member = Member { name, role, summary, state: State::Away { until: clock::now() } };
+        member.appear(stage, master)?;
+        Ok(member)
+    }
+
+    fn appear(&mut self, stage: &Stage, master: SocketAddr) -> Result<(), Error> {
+        let process = match self.role {
+            Role::Master => Service::master(master)?.process,
+            Role::Worker { .. } => Service::worker(self.name, master)?.process,
+            Role::Client { input, args, .. } => {
+                // What was there belongs to the run before.
+                let _ = fs::remove_file(&self.summary);
+                let mut command = Program::Client.command()?;
+                command.current_dir(stage.path()).arg("run").arg(stage.input(input));
+                command.args(["--master", &master.to_string(), "--summary"]).arg(&self.summary).args(args);
+                Process::start(self.name, command)?
+            }
+        };
+        self.state = State::Up { process, life: Life::new(self.name, clock::now()), paused_until: None };
+        Ok(())
+    }
+
+    /// Whether something can be done to it now.
+    pub(crate) fn is_at_work(&self) -> bool {
+        matches!(self.state, State::Up { paused_until: None, .. })
+    }
+
+    /// Notes what it holds now.
+    pub(crate) fn sample(&mut self, now: Instant) {
+        let (State::Up { process, life, .. } | State::Leaving { process, life, .. }) = &mut self.state else { return };
+        if let Some(held) = proc::Held::by(process.id()) {
+            life.add(held, now);
+        }
+    }
+
+    /// Kills it; it comes back then.
+    pub(crate) fn kill(&mut self, back_at: Instant) -> Result<Option<Life>, Error> {
+        let name = self.name;
+        match std::mem::replace(&mut self.state, State::Away { until: back_at }) {
+            State::Up { mut process, life, .. } => {
+                process.kill();
+                match proc::state(process.id()) {
+                    None => Ok(Some(life)),
+                    Some(_) => Err(Error::NoEffect { name: name.into(), awaited: "gone" }),
+                }
+            }
+            other => {
+                self.state = other;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Stops it until then.
+    pub(crate) fn pause(&mut self, until: Instant) -> Result<(), Error> {
+        if let State::Up { process, paused_until, .. } = &mut self.state {
+            send(self.name, process, Signal::SIGSTOP)?;
+            *paused_until = Some(until);
+        }
+        Ok(())
+    }
+
+    /// Whether it is stopped, as Linux sees it. It takes a moment.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(&self.state, State::Up { process, .. } if proc::state(process.id()) == Some('T'))
+    }
+
+    /// Asks it to end, as a person (SIGINT) or the system (SIGTERM) does. It comes back then.
+    pub(crate) fn ask_to_end(&mut self, signal: Signal, now: Instant, back_at: Instant) -> Result<(), Error> {
+        match std::mem::replace(&mut self.state, State::Away { until: back_at }) {
+            State::Up { process, life, paused_until } => {
+                send(self.name, &process, signal)?;
+                if paused_until.is_some() {
+                    send(self.name, &process, Signal::SIGCONT)?;
+                }
+                self.state = State::Leaving { process, life, since: now, back_at };
+            }
+            other => self.state = other,
+        }
+        Ok(())
+    }
+
+    /// Whether it has no process.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.state, State::Away { .. })
+    }
+
+    /// Looks at who has ended and lets whoever is stopped go on.
+    pub(crate) fn look_after(&mut self, tally: &mut Tally, now: Instant) -> Result<News, Error> {
+        match std::mem::replace(&mut self.state, State::Away { until: now }) {
+            State::Up { process, life, .. } if proc::has_ended(process.id()) => {
+                Ok(News { problem: self.ended(process.end()?, false, tally), life: Some(life) })
+            }
+            State::Up { process, life, paused_until: Some(until) } if now >= until => {
+                send(self.name, &process, Signal::SIGCONT)?;
+                self.state = State::Up { process, life, paused_until: None };
+                Ok(News::default())
+            }
+            State::Leaving { process, life, back_at, .. } if proc::has_ended(process.id()) => {
+                self.state = State::Away { until: back_at };
+                Ok(News { problem: self.ended(process.end()?, true, tally), life: Some(life) })
+            }
+            State::Leaving { mut process, life, since, .. } if now >= since + LEAVE_TIME => {
+                process.kill();
+                let problem = format!("{} was asked to end and did not within {} s", self.name, LEAVE_TIME.as_secs());
+                Ok(News { problem: Some(problem), life: Some(life) })
+            }
+            other => {
+                self.state = other;
+                Ok(News::default())
+            }
+        }
+    }
+
+    /// Starts whoever is due.
+    pub(crate) fn come_back(&mut self, stage: &Stage, master: SocketAddr, now: Instant) -> Result<(), Error> {
+        match self.state {
+            State::Away { until } if now >= until => self.appear(stage, master),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is wrong with how it ended.
+    fn ended(&self, ended: Ended, was_asked: bool, tally: &mut Tally) -> Option<String> {
+        let Ended { code, stderr, .. } = ended;
+        let problem = match self.role {
+            Role::Master | Role::Worker { .. } if was_asked && code == Some(0) => None,
+            Role::Master | Role::Worker { .. } => Some(format!("it ended with {code:?}")),
+            Role::Client { .. } => match fs::read_to_string(&self.summary) {
+                // Interrupted before its first frame, or before it could so much as hear it.
+                Ok(text) if text.is_empty() && was_asked => None,
+                Err(_) if was_asked => None,
+                Ok(text) => match serde_json::from_str::<Summary>(&text) {
+                    Ok(summary) => tally.add(code, &summary).err(),
+                    Err(error) => Some(format!("its summary cannot be read ({error}), and it ended with {code:?}")),
+                },
+                Err(error) => Some(format!("there is no summary ({error}), and it ended with {code:?}")),
+            },
+        };
+        let said = || stderr[stderr.len().saturating_sub(5)..].join("\n    ");
+        problem.map(|problem| format!("{}: {problem}; the last that it said:\n    {}", self.name, said()))
+    }
+}
+
+fn send(name: &str, process: &Process, signal: Signal) -> Result<(), Error> {
+    let id = Pid::from_raw(process.id().cast_signed());
+    signal::kill(id, signal).map_err(|source| Error::Fault { name: name.to_owned(), done: signal.as_str(), source })
+}
