@@ -100,6 +100,11 @@ impl Network {
         (0..self.nodes.len()).for_each(|other| self.between(node, other, weather));
     }
 
+    /// Changes the weather between all nodes.
+    pub fn everywhere(&self, weather: Weather) {
+        (0..self.nodes.len()).for_each(|node| self.around(node, weather));
+    }
+
     /// What has gone from one node to another since the weather there last changed.
     pub fn traffic(&self, from: usize, to: usize) -> Traffic {
         locked(&self.lanes[from][to]).traffic()

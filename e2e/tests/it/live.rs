@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use facefleet_e2e::{Ended, LOOPBACK, Service, asset, client};
+use facefleet_e2e::{Cluster, Ended, LOOPBACK, Process, Service, asset, client};
 use facefleet_proto::wire::{AnalyzeResult, analyze_result::Outcome};
 
 use crate::fake_worker::{Behaviour, FakeWorker};
@@ -59,6 +59,24 @@ fn a_run_of_which_nothing_came_in_time_says_what_to_do() {
     assert_eq!(total.ok, 0);
 }
 
+/// The frames that it held are too old when it is given up, and nobody else works on them.
+#[cfg(unix)]
+#[test]
+fn a_worker_that_stops_costs_what_it_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(1).unwrap();
+    let mut client = start(folder.path(), &cluster.master, &["--log", "warn,facefleet_client=debug"]);
+    client.wait_for_stderr("use the worker", |line| line.contains("takes frames").then_some(())).unwrap();
+    cluster.workers[0].process.signal(nix::sys::signal::Signal::SIGSTOP);
+    let _other = Service::worker("worker-2", cluster.master.address).unwrap();
+    let ended = client.end().unwrap();
+    assert_eq!(ended.code, Some(0), "{:#?}", ended.stderr);
+    assert!(ended.stderr.iter().any(|line| line.contains("lost worker-1")), "{:#?}", ended.stderr);
+    let total = summary(folder.path()).total;
+    assert_accounted(&folder.path().join("faces.jsonl"), &total);
+    assert!(total.ok > 0, "{total:?}");
+}
+
 /// Plays the video like a camera to one worker that needs `frame_time` for each frame.
 fn run(folder: &Path, frame_time: Duration, args: &[&str]) -> Ended {
     let master = Service::master(LOOPBACK).unwrap();
@@ -67,11 +85,15 @@ fn run(folder: &Path, frame_time: Duration, args: &[&str]) -> Ended {
 }
 
 fn stream(folder: &Path, master: &Service, args: &[&str]) -> Ended {
+    start(folder, master, args).end().unwrap()
+}
+
+fn start(folder: &Path, master: &Service, args: &[&str]) -> Process {
     let (video, at, limit) = (asset("demo.mp4"), master.address.to_string(), FRAMES.to_string());
     let (jsonl, summary) = (folder.join("faces.jsonl"), folder.join("summary.json"));
     let camera = ["run", text(&video), "--live", "--master", &at, "--limit", &limit];
     let outputs = ["--json", text(&jsonl), "--summary", text(&summary)];
-    client(&[&camera[..], &outputs, args].concat()).unwrap().end().unwrap()
+    client(&[&camera[..], &outputs, args].concat()).unwrap()
 }
 
 fn summary(folder: &Path) -> Summary {

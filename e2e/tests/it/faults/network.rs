@@ -149,7 +149,7 @@ fn slow() {
     let Some(fleet) = Fleet::start("slow") else { return };
     let delay = Duration::from_millis(40);
     let slow = Weather { delay, jitter: Duration::from_millis(15), loss: 0.0 };
-    (0..WORKER + WORKERS).for_each(|node| fleet.network.around(node, slow));
+    fleet.network.everywhere(slow);
     let master = fleet.master.address;
     let connecting = fleet.network.on(CLIENT, || {
         let start = clock::now();
@@ -166,7 +166,7 @@ fn slow() {
 fn lossy() {
     let Some(fleet) = Fleet::start("lossy") else { return };
     let lossy = Weather { delay: Duration::from_millis(2), jitter: Duration::from_millis(2), loss: 0.03 };
-    (0..WORKER + WORKERS).for_each(|node| fleet.network.around(node, lossy));
+    fleet.network.everywhere(lossy);
     assert_unharmed(fleet.stream());
     let lost = |number| fleet.has_lost(CLIENT, WORKER + number) && fleet.has_lost(WORKER + number, CLIENT);
     assert!((1..=WORKERS).all(lost), "{:?}", fleet.network);

@@ -77,7 +77,8 @@ fn killed_one_after_the_other_while_others_come_back() {
         assert!(system::is_gone(worker.process.id()));
         let held = HeldVideo::of(&client);
         wait_until_lost(&mut client, &name);
-        *worker = Service::worker(&name, cluster.master.address).unwrap();
+        // Where it was before, under the same name, and not the same: whatever the old one was sent is gone.
+        *worker = Service::worker_at(worker.address, &name, cluster.master.address).unwrap();
         worker.joined().unwrap();
         wait_until_used(&mut client, &name);
         drop(held);
