@@ -6,23 +6,28 @@ use std::time::Instant;
 use facefleet_proto::{Candidate, Health, Heartbeat, Join, Nodes, Route, RouteQuery, WorkerId};
 
 use crate::lease::Leases;
-use crate::policy::{Contender, Pace, Policy, PolicyName, shares, speeds};
+use crate::policy::{Contender, PolicyName};
 use crate::registry::{Beat, Expired, Joined, Refused, Registry, Unknown, Worker};
+use groups::Groups;
+
+mod groups;
 
 /// Registry, leases and policy in one.
 pub struct Scheduler {
     registry: Registry,
     leases: Leases,
-    name: PolicyName,
-    policy: Box<dyn Policy>,
+    /// Those of the registry that routes are made of.
+    groups: Groups,
+    policy: PolicyName,
     epoch: u64,
 }
 
 impl Scheduler {
-    /// A scheduler that knows nobody yet. `epoch` differs between two lives of a master and is not 0.
+    /// A scheduler that knows nobody yet. `epoch` differs between two lives of a master and is not 0; what is left to
+    /// chance follows from it.
     pub fn new(policy: PolicyName, epoch: u64) -> Scheduler {
         let (registry, leases) = Default::default();
-        Scheduler { registry, leases, name: policy, policy: policy.policy(), epoch }
+        Scheduler { registry, leases, groups: Groups::new(policy, epoch), policy, epoch }
     }
 
     /// Which life of the master this is.
@@ -36,7 +41,10 @@ impl Scheduler {
     /// As there.
     pub fn join(&mut self, join: Join, now: Instant) -> Result<Joined, Refused> {
         let joined = self.registry.join(join, now)?;
-        joined.replaced.iter().for_each(|worker| self.policy.forget(worker.id));
+        joined.replaced.iter().for_each(|worker| self.groups.leave(worker.id));
+        // What it offers may have changed, if it was in.
+        self.groups.leave(joined.id);
+        self.sort(joined.id);
         Ok(joined)
     }
 
@@ -48,7 +56,9 @@ impl Scheduler {
         if !self.is_ours(heartbeat.epoch) {
             return Err(Unknown);
         }
-        self.registry.heartbeat(heartbeat, now)
+        let back_after = self.registry.heartbeat(heartbeat, now)?.back_after;
+        let worker = self.sort(heartbeat.id).ok_or(Unknown)?;
+        Ok(Beat { worker, back_after })
     }
 
     /// See [`Registry::leave`]. An id that another life of the master gave is unknown here.
@@ -60,7 +70,7 @@ impl Scheduler {
             return Err(Unknown);
         }
         let worker = self.registry.leave(id, generation)?;
-        self.policy.forget(id);
+        self.groups.leave(id);
         Ok(worker)
     }
 
@@ -68,11 +78,20 @@ impl Scheduler {
     pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
         let expired = self.registry.expire(now);
         for event in &expired {
-            if let Expired::Forgotten(worker) = event {
-                self.policy.forget(worker.id);
-            }
+            let (Expired::Lost { worker, .. } | Expired::Forgotten(worker)) = event;
+            self.groups.leave(worker.id);
         }
         expired
+    }
+
+    /// Takes a worker that has just been heard of into the groups, or out of them if it drains.
+    fn sort(&mut self, id: WorkerId) -> Option<&Worker> {
+        let worker = self.registry.get(id)?;
+        match &worker.load {
+            Some(load) if load.draining => self.groups.leave(id),
+            _ => self.groups.enter(id, &worker.join),
+        }
+        Some(worker)
     }
 
     /// Ends a lease early, unless another life of the master gave it.
@@ -90,7 +109,7 @@ impl Scheduler {
     /// Every worker, by id.
     pub fn nodes(&self, now: Instant) -> Nodes {
         let nodes = self.registry.workers().map(|worker| worker.node(now)).collect();
-        Nodes { nodes, epoch: self.epoch, policy: self.name.as_str().to_owned() }
+        Nodes { nodes, epoch: self.epoch, policy: self.policy.as_str().to_owned() }
     }
 
     /// Chooses workers, best first, and holds a place on each. Lost and draining workers are never among them.
@@ -99,44 +118,30 @@ impl Scheduler {
         self.leases.expire(now);
         let exclude = exclude.iter().filter(|_| self.is_ours(*epoch));
         let excluded: HashSet<WorkerId> = exclude.copied().collect();
-        // An old worker does not say what it offers, and cannot be told what to use.
-        let offers = |worker: &Worker| detector.as_ref().is_none_or(|wanted| worker.join.detectors.contains(wanted));
-        let eligible = |worker: &&Worker| {
-            worker.health(now) == Health::Healthy && !excluded.contains(&worker.id) && offers(worker)
-        };
-        let workers: Vec<&Worker> = self.registry.workers().filter(eligible).collect();
+        let (registry, leases) = (&self.registry, &self.leases);
+        // Whoever has become silent since the last look at all of them is in a group still.
+        let is_eligible = |worker: &&Worker| worker.health(now) == Health::Healthy && !excluded.contains(&worker.id);
+        let look_up = |id| registry.get(id).filter(is_eligible).map(|worker| contender(worker, leases));
+        let chosen = self.groups.choose(detector.as_deref(), *wanted, &look_up);
 
-        let contenders = contenders(&workers, &self.leases);
-        let chosen = self.policy.order(&contenders, *wanted);
-        let shares = shares(&*self.policy, &contenders, &chosen);
-        let candidates: Vec<Candidate> =
-            chosen.iter().zip(shares).map(|(index, share)| candidate(workers[*index], share)).collect();
-        let places: Vec<WorkerId> = chosen.iter().map(|index| workers[*index].id).collect();
+        let places: Vec<WorkerId> = chosen.iter().map(|(id, _)| *id).collect();
+        let of = |(id, share)| Some(candidate(self.registry.get(id)?, share));
+        let candidates: Vec<Candidate> = chosen.into_iter().filter_map(of).collect();
         let lease = (!places.is_empty()).then(|| self.leases.grant(places, now));
         Route { candidates, lease, epoch: self.epoch }
     }
 }
 
-fn contenders(workers: &[&Worker], leases: &Leases) -> Vec<Contender> {
-    let paces: Vec<Pace> = workers.iter().map(|worker| pace(worker)).collect();
-    workers
-        .iter()
-        .zip(speeds(&paces))
-        .map(|(worker, speed)| {
-            let in_flight = worker.load.as_ref().map_or(0, |load| load.in_flight);
-            Contender {
-                id: worker.id,
-                weight: worker.join.weight,
-                speed,
-                backlog: u64::from(in_flight) + u64::from(leases.promised(worker.id)),
-                cpu_percent: worker.load.as_ref().map_or(0.0, |load| load.cpu_percent),
-            }
-        })
-        .collect()
-}
-
-fn pace(worker: &Worker) -> Pace {
-    Pace { weight: worker.join.weight, cores: worker.join.cores, frame_ms: frame_ms(worker) }
+fn contender(worker: &Worker, leases: &Leases) -> Contender {
+    let in_flight = worker.load.as_ref().map_or(0, |load| load.in_flight);
+    Contender {
+        id: worker.id,
+        weight: worker.join.weight,
+        cores: worker.join.cores,
+        frame_ms: frame_ms(worker),
+        backlog: u64::from(in_flight) + u64::from(leases.promised(worker.id)),
+        cpu_percent: worker.load.as_ref().map_or(0.0, |load| load.cpu_percent),
+    }
 }
 
 /// What its frames take now; before the first one, what it measured of itself when it started.

@@ -1,6 +1,11 @@
 //! The worker with the least work waiting for its measured speed.
 
-use super::{Contender, Policy};
+use super::{Contender, Policy, Pool, speeds};
+
+/// As many workers are looked at, at least. With more than these, as many are drawn at random.
+const LOOKED_AT: usize = 16;
+/// And so many for each that is wanted.
+const CHOICES: usize = 2;
 
 /// Orders workers by the frames that they hold or were promised, and the new one, over their measured speed: the time
 /// until all of them are done, on all of the worker's threads. A tie goes to the less busy machine, then to the lower id.
@@ -10,31 +15,31 @@ use super::{Contender, Policy};
 pub struct LeastLoaded;
 
 impl Policy for LeastLoaded {
-    fn order(&mut self, contenders: &[Contender], wanted: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..contenders.len()).collect();
-        order.sort_by(|a, b| {
-            let (a, b) = (&contenders[*a], &contenders[*b]);
-            let by_wait = work_waiting(a).total_cmp(&work_waiting(b));
-            by_wait.then(a.cpu_percent.total_cmp(&b.cpu_percent)).then(a.id.cmp(&b.id))
+    fn choose(&mut self, pool: &mut Pool<'_>, wanted: usize) -> Vec<Contender> {
+        let contenders = pool.draw(wanted.saturating_mul(CHOICES).max(LOOKED_AT));
+        let waits = speeds(&contenders).into_iter().zip(&contenders).map(|(speed, c)| work_waiting(c, speed));
+        let mut order: Vec<(f64, Contender)> = waits.collect::<Vec<_>>().into_iter().zip(contenders).collect();
+        order.sort_by(|(a_waits, a), (b_waits, b)| {
+            a_waits.total_cmp(b_waits).then(a.cpu_percent.total_cmp(&b.cpu_percent)).then(a.id.cmp(&b.id))
         });
         order.truncate(wanted);
-        order
+        order.into_iter().map(|(_, contender)| contender).collect()
     }
 }
 
 /// How long it has to do with one frame more; in milliseconds, if the speed was measured.
 #[expect(clippy::cast_precision_loss, reason = "a backlog of 2^53 frames is none")]
-fn work_waiting(contender: &Contender) -> f64 {
-    (contender.backlog as f64 + 1.0) / contender.speed
+fn work_waiting(contender: &Contender, speed: f64) -> f64 {
+    (contender.backlog as f64 + 1.0) / speed
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::contender;
+    use super::super::tests::{choose, contender};
     use super::*;
 
-    fn order(contenders: &[Contender]) -> Vec<usize> {
-        LeastLoaded.order(contenders, usize::MAX)
+    fn order(contenders: &[Contender]) -> Vec<u32> {
+        choose(&mut LeastLoaded, contenders, usize::MAX)
     }
 
     #[test]
@@ -55,6 +60,6 @@ mod tests {
 
     #[test]
     fn equals_come_by_id() {
-        assert_eq!(order(&[contender(7, 1), contender(3, 1), contender(5, 1)]), [1, 2, 0]);
+        assert_eq!(order(&[contender(7, 1), contender(3, 1), contender(5, 1)]), [3, 5, 7]);
     }
 }

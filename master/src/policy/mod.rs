@@ -3,22 +3,23 @@
 //! A new policy is a file in this folder and a line in [`PolicyName`]. This is all that one has to do:
 //!
 //! ```
-//! use facefleet_master::policy::{Contender, Policy};
+//! use facefleet_master::policy::{Contender, Policy, Pool};
 //!
-//! /// The fastest machines first, however busy they are.
-//! struct FastestFirst;
+//! /// The machine with the most threads, of three that are drawn at random for each that is wanted.
+//! struct Largest;
 //!
-//! impl Policy for FastestFirst {
-//!     fn order(&mut self, contenders: &[Contender], wanted: usize) -> Vec<usize> {
-//!         let mut order: Vec<usize> = (0..contenders.len()).collect();
-//!         order.sort_by(|a, b| contenders[*b].speed.total_cmp(&contenders[*a].speed));
-//!         order.truncate(wanted);
-//!         order
+//! impl Policy for Largest {
+//!     fn choose(&mut self, pool: &mut Pool<'_>, wanted: usize) -> Vec<Contender> {
+//!         let mut drawn = pool.draw(wanted.saturating_mul(3));
+//!         drawn.sort_by_key(|contender| std::cmp::Reverse((contender.cores, contender.id)));
+//!         drawn.truncate(wanted);
+//!         drawn
 //!     }
 //! }
 //! ```
 
 mod least_loaded;
+mod pool;
 mod speed;
 mod weighted_round_robin;
 
@@ -26,22 +27,28 @@ use clap::ValueEnum;
 use facefleet_proto::WorkerId;
 
 pub use least_loaded::LeastLoaded;
-pub use speed::{Pace, speeds};
+pub use pool::{Members, Pool};
+pub use speed::speeds;
 pub use weighted_round_robin::WeightedRoundRobin;
 
-/// Puts the workers that a stream may use in order.
+/// Chooses the workers that a stream may use.
 pub trait Policy: Send {
-    /// Indices of the `wanted` best of `contenders`, best first, each at most once; of all of them, if there are
-    /// fewer. The contenders come by id, and `wanted` is at least 1.
-    fn order(&mut self, contenders: &[Contender], wanted: usize) -> Vec<usize>;
+    /// The `wanted` best workers of the pool, best first, each at most once; all that the request may have, if there are
+    /// fewer. `wanted` is at least 1. A policy that looks at a number of workers that does not grow with the pool keeps
+    /// the master quick, however large the cluster.
+    fn choose(&mut self, pool: &mut Pool<'_>, wanted: usize) -> Vec<Contender>;
 
-    /// What a worker's part of a stream is in proportion to: its measured speed, unless the policy says otherwise.
-    fn capacity(&self, contender: &Contender) -> f64 {
-        contender.speed
+    /// What the part of each of `chosen` in the stream is in proportion to, above 0: its speed, unless the policy says
+    /// otherwise.
+    fn capacities(&self, chosen: &[Contender]) -> Vec<f64> {
+        speeds(chosen)
     }
 
-    /// A worker is gone for good, and its id with it.
-    fn forget(&mut self, _id: WorkerId) {}
+    /// A worker is in the pool from now on.
+    fn enter(&mut self, _id: WorkerId, _weight: u32) {}
+
+    /// A worker is in the pool no more: it has left, is lost or finishes what it holds. It may enter again.
+    fn leave(&mut self, _id: WorkerId) {}
 }
 
 /// What a policy knows of one worker that may be chosen.
@@ -49,10 +56,12 @@ pub trait Policy: Send {
 pub struct Contender {
     /// Its number.
     pub id: WorkerId,
-    /// What it claimed when it joined.
+    /// What it claimed when it joined, at least 1.
     pub weight: u32,
-    /// How fast it is, relative to the other contenders: above 0 and finite. See [`speeds`].
-    pub speed: f64,
+    /// Detector threads, at least 1.
+    pub cores: u32,
+    /// Milliseconds that one detector thread spends on a frame, a moving average; None when it has not measured it.
+    pub frame_ms: Option<f32>,
     /// Frames that it holds by its last heartbeat, and those that were promised to it since.
     pub backlog: u64,
     /// How busy its machine is. The processor is busy with other programs too, and looks idle between two frames:
@@ -88,21 +97,35 @@ impl PolicyName {
     }
 }
 
-/// The part that each of `chosen` takes of a stream, in proportion to the capacity that `policy` gives it. The parts
-/// add up to 1.
-pub fn shares(policy: &(impl Policy + ?Sized), contenders: &[Contender], chosen: &[usize]) -> Vec<f64> {
-    let capacities: Vec<f64> = chosen.iter().map(|i| policy.capacity(&contenders[*i])).collect();
-    let total: f64 = capacities.iter().sum();
-    capacities.into_iter().map(|capacity| capacity / total).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fastrand::Rng;
 
     /// A contender that is idle and as fast as its weight says.
     pub(super) fn contender(id: u32, weight: u32) -> Contender {
-        Contender { id: WorkerId(id), weight, speed: weight.into(), backlog: 0, cpu_percent: 0.0 }
+        Contender {
+            id: WorkerId(id),
+            weight,
+            cores: 1,
+            frame_ms: Some(1.0 / weight as f32),
+            backlog: 0,
+            cpu_percent: 0.0,
+        }
+    }
+
+    /// Contenders with these weights, by id.
+    pub(super) fn contenders(weights: &[u32]) -> Vec<Contender> {
+        weights.iter().zip(0..).map(|(weight, id)| contender(id, *weight)).collect()
+    }
+
+    /// Whom the policy chooses of these.
+    pub(super) fn choose(policy: &mut dyn Policy, contenders: &[Contender], wanted: usize) -> Vec<u32> {
+        let mut members = Members::default();
+        contenders.iter().for_each(|contender| assert!(members.enter(contender.id)));
+        let look_up = |id| contenders.iter().find(|contender| contender.id == id).cloned();
+        let mut rng = Rng::with_seed(1);
+        policy.choose(&mut Pool::new(&mut members, &mut rng, &look_up), wanted).iter().map(|c| c.id.0).collect()
     }
 
     #[test]
@@ -114,18 +137,19 @@ mod tests {
     }
 
     #[test]
-    fn every_policy_orders_each_contender_once_and_no_more_than_are_wanted() {
-        let contenders: Vec<Contender> = [3, 1, 1, 7].iter().zip(0..).map(|(w, id)| contender(id, *w)).collect();
+    fn every_policy_chooses_each_worker_once_and_no_more_than_are_wanted() {
+        let contenders = contenders(&[[3, 1, 1, 7].as_slice(), &[2; 46]].concat());
         for name in PolicyName::value_variants() {
             let mut policy = name.policy();
-            for wanted in [1, 2, 4, 5, usize::MAX] {
-                let mut order = policy.order(&contenders, wanted);
-                assert_eq!(order.len(), wanted.min(4), "{name:?}");
-                order.sort_unstable();
-                order.dedup();
-                assert_eq!(order.len(), wanted.min(4), "{name:?}");
+            contenders.iter().for_each(|contender| policy.enter(contender.id, contender.weight));
+            for wanted in [1, 2, 4, 49, 50, 51, usize::MAX] {
+                let mut chosen = choose(&mut *policy, &contenders, wanted);
+                assert_eq!(chosen.len(), wanted.min(50), "{name:?}");
+                chosen.sort_unstable();
+                chosen.dedup();
+                assert_eq!(chosen.len(), wanted.min(50), "{name:?}");
             }
-            assert!(policy.order(&[], 1).is_empty());
+            assert!(choose(&mut *policy, &[], 1).is_empty(), "nobody may be had");
         }
     }
 }

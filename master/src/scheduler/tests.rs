@@ -145,6 +145,39 @@ fn a_detector_is_found_at_those_who_say_that_they_offer_it() {
 }
 
 #[test]
+fn a_worker_that_joins_again_may_offer_something_else() {
+    let now = clock::now();
+    let mut scheduler = Scheduler::new(PolicyName::default(), 1);
+    let offering = |detector: &str| Join { detectors: vec![detector.to_owned()], ..join(0, 1) };
+    let asked = |detector: &str| RouteQuery { detector: Some(detector.to_owned()), ..all() };
+    scheduler.join(offering("a"), now).unwrap();
+    assert!(scheduler.join(offering("b"), now).unwrap().again);
+    assert!(ids(&scheduler.route(&asked("a"), now)).is_empty());
+    assert_eq!(ids(&scheduler.route(&asked("b"), now)), [0]);
+}
+
+#[test]
+fn a_lost_worker_is_offered_again_when_it_is_heard_of() {
+    let now = clock::now();
+    let mut scheduler = cluster(&[100.0; 2], now);
+    let later = now + Duration::from_secs(4);
+    assert_eq!(scheduler.expire(later).len(), 2);
+    assert!(ids(&scheduler.route(&all(), later)).is_empty());
+    scheduler.heartbeat(&beat(WorkerId(1), 1, Load::default()), later).unwrap();
+    assert_eq!(ids(&scheduler.route(&all(), later)), [1]);
+}
+
+#[test]
+fn the_same_seed_makes_the_same_choices() {
+    let now = clock::now();
+    let routes = || {
+        let mut scheduler = cluster(&[100.0; 200], now);
+        (0..50).map(|_| ids(&scheduler.route(&RouteQuery { wanted: 3, ..all() }, now))).collect::<Vec<_>>()
+    };
+    assert_eq!(routes(), routes());
+}
+
+#[test]
 fn nodes_tell_all_there_is_to_know() {
     let now = clock::now();
     let scheduler = cluster(&[100.0, 50.0], now);
@@ -153,6 +186,9 @@ fn nodes_tell_all_there_is_to_know() {
     assert_eq!(nodes.nodes.iter().map(|node| node.silent.as_secs()).collect::<Vec<_>>(), [2, 2]);
     assert_eq!(nodes.nodes[1].load.as_ref().unwrap().frame_ms, Some(50.0));
 }
+
+/// More than a policy looks at when one is wanted.
+const WORKERS: u16 = 24;
 
 /// One step of a random life of a cluster; workers are told apart by number, their lives by generation.
 #[derive(Clone, Debug)]
@@ -167,12 +203,12 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        (0u16..6, 0u64..4).prop_map(|(n, generation)| Op::Join(n, generation)),
-        (0u16..6, any::<bool>()).prop_map(|(n, draining)| Op::Beat(n, draining)),
-        (0u16..6).prop_map(Op::Leave),
+        (0u16..WORKERS, 0u64..4).prop_map(|(n, generation)| Op::Join(n, generation)),
+        (0u16..WORKERS, any::<bool>()).prop_map(|(n, draining)| Op::Beat(n, draining)),
+        (0u16..WORKERS).prop_map(Op::Leave),
         prop_oneof![0u64..2_000, 2_900u64..3_100, Just(700_000)].prop_map(Op::Wait),
         Just(Op::Expire),
-        (1usize..8).prop_map(Op::Route),
+        (1usize..30).prop_map(Op::Route),
     ]
 }
 
@@ -185,10 +221,12 @@ struct Seen {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     /// Runs the cluster beside a model that knows only the latest life of each worker.
     #[test]
     fn ids_are_given_once_and_only_the_living_are_routed_to(
-        ops in prop::collection::vec(op(), 1..120),
+        ops in prop::collection::vec(op(), 1..400),
         policy in prop_oneof![Just(PolicyName::LeastLoaded), Just(PolicyName::WeightedRoundRobin)],
     ) {
         let mut scheduler = Scheduler::new(policy, 1);

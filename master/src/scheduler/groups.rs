@@ -1,0 +1,100 @@
+//! The workers that routes are made of, sorted by what requests ask for.
+
+use std::collections::HashMap;
+
+use facefleet_proto::{Join, WorkerId};
+use fastrand::Rng;
+
+use crate::policy::{Contender, Members, Policy, PolicyName, Pool};
+
+/// A group for each detector, and one of all workers for those who do not ask for any. A worker enters when it joins or is
+/// heard of again and leaves when it is lost, drains or goes, so that a route has no walk over those who are of no use.
+pub(super) struct Groups {
+    policy: PolicyName,
+    rng: Rng,
+    all: Group,
+    by_detector: HashMap<String, Group>,
+    /// The detectors of every worker that is in.
+    detectors: HashMap<WorkerId, Vec<String>>,
+}
+
+/// Workers that a request may be answered with. The policy is the group's own: those that are asked for often take their
+/// turns apart from the others.
+struct Group {
+    members: Members,
+    policy: Box<dyn Policy>,
+}
+
+impl Groups {
+    /// Equal seeds make equal choices.
+    pub(super) fn new(policy: PolicyName, seed: u64) -> Groups {
+        let (by_detector, detectors) = Default::default();
+        Groups { policy, rng: Rng::with_seed(seed), all: Group::new(policy), by_detector, detectors }
+    }
+
+    /// Takes a worker in, or does nothing if it is there.
+    pub(super) fn enter(&mut self, id: WorkerId, join: &Join) {
+        if self.detectors.contains_key(&id) {
+            return;
+        }
+        self.all.enter(id, join.weight);
+        for detector in &join.detectors {
+            let group = self.by_detector.entry(detector.clone()).or_insert_with(|| Group::new(self.policy));
+            group.enter(id, join.weight);
+        }
+        self.detectors.insert(id, join.detectors.clone());
+    }
+
+    /// Lets a worker go, if it is there.
+    pub(super) fn leave(&mut self, id: WorkerId) {
+        let Some(detectors) = self.detectors.remove(&id) else { return };
+        self.all.leave(id);
+        for detector in detectors {
+            if let Some(group) = self.by_detector.get_mut(&detector) {
+                group.leave(id);
+                if group.members.is_empty() {
+                    self.by_detector.remove(&detector);
+                }
+            }
+        }
+    }
+
+    /// The `wanted` best of those that offer this detector, and the part of a stream that each is to take.
+    pub(super) fn choose(
+        &mut self,
+        detector: Option<&str>,
+        wanted: usize,
+        look_up: &dyn Fn(WorkerId) -> Option<Contender>,
+    ) -> Vec<(WorkerId, f64)> {
+        let group = match detector {
+            None => &mut self.all,
+            Some(detector) => match self.by_detector.get_mut(detector) {
+                Some(group) => group,
+                None => return Vec::new(),
+            },
+        };
+        let Group { members, policy } = group;
+        let chosen = policy.choose(&mut Pool::new(members, &mut self.rng, look_up), wanted);
+        let capacities = policy.capacities(&chosen);
+        let total: f64 = capacities.iter().sum();
+        chosen.into_iter().zip(capacities).map(|(contender, capacity)| (contender.id, capacity / total)).collect()
+    }
+}
+
+impl Group {
+    fn new(policy: PolicyName) -> Group {
+        Group { members: Members::default(), policy: policy.policy() }
+    }
+
+    fn enter(&mut self, id: WorkerId, weight: u32) {
+        if self.members.enter(id) {
+            self.policy.enter(id, weight);
+        }
+    }
+
+    fn leave(&mut self, id: WorkerId) {
+        if self.members.leave(id) {
+            self.policy.leave(id);
+        }
+    }
+}
