@@ -7,6 +7,7 @@
 mod analyze;
 mod push_and_pull;
 
+use std::error::Error;
 use std::time::Duration;
 
 use facefleet_proto::wire::video_stream_client::VideoStreamClient;
@@ -65,7 +66,16 @@ impl Link {
 impl From<tonic::Status> for Lost {
     fn from(status: tonic::Status) -> Lost {
         let unfit = matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition);
-        Lost { loss: if unfit { Loss::Unfit } else { Loss::Broken }, reason: grpc::explain(&status) }
+        // With a cause, the status is not the worker's, but made here of what became of the connection.
+        let mut cause: Option<&dyn Error> = status.source();
+        while let Some(deeper) = cause.and_then(Error::source) {
+            cause = Some(deeper);
+        }
+        let reason = match cause {
+            Some(cause) => format!("its connection broke: {cause}"),
+            None => grpc::explain(&status),
+        };
+        Lost { loss: if unfit { Loss::Unfit } else { Loss::Broken }, reason }
     }
 }
 
