@@ -6,6 +6,7 @@
 mod allocations;
 mod alone;
 mod cpu;
+mod fleet;
 mod frames;
 mod in_worker;
 mod scale;
@@ -39,6 +40,8 @@ enum What {
     Vision(vision::Args),
     /// Measure how many frames a second 1 to 16 workers do that only take time, and what the client needs for it.
     Scale(scale::Args),
+    /// Measure how a master does with 10 to 10,000 workers and 2,000 routes a second.
+    Fleet(fleet::Args),
     #[command(name = scale::SIMULATED_CLUSTER, hide = true)]
     SimulatedCluster(scale::ClusterArgs),
 }
@@ -58,6 +61,8 @@ enum Error {
     Detector(#[from] facefleet_vision::DetectorError),
     #[error("the client wrote something that is no line of JSON: {0}")]
     Line(#[from] serde_json::Error),
+    #[error("the fleet: {0}")]
+    Fleet(#[from] fleet::LoadError),
     #[error("the simulated cluster: {0}")]
     Simulation(#[from] scale::SimulationError),
 }
@@ -76,6 +81,7 @@ fn main() -> ExitCode {
         What::System(args) => system::run(&args),
         What::Vision(args) => vision::run(&args),
         What::Scale(args) => scale::run(&args),
+        What::Fleet(args) => fleet::run(&args),
         What::SimulatedCluster(args) => scale::serve(&args),
     };
     match done {

@@ -1,0 +1,69 @@
+//! A master on a core of its own, where the system lets us choose (Linux, with `taskset`).
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::{self, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use facefleet_e2e::{LOOPBACK, Process, Program};
+
+use crate::{Error, cpu};
+
+/// The master's core.
+const CORE: &str = "0";
+
+pub(super) struct Master {
+    process: Process,
+    pub(super) address: SocketAddr,
+}
+
+impl Master {
+    pub(super) fn start() -> Result<Master, Error> {
+        let own = Program::Master.command()?;
+        let mut command = if can_pin() {
+            let mut pinned = Command::new("taskset");
+            pinned.args(["-c", CORE]).arg(own.get_program());
+            pinned
+        } else {
+            own
+        };
+        command.args(["--listen", &LOOPBACK.to_string(), "--log", "warn"]);
+        let mut process = Process::start("the master", command)?;
+        let listening = |line: &str| line.strip_prefix("listening on ")?.parse().ok();
+        let address = process.wait_for("say where it listens", listening)?;
+        Ok(Master { process, address })
+    }
+
+    /// Processor time that it has used so far. None where the system does not tell.
+    pub(super) fn cpu(&self) -> Option<Duration> {
+        cpu::of_process(self.process.id())
+    }
+
+    /// The most memory that it has had at once, in MB. None where the system does not tell.
+    pub(super) fn peak_mb(&self) -> Option<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().strip_suffix(" kB")?.parse::<f64>().ok()? * 1024.0 / 1e6)
+    }
+}
+
+/// Whether there is a core for a master and another for the rest.
+fn can_pin() -> bool {
+    cores() > 1 && Command::new("taskset").arg("-V").stdout(Stdio::null()).status().is_ok()
+}
+
+/// Keeps this process off the core of the master.
+pub(super) fn leave_its_core() {
+    if can_pin() {
+        let others = format!("1-{}", cores() - 1);
+        let mut taskset = Command::new("taskset");
+        taskset.args(["-a", "-c", "-p", &others, &process::id().to_string()]).stdout(Stdio::null());
+        // Where it fails both share all cores, and the figures are worse than they could be.
+        let _ = taskset.status();
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
