@@ -1,4 +1,4 @@
-//! A master that is killed or asked to leave, and one that comes back.
+//! A master that is killed, stopped or asked to leave, and one that comes back.
 
 use std::net::SocketAddr;
 
@@ -52,6 +52,18 @@ fn killed_and_a_worker_while_it_is_gone() {
     wait_until_lost(&mut client, "worker-1");
     let (_, lines) = assert_unharmed(client);
     assert_eq!(answered(&lines, "worker-1", 190), 0);
+}
+
+/// Its connections stay open, and nobody answers.
+#[test]
+fn stopped() {
+    let cluster = Cluster::start(2).unwrap();
+    let mut client = start(cluster.master.address);
+    wait_for_frame(&mut client, 10);
+    cluster.master.process.signal(Signal::SIGSTOP);
+    let (ended, _) = assert_unharmed(client);
+    assert!(system::is_stopped(cluster.master.process.id()));
+    assert!(!ended.stderr.iter().any(|line| line.contains("lost worker")), "{:#?}", ended.stderr);
 }
 
 #[test]

@@ -61,8 +61,9 @@ fn asked_to_leave() {
     worker.signal(Signal::SIGTERM);
     let left = worker.end().unwrap();
     assert_eq!(left.code, Some(0), "{left:?}");
-    let (_, lines) = assert_unharmed(client);
+    let (ended, lines) = assert_unharmed(client);
     assert_eq!(answered(&lines, "worker-1", 190), 0);
+    assert!(!ended.stderr.iter().any(|line| line.contains("lost worker-1")), "it said good-bye: {:#?}", ended.stderr);
 }
 
 #[test]
