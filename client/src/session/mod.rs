@@ -523,4 +523,6 @@ impl Session {
 }
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
