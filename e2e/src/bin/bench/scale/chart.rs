@@ -81,7 +81,11 @@ impl Scale {
     fn new(workers: f64, rate: f64) -> Scale {
         let magnitude = 10_f64.powf(rate.log10().floor());
         // Between five and ten lines.
-        let tick = if rate / magnitude >= 5.0 { magnitude } else { magnitude / 2.0 };
+        let tick = match rate / magnitude {
+            5.0.. => magnitude,
+            2.0.. => magnitude / 2.0,
+            _ => magnitude / 5.0,
+        };
         Scale { most: [workers, (rate / tick).ceil() * tick], tick }
     }
 
@@ -100,4 +104,25 @@ fn line(stroke: &str, points: impl IntoIterator<Item = [f64; 2]>) -> String {
 /// `words` need no escaping.
 fn text([x, y]: [f64; 2], anchor: &str, attributes: &str, words: &str) -> String {
     format!(r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" {attributes}>{words}</text>"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grid_has_few_lines_and_room_for_all() {
+        for (rate, tick, most) in [(19.9, 2.0, 20.0), (100.0, 20.0, 100.0), (320.0, 50.0, 350.0), (640.0, 100.0, 700.0)]
+        {
+            let scale = Scale::new(16.0, rate);
+            assert_eq!((scale.tick, scale.most), (tick, [16.0, most]));
+        }
+    }
+
+    #[test]
+    fn the_corners_of_the_curve_are_those_between_the_margins() {
+        let scale = Scale::new(16.0, 350.0);
+        assert_eq!(scale.place(0, 0.0), [MARGINS[0], SIZE[1] - MARGINS[3]]);
+        assert_eq!(scale.place(16, 350.0), [SIZE[0] - MARGINS[2], MARGINS[1]]);
+    }
 }
