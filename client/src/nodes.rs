@@ -88,13 +88,20 @@ pub fn table(nodes: &Nodes) -> String {
         0 => "no worker has joined yet".to_owned(),
         n => format!("{table}\n{n} worker{}", if n == 1 { "" } else { "s" }),
     };
-    format!("{workers}; policy {}", nodes.policy)
+    let outage = match nodes.vanished {
+        0 => String::new(),
+        n => format!(
+            "\n{n} workers fell silent at once: the master takes its own network for the cause and goes on offering them"
+        ),
+    };
+    format!("{workers}; policy {}{outage}", nodes.policy)
 }
 
 /// For programs: one JSON object. Its keys may grow in number, and never change.
 pub fn json(nodes: &Nodes) -> String {
-    let Nodes { nodes, epoch, policy } = nodes;
-    let list = JsonNodes { policy, epoch: *epoch, nodes: nodes.iter().map(JsonNode::from).collect() };
+    let Nodes { nodes, epoch, policy, vanished } = nodes;
+    let nodes = nodes.iter().map(JsonNode::from).collect();
+    let list = JsonNodes { policy, epoch: *epoch, vanished: *vanished, nodes };
     serde_json::to_string_pretty(&list).expect("a list of nodes has only text keys")
 }
 
@@ -102,6 +109,7 @@ pub fn json(nodes: &Nodes) -> String {
 struct JsonNodes<'a> {
     policy: &'a str,
     epoch: u64,
+    vanished: u32,
     nodes: Vec<JsonNode<'a>>,
 }
 
@@ -204,7 +212,7 @@ mod tests {
             load: Some(load),
         };
         let fresh = Node { id: WorkerId(4), detectors: Vec::new(), load: None, health: Health::Lost, ..node.clone() };
-        Nodes { nodes: vec![node, fresh], epoch: 5, policy: "least-loaded".into() }
+        Nodes { nodes: vec![node, fresh], epoch: 5, policy: "least-loaded".into(), vanished: 0 }
     }
 
     #[test]
@@ -214,6 +222,8 @@ mod tests {
         assert_eq!(lines[1], "3 pi-1 10.0.0.7:50050 healthy 4 2 yunet,seeta 12.3 - 0 33.0 250 0.4 s");
         assert_eq!(lines[2], "4 pi-1 10.0.0.7:50050 lost 4 2 - - - - - - 0.4 s");
         assert_eq!(lines[3], "2 workers; policy least-loaded");
+        let outage = super::table(&Nodes { vanished: 2, ..nodes() });
+        assert!(outage.contains("2 workers fell silent at once"), "{outage}");
         let nobody = Nodes { nodes: Vec::new(), ..nodes() };
         assert_eq!(super::table(&nobody), "no worker has joined yet; policy least-loaded");
     }

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use clap_complete::Shell;
 use facefleet_service::log::LogArgs;
 
+use crate::liveness::Loss;
 use crate::policy::PolicyName;
 use crate::{Config, HeartbeatLog, RunError};
 
@@ -25,6 +27,10 @@ pub struct Args {
     #[arg(long, value_name = "POLICY", env = "FACEFLEET_POLICY", default_value = "least-loaded")]
     pub policy: PolicyName,
 
+    /// How the loss of a worker is detected.
+    #[arg(long, value_name = "DETECTION", env = "FACEFLEET_LOSS", default_value = "missed")]
+    pub loss: Loss,
+
     /// File to append every heartbeat to, one JSON object a line.
     #[arg(long, value_name = "FILE", env = "FACEFLEET_HEARTBEAT_LOG")]
     pub heartbeat_log: Option<PathBuf>,
@@ -38,6 +44,16 @@ pub struct Args {
         value_parser = clap::value_parser!(u64).range(4096..)
     )]
     pub heartbeat_log_max_bytes: u64,
+
+    /// Age in seconds of its first line at which the same happens; the default is a week.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "FACEFLEET_HEARTBEAT_LOG_MAX_AGE",
+        default_value = "604800",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub heartbeat_log_max_age: u64,
 
     /// Print a completion script for this shell and exit.
     #[arg(long, value_name = "SHELL")]
@@ -55,10 +71,12 @@ impl Args {
     /// [`RunError::HeartbeatLog`].
     pub fn config(&self) -> Result<Config, RunError> {
         let open = |path: &PathBuf| {
-            HeartbeatLog::open(path.clone(), self.heartbeat_log_max_bytes)
+            let max_age = Duration::from_secs(self.heartbeat_log_max_age);
+            HeartbeatLog::open(path.clone(), self.heartbeat_log_max_bytes, max_age)
                 .map_err(|source| RunError::HeartbeatLog { path: path.clone(), source })
         };
-        Ok(Config { policy: self.policy, heartbeat_log: self.heartbeat_log.as_ref().map(open).transpose()? })
+        let heartbeat_log = self.heartbeat_log.as_ref().map(open).transpose()?;
+        Ok(Config { policy: self.policy, loss: self.loss, heartbeat_log })
     }
 }
 
@@ -83,8 +101,11 @@ mod tests {
             ["--listen", "localhost"],
             ["--listen", "0.0.0.0:70000"],
             ["--policy", "fastest"],
+            ["--loss", "guess"],
             ["--heartbeat-log-max-bytes", "0"],
             ["--heartbeat-log-max-bytes", "-1"],
+            ["--heartbeat-log-max-age", "0"],
+            ["--heartbeat-log-max-age", "1d"],
         ] {
             let error = Args::try_parse_from(["facefleet-master"].into_iter().chain(args)).unwrap_err();
             assert!(

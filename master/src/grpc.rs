@@ -107,6 +107,7 @@ fn ends<T>(request: &Request<T>) -> Option<Ends> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::liveness::Loss;
     use crate::policy::PolicyName;
     use crate::queue::KEPT;
     use futures_util::StreamExt;
@@ -115,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_elsewhere_is_told_where_it_reached_this_machine() {
-        let service = Service(Arc::new(Shared::new(PolicyName::default())));
+        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default())));
         let join = wire::JoinRequest { ip: "127.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
         service.join(Request::new(join)).await.unwrap();
         let mut request = Request::new(wire::RouteRequest::default());
@@ -130,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_subscriber_that_does_not_read_is_told_what_it_missed_and_slows_nobody() {
-        let service = Service(Arc::new(Shared::new(PolicyName::default())));
+        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default())));
         let join = wire::JoinRequest { ip: "10.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
         service.join(Request::new(join)).await.unwrap();
         let subscribe = Request::new(wire::QueueRequest { last: 0 });

@@ -4,8 +4,8 @@
 //! is in memory only: after a restart the workers join again within a heartbeat.
 //!
 //! [`run`] is the whole program but for its command line, so that it can be embedded. Behind it are pure modules
-//! ([`registry`], [`liveness`], [`lease`], [`policy`], and [`scheduler`], which joins them), which take the time as an
-//! argument, and the adapters around them: gRPC, the queue of heartbeats, and the heartbeat log.
+//! ([`registry`], [`liveness`], [`outage`], [`lease`], [`policy`], and [`scheduler`], which joins them), which take the
+//! time as an argument, and the adapters around them: gRPC, the queue of heartbeats, and the heartbeat log.
 #![forbid(unsafe_code)]
 
 mod advertised;
@@ -14,6 +14,7 @@ mod grpc;
 mod journal;
 pub mod lease;
 pub mod liveness;
+pub mod outage;
 pub mod policy;
 mod queue;
 mod record;
@@ -37,6 +38,7 @@ use tokio::task;
 use tokio_util::sync::CancellationToken;
 
 pub use journal::HeartbeatLog;
+use liveness::Loss;
 use policy::PolicyName;
 use shared::Shared;
 
@@ -56,6 +58,8 @@ const MAX_STREAMS: u32 = 1024;
 pub struct Config {
     /// How workers are chosen.
     pub policy: PolicyName,
+    /// How losses are detected.
+    pub loss: Loss,
     /// Where heartbeats are logged; None: nowhere.
     pub heartbeat_log: Option<HeartbeatLog>,
 }
@@ -91,8 +95,8 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let Config { policy, heartbeat_log } = config;
-    let shared = Arc::new(Shared::new(policy));
+    let Config { policy, loss, heartbeat_log } = config;
+    let shared = Arc::new(Shared::new(policy, loss));
     let journal = heartbeat_log.map(|log| {
         let records = shared.queue.subscribe(0);
         task::spawn_blocking(move || log.keep(records, &Handle::current()))

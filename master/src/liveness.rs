@@ -1,10 +1,27 @@
 //! When a silent worker counts as lost.
 //!
-//! A worker that announces its heartbeat interval is lost after three intervals without a sign of life. An old worker
-//! announces nothing and beats every 1 to 15 s, so its deadline follows what it shows.
+//! By default when it has missed its heartbeats: a worker that announces its interval, three of them. An old worker announces
+//! nothing and beats every 1 to 15 s, so its deadline follows what it shows. With [`Loss::Phi`] the deadline of every
+//! worker follows how regular its heartbeats are: shorter on a quiet network, longer on a bad one.
+
+mod phi;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+
+use phi::Arrivals;
+
+/// How a loss is detected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Loss {
+    /// Three heartbeats are missed.
+    #[default]
+    Missed,
+    /// A silence is far longer than is likely by the worker's own heartbeats so far (the φ accrual failure detector).
+    Phi,
+}
 
 /// Heartbeats that may be missed: two are lost to a busy network sooner or later, three hardly.
 const MISSED_BEATS: u32 = 3;
@@ -21,6 +38,8 @@ pub const FORGET_AFTER: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct Liveness {
     announced: Option<Duration>,
+    /// None where missed heartbeats decide.
+    arrivals: Option<Arrivals>,
     /// Its latest sign of life: joining is one.
     seen: Instant,
     /// Its latest heartbeat. The time from joining to the first one tells nothing about the interval.
@@ -44,22 +63,35 @@ pub enum Check {
 
 impl Liveness {
     /// A worker that joins now, and will beat every `announced`.
-    pub fn new(announced: Option<Duration>, now: Instant) -> Liveness {
-        Liveness { announced, seen: now, beat: None, shown: VecDeque::new(), lost: false }
+    pub fn new(announced: Option<Duration>, loss: Loss, now: Instant) -> Liveness {
+        let arrivals = (loss == Loss::Phi).then(Arrivals::default);
+        Liveness { announced, arrivals, seen: now, beat: None, shown: VecDeque::new(), lost: false }
     }
 
     /// Takes a heartbeat. Returns how long it was silent if it had been reported lost.
     pub fn beat(&mut self, now: Instant) -> Option<Duration> {
-        if let (None, Some(previous)) = (self.announced, self.beat) {
-            if self.shown.len() == RECENT {
-                self.shown.pop_front();
-            }
-            self.shown.push_back(now.saturating_duration_since(previous));
+        if let Some(previous) = self.beat {
+            self.show(now.saturating_duration_since(previous));
         }
         let silent = self.silent(now);
         self.beat = Some(now);
         self.seen = now;
         std::mem::take(&mut self.lost).then_some(silent)
+    }
+
+    /// Learns from an interval between two heartbeats.
+    fn show(&mut self, interval: Duration) {
+        // A silence in which heartbeats were missed is an outage, and says nothing of how regular they are.
+        let was_outage = interval > self.missed();
+        if let Some(arrivals) = self.arrivals.as_mut().filter(|_| !was_outage) {
+            arrivals.push(interval);
+        }
+        if self.announced.is_none() {
+            if self.shown.len() == RECENT {
+                self.shown.pop_front();
+            }
+            self.shown.push_back(interval);
+        }
     }
 
     /// Time since the latest sign of life.
@@ -85,6 +117,12 @@ impl Liveness {
 
     /// The longest silence that is no loss.
     fn deadline(&self) -> Duration {
+        let by_phi = self.arrivals.as_ref().and_then(Arrivals::longest_silence);
+        by_phi.unwrap_or_else(|| self.missed())
+    }
+
+    /// The silence in which heartbeats are missed.
+    fn missed(&self) -> Duration {
         match (self.announced, self.shown.iter().max()) {
             (Some(interval), _) => (interval * MISSED_BEATS).max(SHORTEST),
             (None, Some(longest)) => (*longest * MISSED_BEATS).clamp(SHORTEST, LONGEST_UNANNOUNCED),
@@ -108,9 +146,13 @@ mod tests {
     use Op::{Back, Beat};
 
     fn run(announced_ms: Option<u64>, script: &[Op]) {
+        run_by(Loss::Missed, announced_ms, script);
+    }
+
+    fn run_by(loss: Loss, announced_ms: Option<u64>, script: &[Op]) {
         let joined = facefleet_service::clock::now();
         let at = |ms: u64| joined + Duration::from_millis(ms);
-        let mut liveness = Liveness::new(announced_ms.map(Duration::from_millis), joined);
+        let mut liveness = Liveness::new(announced_ms.map(Duration::from_millis), loss, joined);
         for op in script {
             match *op {
                 Beat(ms) => assert_eq!(liveness.beat(at(ms)), None, "beat at {ms}"),
@@ -170,5 +212,30 @@ mod tests {
         script.extend((1..=8).map(|n| Beat(15_000 + n * 1000)));
         script.extend([Look(26_000, Same), Look(26_001, Lost)]);
         run(None, &script);
+    }
+
+    #[test]
+    fn by_phi_a_regular_worker_is_lost_sooner_and_an_outage_teaches_nothing() {
+        let mut script: Vec<Op> = (1..=20).map(|n| Beat(n * 1000)).collect();
+        script.extend([
+            Look(21_561, Same),
+            Look(21_562, Lost),
+            Back(40_000, 20_000),
+            Look(41_561, Same),
+            Look(41_562, Lost),
+        ]);
+        run_by(Loss::Phi, Some(1000), &script);
+    }
+
+    #[test]
+    fn by_phi_an_irregular_worker_is_given_more_time() {
+        let mut script: Vec<Op> = (1..=20).map(|n| Beat(n * 2000 - n % 2 * 900)).collect();
+        script.extend([Look(40_000 + 7000, Same), Look(40_000 + 7100, Lost)]);
+        run_by(Loss::Phi, Some(1000), &script);
+    }
+
+    #[test]
+    fn phi_begins_with_missed_heartbeats() {
+        run_by(Loss::Phi, Some(1000), &[Beat(1000), Look(4000, Same), Look(4001, Lost)]);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::{Health, Heartbeat, Join, Load, Node, WorkerId};
 
-use crate::liveness::{Check, Liveness};
+use crate::liveness::{Check, Liveness, Loss};
 
 /// Most workers that are registered at once, lost ones included.
 pub const MAX_WORKERS: usize = 100_000;
@@ -20,6 +20,7 @@ pub struct Registry {
     by_address: HashMap<SocketAddr, WorkerId>,
     /// The id of the next worker. Only ever grows, so that an id means one worker in the whole life of a master.
     next_id: u32,
+    loss: Loss,
 }
 
 /// A registered worker.
@@ -107,6 +108,11 @@ pub enum Expired {
 }
 
 impl Registry {
+    /// A registry that knows nobody yet, and detects losses so.
+    pub fn new(loss: Loss) -> Registry {
+        Registry { loss, ..Registry::default() }
+    }
+
     /// Takes a worker in.
     ///
     /// A worker's identity is its name and its generation. The same identity keeps its id; a later generation takes
@@ -145,7 +151,7 @@ impl Registry {
 
         self.by_name.insert(join.identity.name.clone(), id);
         self.by_address.insert(join.address, id);
-        let liveness = Liveness::new(join.heartbeat_interval, now);
+        let liveness = Liveness::new(join.heartbeat_interval, self.loss, now);
         self.workers.insert(id, Worker { id, join, load, liveness });
         Ok(Joined { id, again, replaced })
     }

@@ -6,6 +6,8 @@ use std::time::Instant;
 use facefleet_proto::{Candidate, Health, Heartbeat, Join, Nodes, Route, RouteQuery, WorkerId};
 
 use crate::lease::Leases;
+use crate::liveness::Loss;
+use crate::outage::{Outage, Turn};
 use crate::policy::{Contender, PolicyName};
 use crate::registry::{Beat, Expired, Joined, Refused, Registry, Unknown, Worker};
 use groups::Groups;
@@ -18,6 +20,9 @@ pub struct Scheduler {
     leases: Leases,
     /// Those of the registry that routes are made of.
     groups: Groups,
+    outage: Outage,
+    /// Those that it hides, and that routes are made of when there is nobody better.
+    hidden: Groups,
     policy: PolicyName,
     epoch: u64,
 }
@@ -26,8 +31,14 @@ impl Scheduler {
     /// A scheduler that knows nobody yet. `epoch` differs between two lives of a master and is not 0; what is left to
     /// chance follows from it.
     pub fn new(policy: PolicyName, epoch: u64) -> Scheduler {
-        let (registry, leases) = Default::default();
-        Scheduler { registry, leases, groups: Groups::new(policy, epoch), policy, epoch }
+        let (registry, leases, outage) = Default::default();
+        let [groups, hidden] = [(); 2].map(|()| Groups::new(policy, epoch));
+        Scheduler { registry, leases, groups, outage, hidden, policy, epoch }
+    }
+
+    /// The same, with another way to detect losses.
+    pub fn detecting(self, loss: Loss) -> Scheduler {
+        Scheduler { registry: Registry::new(loss), ..self }
     }
 
     /// Which life of the master this is.
@@ -41,7 +52,7 @@ impl Scheduler {
     /// As there.
     pub fn join(&mut self, join: Join, now: Instant) -> Result<Joined, Refused> {
         let joined = self.registry.join(join, now)?;
-        joined.replaced.iter().for_each(|worker| self.groups.leave(worker.id));
+        joined.replaced.iter().for_each(|worker| self.forget(worker.id));
         // What it offers may have changed, if it was in.
         self.groups.leave(joined.id);
         self.sort(joined.id);
@@ -70,7 +81,7 @@ impl Scheduler {
             return Err(Unknown);
         }
         let worker = self.registry.leave(id, generation)?;
-        self.groups.leave(id);
+        self.forget(id);
         Ok(worker)
     }
 
@@ -78,14 +89,44 @@ impl Scheduler {
     pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
         let expired = self.registry.expire(now);
         for event in &expired {
-            let (Expired::Lost { worker, .. } | Expired::Forgotten(worker)) = event;
-            self.groups.leave(worker.id);
+            match event {
+                Expired::Lost { worker, .. } => {
+                    self.groups.leave(worker.id);
+                    self.outage.lose(worker.id, now);
+                }
+                Expired::Forgotten(worker) => self.forget(worker.id),
+            }
         }
         expired
     }
 
+    /// Looks whether so many were lost at once that it is the master's own network. To be called after
+    /// [`Scheduler::expire`]; without it, who is lost gets no routes, however many they are.
+    pub fn doubt(&mut self, now: Instant) -> Option<Turn> {
+        let heard = self.registry.workers().filter(|worker| worker.health(now) != Health::Lost).count();
+        let turn = self.outage.look(heard, now);
+        if matches!(turn, Some(Turn::Over { .. })) {
+            self.hidden = Groups::new(self.policy, self.epoch);
+        }
+        for worker in self.outage.vanished().filter_map(|id| self.registry.get(id)) {
+            if !worker.load.as_ref().is_some_and(|load| load.draining) {
+                self.hidden.enter(worker.id, &worker.join);
+            }
+        }
+        turn
+    }
+
+    /// Lets go of a worker that is gone for good.
+    fn forget(&mut self, id: WorkerId) {
+        self.groups.leave(id);
+        self.hidden.leave(id);
+        self.outage.strike_off(id);
+    }
+
     /// Takes a worker that has just been heard of into the groups, or out of them if it drains.
     fn sort(&mut self, id: WorkerId) -> Option<&Worker> {
+        self.hidden.leave(id);
+        self.outage.strike_off(id);
         let worker = self.registry.get(id)?;
         match &worker.load {
             Some(load) if load.draining => self.groups.leave(id),
@@ -109,10 +150,12 @@ impl Scheduler {
     /// Every worker, by id.
     pub fn nodes(&self, now: Instant) -> Nodes {
         let nodes = self.registry.workers().map(|worker| worker.node(now)).collect();
-        Nodes { nodes, epoch: self.epoch, policy: self.policy.as_str().to_owned() }
+        let vanished = u32::try_from(self.outage.count()).unwrap_or(u32::MAX);
+        Nodes { nodes, epoch: self.epoch, policy: self.policy.as_str().to_owned(), vanished }
     }
 
-    /// Chooses workers, best first, and holds a place on each. Lost and draining workers are never among them.
+    /// Chooses workers, best first, and holds a place on each. Draining workers are never among them, and lost ones only in
+    /// an outage of the master's own, after all others.
     pub fn route(&mut self, query: &RouteQuery, now: Instant) -> Route {
         let RouteQuery { wanted, exclude, epoch, detector, .. } = query;
         self.leases.expire(now);
@@ -122,7 +165,12 @@ impl Scheduler {
         // Whoever has become silent since the last look at all of them is in a group still.
         let is_eligible = |worker: &&Worker| worker.health(now) == Health::Healthy && !excluded.contains(&worker.id);
         let look_up = |id| registry.get(id).filter(is_eligible).map(|worker| contender(worker, leases));
-        let chosen = self.groups.choose(detector.as_deref(), *wanted, &look_up);
+        let mut chosen = self.groups.choose(detector.as_deref(), *wanted, &look_up);
+        if chosen.len() < *wanted && self.outage.count() > 0 {
+            let look_up = |id| registry.get(id).filter(|_| !excluded.contains(&id)).map(|w| contender(w, leases));
+            let hidden = self.hidden.choose(detector.as_deref(), *wanted - chosen.len(), &look_up);
+            chosen = together(chosen, hidden);
+        }
 
         let places: Vec<WorkerId> = chosen.iter().map(|(id, _)| *id).collect();
         let of = |(id, share)| Some(candidate(self.registry.get(id)?, share));
@@ -130,6 +178,15 @@ impl Scheduler {
         let lease = (!places.is_empty()).then(|| self.leases.grant(places, now));
         Route { candidates, lease, epoch: self.epoch }
     }
+}
+
+/// Two lists as one, of whose shares each keeps as much as it has workers.
+fn together(first: Vec<(WorkerId, f64)>, then: Vec<(WorkerId, f64)>) -> Vec<(WorkerId, f64)> {
+    let all = (first.len() + then.len()) as f64;
+    let parts = [first.len() as f64 / all, then.len() as f64 / all];
+    let scaled =
+        |chosen: Vec<(WorkerId, f64)>, part: f64| chosen.into_iter().map(move |(id, share)| (id, share * part));
+    scaled(first, parts[0]).chain(scaled(then, parts[1])).collect()
 }
 
 fn contender(worker: &Worker, leases: &Leases) -> Contender {

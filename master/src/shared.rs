@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use facefleet_proto::{Heartbeat, Join, Nodes, Route, RouteQuery, WorkerId};
 use facefleet_service::clock;
 use facefleet_service::quiet::Quiet;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use crate::liveness::Loss;
+use crate::outage::Turn;
 use crate::policy::PolicyName;
 use crate::queue::{KEPT, Queue};
 use crate::record::Record;
@@ -16,6 +18,9 @@ use crate::scheduler::Scheduler;
 
 /// How often heartbeats of unknown workers are worth a line: an old worker sends one a second and for ever.
 const UNKNOWN_EVERY: Duration = Duration::from_secs(10);
+
+/// Lost workers that are named when many are lost at once.
+const TOLD_AT_ONCE: usize = 10;
 
 /// What every call of the master works on. The lock is held for pure computation only.
 pub(crate) struct Shared {
@@ -28,11 +33,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(policy: PolicyName) -> Shared {
+    pub(crate) fn new(policy: PolicyName, loss: Loss) -> Shared {
         // 0 would be an old master, which does not tell; a clock that has not been set yet says 0.
         let epoch = clock::unix_us().max(1);
         Shared {
-            scheduler: Mutex::new(Scheduler::new(policy, epoch)),
+            scheduler: Mutex::new(Scheduler::new(policy, epoch).detecting(loss)),
             unknown: Mutex::new(Quiet::new(UNKNOWN_EVERY)),
             queue: Queue::new(KEPT),
             epoch,
@@ -106,14 +111,27 @@ impl Shared {
     pub(crate) fn expire(&self) {
         let (mut scheduler, now) = self.locked();
         let expired = scheduler.expire(now);
+        let turn = scheduler.doubt(now);
         drop(scheduler);
-        for event in expired {
+        let untold = expired.len().saturating_sub(TOLD_AT_ONCE);
+        for event in expired.into_iter().take(TOLD_AT_ONCE) {
             match event {
                 Expired::Lost { worker, silent } => {
                     warn!(?silent, "{worker} is lost: it gets no routes until it is heard of again");
                 }
                 Expired::Forgotten(worker) => info!("{worker} is forgotten: it has not come back"),
             }
+        }
+        if untold > 0 {
+            warn!("{untold} more workers are lost or forgotten");
+        }
+        match turn {
+            Some(Turn::Begun { vanished, heard }) => error!(
+                "{vanished} workers fell silent at once and {heard} are heard of: this master takes its own network or \
+                 machine for the cause and goes on offering them to clients; see whether it is cut off or overloaded"
+            ),
+            Some(Turn::Over { lost }) => warn!("most workers are heard of again; {lost} stay lost and get no routes"),
+            None => {}
         }
     }
 

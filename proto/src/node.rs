@@ -15,6 +15,9 @@ pub struct Nodes {
     pub epoch: u64,
     /// Name of its scheduling policy.
     pub policy: String,
+    /// Workers that fell silent at once, so many that the master takes its own network for the cause and goes on offering
+    /// them when nobody better is there. 0: there is no such outage.
+    pub vanished: u32,
 }
 
 /// One worker.
@@ -66,8 +69,8 @@ impl Health {
 
 impl From<Nodes> for wire::ListNodesReply {
     fn from(nodes: Nodes) -> wire::ListNodesReply {
-        let Nodes { nodes, epoch, policy } = nodes;
-        wire::ListNodesReply { nodes: nodes.into_iter().map(wire::Node::from).collect(), epoch, policy }
+        let Nodes { nodes, epoch, policy, vanished } = nodes;
+        wire::ListNodesReply { nodes: nodes.into_iter().map(wire::Node::from).collect(), epoch, policy, vanished }
     }
 }
 
@@ -75,8 +78,8 @@ impl TryFrom<wire::ListNodesReply> for Nodes {
     type Error = Invalid;
 
     fn try_from(message: wire::ListNodesReply) -> Result<Nodes, Invalid> {
-        let wire::ListNodesReply { nodes, epoch, policy } = message;
-        Ok(Nodes { nodes: nodes.into_iter().map(Node::try_from).collect::<Result<_, _>>()?, epoch, policy })
+        let wire::ListNodesReply { nodes, epoch, policy, vanished } = message;
+        Ok(Nodes { nodes: nodes.into_iter().map(Node::try_from).collect::<Result<_, _>>()?, epoch, policy, vanished })
     }
 }
 

@@ -13,7 +13,7 @@ use facefleet_service::quiet::Quiet;
 use tokio::runtime::Handle;
 
 use crate::queue::Subscription;
-use rotating::RotatingFile;
+use rotating::{Limits, RotatingFile};
 
 /// How often an error of one kind is worth a line: a full disk fails with every heartbeat.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
@@ -28,13 +28,13 @@ pub struct HeartbeatLog {
 }
 
 impl HeartbeatLog {
-    /// Opens the file, or makes it. When it would grow past `max_bytes` it becomes `FILE.1`, that becomes `FILE.2`,
-    /// and so on up to `FILE.3`; a line that is longer still has a file to itself.
+    /// Opens the file, or makes it. When it would grow past `max_bytes`, or a line comes `max_age` after its first, it
+    /// becomes `FILE.1`, that becomes `FILE.2`, and so on up to `FILE.3`; a longer line still has a file to itself.
     ///
     /// # Errors
     /// The file cannot be made or written to.
-    pub fn open(path: PathBuf, max_bytes: u64) -> io::Result<HeartbeatLog> {
-        let file = RotatingFile::open(path.clone(), max_bytes)?;
+    pub fn open(path: PathBuf, max_bytes: u64, max_age: Duration) -> io::Result<HeartbeatLog> {
+        let file = RotatingFile::open(path.clone(), Limits { bytes: max_bytes, age: max_age })?;
         Ok(HeartbeatLog { path, file, errors: HashMap::new() })
     }
 
@@ -45,7 +45,7 @@ impl HeartbeatLog {
                 let path = self.path.display();
                 tracing::warn!(missed = next.missed, %path, "the disk is too slow: heartbeats are missing in the log");
             }
-            let Err(error) = self.file.append(&line::json(&next.item)) else { continue };
+            let Err(error) = self.file.append(&line::json(&next.item), next.item.received_us) else { continue };
             let quiet = self.errors.entry(error.kind()).or_insert_with(|| Quiet::new(REPORT_EVERY));
             if let Some(kept_back) = quiet.ask(clock::now()) {
                 let path = self.path.display();

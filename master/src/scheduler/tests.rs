@@ -129,6 +129,31 @@ fn draining_lost_excluded_and_unfit_workers_are_left_out() {
 }
 
 #[test]
+fn half_of_all_lost_at_once_are_offered_after_the_others_until_they_are_back() {
+    let now = clock::now();
+    let mut scheduler = cluster(&[100.0; 4], now);
+    let at = |ms| now + Duration::from_millis(ms);
+    scheduler.heartbeat(&beat(WorkerId(3), 1, Load::default()), at(2000)).unwrap();
+    assert_eq!(scheduler.expire(at(3001)).len(), 3);
+    assert_eq!(ids(&scheduler.route(&all(), at(3001))), [3], "nobody has looked yet");
+    assert_eq!(scheduler.doubt(at(3001)), Some(Turn::Begun { vanished: 3, heard: 1 }));
+    assert_eq!(scheduler.nodes(at(3001)).vanished, 3);
+
+    assert_eq!(ids(&scheduler.route(&RouteQuery::default(), at(3001))), [3], "who is heard of comes first");
+    let route = scheduler.route(&all(), at(3001));
+    assert_eq!((ids(&route), route.candidates[0].share), (vec![3, 0, 1, 2], 0.25));
+    let query = RouteQuery { exclude: vec![WorkerId(3), WorkerId(0)], ..RouteQuery::default() };
+    assert_eq!(ids(&scheduler.route(&query, at(3001))), [1]);
+
+    scheduler.leave(WorkerId(2), 1, 0).unwrap();
+    scheduler.heartbeat(&beat(WorkerId(1), 1, Load::default()), at(4000)).unwrap();
+    assert_eq!(scheduler.doubt(at(4000)), Some(Turn::Over { lost: 1 }));
+    let mut offered = ids(&scheduler.route(&all(), at(4000)));
+    offered.sort_unstable();
+    assert_eq!((offered, scheduler.nodes(at(4000)).vanished), (vec![1, 3], 0), "0 is lost and 2 has left");
+}
+
+#[test]
 fn a_detector_is_found_at_those_who_say_that_they_offer_it() {
     let now = clock::now();
     let mut scheduler = Scheduler::new(PolicyName::default(), 1);

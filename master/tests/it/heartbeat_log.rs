@@ -1,5 +1,7 @@
 //! The heartbeat log, through the whole master.
 
+use std::time::Duration;
+
 use facefleet_master::{Config, HeartbeatLog};
 
 use crate::support::{Master, beat, join};
@@ -8,7 +10,7 @@ use crate::support::{Master, beat, join};
 async fn every_heartbeat_is_a_line_and_the_files_rotate() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("beats.jsonl");
-    let heartbeat_log = Some(HeartbeatLog::open(path, 1000).unwrap());
+    let heartbeat_log = Some(HeartbeatLog::open(path, 1000, Duration::MAX).unwrap());
     let master = Master::start(Config { heartbeat_log, ..Config::default() }).await;
     let mut client = master.client().await;
     client.join(join("pi", 9, 7)).await.unwrap();

@@ -241,6 +241,10 @@ pub struct ListNodesReply {
     /// Name of the scheduling policy.
     #[prost(string, tag = "3")]
     pub policy: ::prost::alloc::string::String,
+    /// Workers that fell silent at once, at least half of all: the master takes its own network for the cause, and offers
+    /// them when nobody better is there. 0: there is no such outage.
+    #[prost(uint32, tag = "4")]
+    pub vanished: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Node {

@@ -110,7 +110,8 @@ fn ours_survive_the_wire() {
         silent: Duration::from_millis(1500),
         load: Some(load),
     };
-    survives::<Nodes, wire::ListNodesReply>(Nodes { nodes: vec![node], epoch: 5, policy: "least-loaded".into() });
+    let nodes = Nodes { nodes: vec![node], epoch: 5, policy: "least-loaded".into(), vanished: 3 };
+    survives::<Nodes, wire::ListNodesReply>(nodes);
     survives::<RouteQuery, wire::RouteRequest>(RouteQuery {
         wanted: 3,
         exclude: vec![WorkerId(1), WorkerId(0)],
