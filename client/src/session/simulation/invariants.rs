@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use facefleet_proto::AnalyzeFrame;
 
 use super::super::MOST_LIVE;
-use super::client::SLOW_REPORT;
+use super::client::{Client, SLOW_REPORT};
 use super::worker::{Habit, Worker};
 use super::world::{At, Poison, World};
 use crate::frame::{End, Finished, Found};
@@ -336,19 +336,24 @@ impl World {
         }
     }
 
-    /// When every stream has ended at the latest: one healthy worker does all of the work when there is peace.
+    /// When every stream has ended at the latest: the slowest worker does all of the work when there is peace.
     pub(super) fn bound(&self) -> At {
-        let alone = self.workers[0].service / self.workers[0].threads;
+        let slowest = self.workers.iter().map(|worker| worker.service / worker.threads).max();
         let all: u64 = self.clients.iter().map(|client| client.source.frames).sum();
         let all = u32::try_from(all).expect("few");
         let reading =
             self.clients.iter().map(|client| client.source.every + client.report_time).sum::<Duration>() * all;
-        self.peace + Duration::from_secs(60) + alone * all * 3 + reading
+        self.peace + Duration::from_secs(60) + slowest.unwrap_or_default() * all * 2 + reading
     }
 
+    /// The streams that have not ended, and the frame that each waits for.
     pub(super) fn unfinished(&self) -> String {
-        let waiting = self.clients.iter().filter(|client| !client.is_done);
-        waiting.map(|client| format!("{:#?}", client.audit)).collect()
+        let waiting = self.clients.iter().enumerate().filter(|(_, client)| !client.is_done);
+        let state = |(number, client): (usize, &Client)| {
+            let Audit { lanes, trails, .. } = &client.audit;
+            format!("c{number} with {lanes:?} waits for {:?}; ", trails.first_key_value())
+        };
+        waiting.map(state).collect()
     }
 }
 
