@@ -119,14 +119,14 @@ impl Load {
                 calls.spawn(route(clients[n % clients.len()].clone(), n, now));
             }
             while let Some(answered) = calls.try_join_next() {
-                seen.take(answered.expect("a call does not panic")?, now >= watched);
+                seen.take(answered.expect("a call does not panic"), now >= watched)?;
             }
         }
         seen.cores = cpu_before.zip(master.cpu()).map(|((before, at), after)| {
             after.saturating_sub(before).as_secs_f64() / clock::now().saturating_duration_since(at).as_secs_f64()
         });
         while let Some(answered) = calls.join_next().await {
-            seen.take(answered.expect("a call does not panic")?, true);
+            seen.take(answered.expect("a call does not panic"), true)?;
         }
         seen.peak_mb = master.peak_mb();
         seen.lost = self.lost(&mut clients[0]).await?;
