@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use facefleet_proto::{AnalyzeOpen, RouteQuery};
 use prost::bytes::Bytes;
 
+use super::super::PAUSED;
 use super::invariants::Audit;
 use super::master::{Reply, Request};
 use super::network::{Body, Segment};
@@ -29,7 +30,6 @@ pub(super) struct Client {
     pub(super) started: At,
     pub(super) is_done: bool,
     pub(super) max_age: Option<Duration>,
-    pub(super) wanted: usize,
     /// How far its clock has jumped ahead.
     pub(super) ahead: Duration,
     pub(super) source: Source,
@@ -37,6 +37,7 @@ pub(super) struct Client {
     pub(super) report_time: Duration,
     report_is_free: bool,
     is_asking: bool,
+    last_tick: Option<Instant>,
     conns: BTreeMap<LinkId, Conn>,
     /// Whether its links still tell what comes after they were closed, as one that is just being closed may.
     hears_the_dead: bool,
@@ -87,7 +88,6 @@ impl Client {
             started: At::ZERO,
             is_done: false,
             max_age,
-            wanted,
             ahead: Duration::ZERO,
             source: Source { frames, ready: 0, given: 0, every: Duration::from_micros(every), is_waiting: false },
             report_time: Duration::from_micros(if slow_report {
@@ -97,11 +97,12 @@ impl Client {
             }),
             report_is_free: true,
             is_asking: false,
+            last_tick: None,
             conns: BTreeMap::new(),
             hears_the_dead: rng.bool(),
             inbox: At::ZERO,
             stopped_at: None,
-            audit: Audit::new(),
+            audit: Audit::new(wanted),
         }
     }
 }
@@ -121,7 +122,12 @@ impl World {
         }
         match timer {
             Timer::Tick => {
+                let links: Vec<LinkId> = client.session.links.keys().copied().collect();
                 client.session.tick(now);
+                let gap = client.last_tick.replace(now).map(|last| now - last);
+                let was_stopped = gap.is_some_and(|gap| gap > PAUSED);
+                let all_are_kept = links.iter().all(|link| client.session.links.contains_key(link));
+                assert!(!was_stopped || all_are_kept, "what came in {gap:?} was not waited for");
                 if client.stopped_at.is_some_and(|at| self.now > at + GRACE) {
                     client.session.give_up();
                 }
@@ -255,9 +261,9 @@ impl World {
                 session.link_down(link, &lost, now);
             }
             Heard::Answer(id, answer) => {
-                let expected = audit.answered(link, id, &answer, session.ledger().counts());
+                let expected = audit.answered(link, id, &answer, session);
                 session.answer(link, answer, now);
-                Audit::check_counts(expected, session.ledger().counts(), time);
+                Audit::check_answered(expected, session, time);
             }
         }
     }
@@ -323,7 +329,7 @@ impl World {
             }
             Action::Connect(link, candidate, _) => {
                 let slot = Worker::slot_of(candidate.address);
-                client.audit.connect(link, candidate.address, client.wanted, self.now);
+                client.audit.connect(link, candidate.address, self.now);
                 client.conns.insert(link, Conn { slot, phase: Phase::Connecting, heard: self.now });
                 self.log(|| format!("c{number} {link:?} to w{slot}"));
                 self.say_to_worker(slot, (number, link), Segment::Connect);

@@ -1,6 +1,6 @@
 //! What must hold whatever happens, seen from outside of the session: what went in, what came out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,6 @@ use super::client::{Client, SLOW_REPORT};
 use super::worker::{Habit, Worker};
 use super::world::{At, Poison, World};
 use crate::frame::{End, Finished, Found};
-use crate::ledger::Counts;
 use crate::session::{Answer, Greeting, LinkId, Session, WINDOW};
 
 /// One life of a worker: where it is, and when it began.
@@ -19,10 +18,11 @@ type Life = (usize, u64);
 
 /// A worker that was lost is left alone for no longer than this.
 const COOLING: Duration = Duration::from_secs(5);
-/// As often as this a worker may be connected to in [`TRIED_WITHIN`] that has done no frame in it: its waits double from
-/// 100 ms up to 2 s.
-const MOST_TRIES: usize = 11;
-const TRIED_WITHIN: Duration = Duration::from_secs(10);
+/// A worker that was lost, and has done no frame since it was last left alone, is left alone for at least this time, twice
+/// as long with each further loss, up to the second; all is forgiven after the third.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
 /// A frame may be given up when so many different workers were lost with it, or after so many losses, or attempts.
 const WORKERS_LOST: usize = 3;
 const LOSSES: u32 = 5;
@@ -41,7 +41,10 @@ const JOINED_IS_USED_AFTER: Duration = Duration::from_secs(2);
 /// What one stream did, and what it may therefore say.
 #[derive(Debug)]
 pub(super) struct Audit {
+    wanted: usize,
     lanes: BTreeMap<LinkId, Lane>,
+    /// When it last had as many links as it wants.
+    full_at: Option<At>,
     /// Of the frames that have not gone to the report.
     trails: BTreeMap<u64, Trail>,
     /// Those of them that a worker could not do, and that have not ended since.
@@ -54,7 +57,8 @@ pub(super) struct Audit {
     /// A link that answered what it was not asked.
     liar: Option<LinkId>,
     lost_at: BTreeMap<SocketAddr, At>,
-    tries: BTreeMap<SocketAddr, VecDeque<At>>,
+    /// How often in a row each was lost, and when it was last.
+    losses: BTreeMap<SocketAddr, (u32, At)>,
     used: BTreeSet<Life>,
     last_send: At,
 }
@@ -99,12 +103,16 @@ impl Trail {
 pub(super) struct Expected {
     ok: u64,
     late: u64,
+    /// Links, where the answer is no reason to close one.
+    links: Option<usize>,
 }
 
 impl Audit {
-    pub(super) fn new() -> Audit {
+    pub(super) fn new(wanted: usize) -> Audit {
         Audit {
+            wanted,
             lanes: BTreeMap::new(),
+            full_at: None,
             trails: BTreeMap::new(),
             contested: BTreeSet::new(),
             next_reported: 0,
@@ -113,7 +121,7 @@ impl Audit {
             answered: BTreeMap::new(),
             liar: None,
             lost_at: BTreeMap::new(),
-            tries: BTreeMap::new(),
+            losses: BTreeMap::new(),
             used: BTreeSet::new(),
             last_send: At::ZERO,
         }
@@ -129,21 +137,20 @@ impl Audit {
         self.trails.insert(seq, Trail { given: Some(now), ..Trail::default() });
     }
 
-    pub(super) fn connect(&mut self, link: LinkId, address: SocketAddr, wanted: usize, now: At) {
+    pub(super) fn connect(&mut self, link: LinkId, address: SocketAddr, now: At) {
         assert!(self.lanes.values().all(|lane| lane.address != address), "{now:?}: two links to {address}");
         self.lanes.insert(link, Lane { address, up: None, held: BTreeMap::new() });
-        assert!(self.lanes.len() <= wanted, "{now:?}: more links than were wanted");
-        let tries = self.tries.entry(address).or_default();
-        tries.push_back(now);
-        while tries.front().is_some_and(|at| *at + TRIED_WITHIN < now) {
-            tries.pop_front();
+        assert!(self.lanes.len() <= self.wanted, "{now:?}: more links than were wanted");
+        if let Some((times, at)) = self.losses.get(&address) {
+            let wait = (FIRST_WAIT * 2_u32.pow(times.saturating_sub(1).min(5))).min(LONGEST_WAIT);
+            let waited = now - *at;
+            assert!(waited >= wait, "{now:?}: {address} was lost {times} times in a row and is tried after {waited:?}");
         }
-        assert!(tries.len() <= MOST_TRIES, "{now:?}: {address} does nothing and is tried all the time: {tries:?}");
     }
 
     /// Its clock has jumped: waits are over sooner.
     pub(super) fn jumped(&mut self) {
-        self.tries.clear();
+        self.losses.clear();
     }
 
     pub(super) fn up(&mut self, link: LinkId, greeting: &Greeting, workers: &[Worker]) {
@@ -154,8 +161,14 @@ impl Audit {
     }
 
     pub(super) fn down(&mut self, link: LinkId, left: bool, now: At) {
+        if self.lanes.len() == self.wanted {
+            self.full_at = Some(now);
+        }
         let Some(Lane { address, up, held }) = self.lanes.remove(&link) else { return };
         self.lost_at.insert(address, now);
+        let (times, at) = self.losses.entry(address).or_insert((0, now));
+        *times = if now > *at + FORGIVEN_AFTER { 1 } else { *times + 1 };
+        *at = now;
         if let Some(up) = up.filter(|_| !left) {
             for seq in held.into_keys() {
                 let trail = self.trails.get_mut(&seq).expect("what is in flight is not reported");
@@ -199,7 +212,8 @@ impl Audit {
     }
 
     /// An answer is about to be given to the session.
-    pub(super) fn answered(&mut self, link: LinkId, id: u64, answer: &Answer, counts: &Counts) -> Expected {
+    pub(super) fn answered(&mut self, link: LinkId, id: u64, answer: &Answer, session: &Session) -> Expected {
+        let counts = session.ledger().counts();
         let Answer { seq, attempt, end, elsewhere: _, pace: _ } = answer;
         let lane = self.lanes.get_mut(&link);
         let awaited = lane.and_then(|lane| {
@@ -211,24 +225,27 @@ impl Audit {
         let Some((life, name, address)) = awaited else {
             self.late += 1;
             self.liar = self.lanes.contains_key(&link).then_some(link);
-            return Expected { ok: counts.ok, late: counts.late + 1 };
+            let links = self.liar.is_none().then_some(session.links.len());
+            return Expected { ok: counts.ok, late: counts.late + 1, links };
         };
         let trail = self.trails.get_mut(seq).expect("what is in flight is not reported");
         trail.answer = Some((id, name));
         let is_ok = matches!(end, End::Ok(_));
         if is_ok {
-            self.tries.remove(&address);
+            self.losses.remove(&address);
             self.contested.remove(seq);
         } else if matches!(end, End::Failed { .. }) {
             trail.failed_at.insert(life);
             self.contested.insert(*seq);
         }
-        Expected { ok: counts.ok + u64::from(is_ok), late: counts.late }
+        Expected { ok: counts.ok + u64::from(is_ok), late: counts.late, links: None }
     }
 
-    pub(super) fn check_counts(Expected { ok, late }: Expected, counts: &Counts, now: At) {
+    pub(super) fn check_answered(Expected { ok, late, links }: Expected, session: &Session, now: At) {
+        let counts = session.ledger().counts();
         assert_eq!(counts.ok, ok, "{now:?}: an answer counts if it was awaited, and once");
         assert_eq!(counts.late, late, "{now:?}: late answers are those that were not awaited");
+        assert!(links.is_none_or(|links| links == session.links.len()), "{now:?}: the dead have ended a link");
     }
 
     /// Looks at the session when everything that it said is done.
@@ -325,8 +342,8 @@ impl World {
                 && !client.is_done
                 && audit.last_send > since + JOINED_IS_USED_AFTER;
             let address = Worker::address(slot);
-            let has_room =
-                audit.lanes.len() < client.wanted || audit.lanes.values().any(|lane| lane.address == address);
+            let had_room = audit.lanes.len() < audit.wanted && audit.full_at.is_none_or(|at| at < since);
+            let has_room = had_room || audit.lanes.values().any(|lane| lane.address == address);
             if !wants || !has_room || audit.lost_at.contains_key(&address) {
                 continue;
             }

@@ -400,6 +400,7 @@ impl World {
         let poison = self.poison.get(&(conn.0, job.seq)).copied().filter(|_| is_honest);
         if poison == Some(Poison::Kills) {
             self.tally.killers += 1;
+            self.disturbed = Some(self.now);
             self.end_worker(slot, false);
             let again = self.now + self.between(200, 3000);
             self.at(again, super::world::Event::Fault(super::faults::Fault::Start(slot, None)));
@@ -423,7 +424,9 @@ impl World {
             let stayed = self.now - job.arrived;
             let pace = self.pace(slot, conn, Some(stayed));
             if habit == Habit::Unasked && self.one_in(5) {
-                let never = Job { seq: job.seq + 100_000, attempt: 0, ..*job };
+                // One that it was never sent, or in another attempt.
+                let (more, other) = if self.rng.bool() { (100_000, 0) } else { (0, 1) };
+                let never = Job { seq: job.seq + more, attempt: job.attempt + other, ..*job };
                 self.answer(slot, conn, &never, End::Ok(found()), false, pace);
             }
             let twice = habit == Habit::Twice && matches!(end, End::Ok(_)) && self.one_in(5);
