@@ -8,7 +8,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
 
-use super::{Client, Events, LinkEvent, OPEN_TIME};
+use super::{Client, Events, LinkEvent, OPEN_TIME, broken_by};
 use crate::frame::End;
 use crate::session::{Answer, Greeting, LinkId, Lost, Pace};
 
@@ -33,9 +33,9 @@ pub(super) async fn run(id: LinkId, mut client: Client, open: AnalyzeOpen, event
     let opening = async {
         let mut replies = match client.analyze(requests).await {
             Err(status) if status.code() == Code::Unimplemented => return Err(Ended::OldWorker),
-            replies => replies?.into_inner(),
+            replies => replies.map_err(stranger)?.into_inner(),
         };
-        match next_reply(&mut replies).await? {
+        match replies.message().await.map_err(stranger)?.map(Reply::try_from).transpose()? {
             Some(Reply::Opened(opened)) => Ok((opened, replies)),
             Some(Reply::Result(_)) => Err(Lost::because("it answered before it was asked").into()),
             None => Err(Lost::because("it ended the stream at once").into()),
@@ -46,13 +46,23 @@ pub(super) async fn run(id: LinkId, mut client: Client, open: AnalyzeOpen, event
     let Opened { worker: name, generation, cores: threads } = opened;
     let _ = events.send(LinkEvent::Up(id, Greeting { name, generation, threads }, frames));
 
-    while let Some(reply) = next_reply(&mut replies).await? {
+    while let Some(reply) = replies.message().await?.map(Reply::try_from).transpose()? {
         let Reply::Result(result) = reply else {
             return Err(Lost::because("it opened the stream twice").into());
         };
         let _ = events.send(LinkEvent::Answer(id, answer(result)));
     }
     Ok(())
+}
+
+/// Who ends the connection before a word may not be a worker.
+fn stranger(status: tonic::Status) -> Lost {
+    match broken_by(&status) {
+        Some(cause) => {
+            Lost::because(format!("it does not answer as a worker does ({cause}): does something else listen there?"))
+        }
+        None => status.into(),
+    }
 }
 
 fn answer(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }: FrameResult) -> Answer {
@@ -72,7 +82,3 @@ fn answer(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }: F
 
 /// An hour for one frame is nonsense, and within what a duration can hold.
 const MOST_FRAME_MS: f32 = 3.6e6;
-
-async fn next_reply(replies: &mut tonic::Streaming<wire::AnalyzeReply>) -> Result<Option<Reply>, Lost> {
-    Ok(replies.message().await?.map(Reply::try_from).transpose()?)
-}

@@ -66,17 +66,21 @@ impl Link {
 impl From<tonic::Status> for Lost {
     fn from(status: tonic::Status) -> Lost {
         let unfit = matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition);
-        // With a cause, the status is not the worker's, but made here of what became of the connection.
-        let mut cause: Option<&dyn Error> = status.source();
-        while let Some(deeper) = cause.and_then(Error::source) {
-            cause = Some(deeper);
-        }
-        let reason = match cause {
+        let reason = match broken_by(&status) {
             Some(cause) => format!("its connection broke: {cause}"),
             None => grpc::explain(&status),
         };
         Lost { loss: if unfit { Loss::Unfit } else { Loss::Broken }, reason }
     }
+}
+
+/// What ended the connection, if `status` is not the worker's word, but made here of that.
+fn broken_by(status: &tonic::Status) -> Option<&dyn Error> {
+    let mut cause = status.source()?;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    Some(cause)
 }
 
 impl From<facefleet_proto::Invalid> for Lost {

@@ -472,23 +472,25 @@ impl Session {
         let Some(Link { candidate, name: up }) = self.links.remove(&link) else { return };
         self.actions.push_back(Action::Close(link));
         let Candidate { name, address, .. } = candidate;
+        // An old worker has no name but its address.
+        let who = if name == address.to_string() { name } else { format!("{name} at {address}") };
         let first_time = self.workers.lost(address, now);
         match &up {
-            Some(name) if *loss == Loss::Left => tracing::info!("{name} at {address} has left: {reason}"),
-            Some(name) => tracing::warn!("lost {name} at {address}: {reason}"),
+            Some(_) if *loss == Loss::Left => tracing::info!("{who} has left: {reason}"),
+            Some(_) => tracing::warn!("lost {who}: {reason}"),
             // The master offers a dead worker until it has missed its heartbeats; that is worth a word only to one who
             // waits for it. A worker that does not do what is asked for stays so, and is worth one the first time.
             None if !(*loss == Loss::Unfit && first_time) && self.links.values().any(|link| link.name.is_some()) => {
-                tracing::debug!("cannot use {name} at {address}: {reason}");
+                tracing::debug!("cannot use {who}: {reason}");
             }
-            None => self.say(format!("cannot use {name} at {address}, trying again: {reason}")),
+            None => self.say(format!("cannot use {who}, trying again: {reason}")),
         }
         let before = self.dispatch.waiting();
         let ending = if *loss == Loss::Left { Ending::Left } else { Ending::Lost };
         let given_up = self.dispatch.link_down(link, ending);
         let taken_back = self.dispatch.waiting() - before + given_up.len();
         for seq in given_up {
-            let message = format!("no worker answered it; the last was {name} at {address}: {reason}");
+            let message = format!("no worker answered it; the last was {who}: {reason}");
             self.end(seq, None, End::Failed { code: "worker_lost".into(), message });
         }
         if let Some(name) = up {

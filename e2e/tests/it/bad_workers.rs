@@ -97,7 +97,7 @@ fn one_that_fails_every_frame_costs_none() {
     let ended = run(&arguments(master.address, FRAMES)).end().unwrap();
     assert_done(&ended);
     assert_eq!(report::workers(&report::parse(&ended.stdout)), ["worker-1"].into());
-    let at = format!("at {}", bad.address);
+    let at = bad.address.to_string();
     assert!(ended.stderr.iter().all(|line| !line.contains("failed (")), "{:#?}", ended.stderr);
     let lost = |line: &String| line.contains(&at) && line.contains("it fails frames that another worker can do");
     assert!(ended.stderr.iter().any(lost), "{:#?}", ended.stderr);
@@ -182,7 +182,7 @@ fn assert_replaced(master: &Service, address: SocketAddr, says: &[&str]) {
 }
 
 fn wait_until_said(client: &mut Process, address: SocketAddr, says: &[&str]) {
-    let at = format!("at {address}");
+    let at = address.to_string();
     let says = [&[at.as_str()], says].concat();
     let all = |line: &str| says.iter().all(|text| line.contains(text)).then_some(());
     client.wait_for_stderr(&format!("say {says:?}"), all).unwrap();

@@ -49,7 +49,10 @@ fn streams_survive_any_luck() {
                     next.store(seeds, Ordering::Relaxed);
                     let why = panic.downcast_ref::<String>().map(String::as_str);
                     let why = why.or(panic.downcast_ref::<&str>().copied()).unwrap_or_default().to_owned();
-                    *failed.lock().expect("nothing panics while it holds this") = Some((seed, why));
+                    let mut first = failed.lock().expect("nothing panics while it holds this");
+                    if first.as_ref().is_none_or(|(first, _)| seed < *first) {
+                        *first = Some((seed, why));
+                    }
                 }
             }
         }
@@ -63,8 +66,9 @@ fn streams_survive_any_luck() {
         panic!("{why}\nreplay: FACEFLEET_SEED={seed} cargo test -p facefleet-client simulation -- --nocapture");
     }
     println!("{seeds} seeds: {total:#?}");
-    // A fault that never strikes proves nothing.
-    total.assert_that_everything_happened();
+    if seeds >= SEEDS {
+        total.assert_that_everything_happened();
+    }
 }
 
 #[test]
