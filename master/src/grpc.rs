@@ -8,6 +8,7 @@ use futures_util::{Stream, stream};
 use tonic::{Request, Response, Status};
 
 use crate::advertised::{Ends, as_seen};
+use crate::join_limit::PER_S;
 use crate::record::Record;
 use crate::registry::{Refused, Unknown};
 use crate::ring::Next;
@@ -22,6 +23,12 @@ pub(crate) struct Service(pub(crate) Arc<Shared>);
 impl wire::master_server::Master for Service {
     async fn join(&self, request: Request<wire::JoinRequest>) -> Answer<wire::JoinReply> {
         let from = request.remote_addr();
+        if let Some(from) = from.map(|from| from.ip()).filter(|from| !self.0.may_join(*from)) {
+            let text = format!(
+                "{PER_S} workers a second may join from one address, and from {from} come more: wait and try again"
+            );
+            return Err(Status::resource_exhausted(text));
+        }
         let join = Join::try_from(request.into_inner()).inspect_err(|invalid| {
             tracing::warn!(?from, "a worker cannot join: {invalid}");
         })?;
@@ -127,6 +134,32 @@ mod tests {
         let route = service.route_guide(request).await.unwrap().into_inner();
         assert_eq!((route.ip.as_str(), route.port), ("10.0.0.1", 7));
         assert_eq!((route.candidates[0].ip.as_str(), route.candidates[0].port), ("10.0.0.1", 7));
+    }
+
+    fn join_from(address: &str, port: i32) -> Request<wire::JoinRequest> {
+        let join = wire::JoinRequest { ip: "10.0.0.1".into(), port, weight: 1, ..Default::default() };
+        let mut request = Request::new(join);
+        let remote_addr = Some(format!("{address}:40000").parse().unwrap());
+        request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr });
+        request
+    }
+
+    #[tokio::test]
+    async fn who_joins_too_often_is_turned_away_and_others_do_not_notice() {
+        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default())));
+        let refused = loop {
+            // The same worker again and again: an old one, which has another id each time.
+            if let Err(status) = service.join(join_from("10.0.0.9", 7)).await {
+                break status;
+            }
+        };
+        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+        assert!(refused.message().contains("10.0.0.9") && refused.message().contains("try again"), "{refused:?}");
+        let other = service.join(join_from("10.0.0.8", 8)).await.unwrap().into_inner();
+        let beat = wire::NodeState { id: other.id, ..Default::default() };
+        assert!(!service.push_state(Request::new(beat)).await.unwrap().into_inner().unknown);
+        let nodes = service.list_nodes(Request::new(wire::ListNodesRequest {})).await.unwrap().into_inner().nodes;
+        assert_eq!(nodes.len(), 2);
     }
 
     #[tokio::test]

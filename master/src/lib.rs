@@ -11,6 +11,7 @@
 mod advertised;
 pub mod cli;
 mod grpc;
+mod join_limit;
 mod journal;
 pub mod lease;
 pub mod liveness;

@@ -1,5 +1,6 @@
 //! The scheduler as many calls at once use it: behind a lock, with the clock read, and with what happens logged.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use facefleet_service::clock;
 use facefleet_service::quiet::Quiet;
 use tracing::{error, info, warn};
 
+use crate::join_limit::{JoinLimit, PER_S};
 use crate::liveness::Loss;
 use crate::outage::Turn;
 use crate::policy::PolicyName;
@@ -16,8 +18,9 @@ use crate::record::Record;
 use crate::registry::{Expired, Refused, Unknown};
 use crate::scheduler::Scheduler;
 
-/// How often heartbeats of unknown workers are worth a line: an old worker sends one a second and for ever.
-const UNKNOWN_EVERY: Duration = Duration::from_secs(10);
+/// How often a thing is worth a line that may happen all the time, such as heartbeats of unknown workers: an old worker
+/// sends one a second and for ever.
+const SAID_EVERY: Duration = Duration::from_secs(10);
 
 /// Lost workers that are named when many are lost at once.
 const TOLD_AT_ONCE: usize = 10;
@@ -26,6 +29,8 @@ const TOLD_AT_ONCE: usize = 10;
 pub(crate) struct Shared {
     scheduler: Mutex<Scheduler>,
     unknown: Mutex<Quiet>,
+    /// Apart from the scheduler, so that who is turned away holds nobody up.
+    joins: Mutex<(JoinLimit, Quiet)>,
     /// Written by every heartbeat, read by the journal and by `GetQ`.
     pub(crate) queue: Queue,
     /// Which life of the master this is.
@@ -38,10 +43,23 @@ impl Shared {
         let epoch = clock::unix_us().max(1);
         Shared {
             scheduler: Mutex::new(Scheduler::new(policy, epoch).detecting(loss)),
-            unknown: Mutex::new(Quiet::new(UNKNOWN_EVERY)),
+            unknown: Mutex::new(Quiet::new(SAID_EVERY)),
+            joins: Mutex::new((JoinLimit::default(), Quiet::new(SAID_EVERY))),
             queue: Queue::new(KEPT),
             epoch,
         }
+    }
+
+    /// Whether one more worker may join from this address now.
+    pub(crate) fn may_join(&self, from: IpAddr) -> bool {
+        let now = clock::now();
+        let mut joins = self.joins.lock().unwrap_or_else(PoisonError::into_inner);
+        let (limit, quiet) = &mut *joins;
+        let may = limit.take(from, now);
+        if !may && let Some(kept_back) = quiet.ask(now) {
+            warn!(kept_back, "too many workers join from {from}: {PER_S} a second are taken, the others come again");
+        }
+        may
     }
 
     pub(crate) fn join(&self, join: Join) -> Result<WorkerId, Refused> {
@@ -94,8 +112,17 @@ impl Shared {
     }
 
     pub(crate) fn route(&self, query: &RouteQuery) -> Route {
-        let (mut scheduler, now) = self.locked();
-        scheduler.route(query, now)
+        let ask = || {
+            let (mut scheduler, now) = self.locked();
+            scheduler.route(query, now)
+        };
+        let route = ask();
+        if !route.candidates.is_empty() {
+            return route;
+        }
+        // It may be that all have fallen silent since the last look, as after this process was stopped for a while.
+        self.expire();
+        ask()
     }
 
     pub(crate) fn end_lease(&self, id: u64, epoch: u64) {
@@ -113,6 +140,7 @@ impl Shared {
         let expired = scheduler.expire(now);
         let turn = scheduler.doubt(now);
         drop(scheduler);
+        self.joins.lock().unwrap_or_else(PoisonError::into_inner).0.tidy(now);
         let untold = expired.len().saturating_sub(TOLD_AT_ONCE);
         for event in expired.into_iter().take(TOLD_AT_ONCE) {
             match event {

@@ -19,9 +19,13 @@ async fn a_worker_that_cannot_be_is_not_taken() {
     let cases = [
         (wire::JoinRequest { weight: 0, ..good.clone() }, "JoinRequest.weight"),
         (wire::JoinRequest { weight: -4, ..good.clone() }, "JoinRequest.weight"),
+        (wire::JoinRequest { weight: i32::MIN, ..good.clone() }, "JoinRequest.weight"),
+        (wire::JoinRequest { weight: i32::MAX, ..good.clone() }, "JoinRequest.weight"),
         (wire::JoinRequest { ip: String::new(), ..good.clone() }, "JoinRequest.ip"),
         (wire::JoinRequest { ip: "pi.local".into(), ..good.clone() }, "JoinRequest.ip"),
         (wire::JoinRequest { ip: "0.0.0.0".into(), ..good.clone() }, "JoinRequest.ip"),
+        (wire::JoinRequest { ip: "::".into(), ..good.clone() }, "JoinRequest.ip"),
+        (wire::JoinRequest { ip: "10.0.0.1:7".into(), ..good.clone() }, "JoinRequest.ip"),
         (wire::JoinRequest { port: 0, ..good.clone() }, "JoinRequest.port"),
         (wire::JoinRequest { port: 70_000, ..good.clone() }, "JoinRequest.port"),
         (wire::JoinRequest { port: -1, ..good.clone() }, "JoinRequest.port"),
@@ -42,6 +46,8 @@ async fn a_heartbeat_that_cannot_be_changes_nothing() {
     client.push_state(beat(0, 1, 5)).await.unwrap();
     let cases = [
         (wire::NodeState { cpu_usage: f32::NAN, ..beat(0, 1, 6) }, "NodeState.cpu_usage"),
+        (wire::NodeState { cpu_usage: f32::INFINITY, ..beat(0, 1, 6) }, "NodeState.cpu_usage"),
+        (wire::NodeState { cpu_usage: f32::NEG_INFINITY, ..beat(0, 1, 6) }, "NodeState.cpu_usage"),
         (wire::NodeState { cpu_usage: -1.0, ..beat(0, 1, 6) }, "NodeState.cpu_usage"),
         (wire::NodeState { frame_ms: f32::INFINITY, ..beat(0, 1, 6) }, "NodeState.frame_ms"),
         (beat(-1, 1, 6), "NodeState.id"),
@@ -77,4 +83,43 @@ async fn an_earlier_life_is_refused_and_told_why() {
     assert_eq!(status.code(), Code::FailedPrecondition);
     assert!(status.message().contains("`pi`") && status.message().contains("10.0.0.1:7"), "{status:?}");
     assert!(!client.push_state(beat(0, 9, 1)).await.unwrap().into_inner().unknown);
+}
+
+#[tokio::test]
+async fn a_worker_with_an_ipv6_address_is_one_like_any_other() {
+    let master = Master::start(Config::default()).await;
+    let mut client = master.client().await;
+    client.join(wire::JoinRequest { ip: "fd00::7".into(), ..join("six", 1, 9) }).await.unwrap();
+    let route = client.route_guide(wire::RouteRequest::default()).await.unwrap().into_inner();
+    assert_eq!((route.ip.as_str(), route.port), ("fd00::7", 9));
+}
+
+#[tokio::test]
+async fn who_joins_twice_from_one_address_is_its_new_life_or_is_refused() {
+    let master = Master::start(Config::default()).await;
+    let mut client = master.client().await;
+    client.join(join("other", 1, 8)).await.unwrap();
+    assert_eq!(client.join(join("pi", 5, 7)).await.unwrap().into_inner().id, 1);
+    assert_eq!(client.join(join("pi", 6, 7)).await.unwrap().into_inner().id, 2);
+    let status = client.join(join("stranger", 7, 7)).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert!(status.message().contains("10.0.0.1:7") && status.message().contains("`pi`"), "{status:?}");
+
+    assert!(client.push_state(beat(1, 5, 1)).await.unwrap().into_inner().unknown, "the old life is gone");
+    assert!(!client.push_state(beat(2, 6, 1)).await.unwrap().into_inner().unknown);
+    let nodes = client.list_nodes(wire::ListNodesRequest {}).await.unwrap().into_inner().nodes;
+    assert_eq!(nodes.iter().map(|node| (node.id, node.generation)).collect::<Vec<_>>(), [(0, 1), (2, 6)]);
+}
+
+#[tokio::test]
+async fn a_heartbeat_under_the_id_of_another_is_unknown_and_changes_nothing() {
+    let master = Master::start(Config::default()).await;
+    let mut client = master.client().await;
+    client.join(join("a", 1, 1)).await.unwrap();
+    client.join(join("b", 2, 2)).await.unwrap();
+    client.push_state(beat(1, 2, 5)).await.unwrap();
+    assert!(client.push_state(beat(1, 1, 99)).await.unwrap().into_inner().unknown, "b's id and a's generation");
+    let nodes = client.list_nodes(wire::ListNodesRequest {}).await.unwrap().into_inner().nodes;
+    assert_eq!(nodes[0].state, None);
+    assert_eq!(nodes[1].state.as_ref().unwrap().frames_ok, 5);
 }
