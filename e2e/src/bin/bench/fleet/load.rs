@@ -15,8 +15,8 @@ use tonic::{Code, Request, Status};
 use super::master::Master;
 
 /// Connections of workers and of clients. One program has one, so a real fleet has as many as it has programs.
-const WORKERS_CONNECTIONS: u8 = 16;
-const CLIENTS_CONNECTIONS: u8 = 4;
+const WORKERS_CONNECTIONS: u8 = 4;
+const CLIENTS_CONNECTIONS: u8 = 2;
 /// How often what is due is sent.
 const TICK: Duration = Duration::from_millis(1);
 /// Heartbeats of one worker.
