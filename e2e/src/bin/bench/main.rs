@@ -10,6 +10,8 @@ mod fleet;
 mod frames;
 mod in_worker;
 mod scale;
+mod sched;
+mod svg;
 mod system;
 mod times;
 mod vision;
@@ -42,6 +44,8 @@ enum What {
     Scale(scale::Args),
     /// Measure how a master does with 10 to 10,000 workers and 2,000 routes a second.
     Fleet(fleet::Args),
+    /// Try every scheduling policy in the same simulated clusters, and measure what a route costs.
+    Sched(sched::Args),
     #[command(name = scale::SIMULATED_CLUSTER, hide = true)]
     SimulatedCluster(scale::ClusterArgs),
 }
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
         What::Vision(args) => vision::run(&args),
         What::Scale(args) => scale::run(&args),
         What::Fleet(args) => fleet::run(&args),
+        What::Sched(args) => sched::run(&args),
         What::SimulatedCluster(args) => scale::serve(&args),
     };
     match done {

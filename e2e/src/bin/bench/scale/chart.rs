@@ -1,14 +1,13 @@
 //! The curve as a picture.
 
 use super::results::{Point, Results};
+use crate::svg::{self, AXIS, GRID, line, text};
 
 /// Size of the picture, and what the curve leaves of it on the left, at the top, on the right (for the last figure) and below.
 const SIZE: [f64; 2] = [800.0, 440.0];
 const MARGINS: [f64; 4] = [64.0, 44.0, 128.0, 56.0];
 
 /// How lines are drawn, as attributes.
-const AXIS: &str = r##"stroke="#222222""##;
-const GRID: &str = r##"stroke="#dddddd""##;
 const LINEAR: &str = r##"stroke="#222222" stroke-dasharray="6 4""##;
 const MEASURED: &str = r##"stroke="#7fa8e0" stroke-width="3""##;
 /// The colour of what belongs to the measured line.
@@ -16,17 +15,10 @@ const MEASURED_FILL: &str = r##"fill="#1f5fbf""##;
 
 /// An SVG 1.1 document: frames a second over workers, beside the straight line that one worker's rate promises.
 pub(super) fn svg(results: &Results) -> String {
-    let [width, height] = SIZE;
     let curve = &results.curve;
     let largest = curve.last().expect("there are clusters");
     let scale = Scale::new(largest.workers.into(), largest.linear_per_s.max(largest.frames_per_s));
-    let mut parts = vec![
-        format!(r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" "#)
-            + r##"font-family="sans-serif" font-size="13" fill="#222222">"##,
-        format!(r#"<rect width="{width}" height="{height}" fill="white"/>"#),
-        text([width / 2.0, 26.0], "middle", r#"font-size="16""#, "Frames a second by number of workers"),
-    ];
-    parts.extend(axes(&scale, curve));
+    let mut parts = axes(&scale, curve);
     parts.push(line(MEASURED, curve.iter().map(|point| scale.place(point.workers, point.frames_per_s))));
     parts.push(line(LINEAR, curve.iter().map(|point| scale.place(point.workers, point.linear_per_s))));
     for Point { workers, frames_per_s, efficiency_percent, .. } in curve {
@@ -42,8 +34,7 @@ pub(super) fn svg(results: &Results) -> String {
         parts.push(line(stroke, [[left + 20.0, y], [left + 56.0, y]]));
         parts.push(text([left + 64.0, y + 4.5], "start", "", name));
     }
-    parts.push("</svg>\n".to_owned());
-    parts.join("\n")
+    svg::document(SIZE, "Frames a second by number of workers", &parts)
 }
 
 /// Lines, ticks and names.
@@ -94,16 +85,6 @@ impl Scale {
         let [x, y] = [f64::from(workers) / self.most[0], rate / self.most[1]];
         [left + x * (width - left - right), height - below - y * (height - top - below)]
     }
-}
-
-fn line(stroke: &str, points: impl IntoIterator<Item = [f64; 2]>) -> String {
-    let points: Vec<String> = points.into_iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
-    format!(r#"<polyline points="{}" fill="none" {stroke}/>"#, points.join(" "))
-}
-
-/// `words` need no escaping.
-fn text([x, y]: [f64; 2], anchor: &str, attributes: &str, words: &str) -> String {
-    format!(r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" {attributes}>{words}</text>"#)
 }
 
 #[cfg(test)]
