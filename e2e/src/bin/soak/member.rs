@@ -10,7 +10,7 @@ use facefleet_service::clock;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use crate::cast::{Role, Stage};
+use crate::cast::{Input, Role, Stage};
 use crate::error::Error;
 use crate::lives::Life;
 use crate::proc;
@@ -190,6 +190,9 @@ impl Member {
         let problem = match self.role {
             Role::Master | Role::Worker { .. } if was_asked && code == Some(0) => None,
             Role::Master | Role::Worker { .. } => Some(format!("it ended with {code:?}")),
+            Role::Client { input: Input::Endless, .. } if !was_asked => {
+                Some(format!("it ended by itself with {code:?}"))
+            }
             Role::Client { .. } => match fs::read_to_string(&self.summary) {
                 // Interrupted before its first frame, or before it could so much as hear it.
                 Ok(text) if text.is_empty() && was_asked => None,
