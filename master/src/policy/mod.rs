@@ -101,6 +101,7 @@ impl PolicyName {
 mod tests {
     use super::*;
     use fastrand::Rng;
+    use std::cell::Cell;
 
     /// A contender that is idle and as fast as its weight says.
     pub(super) fn contender(id: u32, weight: u32) -> Contender {
@@ -125,7 +126,7 @@ mod tests {
         contenders.iter().for_each(|contender| assert!(members.enter(contender.id)));
         let look_up = |id| contenders.iter().find(|contender| contender.id == id).cloned();
         let mut rng = Rng::with_seed(1);
-        policy.choose(&mut Pool::new(&mut members, &mut rng, &look_up), wanted).iter().map(|c| c.id.0).collect()
+        policy.choose(&mut Pool::new(&members, &mut rng, &look_up), wanted).iter().map(|c| c.id.0).collect()
     }
 
     #[test]
@@ -150,6 +151,27 @@ mod tests {
                 assert_eq!(chosen.len(), wanted.min(50), "{name:?}");
             }
             assert!(choose(&mut *policy, &[], 1).is_empty(), "nobody may be had");
+        }
+    }
+
+    #[test]
+    fn no_policy_looks_at_more_workers_in_a_larger_cluster() {
+        for name in PolicyName::value_variants() {
+            let looked_at = |size: u32| {
+                let (mut policy, mut members) = (name.policy(), Members::default());
+                for id in (0..size).map(WorkerId) {
+                    members.enter(id);
+                    policy.enter(id, 1);
+                }
+                let looked_at = Cell::new(0);
+                let look_up = |id: WorkerId| {
+                    looked_at.set(looked_at.get() + 1);
+                    Some(contender(id.0, 1))
+                };
+                policy.choose(&mut Pool::new(&members, &mut Rng::with_seed(1), &look_up), 6);
+                looked_at.get()
+            };
+            assert_eq!(looked_at(100), looked_at(10_000), "{name:?}");
         }
     }
 }

@@ -45,29 +45,18 @@ impl Members {
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
-
-    fn swap(&mut self, a: usize, b: usize) {
-        self.ids.swap(a, b);
-        for place in [a, b] {
-            self.places.insert(self.ids[place], place);
-        }
-    }
 }
 
 /// What a policy sees when a route is asked for: the members of the cluster as one request may have them.
 pub struct Pool<'a> {
-    members: &'a mut Members,
+    members: &'a Members,
     rng: &'a mut Rng,
     look_up: &'a dyn Fn(WorkerId) -> Option<Contender>,
 }
 
 impl<'a> Pool<'a> {
     /// `look_up` says what is known of a member; None: this request may not have it.
-    pub fn new(
-        members: &'a mut Members,
-        rng: &'a mut Rng,
-        look_up: &'a dyn Fn(WorkerId) -> Option<Contender>,
-    ) -> Pool<'a> {
+    pub fn new(members: &'a Members, rng: &'a mut Rng, look_up: &'a dyn Fn(WorkerId) -> Option<Contender>) -> Pool<'a> {
         Pool { members, rng, look_up }
     }
 
@@ -89,15 +78,18 @@ impl<'a> Pool<'a> {
     /// So many, drawn at random, each at most once; all of them, if there are fewer. Takes time in proportion to `count`
     /// and to those that are drawn in vain because the request may not have them.
     pub fn draw(&mut self, count: usize) -> Vec<Contender> {
+        let ids = &self.members.ids;
         let mut drawn = Vec::new();
-        // The beginning of a shuffle of the members, in place.
-        for next in 0..self.members.len() {
+        // The beginning of a shuffle: what stands where in it, as far as that is not where it was.
+        let mut moved: HashMap<usize, usize> = HashMap::new();
+        for next in 0..ids.len() {
             if drawn.len() >= count {
                 break;
             }
-            let other = self.rng.usize(next..self.members.len());
-            self.members.swap(next, other);
-            drawn.extend(self.get(self.members.ids[next]));
+            let other = self.rng.usize(next..ids.len());
+            let first = moved.remove(&next).unwrap_or(next);
+            let place = if other == next { first } else { moved.insert(other, first).unwrap_or(other) };
+            drawn.extend(self.get(ids[place]));
         }
         drawn
     }
@@ -119,10 +111,10 @@ mod tests {
 
     #[test]
     fn everybody_is_drawn_equally_often() {
-        let (mut members, mut rng) = (members(10), Rng::with_seed(1));
+        let (members, mut rng) = (members(10), Rng::with_seed(1));
         let mut drawn = [0; 10];
         for _ in 0..10_000 {
-            let mut pool = Pool::new(&mut members, &mut rng, &|id| Some(contender(id.0, 1)));
+            let mut pool = Pool::new(&members, &mut rng, &|id| Some(contender(id.0, 1)));
             pool.draw(2).iter().for_each(|c| drawn[c.id.0 as usize] += 1);
         }
         assert!(drawn.iter().all(|count| (1_800..2_200).contains(count)), "{drawn:?}");
@@ -130,9 +122,9 @@ mod tests {
 
     #[test]
     fn who_may_not_be_had_is_drawn_in_vain() {
-        let (mut members, mut rng) = (members(100), Rng::with_seed(1));
+        let (members, mut rng) = (members(100), Rng::with_seed(1));
         let odd = |id: WorkerId| (id.0 % 2 == 1).then(|| contender(id.0, 1));
-        let mut pool = Pool::new(&mut members, &mut rng, &odd);
+        let mut pool = Pool::new(&members, &mut rng, &odd);
         assert_eq!((pool.draw(20).len(), pool.draw(51).len(), pool.all().len(), pool.size()), (20, 50, 50, 100));
         assert!(pool.draw(50).iter().all(|contender| contender.id.0 % 2 == 1));
         assert!(pool.get(WorkerId(2)).is_none());
@@ -151,7 +143,7 @@ mod tests {
                     1 => prop_assert_eq!(members.leave(WorkerId(id)), model.remove(&id)),
                     _ => {
                         let look_up = |id: WorkerId| Some(contender(id.0, 1));
-                        let drawn = Pool::new(&mut members, &mut rng, &look_up).draw(id as usize);
+                        let drawn = Pool::new(&members, &mut rng, &look_up).draw(id as usize);
                         let ids: BTreeSet<u32> = drawn.iter().map(|contender| contender.id.0).collect();
                         prop_assert_eq!(ids.len(), model.len().min(id as usize));
                         prop_assert!(ids.is_subset(&model));
