@@ -237,6 +237,11 @@ impl Dispatch {
         wrong.map(|(link, lane)| (*link, lane.was_wrong())).collect()
     }
 
+    /// A link has failed a frame by its own fault. Returns how often in a row it was wrong.
+    pub(crate) fn was_wrong(&mut self, link: LinkId) -> u32 {
+        self.lanes.get_mut(&link).map_or(0, Lane::was_wrong)
+    }
+
     /// Links that keep an answer back for too long: to be closed, and given to [`Dispatch::link_down`].
     pub(crate) fn overdue(&self, now: Instant) -> Vec<LinkId> {
         let answering = self.lanes.values().filter(|lane| lane.has_answered()).count();

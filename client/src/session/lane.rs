@@ -67,7 +67,7 @@ pub(super) struct Lane {
     /// By number. Numbers go out in order, but for those sent again.
     pub(super) in_flight: BTreeMap<u64, Sent>,
     last_answer: Instant,
-    /// Failures that another worker has contradicted, since its last good answer.
+    /// Failures by its own fault since its last good answer: it says so, or another worker has shown it.
     wrong: u32,
 }
 
@@ -121,7 +121,7 @@ impl Lane {
         }
     }
 
-    /// A failure that came from here was contradicted by another worker. Returns how many have been in a row.
+    /// A failure that came from here was its own fault. Returns how many have been in a row.
     pub(super) fn was_wrong(&mut self) -> u32 {
         self.wrong += 1;
         self.wrong

@@ -45,7 +45,8 @@ pub(crate) const MOST_LINKS: usize = 256;
 /// broken, or have limits of its own; three where they blame themselves.
 const OPINIONS: usize = 2;
 const OPINIONS_ELSEWHERE: usize = 3;
-/// A worker is left alone after so many failures in a row that another worker has contradicted.
+/// A worker is left alone after so many failures in a row that another worker has contradicted, or that ended their frames
+/// though it blames itself for them.
 const MOST_WRONG: u32 = 3;
 /// Time between two [`Session::tick`]s that shows that this process was stopped in between.
 const PAUSED: Duration = Duration::from_secs(1);
@@ -375,7 +376,13 @@ impl Session {
                 name.iter().for_each(|name| self.ledger.taken_back(name));
                 self.held.get_mut(&seq).expect("a frame in flight is held").failure = Some((name, end));
             }
-            Some(Err(())) | None => self.end(seq, name, end),
+            Some(Err(())) | None => {
+                self.end(seq, name, end);
+                // It may be the only one that the stream has, and not the only one that there is.
+                if elsewhere && self.dispatch.was_wrong(link) >= MOST_WRONG {
+                    self.close(link, &Lost::because("it fails frame after frame, and blames itself"), now);
+                }
+            }
         }
         self.settle(now);
     }

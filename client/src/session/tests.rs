@@ -141,6 +141,21 @@ fn a_failure_is_asked_about_elsewhere_and_a_liar_is_left_alone() {
 }
 
 #[test]
+fn a_worker_that_fails_everything_by_its_own_fault_is_left_alone_also_when_it_is_the_only_one() {
+    let now = clock::now();
+    for (blames_itself, kept) in [(true, false), (false, true)] {
+        let mut session = with_workers(&["a"], None, now);
+        for seq in 0..3 {
+            assert!(session.links.contains_key(&LinkId(0)));
+            session.frame(frame(seq), now);
+            session.answer(LinkId(0), failed(seq, 0, blames_itself), now);
+        }
+        assert_eq!(session.links.contains_key(&LinkId(0)), kept);
+        assert_eq!(session.ledger().counts().failed["panicked"], 3);
+    }
+}
+
+#[test]
 fn a_worker_of_another_name_or_an_earlier_life_is_not_who_was_meant() {
     let now = clock::now();
     for (name, generation, taken) in [("a", 1, true), ("a", 2, true), ("a", 0, false), ("other", 1, false)] {

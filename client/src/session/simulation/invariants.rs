@@ -29,6 +29,8 @@ const LOSSES: u32 = 5;
 const ATTEMPTS: u32 = 12;
 /// Workers that agree before a frame is failed.
 const OPINIONS: usize = 2;
+/// A worker is left alone after so many failures in a row for which it blames itself.
+const BROKEN: u32 = 3;
 /// A frame that was lost so often goes alone.
 const SUSPECT: u32 = 2;
 /// Work of one stream that may wait at a worker. Its threads are measured, and none of them is exact.
@@ -70,6 +72,8 @@ struct Lane {
     up: Option<Up>,
     /// Frames in flight, and which attempt of each.
     held: BTreeMap<u64, u32>,
+    /// Failures in a row for which it blames itself, while the stream had no other to ask.
+    broken: u32,
 }
 
 #[derive(Debug)]
@@ -139,7 +143,7 @@ impl Audit {
 
     pub(super) fn connect(&mut self, link: LinkId, address: SocketAddr, now: At) {
         assert!(self.lanes.values().all(|lane| lane.address != address), "{now:?}: two links to {address}");
-        self.lanes.insert(link, Lane { address, up: None, held: BTreeMap::new() });
+        self.lanes.insert(link, Lane { address, up: None, held: BTreeMap::new(), broken: 0 });
         assert!(self.lanes.len() <= self.wanted, "{now:?}: more links than were wanted");
         if let Some((times, at)) = self.losses.get(&address) {
             let wait = (FIRST_WAIT * 2_u32.pow(times.saturating_sub(1).min(5))).min(LONGEST_WAIT);
@@ -164,7 +168,7 @@ impl Audit {
         if self.lanes.len() == self.wanted {
             self.full_at = Some(now);
         }
-        let Some(Lane { address, up, held }) = self.lanes.remove(&link) else { return };
+        let Some(Lane { address, up, held, broken: _ }) = self.lanes.remove(&link) else { return };
         self.lost_at.insert(address, now);
         let (times, at) = self.losses.entry(address).or_insert((0, now));
         *times = if now > *at + FORGIVEN_AFTER { 1 } else { *times + 1 };
@@ -214,12 +218,15 @@ impl Audit {
     /// An answer is about to be given to the session.
     pub(super) fn answered(&mut self, link: LinkId, id: u64, answer: &Answer, session: &Session) -> Expected {
         let counts = session.ledger().counts();
-        let Answer { seq, attempt, end, elsewhere: _, pace: _ } = answer;
+        let Answer { seq, attempt, end, elsewhere, pace: _ } = answer;
+        let is_alone = self.lanes.values().filter(|lane| lane.up.is_some()).count() == 1;
         let lane = self.lanes.get_mut(&link);
         let awaited = lane.and_then(|lane| {
             let up = lane.up.as_ref()?;
             let awaited = lane.held.get(seq) == Some(attempt);
             awaited.then(|| lane.held.remove(seq))?;
+            lane.broken = if *elsewhere { lane.broken + u32::from(is_alone) } else { 0 };
+            assert!(lane.broken <= BROKEN, "{:?} is broken, and is not left alone", up.life);
             Some((up.life, up.name.clone(), lane.address))
         });
         let Some((life, name, address)) = awaited else {
