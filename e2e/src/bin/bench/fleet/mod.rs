@@ -35,7 +35,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
     master::leave_its_core();
-    let runtime = tokio::runtime::Runtime::new().map_err(LoadError::from)?;
+    // One thread, which has no other to wake: all that it does is to send and to wait.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LoadError::from)?;
     let span = Duration::from_secs(args.seconds);
     let mut points = Vec::new();
     for &workers in &args.workers {
