@@ -9,8 +9,8 @@ const TOP: f64 = 84.0;
 const GAPS: [f64; 2] = [6.0, 20.0];
 const WIDTH: f64 = 1_220.0;
 /// Where the names are, and where each panel begins.
-const NAMES: [f64; 3] = [12.0, 150.0, 340.0];
-const TIMES: [f64; 2] = [360.0, 760.0];
+const NAMES: [f64; 3] = [12.0, 168.0, 392.0];
+const TIMES: [f64; 2] = [412.0, 772.0];
 const BARS: [f64; 3] = [790.0, 940.0, 1_080.0];
 /// Length of the longest bar; its figure comes behind it.
 const BAR: f64 = 70.0;

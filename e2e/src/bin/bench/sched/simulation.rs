@@ -270,3 +270,24 @@ impl Simulation<'_> {
         self.origin + Duration::from_micros(self.now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::world::WORLDS;
+    use super::*;
+    use facefleet_service::clock;
+
+    #[test]
+    fn a_world_has_one_history_and_carries_what_it_can() {
+        let mut world = WORLDS[0];
+        world.span = 25 * SECOND;
+        let origin = clock::now();
+        for kind in [Kind::OneRoute, Kind::Many(2)] {
+            let figures = || run(&world, 3, PolicyName::LeastLoaded, kind, origin, Measured::default()).figures();
+            let (first, again) = (figures(), figures());
+            assert_eq!(format!("{first:?}"), format!("{again:?}"));
+            // Eight cameras of ten frames a second, on boards that do 120.
+            assert!((78.0..82.0).contains(&first.frames_per_s), "{kind}: {first:?}");
+        }
+    }
+}
