@@ -12,7 +12,9 @@ mod client;
 mod faults;
 mod invariants;
 mod master;
+mod member;
 mod network;
+mod tally;
 mod worker;
 mod world;
 
@@ -20,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use invariants::Tally;
+use tally::Tally;
 use world::World;
 
 /// Seeds that every test run tries.

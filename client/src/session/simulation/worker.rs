@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use facefleet_proto::{AnalyzeFrame, FaceBox, Heartbeat, Identity, Join, LegacyState, Load, WorkerId};
+use facefleet_proto::{AnalyzeFrame, FaceBox, Load, WorkerId};
 
-use super::master::{Reply, Request};
+use super::master::Reply;
 use super::network::{Body, Segment};
 use super::world::{At, ConnId, Host, Poison, Timer, World};
 use crate::frame::{End, Found};
 use crate::session::{Answer, Greeting, Loss, Lost, Pace};
 
-const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a worker that was told to go works on what it holds.
 const GRACE: Duration = Duration::from_secs(10);
 /// Frames that a stream may have at a worker for each thread; what is sent beyond waits in the connection.
@@ -50,12 +49,12 @@ pub(super) struct Worker {
     pub(super) service: Duration,
     pub(super) habit: Habit,
     pub(super) is_draining: bool,
-    joined: Option<(WorkerId, u64)>,
+    pub(super) joined: Option<(WorkerId, u64)>,
     /// When to beat or join next; None while a call is under way.
-    next_beat: Option<At>,
-    failed_calls: u32,
-    said_draining: bool,
-    has_left: bool,
+    pub(super) next_beat: Option<At>,
+    pub(super) failed_calls: u32,
+    pub(super) said_draining: bool,
+    pub(super) has_left: bool,
     streams: BTreeMap<ConnId, Stream>,
     busy: u32,
     frame_time: Option<Duration>,
@@ -135,7 +134,7 @@ impl Worker {
         self.streams.keys().copied().collect()
     }
 
-    fn load(&self) -> Load {
+    pub(super) fn load(&self) -> Load {
         let in_flight = self.streams.values().map(Stream::held).sum::<usize>();
         Load {
             in_flight: in_flight.try_into().expect("few"),
@@ -214,11 +213,6 @@ impl World {
         self.send(Host::Worker(slot), Host::Client(conn.0), Body::Segment(conn, segment));
     }
 
-    fn next_beat(&mut self, slot: usize, after: Duration) {
-        self.workers[slot].next_beat = Some(self.now + after);
-        self.timer(after, Host::Worker(slot), Timer::Member);
-    }
-
     pub(super) fn worker_timer(&mut self, slot: usize, timer: Timer) {
         match timer {
             Timer::Member => self.beat(slot),
@@ -234,85 +228,6 @@ impl World {
                 }
             }
             other => unreachable!("a worker does not wait for {other:?}"),
-        }
-    }
-
-    fn beat(&mut self, slot: usize) {
-        let worker = &mut self.workers[slot];
-        if worker.next_beat.is_none_or(|at| at > self.now) || worker.has_left {
-            return;
-        }
-        let request = match worker.joined {
-            Some((id, epoch)) => {
-                worker.said_draining = worker.is_draining;
-                let (generation, load) = (worker.generation, worker.load());
-                Request::Beat(Heartbeat { id, generation, epoch, load, legacy: LegacyState::default() })
-            }
-            None if worker.is_draining => return,
-            None => Request::Join(
-                worker.life,
-                Join {
-                    address: Worker::address(slot),
-                    weight: 1,
-                    identity: Identity { name: worker.name.clone(), generation: worker.generation },
-                    cores: worker.threads,
-                    heartbeat_interval: Some(HEARTBEAT),
-                    frames_per_s: None,
-                    version: String::new(),
-                    detectors: Vec::new(),
-                },
-            ),
-        };
-        worker.next_beat = None;
-        let life = worker.life;
-        self.call(Host::Worker(slot), life, request);
-    }
-
-    /// The master has answered this worker.
-    pub(super) fn member_hears(&mut self, slot: usize, reply: &Reply) {
-        let worker = &mut self.workers[slot];
-        let wait = match *reply {
-            Reply::Joined(id, epoch) => {
-                worker.joined = Some((id, epoch));
-                Duration::ZERO
-            }
-            Reply::Beaten { unknown, epoch } => {
-                worker.failed_calls = 0;
-                let is_known = !unknown && worker.joined.is_some_and(|(_, joined)| joined == epoch);
-                if !is_known {
-                    worker.joined = None;
-                }
-                if is_known && worker.said_draining == worker.is_draining { HEARTBEAT } else { Duration::ZERO }
-            }
-            Reply::Failed(_) if worker.has_left => return self.end_worker(slot, false),
-            Reply::Failed(_) => {
-                worker.joined = None;
-                worker.failed_calls += 1;
-                (Duration::from_millis(50) * 2_u32.pow(worker.failed_calls.min(5))).min(HEARTBEAT)
-            }
-            Reply::Done => return self.end_worker(slot, false),
-            Reply::Route(_) => unreachable!("workers ask for no route"),
-        };
-        self.next_beat(slot, wait);
-    }
-
-    fn leave_if_drained(&mut self, slot: usize) {
-        if self.workers[slot].is_draining && self.workers[slot].streams.is_empty() {
-            self.leave(slot);
-        }
-    }
-
-    fn leave(&mut self, slot: usize) {
-        let worker = &mut self.workers[slot];
-        if std::mem::replace(&mut worker.has_left, true) {
-            return;
-        }
-        match worker.joined {
-            Some((id, epoch)) => {
-                let (life, generation) = (worker.life, worker.generation);
-                self.call(Host::Worker(slot), life, Request::Leave(id, generation, epoch));
-            }
-            None => self.end_worker(slot, false),
         }
     }
 

@@ -7,9 +7,9 @@ use facefleet_service::clock;
 
 use super::client::Client;
 use super::faults::{self, Fault};
-use super::invariants::Tally;
 use super::master::{Calls, Master};
 use super::network::{Network, Packet};
+use super::tally::Tally;
 use super::worker::Worker;
 use crate::session::{Answer, LinkId, Lost};
 
