@@ -115,7 +115,7 @@ pub struct FrameResult {
     pub in_flight: u32,
     /// As in [`crate::Load`].
     pub frame_ms: Option<f32>,
-    /// Streams that have frames at the worker, this one included; 0 when it does not tell.
+    /// Streams of this one's priority and above that have frames at the worker, this one included; 0 when it does not tell.
     pub streams: u32,
 }
 

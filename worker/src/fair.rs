@@ -107,9 +107,10 @@ impl<T> Fair<T> {
         self.stream(id).map_or(0, |stream| stream.waiting.len())
     }
 
-    /// Streams that have frames waiting or worked on, and this one in any case.
+    /// Streams of this one's priority and above that have frames waiting or worked on, and this one in any case. Those
+    /// below take next to nothing from it.
     pub(crate) fn sharing(&self, id: StreamId) -> usize {
-        let streams = self.levels.values().flat_map(|level| level.streams.iter());
+        let streams = self.levels.range(id.priority..).flat_map(|(_, level)| level.streams.iter());
         streams.filter(|(number, stream)| stream.is_busy() || **number == id.number).count()
     }
 

@@ -172,7 +172,7 @@ impl Line {
         if self.max_age.is_some() { frames_per_stream.saturating_add(threads + 1) } else { frames_per_stream }
     }
 
-    /// Streams that have frames at this worker now, this one included.
+    /// Streams of this one's priority and above that have frames at this worker now, this one included.
     pub(crate) fn sharing(&self) -> usize {
         self.seat.pool.0.queue.sharing(self.seat.stream)
     }

@@ -130,7 +130,7 @@ impl Queue {
         self.state().room.fair.done(charge, spent);
     }
 
-    /// Streams that have frames here, waiting or worked on; this one counts in any case.
+    /// As [`Fair::sharing`](crate::fair::Fair::sharing).
     pub(crate) fn sharing(&self, stream: StreamId) -> usize {
         self.state().room.fair.sharing(stream)
     }

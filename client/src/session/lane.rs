@@ -35,7 +35,7 @@ pub(crate) struct Pace {
     pub(crate) stayed: Option<Duration>,
     /// Frames that it holds, those of other streams included.
     pub(crate) in_flight: u32,
-    /// Streams that have frames there; 0 when it does not tell.
+    /// Streams that have frames there and go no later than this one, itself included; 0 when it does not tell.
     pub(crate) streams: u32,
 }
 
@@ -152,9 +152,11 @@ impl Lane {
         self.in_flight.len() < self.credit()
     }
 
-    /// In how many times its time per frame the worker has answered all that it holds, and one frame more.
+    /// In how many times its time per frame the worker has answered all that it holds of this stream, and one frame more.
+    /// Streams take turns: before each of these frames goes one of each of the others, if they have as many.
     fn turns(&self) -> f32 {
-        ((self.in_flight.len() + 1) as f32 + self.others) / self.threads
+        let own = (self.in_flight.len() + 1) as f32;
+        (own + self.others.min(own * (self.streams - 1.0))) / self.threads
     }
 
     /// When a frame that is sent now would be answered. A worker that has answered nothing yet gets its first frames early,

@@ -1127,7 +1127,8 @@ pub struct AnalyzeResult {
     pub in_flight: u32,
     #[prost(float, tag = "7")]
     pub frame_ms: f32,
-    /// Streams that share the worker: those that have frames here, this one included. 0: not told.
+    /// Streams that share the worker with this one: those of its priority and above that have frames here, itself included.
+    /// 0: not told.
     #[prost(uint32, tag = "8")]
     pub streams: u32,
     #[prost(oneof = "analyze_result::Outcome", tags = "3, 4, 5")]

@@ -184,11 +184,20 @@ fn streams_share_while_their_frames_wait_or_are_worked_on() {
     assert_eq!([fair.sharing(first), fair.sharing(third)], [1, 1]);
     fair.push(first, 0);
     fair.push(second, 0);
-    assert_eq!([fair.sharing(first), fair.sharing(second), fair.sharing(third)], [2, 2, 3]);
+    assert_eq!([fair.sharing(first), fair.sharing(second), fair.sharing(third)], [2, 1, 3]);
     let (_, charge) = take(&mut fair).unwrap();
     assert_eq!(fair.sharing(first), 2, "one of them is worked on");
     fair.done(charge, ms(10));
     assert_eq!(fair.sharing(first), 1);
+}
+
+#[test]
+fn a_stream_does_not_share_with_those_of_lower_priority() {
+    let mut fair = Fair::new();
+    let (low, high) = (fair.open(0), fair.open(1));
+    fair.push(low, 0);
+    fair.push(high, 1);
+    assert_eq!([fair.sharing(low), fair.sharing(high)], [2, 1]);
 }
 
 proptest! {

@@ -285,7 +285,7 @@ fn a_live_frame_that_would_be_too_old_at_its_turn_is_not_sent() {
     let mut dispatch = with(3, Some(ms(500)), t0);
     up(&mut dispatch, A, 2, Some(ms(300)), t0);
     assert_eq!(send(&mut dispatch, t0 + ms(201)), [(2, 0, A), (1, 0, A)], "a thread for each begins at once");
-    assert!(ok(&mut dispatch, (2, 0, A), Pace { in_flight: 5, ..pace(ms(300)) }, t0 + ms(202)));
+    assert!(ok(&mut dispatch, (2, 0, A), Pace { in_flight: 5, streams: 6, ..pace(ms(300)) }, t0 + ms(202)));
     assert_eq!(send(&mut dispatch, t0 + ms(400)), [], "others wait there already");
 }
 
