@@ -44,14 +44,17 @@ impl Turn {
 
 impl Policy for WeightedRoundRobin {
     fn choose(&mut self, pool: &mut Pool<'_>, wanted: usize) -> Vec<Contender> {
-        self.begin_turns();
+        // Where nobody may be had nothing is served, and time stands still.
+        let mut in_order = self.begun.iter().chain(&self.ahead);
+        let Some((_, first)) = in_order.find(|(_, id)| pool.get(*id).is_some()) else { return Vec::new() };
+        self.go_on_to(self.turns[first].begins);
         let in_order = self.begun.iter().chain(&self.ahead);
         let chosen: Vec<Contender> = in_order.filter_map(|(_, id)| pool.get(*id)).take(wanted).collect();
         let weights: u64 = chosen.iter().map(|contender| u64::from(contender.weight)).sum();
         for contender in &chosen {
             self.move_turn(contender.id, UNIT / Time::from(weights));
         }
-        self.now += UNIT / Time::from(self.weights.max(1));
+        self.go_on_to(self.now + UNIT / Time::from(self.weights.max(1)));
         chosen
     }
 
@@ -77,11 +80,10 @@ impl Policy for WeightedRoundRobin {
 }
 
 impl WeightedRoundRobin {
-    /// Moves the turns that are due to those that have begun. When none has, time goes on to the next one.
-    fn begin_turns(&mut self) {
-        if let (true, Some((begins, _))) = (self.begun.is_empty(), self.ahead.first()) {
-            self.now = self.now.max(*begins);
-        }
+    /// Time goes on to this moment, if it has not passed, and the turns that are due by then begin. It goes on by what is
+    /// served, and to the next turn of those who may be had when none of theirs has begun.
+    fn go_on_to(&mut self, moment: Time) {
+        self.now = self.now.max(moment);
         while let Some((begins, id)) = self.ahead.first().copied()
             && begins <= self.now
         {
@@ -151,6 +153,19 @@ mod tests {
         let mut policy = policy(&contenders);
         assert_eq!(turns(&mut policy, &contenders[1..], 3), [1, 1, 1]);
         assert_eq!(turns(&mut policy, &contenders, 3), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_route_that_finds_nobody_moves_nothing() {
+        let four = contenders(&[5, 1, 1, 1]);
+        let (three, mut policy) = (&four[..3], policy(&four[..3]));
+        assert!((0..10_000).all(|_| choose(&mut policy, &[], 1).is_empty()));
+        assert_eq!(turns(&mut policy, three, 14), [0, 1, 0, 0, 2, 0, 0, 0, 1, 0, 0, 2, 0, 0]);
+        assert!((0..10_000).all(|_| choose(&mut policy, &[], 1).is_empty()));
+        policy.enter(WorkerId(3), 1);
+        let next = turns(&mut policy, &four, 16);
+        let had = [0, 1, 2, 3].map(|id| next.iter().filter(|next| **next == id).count());
+        assert_eq!(had, [10, 2, 2, 2], "{next:?}");
     }
 
     #[test]
