@@ -57,7 +57,7 @@ pub enum Check {
     Same,
     /// It has just passed its deadline. Said once for each loss.
     Lost,
-    /// It has been silent for [`FORGET_AFTER`].
+    /// It has been silent for [`FORGET_AFTER`], and was said to be lost before.
     Forgotten,
 }
 
@@ -106,12 +106,14 @@ impl Liveness {
 
     /// Looks whether it has passed its deadline since it was last looked at.
     pub fn check(&mut self, now: Instant) -> Check {
-        if self.silent(now) > FORGET_AFTER {
-            Check::Forgotten
-        } else if self.is_alive(now) || std::mem::replace(&mut self.lost, true) {
+        if self.is_alive(now) {
             Check::Same
-        } else {
+        } else if !std::mem::replace(&mut self.lost, true) {
             Check::Lost
+        } else if self.silent(now) > FORGET_AFTER {
+            Check::Forgotten
+        } else {
+            Check::Same
         }
     }
 
@@ -190,6 +192,11 @@ mod tests {
     #[test]
     fn a_silent_worker_is_forgotten() {
         run(Some(1000), &[Look(3001, Lost), Look(600_000, Same), Look(600_001, Forgotten)]);
+    }
+
+    #[test]
+    fn a_worker_is_lost_before_it_is_forgotten_however_late_somebody_looks() {
+        run(Some(1000), &[Look(900_000, Lost), Look(900_001, Forgotten)]);
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl Outage {
         }
     }
 
+    /// Whether there is an outage.
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
     /// The workers that the outage has hidden; none without an outage.
     pub fn vanished(&self) -> impl Iterator<Item = WorkerId> {
         self.lost.keys().copied().filter(|_| self.is_on)

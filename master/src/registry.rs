@@ -181,8 +181,9 @@ impl Registry {
         }
     }
 
-    /// Looks for workers that have been silent for too long. Each loss is reported once.
-    pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
+    /// Looks for workers that have been silent for too long. Each loss is reported once. Unless it `forgets`, those that have
+    /// been silent for very long stay lost.
+    pub fn expire(&mut self, now: Instant, forgets: bool) -> Vec<Expired> {
         let mut expired = Vec::new();
         let mut forgotten = Vec::new();
         for worker in self.workers.values_mut() {
@@ -192,7 +193,8 @@ impl Registry {
                     let silent = worker.liveness.silent(now);
                     expired.push(Expired::Lost { worker: worker.clone(), silent });
                 }
-                Check::Forgotten => forgotten.push(worker.id),
+                Check::Forgotten if forgets => forgotten.push(worker.id),
+                Check::Forgotten => {}
             }
         }
         expired.extend(forgotten.into_iter().filter_map(|id| self.remove(id)).map(Expired::Forgotten));

@@ -85,9 +85,10 @@ impl Scheduler {
         Ok(worker)
     }
 
-    /// See [`Registry::expire`]. To be called a few times a second; routes leave a lost worker out even before.
+    /// See [`Registry::expire`]. To be called a few times a second; routes leave a lost worker out even before. In an outage
+    /// of the master's own nobody is forgotten, however long it lasts.
     pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
-        let expired = self.registry.expire(now);
+        let expired = self.registry.expire(now, !self.outage.is_on());
         for event in &expired {
             match event {
                 Expired::Lost { worker, .. } => {

@@ -154,6 +154,31 @@ fn half_of_all_lost_at_once_are_offered_after_the_others_until_they_are_back() {
 }
 
 #[test]
+fn an_outage_lasts_for_hours_and_nobody_is_forgotten_in_it() {
+    // Somebody looks all the time, or the master itself was stopped and looks when it goes on.
+    for looks in [vec![4, 5, 604, 605, 7200], vec![7200, 7201]] {
+        let now = clock::now();
+        let mut scheduler = cluster(&[100.0; 3], now);
+        for at in looks.iter().map(|s| now + Duration::from_secs(*s)) {
+            scheduler.expire(at);
+            scheduler.doubt(at);
+            assert_eq!(
+                (scheduler.nodes(at).vanished, scheduler.route(&all(), at).candidates.len()),
+                (3, 3),
+                "{looks:?}"
+            );
+        }
+        let back = now + Duration::from_secs(7300);
+        for id in [0, 1] {
+            scheduler.heartbeat(&beat(WorkerId(id), 1, Load::default()), back).unwrap();
+        }
+        scheduler.expire(back);
+        assert_eq!(scheduler.doubt(back), Some(Turn::Over { lost: 1 }), "{looks:?}");
+        assert!(matches!(&scheduler.expire(back)[..], [Expired::Forgotten(worker)] if worker.id == WorkerId(2)));
+    }
+}
+
+#[test]
 fn a_detector_is_found_at_those_who_say_that_they_offer_it() {
     let now = clock::now();
     let mut scheduler = Scheduler::new(PolicyName::default(), 1);
