@@ -23,6 +23,8 @@ pub struct Scheduler {
     outage: Outage,
     /// Those that it hides, and that routes are made of when there is nobody better.
     hidden: Groups,
+    /// When [`Scheduler::expire`] was last called.
+    looked: Option<Instant>,
     policy: PolicyName,
     epoch: u64,
 }
@@ -33,7 +35,7 @@ impl Scheduler {
     pub fn new(policy: PolicyName, epoch: u64) -> Scheduler {
         let (registry, leases, outage) = Default::default();
         let [groups, hidden] = [(); 2].map(|()| Groups::new(policy, epoch));
-        Scheduler { registry, leases, groups, outage, hidden, policy, epoch }
+        Scheduler { registry, leases, groups, outage, hidden, looked: None, policy, epoch }
     }
 
     /// The same, with another way to detect losses.
@@ -88,6 +90,7 @@ impl Scheduler {
     /// See [`Registry::expire`]. To be called a few times a second; routes leave a lost worker out even before. In an outage
     /// of the master's own nobody is forgotten, however long it lasts.
     pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
+        self.looked = Some(now);
         let expired = self.registry.expire(now, !self.outage.is_on());
         for event in &expired {
             match event {
@@ -99,6 +102,11 @@ impl Scheduler {
             }
         }
         expired
+    }
+
+    /// When [`Scheduler::expire`] was last called.
+    pub fn looked(&self) -> Option<Instant> {
+        self.looked
     }
 
     /// Looks whether so many were lost at once that it is the master's own network. To be called after

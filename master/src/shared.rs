@@ -9,6 +9,7 @@ use facefleet_service::clock;
 use facefleet_service::quiet::Quiet;
 use tracing::{error, info, warn};
 
+use crate::TICK;
 use crate::join_limit::{JoinLimit, PER_S};
 use crate::liveness::Loss;
 use crate::outage::Turn;
@@ -112,17 +113,18 @@ impl Shared {
     }
 
     pub(crate) fn route(&self, query: &RouteQuery) -> Route {
-        let ask = || {
-            let (mut scheduler, now) = self.locked();
-            scheduler.route(query, now)
-        };
-        let route = ask();
-        if !route.candidates.is_empty() {
+        let (mut scheduler, now) = self.locked();
+        let route = scheduler.route(query, now);
+        let has_looked = scheduler.looked().is_some_and(|looked| now.saturating_duration_since(looked) <= TICK);
+        if has_looked || !route.candidates.is_empty() {
             return route;
         }
-        // It may be that all have fallen silent since the last look, as after this process was stopped for a while.
+        drop(scheduler);
+        // It may be that all have fallen silent since the last look, as after this process was stopped for a while. A look
+        // walks over all workers, so it is not for everybody who finds nobody: a client that has them all asks each second.
         self.expire();
-        ask()
+        let (mut scheduler, now) = self.locked();
+        scheduler.route(query, now)
     }
 
     pub(crate) fn end_lease(&self, id: u64, epoch: u64) {
@@ -179,5 +181,23 @@ impl Shared {
             _ => "it is told to join again, and will",
         };
         warn!(id = %heartbeat.id, kept_back, "heartbeat of a worker that is not registered; {what_to_do}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_that_finds_nobody_looks_at_all_workers_only_if_nobody_has_of_late() {
+        let shared = Shared::new(PolicyName::default(), Loss::default());
+        let looked = || shared.locked().0.looked();
+        shared.route(&RouteQuery::default());
+        assert!(looked().is_some_and(|looked| looked <= clock::now()));
+        // No moment is late after a look that is still to come.
+        let to_come = clock::now() + Duration::from_secs(3600);
+        shared.locked().0.expire(to_come);
+        shared.route(&RouteQuery::default());
+        assert_eq!(looked(), Some(to_come));
     }
 }
