@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{self, PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
@@ -159,6 +159,22 @@ impl RunArgs {
             let message = "--json - takes one stream: with --clients, name a file\n";
             return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
+        for stream in 0..self.clients.into() {
+            let outputs = [self.output(self.json.as_ref(), stream), self.output(self.annotate.as_ref(), stream)];
+            let outputs = [self.summary.clone()].into_iter().chain(outputs).flatten();
+            // Err: an empty path, which cannot be written to either.
+            let mut paths: Vec<PathBuf> = outputs.filter_map(|output| path::absolute(output).ok()).collect();
+            paths.sort();
+            if let Some([twice, _]) = paths.array_windows().find(|[one, other]| one == other) {
+                let message =
+                    format!("{} is to be written twice: give each output a name of its own\n", twice.display());
+                return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
+            }
+        }
+        if self.summary.as_ref().is_some_and(|summary| summary.as_os_str() == "-") {
+            let message = "--summary takes a file; standard output is for people, or for --json -\n";
+            return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
         Ok(())
     }
 
@@ -230,6 +246,9 @@ mod tests {
             &["a.mp4", "--detect-size", "3841"],
             &["a.mp4", "--master", "pi"],
             &["a.mp4", "--clients", "2", "--json", "-"],
+            &["a.mp4", "--summary", "-"],
+            &["a.mp4", "--json", "x", "--summary", "./x"],
+            &["a.mp4", "--json", "x.json", "--clients", "2", "--summary", "x-2.json"],
             &[],
         ] {
             assert_eq!(run_args(bad).unwrap_err().exit_code(), 2, "{bad:?}");

@@ -11,6 +11,7 @@ use facefleet_service::{clock, shutdown};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::RunArgs;
 use crate::ffmpeg::FfmpegError;
@@ -210,10 +211,11 @@ async fn one_stream(
         Ok(source) => source,
         Err(error) => return (Counts::default(), Err(error.into())),
     };
-    let (counts, ended) = stream::run(spec, source, sender, progress, stop.clone()).await;
+    let stuck = AbortOnDropHandle::new(tokio::spawn(stuck(stop.clone())));
+    let (counts, ended) = stream::run(spec, source, sender, progress, stop).await;
     let finished = tokio::select! {
         finished = report.finish() => finished.map_err(RunError::from),
-        () = stuck(&stop) => Err(StreamError::Stuck.into()),
+        _ = stuck => Err(StreamError::Stuck.into()),
     };
     // A file that cannot be written ends the stream, so it is the cause of whatever else is wrong.
     let result =
@@ -222,7 +224,7 @@ async fn one_stream(
 }
 
 /// Whoever has stopped the run does not wait for ever for a reader of its output.
-async fn stuck(stop: &CancellationToken) {
+async fn stuck(stop: CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(stream::STUCK_AFTER).await;
 }

@@ -81,7 +81,10 @@ pub(crate) async fn run(
             permit = report.reserve(), if session.has_ready() => match permit {
                 Ok(permit) => permit.send(session.take_ready().expect("the guard says that one is ready")),
                 // The report has failed, and will say why.
-                Err(_closed) => break,
+                Err(_closed) => {
+                    session.give_up("not_written");
+                    break;
+                }
             },
             () = stop.cancelled(), if stopped_at.is_none() => {
                 stopped_at = Some(clock::now());
@@ -101,7 +104,7 @@ pub(crate) async fn run(
                 let now = clock::now();
                 session.tick(now);
                 if stopped_at.is_some_and(|at| now.saturating_duration_since(at) > GRACE) {
-                    session.give_up();
+                    session.give_up("interrupted");
                 }
                 if stopped_at.is_some_and(|at| now.saturating_duration_since(at) > STUCK_AFTER) {
                     ended = Err(StreamError::Stuck);

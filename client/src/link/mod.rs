@@ -99,6 +99,11 @@ async fn run(id: LinkId, candidate: &Candidate, open: AnalyzeOpen, events: &Even
         .max_decoding_message_size(MOST_ANSWER_BYTES)
         .max_encoding_message_size(grpc::MAX_MESSAGE_BYTES);
     match analyze::run(id, client.clone(), open.clone(), events).await {
+        Err(analyze::Ended::OldWorker) if candidate.generation != 0 => {
+            let reason = "it joined as a worker that knows the native call, and what answers there does not: \
+                          does something else listen there?";
+            Err(Lost::because(reason))
+        }
         Err(analyze::Ended::OldWorker) => {
             push_and_pull::accepts(candidate, &open)?;
             push_and_pull::run(id, client, candidate, events).await

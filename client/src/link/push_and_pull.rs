@@ -38,12 +38,14 @@ pub(super) fn accepts(candidate: &Candidate, open: &AnalyzeOpen) -> Result<(), L
 
 /// The flags of this stream that an old worker knows nothing of.
 fn unheard(open: &AnalyzeOpen) -> Vec<&'static str> {
-    let AnalyzeOpen { min_score, min_face, detect_size, landmarks, .. } = open;
+    let AnalyzeOpen { min_score, min_face, detect_size, landmarks, max_age, priority, .. } = open;
     let flags = [
         ("--min-score", min_score.is_some()),
         ("--min-face", min_face.is_some()),
         ("--detect-size", detect_size.is_some()),
         ("--landmarks", *landmarks),
+        ("--max-age", max_age.is_some()),
+        ("--priority", *priority != 0),
     ];
     flags.into_iter().filter_map(|(flag, given)| given.then_some(flag)).collect()
 }

@@ -10,6 +10,8 @@ use crate::ledger::{Counts, Share};
 
 /// Time between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Time between two looks of the bar, however many streams tell what they do.
+const DRAWN_EVERY: Duration = Duration::from_millis(100);
 
 /// The progress of one stream among those of a run. Goes to stderr: stdout is for results.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ struct Shared {
     started: Instant,
     /// None where there is no terminal.
     bar: Option<ProgressBar>,
-    last_line: Instant,
+    shown: Instant,
 }
 
 impl Progress {
@@ -40,7 +42,7 @@ impl Progress {
             bar.with_style(ProgressStyle::with_template(style).expect("the template is a constant"))
         });
         let counts = vec![Counts::default(); streams];
-        let shared = Arc::new(Mutex::new(Shared { streams: counts, total, started: now, bar, last_line: now }));
+        let shared = Arc::new(Mutex::new(Shared { streams: counts, total, started: now, bar, shown: now }));
         (0..streams).map(|stream| Progress { stream, shared: shared.clone() }).collect()
     }
 
@@ -48,9 +50,11 @@ impl Progress {
     pub(crate) fn update(&self, counts: &Counts, now: Instant) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.streams[self.stream].clone_from(counts);
-        if shared.bar.is_none() && now.saturating_duration_since(shared.last_line) < LINE_EVERY {
+        let every = if shared.bar.is_some() { DRAWN_EVERY } else { LINE_EVERY };
+        if now.saturating_duration_since(shared.shown) < every {
             return;
         }
+        shared.shown = now;
         let sum = sum(&shared.streams);
         let seconds = now.saturating_duration_since(shared.started).as_secs_f64();
         let state = state(&sum, seconds);
@@ -60,7 +64,6 @@ impl Progress {
                 bar.set_message(state);
             }
             None => {
-                shared.last_line = now;
                 let of = shared.total.map_or_else(String::new, |total| format!("/{total}"));
                 say(&format!("{}{of} frames  {state}", sum.ended()));
             }

@@ -48,6 +48,11 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
+    /// Whether any worker may have it, beside other frames.
+    fn is_plain(&self) -> bool {
+        self.failed_at.is_empty() && !self.is_suspect()
+    }
+
     pub(super) fn is_suspect(&self) -> bool {
         self.losses >= SUSPECT_AFTER
     }
@@ -138,6 +143,11 @@ impl Dispatch {
         self.waiting.len()
     }
 
+    /// Those of them that others have to wait for. A frame that failed somewhere waits for a worker of its own choice.
+    pub(crate) fn in_line(&self) -> usize {
+        self.waiting.values().filter(|frame| frame.trail.failed_at.is_empty()).count()
+    }
+
     /// Forgets the frames that no worker has taken, and returns them.
     pub(crate) fn drop_waiting(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.waiting).into_keys().collect()
@@ -174,10 +184,8 @@ impl Dispatch {
         }
         let horizon = self.horizon();
         let (seq, link) = match self.max_age {
-            None => self.waiting.iter().find_map(|(seq, frame)| Some((*seq, self.lane_for(frame, horizon, now)?))),
-            Some(_) => {
-                self.waiting.iter().rev().find_map(|(seq, frame)| Some((*seq, self.lane_for(frame, horizon, now)?)))
-            }
+            None => self.first_of(self.waiting.iter(), horizon, now),
+            Some(_) => self.first_of(self.waiting.iter().rev(), horizon, now),
         }?;
         let Waiting { trail, arrived } = self.waiting.remove(&seq).expect("it was found there");
         let attempt = trail.attempt;
@@ -185,12 +193,32 @@ impl Dispatch {
         Some(Assignment { seq, attempt, link, arrived })
     }
 
+    /// The first of these frames that a worker takes, and which. Where a plain one is not taken, no later one is.
+    fn first_of<'a>(
+        &self,
+        frames: impl Iterator<Item = (&'a u64, &'a Waiting)>,
+        horizon: Duration,
+        now: Instant,
+    ) -> Option<(u64, LinkId)> {
+        for (seq, frame) in frames {
+            match self.lane_for(frame, horizon, now) {
+                Some(link) => return Some((*seq, link)),
+                None if frame.trail.is_plain() => return None,
+                None => {}
+            }
+        }
+        None
+    }
+
     fn lane_for(&self, frame: &Waiting, horizon: Duration, now: Instant) -> Option<LinkId> {
         let age = now.saturating_duration_since(frame.arrived);
-        // A frame that would be too old at its turn is not sent: a newer one may be in time.
-        let fresh = |lane: &Lane| self.max_age.is_none_or(|max| age + lane.begins_in() <= max);
-        let free =
-            self.lanes.iter().filter(|(_, lane)| lane.takes(&frame.trail) && lane.in_time(horizon, now) && fresh(lane));
+        let free = self.lanes.iter().filter(|(_, lane)| {
+            // A frame that would be too old at its turn is not sent: a newer one may be in time.
+            let fresh = self.max_age.is_none_or(|max| lane.in_age(age, max, now));
+            // One that few workers may have goes to whoever may, however slow.
+            let in_time = !frame.trail.is_plain() || lane.in_time(horizon, now);
+            lane.takes(&frame.trail) && in_time && fresh
+        });
         free.min_by_key(|(_, lane)| lane.answers_in()).map(|(link, _)| *link)
     }
 

@@ -23,6 +23,8 @@ pub(super) const OVERDUE_FIRST: Duration = Duration::from_secs(5);
 /// A worker that was left out is tried again when it has been idle for so many times its time per frame: it may have
 /// become faster, and the trial costs a tenth of the time at the most.
 const RETRIED_AFTER: u32 = 10;
+/// And for a live stream, whose frames find it too slow or too far away: what it was then it need not be now.
+const RETRIED_LIVE_AFTER: Duration = Duration::from_millis(250);
 /// Weight of the newest measurement in a moving average.
 const NEWEST: f32 = 0.2;
 
@@ -180,6 +182,13 @@ impl Lane {
         let idle = now.saturating_duration_since(self.last_answer);
         let retried = self.in_flight.is_empty() && self.frame_time.is_some_and(|time| idle >= time * RETRIED_AFTER);
         retried || self.answers_in() <= horizon
+    }
+
+    /// Whether a live frame of this age is worked on before it is older than `max`, as far as is known.
+    pub(super) fn in_age(&self, age: Duration, max: Duration, now: Instant) -> bool {
+        let idle = now.saturating_duration_since(self.last_answer);
+        let retried = self.in_flight.is_empty() && idle >= RETRIED_LIVE_AFTER;
+        retried || age + self.begins_in() <= max
     }
 
     /// Whether it has answered anything yet.

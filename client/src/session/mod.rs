@@ -158,6 +158,8 @@ pub(crate) struct Session {
     bytes: usize,
     source_ended: bool,
     last_tick: Option<Instant>,
+    /// How often, since the last good answer, a worker was left alone that blames itself for its failures.
+    in_vain: u32,
 }
 
 #[derive(Debug)]
@@ -194,6 +196,7 @@ impl Session {
             bytes: 0,
             source_ended: false,
             last_tick: None,
+            in_vain: 0,
             spec,
         }
     }
@@ -208,10 +211,11 @@ impl Session {
     pub(crate) fn wants_frame(&self) -> bool {
         let frames = self.ledger.counts().sent as usize - self.reorder.popped() as usize + self.ready.len();
         let room = match self.spec.max_age() {
+            // Its frames find room, or lose their pictures.
             Some(_) => frames < MOST_LIVE,
-            None => frames < WINDOW && self.dispatch.waiting() == 0,
+            None => frames < WINDOW && self.bytes < MOST_BYTES && self.dispatch.in_line() == 0,
         };
-        room && self.bytes < MOST_BYTES && !self.source_ended
+        room && !self.source_ended
     }
 
     /// Whether every frame has gone to the report, and no other will come.
@@ -247,6 +251,7 @@ impl Session {
         for link in self.dispatch.overdue(now) {
             self.close(link, &Lost::because("its answer is overdue"), now);
         }
+        self.connect_to_known(now);
         self.settle(now);
     }
 
@@ -259,6 +264,10 @@ impl Session {
                 let message = format!("its JPEG has {} bytes; at most {MOST_FRAME_BYTES} are sent", jpeg.len());
                 self.bytes += jpeg.len();
                 self.finish(Finished { frame, worker: None, end: End::Failed { code: "too_large".into(), message } });
+            }
+            Ok(_) if self.spec.max_age().is_some() && self.bytes >= MOST_BYTES => {
+                let frame = SourceFrame { jpeg: Err(Unreadable("there was no room for it".into())), ..frame };
+                self.finish(Finished { frame, worker: None, end: End::Dropped("queue_full".into()) });
             }
             Ok(jpeg) => {
                 self.bytes += jpeg.len();
@@ -313,6 +322,7 @@ impl Session {
                 if self.links.is_empty() {
                     self.say(format!("waiting for the master at {}: {reason}", self.spec.master));
                 }
+                self.connect_to_known(now);
             }
         }
         self.settle(now);
@@ -359,6 +369,7 @@ impl Session {
             End::Ok(_) => {
                 // Only now has it shown that it works.
                 self.workers.proved(address);
+                self.in_vain = 0;
                 for (liar, times) in self.dispatch.contradict(&answered) {
                     if times >= MOST_WRONG {
                         self.close(liar, &Lost::because("it fails frames that another worker can do"), now);
@@ -378,8 +389,10 @@ impl Session {
             }
             Some(Err(())) | None => {
                 self.end(seq, name, end);
-                // It may be the only one that the stream has, and not the only one that there is.
-                if elsewhere && self.dispatch.was_wrong(link) >= MOST_WRONG {
+                // It may be the only one that the stream has, and not the only one that there is. But where there is no
+                // better one, the run must come to its end: so each time twice as many frames are let through.
+                if elsewhere && self.dispatch.was_wrong(link) >= MOST_WRONG << self.in_vain.min(16) {
+                    self.in_vain += 1;
                     self.close(link, &Lost::because("it fails frame after frame, and blames itself"), now);
                 }
             }
@@ -401,10 +414,11 @@ impl Session {
         }
     }
 
-    /// Drops the frames in flight as well.
-    pub(crate) fn give_up(&mut self) {
+    /// Drops all frames whose end is not known, for this reason.
+    pub(crate) fn give_up(&mut self, reason: &str) {
+        self.source_ended = true;
         for seq in self.held.keys().copied().collect::<Vec<_>>() {
-            self.end(seq, None, End::Dropped("interrupted".into()));
+            self.end(seq, None, End::Dropped(reason.to_owned()));
         }
         self.dispatch = Dispatch::new(self.spec.max_age());
         self.actions.extend(std::mem::take(&mut self.links).into_keys().map(Action::Close));
@@ -426,18 +440,21 @@ impl Session {
         if !self.needs_workers() {
             return;
         }
-        if self.routing.is_away() {
-            // What the master said last is all that is known; a worker that was lost may well be back.
-            for address in self.workers.candidates().map(|c| c.address).collect::<Vec<_>>() {
-                self.connect(address, None, now);
-            }
-        }
         let missing = self.routing.wanted().saturating_sub(self.links.len());
         if missing > 0 && self.routing.is_due(now) {
             let linked = self.linked();
             let not_wanted = self.workers.not_wanted(now, |address| linked.contains(&address));
             let question = self.routing.ask(missing, not_wanted);
             self.actions.push_back(Action::Ask(question));
+        }
+    }
+
+    /// While the master is away, what it said last is all that is known, and a worker that was lost may well be back.
+    fn connect_to_known(&mut self, now: Instant) {
+        if self.routing.is_away() && self.links.len() < self.routing.wanted() {
+            for address in self.workers.candidates().map(|c| c.address).collect::<Vec<_>>() {
+                self.connect(address, None, now);
+            }
         }
     }
 

@@ -141,18 +141,43 @@ fn a_failure_is_asked_about_elsewhere_and_a_liar_is_left_alone() {
 }
 
 #[test]
-fn a_worker_that_fails_everything_by_its_own_fault_is_left_alone_also_when_it_is_the_only_one() {
-    let now = clock::now();
-    for (blames_itself, kept) in [(true, false), (false, true)] {
-        let mut session = with_workers(&["a"], None, now);
-        for seq in 0..3 {
-            assert!(session.links.contains_key(&LinkId(0)));
-            session.frame(frame(seq), now);
-            session.answer(LinkId(0), failed(seq, 0, blames_itself), now);
+fn a_worker_that_blames_itself_is_left_alone_for_twice_as_many_frames_each_time() {
+    let mut now = clock::now();
+    let mut session = with_workers(&["a"], None, now);
+    let (mut link, mut closed) = (LinkId(0), Vec::new());
+    for seq in 0..100 {
+        session.frame(frame(seq), now);
+        session.answer(link, failed(seq, 0, true), now);
+        if !session.links.contains_key(&link) {
+            closed.push(seq + 1);
+            now += Duration::from_secs(10);
+            session.routed(route(&[candidate("a", 1)], 1), now);
+            link = LinkId(link.0 + 1);
+            session.link_up(link, greeting("a"), now);
         }
-        assert_eq!(session.links.contains_key(&LinkId(0)), kept);
-        assert_eq!(session.ledger().counts().failed["panicked"], 3);
     }
+    assert_eq!(closed, [3, 9, 21, 45, 93], "so that a run without a better one comes to its end");
+    assert_eq!(session.ledger().counts().failed["panicked"], 100);
+    // A worker that blames the frame is believed.
+    let mut session = with_workers(&["a"], None, now);
+    for seq in 0..100 {
+        session.frame(frame(seq), now);
+        session.answer(LinkId(0), failed(seq, 0, false), now);
+    }
+    assert!(session.links.contains_key(&LinkId(0)));
+}
+
+#[test]
+fn a_live_frame_that_finds_no_room_loses_its_picture_and_not_its_place() {
+    let now = clock::now();
+    let mut session = with_workers(&[], Some(Duration::from_secs(3600)), now);
+    let large = Bytes::from(vec![0; MOST_BYTES / 8]);
+    for index in 0..20 {
+        assert!(session.wants_frame());
+        session.frame(SourceFrame { jpeg: Ok(large.clone()), ..frame(index) }, now);
+    }
+    assert_eq!(session.ledger().counts().dropped["queue_full"], 12);
+    assert!(session.bytes <= MOST_BYTES);
 }
 
 #[test]

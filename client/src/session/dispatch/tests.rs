@@ -340,3 +340,51 @@ fn what_passed_while_this_process_was_stopped_does_not_count() {
     assert_eq!(dispatch.overdue(t0 + ms(60_000) + OVERDUE_CEILING), []);
     assert_eq!(dispatch.overdue(t0 + ms(60_001) + OVERDUE_CEILING), [A]);
 }
+
+#[test]
+fn a_live_worker_that_was_too_far_or_too_busy_is_tried_again() {
+    let t0 = clock::now();
+    let (mut dispatch, mut now) = (with(1, Some(ms(200)), t0), t0);
+    up(&mut dispatch, A, 1, Some(ms(10)), t0);
+    // A hiccup of the network: the answer comes a second late.
+    let first = send(&mut dispatch, now)[0];
+    now += ms(1_000);
+    assert!(ok(&mut dispatch, first, Pace { stayed: Some(ms(10)), ..pace(ms(10)) }, now));
+    let mut sent = 0;
+    for seq in 1..=600 {
+        now += ms(100);
+        dispatch.push(seq, now);
+        dispatch.drop_stale(now);
+        for flight in send(&mut dispatch, now) {
+            sent += 1;
+            assert!(ok(&mut dispatch, flight, Pace { stayed: Some(ms(10)), ..pace(ms(10)) }, now + ms(12)));
+        }
+    }
+    assert!(sent > 590, "{sent} of 600 frames were sent");
+
+    let busy = Pace { in_flight: 40, streams: 30, ..pace(ms(50)) };
+    let mut sent = 0;
+    for seq in 1_000..1_600 {
+        now += ms(100);
+        dispatch.push(seq, now);
+        dispatch.drop_stale(now);
+        for flight in send(&mut dispatch, now) {
+            sent += 1;
+            let pace = if seq < 1_020 { busy } else { pace(ms(50)) };
+            assert!(ok(&mut dispatch, flight, pace, now + ms(60)));
+        }
+    }
+    assert!(sent > 550, "{sent} of 600 frames were sent, though the others were there for 2 s only");
+}
+
+#[test]
+fn a_second_opinion_does_not_wait_until_the_slow_worker_is_worth_it() {
+    let t0 = clock::now();
+    let mut dispatch = with(12, None, t0);
+    up(&mut dispatch, A, 1, Some(ms(10)), t0);
+    up(&mut dispatch, B, 1, Some(ms(2_000)), t0);
+    let first = send(&mut dispatch, t0)[0];
+    assert!(asks_another(&mut dispatch, first, 2, t0));
+    assert_eq!(dispatch.in_line(), 4, "the others do not wait for it");
+    assert_eq!(send(&mut dispatch, t0)[0], (0, 1, B));
+}

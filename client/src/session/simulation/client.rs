@@ -129,7 +129,7 @@ impl World {
                 let all_are_kept = links.iter().all(|link| client.session.links.contains_key(link));
                 assert!(!was_stopped || all_are_kept, "what came in {gap:?} was not waited for");
                 if client.stopped_at.is_some_and(|at| self.now > at + GRACE) {
-                    client.session.give_up();
+                    client.session.give_up("interrupted");
                 }
                 self.timer(TICK, host, Timer::Tick);
             }

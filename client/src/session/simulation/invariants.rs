@@ -30,7 +30,8 @@ const LOSSES: u32 = 5;
 const ATTEMPTS: u32 = 12;
 /// Workers that agree before a frame is failed.
 const OPINIONS: usize = 2;
-/// A worker is left alone after so many failures in a row for which it blames itself.
+/// A worker is left alone after so many failures in a row for which it blames itself; after twice as many each time until
+/// any worker gives a good answer.
 const BROKEN: u32 = 3;
 /// A frame that was lost so often goes alone.
 const SUSPECT: u32 = 2;
@@ -57,6 +58,8 @@ pub(super) struct Audit {
     retried: u64,
     /// By name, frames whose end was an answer.
     answered: BTreeMap<String, u64>,
+    /// How often since the last good answer a worker was left alone that blames itself.
+    in_vain: u32,
     /// A link that answered what it was not asked.
     liar: Option<LinkId>,
     lost_at: BTreeMap<SocketAddr, At>,
@@ -124,6 +127,7 @@ impl Audit {
             late: 0,
             retried: 0,
             answered: BTreeMap::new(),
+            in_vain: 0,
             liar: None,
             lost_at: BTreeMap::new(),
             losses: BTreeMap::new(),
@@ -169,7 +173,8 @@ impl Audit {
         if self.lanes.len() == self.wanted {
             self.full_at = Some(now);
         }
-        let Some(Lane { address, up, held, broken: _ }) = self.lanes.remove(&link) else { return };
+        let Some(Lane { address, up, held, broken }) = self.lanes.remove(&link) else { return };
+        self.in_vain += u32::from(broken >= BROKEN << self.in_vain);
         self.lost_at.insert(address, now);
         let (times, at) = self.losses.entry(address).or_insert((0, now));
         *times = if now > *at + FORGIVEN_AFTER { 1 } else { *times + 1 };
@@ -227,7 +232,7 @@ impl Audit {
             let awaited = lane.held.get(seq) == Some(attempt);
             awaited.then(|| lane.held.remove(seq))?;
             lane.broken = if *elsewhere { lane.broken + u32::from(is_alone) } else { 0 };
-            assert!(lane.broken <= BROKEN, "{:?} is broken, and is not left alone", up.life);
+            assert!(lane.broken <= BROKEN << self.in_vain, "{:?} is broken, and is not left alone", up.life);
             Some((up.life, up.name.clone(), lane.address))
         });
         let Some((life, name, address)) = awaited else {
@@ -240,6 +245,7 @@ impl Audit {
         trail.answer = Some((id, name));
         let is_ok = matches!(end, End::Ok(_));
         if is_ok {
+            self.in_vain = 0;
             self.losses.remove(&address);
             self.contested.remove(seq);
         } else if matches!(end, End::Failed { .. }) {
