@@ -40,7 +40,8 @@ enum Xtask {
         #[arg(long)]
         advisories: bool,
     },
-    /// Measure the detectors, the stages of a frame and the whole system, or with `scale` how a cluster grows to 16 workers
+    /// Measure the detectors, the stages of a frame and the whole system; `scale`: how a cluster grows to 16 workers; `sched`: the
+    /// policies in simulated clusters; `fleet`: a master with thousands of workers
     Bench {
         /// Passed on to the benchmark, such as `scale --svg curve.svg --json curve.json`; see `cargo xtask bench -- --help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -1,7 +1,7 @@
 //! What a frame costs: its stages beside other ways to find the same faces, and the programs around them.
 //!
-//! All that is compared is measured in one run, in turns, on one core where the system lets us choose (Linux, with
-//! `taskset`), so that a busy or throttled machine slows everything alike. Started as `cargo xtask bench`.
+//! All that is compared is measured in one run, in turns, so that a busy or throttled machine slows everything alike; what a
+//! frame costs on one core, where the system lets us choose (Linux, with `taskset`). Started as `cargo xtask bench`.
 
 mod allocations;
 mod alone;
