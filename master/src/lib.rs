@@ -15,6 +15,8 @@ mod join_limit;
 mod journal;
 pub mod lease;
 pub mod liveness;
+#[cfg(unix)]
+mod open_files;
 pub mod outage;
 pub mod policy;
 mod queue;
@@ -85,6 +87,13 @@ pub enum RunError {
     /// The server ended, which it does not do by itself.
     #[error("the gRPC server ended")]
     Serve(#[from] tonic::transport::Error),
+}
+
+/// Has the system make room for as many connections as a master takes: most let a process open 1024 files unless it asks for
+/// more, and a connection is one. Warns where there is not that much. For a process that is a master and nothing else.
+pub fn make_room() {
+    #[cfg(unix)]
+    open_files::make_room();
 }
 
 /// Serves on `listener` until `shutdown` resolves, then lets calls finish for a moment and ends.

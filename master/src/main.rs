@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use facefleet_master::cli::Args;
-use facefleet_master::{RunError, run};
+use facefleet_master::{RunError, make_room, run};
 use facefleet_service::{cli, listen, log, shutdown};
 
 #[tokio::main]
@@ -21,6 +21,7 @@ async fn main() -> ExitCode {
 async fn serve(args: Args) -> Result<(), RunError> {
     let stop = shutdown::on_signal()?;
     let config = args.config()?;
+    make_room();
     let listener = listen::bind(args.listen).await?;
     cli::announce(&format!("listening on {}", listener.local_addr()?));
     run(listener, config, stop.cancelled()).await
