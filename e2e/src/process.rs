@@ -28,6 +28,9 @@ pub struct Process {
 pub struct Ended {
     /// The exit code; None where a signal ended it.
     pub code: Option<i32>,
+    /// The signal that ended it.
+    #[cfg(unix)]
+    pub signal: Option<i32>,
     /// The lines of its stdout.
     pub stdout: Vec<String>,
     /// The lines of its stderr.
@@ -108,8 +111,13 @@ impl Process {
     fn ended(&mut self, status: ExitStatus) -> Ended {
         self.stdout.read_to_end();
         self.stderr.read_to_end();
-        let lines = std::mem::take;
-        Ended { code: status.code(), stdout: lines(&mut self.stdout.seen), stderr: lines(&mut self.stderr.seen) }
+        Ended {
+            code: status.code(),
+            #[cfg(unix)]
+            signal: std::os::unix::process::ExitStatusExt::signal(&status),
+            stdout: std::mem::take(&mut self.stdout.seen),
+            stderr: std::mem::take(&mut self.stderr.seen),
+        }
     }
 
     fn gave_up(&mut self, error: RecvTimeoutError, awaited: &str) -> Error {

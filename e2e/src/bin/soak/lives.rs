@@ -48,7 +48,12 @@ impl Life {
     }
 
     pub(crate) fn add(&mut self, held: Held, now: Instant) {
-        self.samples.push((now.saturating_duration_since(self.started), held));
+        self.samples.push((self.age(now), held));
+    }
+
+    /// How old it is.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
     }
 
     /// How long it was.

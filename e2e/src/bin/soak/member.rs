@@ -18,6 +18,8 @@ use crate::tally::{Summary, Tally};
 
 /// How long whoever was asked to end may take: a worker's grace time of 10 s, and some for a machine that is busy.
 const LEAVE_TIME: Duration = Duration::from_secs(15);
+/// How old a process is at most that cannot hear SIGINT yet, and dies of it.
+const DEAF: Duration = Duration::from_secs(1);
 
 /// One of the cast.
 #[derive(Debug)]
@@ -153,16 +155,16 @@ impl Member {
     pub(crate) fn look_after(&mut self, tally: &mut Tally, now: Instant) -> Result<News, Error> {
         match std::mem::replace(&mut self.state, State::Away { until: now }) {
             State::Up { process, life, .. } if proc::has_ended(process.id()) => {
-                Ok(News { problem: self.ended(process.end()?, false, tally), life: Some(life) })
+                Ok(News { problem: self.ended(process.end()?, None, tally), life: Some(life) })
             }
             State::Up { process, life, paused_until: Some(until) } if now >= until => {
                 send(self.name, &process, Signal::SIGCONT)?;
                 self.state = State::Up { process, life, paused_until: None };
                 Ok(News::default())
             }
-            State::Leaving { process, life, back_at, .. } if proc::has_ended(process.id()) => {
+            State::Leaving { process, life, since, back_at } if proc::has_ended(process.id()) => {
                 self.state = State::Away { until: back_at };
-                Ok(News { problem: self.ended(process.end()?, true, tally), life: Some(life) })
+                Ok(News { problem: self.ended(process.end()?, Some(life.age(since)), tally), life: Some(life) })
             }
             State::Leaving { mut process, life, since, .. } if now >= since + LEAVE_TIME => {
                 process.kill();
@@ -184,24 +186,24 @@ impl Member {
         }
     }
 
-    /// What is wrong with how it ended.
-    fn ended(&self, ended: Ended, was_asked: bool, tally: &mut Tally) -> Option<String> {
-        let Ended { code, stderr, .. } = ended;
+    /// What is wrong with how it ended. `asked_at` is how old it was when it was asked to.
+    fn ended(&self, ended: Ended, asked_at: Option<Duration>, tally: &mut Tally) -> Option<String> {
+        let Ended { code, signal, stderr, .. } = ended;
         let problem = match self.role {
-            Role::Master | Role::Worker { .. } if was_asked && code == Some(0) => None,
+            Role::Master | Role::Worker { .. } if asked_at.is_some() && code == Some(0) => None,
             Role::Master | Role::Worker { .. } => Some(format!("it ended with {code:?}")),
-            Role::Client { input: Input::Endless, .. } if !was_asked => {
+            Role::Client { input: Input::Endless, .. } if asked_at.is_none() => {
                 Some(format!("it ended by itself with {code:?}"))
             }
-            Role::Client { .. } => match fs::read_to_string(&self.summary) {
-                // Interrupted before its first frame, or before it could so much as hear it.
-                Ok(text) if text.is_empty() && was_asked => None,
-                Err(_) if was_asked => None,
-                Ok(text) => match serde_json::from_str::<Summary>(&text) {
+            // The file is made before there is anything to write into it.
+            Role::Client { .. } => match fs::read_to_string(&self.summary).unwrap_or_default() {
+                text if text.is_empty() && asked_at.is_some_and(|age| may_have_done_nothing(code, signal, age)) => None,
+                text => match serde_json::from_str::<Summary>(&text) {
                     Ok(summary) => tally.add(code, &summary).err(),
-                    Err(error) => Some(format!("its summary cannot be read ({error}), and it ended with {code:?}")),
+                    Err(error) => {
+                        Some(format!("there is no summary ({error}), and it ended with {code:?}, signal {signal:?}"))
+                    }
                 },
-                Err(error) => Some(format!("there is no summary ({error}), and it ended with {code:?}")),
             },
         };
         let said = || stderr[stderr.len().saturating_sub(5)..].join("\n    ");
@@ -209,7 +211,29 @@ impl Member {
     }
 }
 
+/// Whether a client that was interrupted at that age may have ended like this without a summary: before its first frame,
+/// or before it could so much as hear the signal.
+fn may_have_done_nothing(code: Option<i32>, signal: Option<i32>, age: Duration) -> bool {
+    code == Some(0) || (signal == Some(Signal::SIGINT as i32) && age < DEAF)
+}
+
 fn send(name: &str, process: &Process, signal: Signal) -> Result<(), Error> {
     let id = Pid::from_raw(process.id().cast_signed());
     signal::kill(id, signal).map_err(|source| Error::Fault { name: name.to_owned(), done: signal.as_str(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_leaves_no_summary_was_interrupted_before_the_first_frame() {
+        let interrupted = Some(Signal::SIGINT as i32);
+        assert!(may_have_done_nothing(Some(0), None, Duration::from_secs(5)));
+        assert!(may_have_done_nothing(None, interrupted, Duration::from_millis(999)));
+        assert!(!may_have_done_nothing(None, interrupted, DEAF));
+        assert!(!may_have_done_nothing(None, Some(Signal::SIGSEGV as i32), Duration::ZERO));
+        // A panic, and the answer to a second signal.
+        assert!([1, 101, 130].iter().all(|code| !may_have_done_nothing(Some(*code), None, Duration::ZERO)));
+    }
 }
