@@ -6,14 +6,25 @@
 //! a frame costs is known only afterwards, so a stream is charged what its last frame took, which is put right when the
 //! true time is known.
 //!
+//! Between priorities turns are counted: while lower ones wait, a priority keeps seven of eight turns and leaves the eighth
+//! to those below it, of which the highest that waits does the same. So three that always wait get 7/8, 7/64 and 1/64. A
+//! priority that waits gets at least one of any 8^k turns, when frames of `k` higher ones come meanwhile, whenever they do.
+//! How many frames wait makes no difference.
+//!
 //! No clock in here: the only times are those that frames took.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Of so many frames that are taken while others of lower priority wait, one is of the latter. An eighth keeps a stream
-/// that everybody passes alive (three frames a second of a worker that does 25), and leaves the higher ones nearly all.
+/// Of so many turns of a priority while others below it wait, one is theirs. An eighth keeps a stream that everybody passes
+/// alive (three frames a second of a worker that does 25), and leaves the higher ones nearly all.
 const LOWER_EVERY: u32 = 8;
+
+/// The priorities that are told apart, which are those that a client offers; one beyond them counts as the nearest. So few
+/// can be kept for good: one that forgot its turns when its last stream closes could pass over the others for ever.
+const PRIORITIES: RangeInclusive<i32> = -100..=100;
 
 /// What a frame is charged before any was measured. Any time does, for it is the same for all streams.
 const FIRST_CHARGE: Duration = Duration::from_millis(10);
@@ -24,8 +35,6 @@ pub(crate) struct Fair<T> {
     levels: BTreeMap<i32, Level<T>>,
     streams_opened: u64,
     frames_pushed: u64,
-    /// Frames taken since the last of a lower priority, while such waited.
-    passed_over: u32,
     /// What the last frame of any stream took.
     latest: Duration,
 }
@@ -35,6 +44,8 @@ pub(crate) struct Fair<T> {
 struct Level<T> {
     /// The lowest reading at the last turn, which is where a stream starts.
     clock: Duration,
+    /// Its turns since it left one to a lower priority, while such waited.
+    passed_over: u32,
     streams: BTreeMap<u64, Stream<T>>,
 }
 
@@ -67,11 +78,12 @@ pub(crate) struct Charge {
 
 impl<T> Fair<T> {
     pub(crate) fn new() -> Fair<T> {
-        Fair { levels: BTreeMap::new(), streams_opened: 0, frames_pushed: 0, passed_over: 0, latest: FIRST_CHARGE }
+        Fair { levels: BTreeMap::new(), streams_opened: 0, frames_pushed: 0, latest: FIRST_CHARGE }
     }
 
     /// Lets a stream in. Higher priorities go first.
     pub(crate) fn open(&mut self, priority: i32) -> StreamId {
+        let priority = priority.clamp(*PRIORITIES.start(), *PRIORITIES.end());
         let number = self.streams_opened;
         self.streams_opened += 1;
         let level = self.levels.entry(priority).or_insert_with(Level::new);
@@ -83,7 +95,6 @@ impl<T> Fair<T> {
     pub(crate) fn close(&mut self, id: StreamId) -> impl Iterator<Item = T> + use<T> {
         let level = self.levels.get_mut(&id.priority);
         let closed = level.and_then(|level| level.streams.remove(&id.number));
-        self.levels.retain(|_, level| !level.streams.is_empty());
         closed.into_iter().flat_map(|stream| stream.waiting).map(|(_, frame)| frame)
     }
 
@@ -125,11 +136,11 @@ impl<T> Fair<T> {
     /// `stale` go to `gone`, which uses up no turn.
     pub(crate) fn take(&mut self, stale: impl Fn(&T) -> bool, gone: &mut Vec<T>) -> Option<(T, Charge)> {
         loop {
-            let (id, passed_over) = self.next()?;
+            let id = self.next()?;
             match self.pop_if(id, &stale) {
                 Some(frame) => gone.push(frame),
                 None => {
-                    self.passed_over = passed_over;
+                    self.count_turn(id.priority);
                     return self.levels.get_mut(&id.priority)?.take(id);
                 }
             }
@@ -148,19 +159,27 @@ impl<T> Fair<T> {
         }
     }
 
-    /// The stream whose turn it is, and what `passed_over` is after it.
-    fn next(&self) -> Option<(StreamId, u32)> {
-        let mut levels = self.levels.iter().rev().filter(|(_, level)| level.waiting().next().is_some());
-        let (&priority, top) = levels.next()?;
-        let mut lower = levels.flat_map(|(&priority, level)| {
-            level.waiting().map(move |(number, stream)| (stream.arrival(), StreamId { priority, number }))
-        });
-        let Some(a_lower) = lower.next() else { return Some((top.least_served(priority)?, self.passed_over)) };
-        if self.passed_over + 1 < LOWER_EVERY {
-            return Some((top.least_served(priority)?, self.passed_over + 1));
+    /// The stream whose turn it is.
+    fn next(&self) -> Option<StreamId> {
+        let mut levels = self.levels.iter().rev().filter(|(_, level)| level.is_waiting()).peekable();
+        loop {
+            let (priority, level) = levels.next()?;
+            if level.passed_over + 1 < LOWER_EVERY || levels.peek().is_none() {
+                return level.least_served(*priority);
+            }
         }
-        let (_, longest_waiting) = lower.fold(a_lower, Ord::min);
-        Some((longest_waiting, 0))
+    }
+
+    /// Counts the turn of a stream of this priority, which those above it have left to it.
+    fn count_turn(&mut self, priority: i32) {
+        let mut lower_waits = false;
+        for (of, level) in self.levels.iter_mut().filter(|(_, level)| level.is_waiting()) {
+            match of.cmp(&priority) {
+                Ordering::Less => lower_waits = true,
+                Ordering::Equal => level.passed_over += u32::from(lower_waits),
+                Ordering::Greater => level.passed_over = 0,
+            }
+        }
     }
 
     fn stream(&self, id: StreamId) -> Option<&Stream<T>> {
@@ -170,7 +189,11 @@ impl<T> Fair<T> {
 
 impl<T> Level<T> {
     fn new() -> Level<T> {
-        Level { clock: Duration::ZERO, streams: BTreeMap::new() }
+        Level { clock: Duration::ZERO, passed_over: 0, streams: BTreeMap::new() }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.waiting().next().is_some()
     }
 
     /// The streams that have frames waiting.

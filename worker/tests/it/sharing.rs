@@ -36,6 +36,7 @@ async fn flood(worker: &Worker, open: AnalyzeOpen) -> Session {
 async fn shares(opens: [AnalyzeOpen; 2], of: usize) -> [usize; 2] {
     // What waits is enough for the worker while this thread does something else.
     let worker = worker(Duration::from_millis(2), 64).await;
+    let priorities = [opens[0].priority, opens[1].priority];
     let [first, second] = opens;
     let (mut first, mut second) = (flood(&worker, first).await, flood(&worker, second).await);
     let mut counts = [0, 0];
@@ -51,7 +52,11 @@ async fn shares(opens: [AnalyzeOpen; 2], of: usize) -> [usize; 2] {
         if !began && counts.iter().all(|count| *count >= 8) {
             (began, counts) = (true, [0, 0]);
         }
-        assert!(streams == 2 || !began, "two streams share the worker, and it says {streams}");
+        let sharing = priorities.iter().filter(|priority| **priority >= priorities[which]).count();
+        assert!(
+            streams as usize == sharing || !began,
+            "{sharing} share the worker with stream {which}, and it says {streams}"
+        );
     }
     counts
 }
