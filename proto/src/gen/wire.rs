@@ -1072,7 +1072,8 @@ pub struct AnalyzeOpen {
     /// Whether faces come with their landmarks, from a detector that finds them; they are then drawn, too.
     #[prost(bool, tag = "10")]
     pub landmarks: bool,
-    /// Of streams that have frames waiting, one of a higher priority goes first; the others still get a part. 0: as most.
+    /// Of streams that have frames waiting, one of a higher priority goes first; the others still get a part. From -100 to 100,
+    /// and what is beyond counts as the nearest; 0: as most.
     #[prost(int32, tag = "11")]
     pub priority: i32,
 }
