@@ -54,6 +54,8 @@ pub(super) struct Client {
     pub(super) frames: u32,
     pub(super) taken: u32,
     pub(super) answered: u32,
+    /// It wants more workers than it has, and has set a time at which it asks again.
+    pub(super) will_ask: bool,
 }
 
 /// A worker as the client sees it.
@@ -76,7 +78,8 @@ pub(super) struct Told {
 
 impl Client {
     pub(super) fn new(kind: Kind) -> Client {
-        Client { kind, lanes: Vec::new(), waiting: VecDeque::new(), began: 0, frames: 0, taken: 0, answered: 0 }
+        let (lanes, waiting) = Default::default();
+        Client { kind, lanes, waiting, began: 0, frames: 0, taken: 0, answered: 0, will_ask: false }
     }
 
     /// Begins a stream of so many frames, without a worker.

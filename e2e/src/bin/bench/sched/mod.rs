@@ -28,9 +28,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SEED", default_value = "1")]
     seed: u64,
 
-    /// Workers that each client of our kind uses at most; the old kind uses one.
-    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(2..))]
-    wanted: u16,
+    /// Workers that each client of our kind uses at most, each in worlds of its own; 256 unless it is told otherwise. The old
+    /// kind uses one.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,256", value_parser = clap::value_parser!(u16).range(2..))]
+    wanted: Vec<u16>,
 
     /// Also write the figures to this file, as one JSON object.
     #[arg(long, value_name = "FILE")]
@@ -47,7 +48,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     let mut runs = Vec::new();
     for world in &WORLDS {
         eprintln!("{}", world.name);
-        for kind in [Kind::OneRoute, Kind::Many(args.wanted.into())] {
+        let ours = args.wanted.iter().map(|wanted| Kind::Many((*wanted).into()));
+        for kind in [Kind::OneRoute].into_iter().chain(ours) {
             for &policy in policies {
                 let seeds = args.seed..args.seed + world.seeds;
                 let measured = seeds.fold(Measured::default(), |measured, seed| {

@@ -62,17 +62,17 @@ impl Results {
 
 impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:20} {:10} {:21}", "world", "clients", "policy")?;
+        write!(f, "{:20} {:11} {:21}", "world", "clients", "policy")?;
         writeln!(f, "frames/s     p50     p95     p99 ms   Jain  in flight  most on one")?;
         for Run { world, clients, policy, figures, .. } in &self.runs {
             let Figures { frames_per_s, p50_ms, p95_ms, p99_ms, fairness, in_flight, most_in_flight_on_one } = figures;
-            write!(f, "{world:20} {clients:10} {policy:21}{frames_per_s:8.1}{p50_ms:8.0}{p95_ms:8.0}{p99_ms:8.0}")?;
+            write!(f, "{world:20} {clients:11} {policy:21}{frames_per_s:8.1}{p50_ms:8.0}{p95_ms:8.0}{p99_ms:8.0}")?;
             writeln!(f, "{fairness:10.3}{in_flight:11.1}{most_in_flight_on_one:13}")?;
         }
         write!(f, "\n{}: lowest p99 where boards differ, at least 97 % of the most frames/s: ", BEST.as_str())?;
         match &self.goal_missed[..] {
             [] => writeln!(f, "everywhere")?,
-            missed => writeln!(f, "not in {}", missed.join("; "))?,
+            missed => writeln!(f, "MISSED in {}", missed.join("; "))?,
         }
         writeln!(f, "\nmicroseconds for a route that wants one worker, and four")?;
         for Cost { policy, workers, route_us: [one, four] } in &self.route_cost {

@@ -35,8 +35,8 @@ enum Event {
     Begin(usize),
     /// Its camera takes a frame.
     Due(usize),
-    /// It asks for workers, if it wants more.
-    Ask(usize),
+    /// It asks for workers, if it wants more for the stream that began then.
+    Ask(usize, Micros),
     /// It sees that a worker has vanished.
     Notice(usize, usize),
     /// A worker is done with a frame.
@@ -74,42 +74,54 @@ pub(super) fn run(
     origin: Instant,
     measured: Measured,
 ) -> Measured {
-    let mut rng = Rng::with_seed(seed);
-    let boards = world.boards(&mut rng);
-    let clients: Vec<Client> = (0..world.cameras(&boards)).map(|_| Client::new(kind)).collect();
-    let camera_rngs = clients.iter().map(|_| rng.fork()).collect();
-    let mut simulation = Simulation {
-        world,
-        scheduler: Scheduler::new(policy, seed),
-        origin,
-        now: 0,
-        events: BinaryHeap::new(),
-        made: 0,
-        workers: Vec::new(),
-        numbers: HashMap::new(),
-        clients,
-        camera_rngs,
-        churn_rng: rng.fork(),
-        measured,
-    };
-    for board in boards {
-        let slow_down = if simulation.workers.is_empty() { world.slow_down } else { 1.0 };
-        let worker = Worker::new(simulation.workers.len(), board, (world.span / 2, slow_down), rng.fork());
-        simulation.add(worker, rng.u64(..EVERY));
-    }
-    for client in 0..simulation.clients.len() {
-        simulation.after(SECOND + rng.u64(..BEGUN_AFTER), Event::Begin(client));
-    }
-    simulation.after(0, Event::Look);
-    simulation.after(WARM_UP, Event::Count);
-    if let Some(every) = world.replaced_every {
-        simulation.after(every, Event::Replace);
-    }
+    let mut simulation = Simulation::new(world, seed, policy, kind, origin, measured);
     simulation.pass();
     simulation.end()
 }
 
 impl Simulation<'_> {
+    fn new(
+        world: &World,
+        seed: u64,
+        policy: PolicyName,
+        kind: Kind,
+        origin: Instant,
+        measured: Measured,
+    ) -> Simulation<'_> {
+        let mut rng = Rng::with_seed(seed);
+        let boards = world.boards(&mut rng);
+        let clients: Vec<Client> = (0..world.cameras(&boards)).map(|_| Client::new(kind)).collect();
+        let camera_rngs = clients.iter().map(|_| rng.fork()).collect();
+        let mut simulation = Simulation {
+            world,
+            scheduler: Scheduler::new(policy, seed),
+            origin,
+            now: 0,
+            events: BinaryHeap::new(),
+            made: 0,
+            workers: Vec::new(),
+            numbers: HashMap::new(),
+            clients,
+            camera_rngs,
+            churn_rng: rng.fork(),
+            measured,
+        };
+        for board in boards {
+            let slow_down = if simulation.workers.is_empty() { world.slow_down } else { 1.0 };
+            let worker = Worker::new(simulation.workers.len(), board, (world.span / 2, slow_down), rng.fork());
+            simulation.add(worker, rng.u64(..EVERY));
+        }
+        for client in 0..simulation.clients.len() {
+            simulation.after(SECOND + rng.u64(..BEGUN_AFTER), Event::Begin(client));
+        }
+        simulation.after(0, Event::Look);
+        simulation.after(WARM_UP, Event::Count);
+        if let Some(every) = world.replaced_every {
+            simulation.after(every, Event::Replace);
+        }
+        simulation
+    }
+
     fn pass(&mut self) {
         while let Some(Reverse((at, _, event))) = self.events.pop()
             && at < self.world.span
@@ -124,14 +136,19 @@ impl Simulation<'_> {
             Event::Begin(client) => {
                 let frames = self.camera_rngs[client].u32(STREAM);
                 self.clients[client].begin(frames, self.now);
-                self.happen(Event::Ask(client));
+                self.ask(client);
                 self.happen(Event::Due(client));
             }
             Event::Due(client) => self.take_picture(client),
-            Event::Ask(client) => self.ask(client),
+            Event::Ask(client, began) => {
+                if self.clients[client].began == began {
+                    self.clients[client].will_ask = false;
+                    self.ask(client);
+                }
+            }
             Event::Notice(client, worker) => {
                 self.clients[client].lose(worker);
-                self.happen(Event::Ask(client));
+                self.ask(client);
             }
             Event::Done(worker, work) => self.done(worker, work),
             Event::Beat(worker) => {
@@ -167,7 +184,7 @@ impl Simulation<'_> {
     fn ask(&mut self, client: usize) {
         let stream = &mut self.clients[client];
         let exclude: Vec<WorkerId> = stream.lanes.iter().filter_map(|lane| lane.id).collect();
-        let (began, missing) = (stream.began, stream.missing());
+        let missing = stream.missing();
         if missing == 0 || stream.is_done() {
             return;
         }
@@ -181,8 +198,11 @@ impl Simulation<'_> {
                 self.after(NOTICED_AFTER, Event::Notice(client, worker));
             }
         }
-        if self.clients[client].missing() > 0 && self.clients[client].began == began {
-            self.after(EVERY, Event::Ask(client));
+        let stream = &mut self.clients[client];
+        if stream.missing() > 0 && !stream.will_ask {
+            stream.will_ask = true;
+            let ask = Event::Ask(client, stream.began);
+            self.after(EVERY, ask);
         }
         self.send(client);
     }
@@ -276,6 +296,22 @@ mod tests {
     use super::super::world::WORLDS;
     use super::*;
     use facefleet_service::clock;
+
+    #[test]
+    fn a_client_has_one_question_before_it_whatever_it_loses() {
+        let mut world = WORLDS[1];
+        (world.span, world.replaced_every) = (30 * SECOND, Some(SECOND));
+        let (origin, measured) = (clock::now(), Measured::default());
+        let mut simulation = Simulation::new(&world, 1, PolicyName::LeastLoaded, Kind::Many(256), origin, measured);
+        simulation.pass();
+        let mut questions = HashMap::new();
+        for Reverse((_, _, event)) in &simulation.events {
+            if let Event::Ask(client, began) = event {
+                *questions.entry((client, began)).or_insert(0) += 1;
+            }
+        }
+        assert!(questions.len() > 10 && questions.values().all(|count| *count == 1), "{questions:?}");
+    }
 
     #[test]
     fn a_world_has_one_history_and_carries_what_it_can() {
