@@ -14,6 +14,7 @@ mod live;
 mod media;
 mod memory;
 mod old_worker;
+mod parts;
 mod pictures;
 mod report;
 mod slow_worker;

@@ -23,7 +23,6 @@ impl SlowWorker {
         let (sender, joined) = mpsc::channel();
         let sender = Mutex::new(sender);
         let config = Config {
-            name: Some("slow".into()),
             device: Device::Simulated(SimulatedDevice { frame_time, jitter: 0.0, seed: 0 }),
             on_join: Arc::new(move |_, _| {
                 // Err: it joins again, and nobody waits any more.

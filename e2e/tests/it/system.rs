@@ -3,10 +3,6 @@
 
 use std::fs;
 
-use facefleet_e2e::Process;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
 /// The most memory that a process had resident so far, in KiB; None when it is gone.
 pub(crate) fn peak_memory_kib(id: u32) -> Option<u64> {
     status(id, "VmHWM")?.strip_suffix(" kB")?.trim().parse().ok()
@@ -39,25 +35,4 @@ fn status(id: u32, key: &str) -> Option<String> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let value = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
     Some(value.trim().to_owned())
-}
-
-/// The video of a run, held up: no more frames come until this is dropped. So the rest of a video is still to come
-/// when a fault has been noticed, or healed, however fast the machine is.
-pub(crate) struct HeldVideo(Pid);
-
-impl HeldVideo {
-    /// Stops the ffmpeg that reads the video of this client, which writes none.
-    pub(crate) fn of(client: &Process) -> HeldVideo {
-        let [ffmpeg] = children(client.id(), "ffmpeg")[..] else { panic!("one ffmpeg reads the video") };
-        let ffmpeg = Pid::from_raw(ffmpeg.cast_signed());
-        kill(ffmpeg, Signal::SIGSTOP).unwrap();
-        HeldVideo(ffmpeg)
-    }
-}
-
-impl Drop for HeldVideo {
-    fn drop(&mut self) {
-        // Err: it is gone, as its client.
-        let _ = kill(self.0, Signal::SIGCONT);
-    }
 }

@@ -2,26 +2,28 @@
 
 use std::net::SocketAddr;
 
-use facefleet_e2e::{Cluster, Service, client};
+use facefleet_e2e::{Cluster, Service, client, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{answered, assert_unharmed, start, wait_until_lost, wait_until_used};
+use super::workers::kill_at_work;
+use super::{AFTER_SECOND_PART, answered, assert_unharmed, start, wait_until_lost, wait_until_used};
 use crate::report;
 use crate::start_order::wait_for_frame;
-use crate::system::{self, HeldVideo};
+use crate::system;
+
+/// A frame of the second part of the video.
+const SECOND_PART: u64 = 90;
 
 #[test]
 fn killed_and_started_again() {
     let mut cluster = Cluster::start(2).unwrap();
-    let mut client = start(cluster.master.address);
-    wait_for_frame(&mut client, 10);
+    let (mut client, mut video) = start(cluster.master.address);
     cluster.master.process.kill();
     assert!(system::is_gone(cluster.master.process.id()));
-    // Far more frames than were on their way.
-    wait_for_frame(&mut client, 80);
+    video.go_on();
+    wait_for_frame(&mut client, SECOND_PART);
 
-    let held = HeldVideo::of(&client);
     cluster.master = Service::master(cluster.master.address).unwrap();
     for worker in &mut cluster.workers {
         worker.joined().unwrap();
@@ -30,37 +32,35 @@ fn killed_and_started_again() {
     let mut late = Service::worker("worker-3", cluster.master.address).unwrap();
     late.joined().unwrap();
     wait_until_used(&mut client, "worker-3");
-    drop(held);
+    drop(video);
 
     let (_, lines) = assert_unharmed(client);
     for worker in ["worker-1", "worker-2", "worker-3"] {
-        assert!(answered(&lines, worker, 81) > 0, "{worker} did nothing: {:?}", report::workers(&lines));
+        assert!(answered(&lines, worker, AFTER_SECOND_PART) > 0, "{worker} did nothing: {:?}", report::workers(&lines));
     }
 }
 
 #[test]
 fn killed_and_a_worker_while_it_is_gone() {
     let mut cluster = Cluster::start(3).unwrap();
-    let mut client = start(cluster.master.address);
-    wait_for_frame(&mut client, 10);
+    let (mut client, mut video) = start(cluster.master.address);
     cluster.master.process.kill();
-    wait_for_frame(&mut client, 30);
-    cluster.workers[0].process.kill();
-    for process in [&cluster.master.process, &cluster.workers[0].process] {
-        assert!(system::is_gone(process.id()));
-    }
+    assert!(system::is_gone(cluster.master.process.id()));
+    kill_at_work(&mut cluster.workers[0], &mut video);
     wait_until_lost(&mut client, "worker-1");
+    drop(video);
     let (_, lines) = assert_unharmed(client);
-    assert_eq!(answered(&lines, "worker-1", 190), 0);
+    assert_eq!(answered(&lines, "worker-1", AFTER_SECOND_PART), 0);
 }
 
 /// Its connections stay open, and nobody answers.
 #[test]
 fn stopped() {
     let cluster = Cluster::start(2).unwrap();
-    let mut client = start(cluster.master.address);
-    wait_for_frame(&mut client, 10);
+    let (client, video) = start(cluster.master.address);
     cluster.master.process.signal(Signal::SIGSTOP);
+    wait_until("the master is stopped", || system::is_stopped(cluster.master.process.id()));
+    drop(video);
     let (ended, _) = assert_unharmed(client);
     assert!(system::is_stopped(cluster.master.process.id()));
     assert!(!ended.stderr.iter().any(|line| line.contains("lost worker")), "{:#?}", ended.stderr);
@@ -69,11 +69,11 @@ fn stopped() {
 #[test]
 fn asked_to_leave() {
     let Cluster { workers: _workers, master } = Cluster::start(2).unwrap();
-    let mut client = start(master.address);
-    wait_for_frame(&mut client, 10);
+    let (client, video) = start(master.address);
     master.process.signal(Signal::SIGTERM);
     let left = master.process.end().unwrap();
     assert_eq!(left.code, Some(0), "{left:?}");
+    drop(video);
     let (ended, _) = assert_unharmed(client);
     assert!(!ended.stderr.iter().any(|line| line.contains("lost worker")), "{:#?}", ended.stderr);
 }

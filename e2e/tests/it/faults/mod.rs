@@ -2,6 +2,7 @@
 //! faces are those of a run to which nothing happened.
 #![cfg(target_os = "linux")]
 
+mod client;
 mod master;
 mod network;
 mod workers;
@@ -12,16 +13,25 @@ use std::sync::OnceLock;
 use facefleet_e2e::{Ended, Process, asset, client};
 
 use crate::media::text;
+use crate::parts::VideoInParts;
 use crate::report::{self, Face, Line};
+use crate::start_order::wait_for_frame;
 
-/// Frames of each run. Some sixty of them may be on their way at once.
-const FRAMES: u64 = 200;
+/// Frames of each run.
+const FRAMES: u64 = 250;
+/// A frame of the first part of the video, well before its end.
+const FIRST_PART: u64 = 20;
+/// A frame after the second part.
+const AFTER_SECOND_PART: u64 = 150;
 
-/// Starts a run over all workers of a cluster. It also tells on stderr which workers it uses.
-fn start(master: SocketAddr) -> Process {
-    let (video, master, limit) = (asset("demo.mp4"), master.to_string(), FRAMES.to_string());
-    let args = ["run", text(&video), "--master", &master, "--limit", &limit, "--json", "-"];
-    client(&[&args[..], &["--log", "warn,facefleet_client=debug"]].concat()).unwrap()
+/// Starts a run over all workers of a cluster, and waits until it is well under way. It also tells on stderr which
+/// workers it uses. The frames that come without the video's going on are some 55.
+fn start(master: SocketAddr) -> (Process, VideoInParts) {
+    let (input, master) = (asset("demo.mp4"), master.to_string());
+    let args = ["run", text(&input), "--master", &master, "--json", "-", "--log", "warn,facefleet_client=debug"];
+    let (mut client, video) = VideoInParts::client(&args);
+    wait_for_frame(&mut client, FIRST_PART);
+    (client, video)
 }
 
 /// Waits until the client has given up a worker.
@@ -55,8 +65,7 @@ fn assert_unharmed(client: Process) -> (Ended, Vec<Line>) {
 fn faces_without_faults() -> &'static [Option<Vec<Face>>] {
     static FACES: OnceLock<Vec<Option<Vec<Face>>>> = OnceLock::new();
     FACES.get_or_init(|| {
-        let (video, limit) = (asset("demo.mp4"), FRAMES.to_string());
-        let ended = client(&["run", text(&video), "--local", "--limit", &limit, "--json", "-"]).unwrap().end().unwrap();
+        let ended = client(&["run", text(&asset("demo.mp4")), "--local", "--json", "-"]).unwrap().end().unwrap();
         report::assert_balanced(&ended, FRAMES);
         let lines = report::parse(&ended.stdout);
         report::assert_all_ok(&lines, FRAMES);

@@ -11,9 +11,9 @@ use facefleet_e2e::net::{Network, Weather};
 use facefleet_e2e::{Process, Service, wait_until};
 use facefleet_service::clock;
 
-use super::{answered, assert_unharmed, start, wait_until_lost, wait_until_used};
-use crate::start_order::wait_for_frame;
-use crate::system::{self, HeldVideo};
+use super::{AFTER_SECOND_PART, answered, assert_unharmed, start, wait_until_lost, wait_until_used};
+use crate::parts::VideoInParts;
+use crate::system;
 
 /// Nodes of the network. Worker `worker-N` is on node `WORKER + N`.
 const MASTER: usize = 0;
@@ -57,11 +57,9 @@ impl Fleet {
     }
 
     /// Starts the client, and waits until it is well under way.
-    fn stream(&self) -> Process {
+    fn stream(&self) -> (Process, VideoInParts) {
         let master = self.master.address;
-        let mut client = self.network.on(CLIENT, || start(master));
-        wait_for_frame(&mut client, 20);
-        client
+        self.network.on(CLIENT, || start(master))
     }
 
     /// Whether packets were lost in this direction since the weather last changed.
@@ -87,59 +85,59 @@ fn cannot_be(error: &io::Error) -> bool {
 #[test]
 fn cut_for_good() {
     let Some(fleet) = Fleet::start("cut_for_good") else { return };
-    let mut client = fleet.stream();
+    let (mut client, video) = fleet.stream();
     fleet.network.around(WORKER + 1, Weather::CUT);
+    drop(video);
     wait_until_lost(&mut client, "worker-1");
     let (_, lines) = assert_unharmed(client);
     assert!(fleet.has_lost(CLIENT, WORKER + 1) || fleet.has_lost(WORKER + 1, CLIENT));
     fleet.assert_alive();
-    assert_eq!(answered(&lines, "worker-1", 190), 0);
+    assert_eq!(answered(&lines, "worker-1", AFTER_SECOND_PART), 0);
 }
 
 #[test]
 fn cut_and_healed() {
     let Some(fleet) = Fleet::start("cut_and_healed") else { return };
-    let mut client = fleet.stream();
-    // With frames on their way, as to all: a file is read as fast as frames are taken.
+    let (mut client, mut video) = fleet.stream();
     fleet.network.around(WORKER + 1, Weather::CUT);
-    let held = HeldVideo::of(&client);
+    video.go_on();
     wait_until_lost(&mut client, "worker-1");
     assert!(fleet.has_lost(CLIENT, WORKER + 1) || fleet.has_lost(WORKER + 1, CLIENT));
     fleet.network.around(WORKER + 1, Weather::default());
     wait_until_used(&mut client, "worker-1");
-    drop(held);
+    drop(video);
     let (ended, lines) = assert_unharmed(client);
     fleet.assert_alive();
-    assert!(answered(&lines, "worker-1", 21) > 0, "it was not used again: {:#?}", ended.stderr);
+    assert!(answered(&lines, "worker-1", AFTER_SECOND_PART) > 0, "it was not used again: {:#?}", ended.stderr);
 }
 
 /// The worker gets its frames, and nobody hears its answers.
 #[test]
 fn answers_alone_are_cut() {
     let Some(fleet) = Fleet::start("answers_alone_are_cut") else { return };
-    let mut client = fleet.stream();
+    let (mut client, video) = fleet.stream();
     fleet.network.one_way(WORKER + 1, CLIENT, Weather::CUT);
+    drop(video);
     wait_until_lost(&mut client, "worker-1");
     let (_, lines) = assert_unharmed(client);
     assert!(fleet.has_lost(WORKER + 1, CLIENT) && !fleet.has_lost(CLIENT, WORKER + 1));
     fleet.assert_alive();
-    assert_eq!(answered(&lines, "worker-1", 190), 0);
+    assert_eq!(answered(&lines, "worker-1", AFTER_SECOND_PART), 0);
 }
 
 /// Clients keep the workers that they have.
 #[test]
 fn the_client_is_cut_from_the_master() {
     let Some(fleet) = Fleet::start("the_client_is_cut_from_the_master") else { return };
-    let client = fleet.stream();
+    let (client, video) = fleet.stream();
     fleet.network.between(CLIENT, MASTER, Weather::CUT);
-    let held = HeldVideo::of(&client);
     wait_until("the client asks the master in vain", || fleet.has_lost(CLIENT, MASTER));
-    drop(held);
+    drop(video);
     let (ended, lines) = assert_unharmed(client);
     fleet.assert_alive();
     assert!(!ended.stderr.iter().any(|line| line.contains("lost worker")), "{:#?}", ended.stderr);
     for worker in ["worker-1", "worker-2", "worker-3"] {
-        assert!(answered(&lines, worker, 100) > 0, "{worker} did nothing");
+        assert!(answered(&lines, worker, AFTER_SECOND_PART) > 0, "{worker} did nothing");
     }
 }
 
@@ -157,7 +155,9 @@ fn slow() {
         clock::now() - start
     });
     assert!(connecting >= 2 * delay, "there and back took {connecting:?}");
-    let (ended, _) = assert_unharmed(fleet.stream());
+    let (client, video) = fleet.stream();
+    drop(video);
+    let (ended, _) = assert_unharmed(client);
     assert!(fleet.network.traffic(CLIENT, WORKER + 1).carried > 0);
     assert!(!ended.stderr.iter().any(|line| line.contains("lost worker")), "{:#?}", ended.stderr);
 }
@@ -167,7 +167,9 @@ fn lossy() {
     let Some(fleet) = Fleet::start("lossy") else { return };
     let lossy = Weather { delay: Duration::from_millis(2), jitter: Duration::from_millis(2), loss: 0.03 };
     fleet.network.everywhere(lossy);
-    assert_unharmed(fleet.stream());
+    let (client, video) = fleet.stream();
+    drop(video);
+    assert_unharmed(client);
     let lost = |number| fleet.has_lost(CLIENT, WORKER + number) && fleet.has_lost(WORKER + number, CLIENT);
     assert!((1..=WORKERS).all(lost), "{:?}", fleet.network);
     fleet.assert_alive();
