@@ -32,6 +32,24 @@ fn two_cameras_share_a_worker_that_is_too_slow_for_one() {
     assert!(less > 0 && more - less <= more / 5 + 2, "{summary:#?}");
 }
 
+/// What both want would take the worker half as long again as there is time. Where the machine is busy too, there is less
+/// to share, and most of that is still the first one's.
+#[test]
+fn the_stream_of_higher_priority_gets_what_it_wants_and_the_other_the_rest() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let master = Service::master(LOOPBACK).unwrap();
+    let _worker = SlowWorker::start(Duration::from_millis(30), master.address);
+    let clients = [("1", &folders[0]), ("0", &folders[1])];
+    let clients = clients.map(|(priority, folder)| start(folder.path(), &master, &["--priority", priority]));
+    for client in clients {
+        assert_eq!(client.end().unwrap().code, Some(0));
+    }
+    let [first, other] = folders.map(|folder| summary(folder.path()).total);
+    let done = first.ok + other.ok;
+    assert!(first.ok * 5 >= first.sent.min(done) * 4, "{first:?} {other:?}");
+    assert!(other.ok > 0 && !other.dropped.is_empty(), "{first:?} {other:?}");
+}
+
 /// A worker that has nothing else to do begins with a frame at once, so that some may be young enough.
 #[test]
 fn frames_that_may_not_even_wait_for_one_other() {
