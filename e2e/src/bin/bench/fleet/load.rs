@@ -14,9 +14,8 @@ use tonic::{Code, Request, Status};
 
 use super::master::Master;
 
-/// Connections of workers and of clients. One program has one, so a real fleet has as many as it has programs.
-const WORKERS_CONNECTIONS: u8 = 4;
-const CLIENTS_CONNECTIONS: u8 = 2;
+/// Connections of clients. One program has one, so a real fleet has as many as it has programs.
+const CLIENTS_CONNECTIONS: u32 = 2;
 /// How often what is due is sent.
 const TICK: Duration = Duration::from_millis(1);
 /// Heartbeats of one worker.
@@ -25,8 +24,11 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const WARM_UP: Duration = Duration::from_secs(3);
 /// A worker that is not taken at once, because so many join from one address, comes again after this.
 const JOIN_AGAIN: Duration = Duration::from_millis(200);
-/// What every other client wants; the others are old ones, which want one.
-const WANTED: u32 = 8;
+/// What clients want, in turn: 0 is an old one, which gets one, and 256 is ours, unless it is told otherwise.
+const WANTED: [u32; 3] = [0, 8, 256];
+/// Every so many-th route finds nobody, as that of a client that has all workers: it asks for a detector that none has.
+const FINDS_NOBODY: usize = 4;
+const NO_DETECTOR: &str = "none-has-this";
 
 /// Why the load could not be put on.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,8 @@ pub(crate) enum LoadError {
     Call(#[from] Status),
     #[error("the master offers nobody")]
     NoRoute,
+    #[error("the master offers somebody for a detector that none has")]
+    WrongRoute,
     #[error("the master does not know a worker that has joined")]
     Unknown,
 }
@@ -47,6 +51,8 @@ pub(crate) enum LoadError {
 #[derive(Clone, Copy)]
 pub(super) struct Load {
     pub(super) workers: u32,
+    /// That the workers share.
+    pub(super) connections: u32,
     pub(super) routes_per_s: u32,
     pub(super) span: Duration,
 }
@@ -78,11 +84,12 @@ type Client = MasterClient<Channel>;
 impl Load {
     pub(super) async fn put_on(self, master: &Master) -> Result<Seen, LoadError> {
         let (mut workers, mut clients) = (Vec::new(), Vec::new());
-        for n in 0..WORKERS_CONNECTIONS {
+        let connections = self.connections.min(self.workers);
+        for n in 0..connections {
             workers.push(connect(master, n).await?);
         }
         for n in 0..CLIENTS_CONNECTIONS {
-            clients.push(connect(master, WORKERS_CONNECTIONS + n).await?);
+            clients.push(connect(master, connections + n).await?);
         }
         let ids = self.join(&workers).await?;
 
@@ -176,10 +183,11 @@ impl Seen {
 
 /// A connection from an address of its own, where all of 127.0.0.0/8 is this machine, which Linux is alone with: a
 /// master holds back who joins too often from one.
-async fn connect(master: &Master, n: u8) -> Result<Client, LoadError> {
+async fn connect(master: &Master, n: u32) -> Result<Client, LoadError> {
     let mut endpoint = grpc::endpoint(&master.address.into());
     if cfg!(target_os = "linux") {
-        endpoint = endpoint.local_address(Some(IpAddr::from(Ipv4Addr::new(127, 0, 1, n + 1))));
+        let first = Ipv4Addr::new(127, 0, 1, 1).to_bits();
+        endpoint = endpoint.local_address(Some(IpAddr::from(Ipv4Addr::from_bits(first + n))));
     }
     Ok(MasterClient::new(endpoint.connect().await?))
 }
@@ -238,8 +246,14 @@ async fn beat(mut client: Client, state: wire::NodeState, sent: Instant) -> Resu
 }
 
 async fn route(mut client: Client, n: usize, sent: Instant) -> Result<Answered, LoadError> {
-    let wanted = if n.is_multiple_of(2) { WANTED } else { 0 };
-    let query = wire::RouteRequest { task_sz: 10_000, task_type: 50, wanted, ..Default::default() };
+    let finds_nobody = n.is_multiple_of(FINDS_NOBODY);
+    let detector = if finds_nobody { NO_DETECTOR.to_owned() } else { String::new() };
+    let wanted = WANTED[n % WANTED.len()];
+    let query = wire::RouteRequest { task_sz: 10_000, task_type: 50, wanted, detector, ..Default::default() };
     let reply = client.route_guide(Request::new(query)).await?.into_inner();
-    if reply.ip.is_empty() { Err(LoadError::NoRoute) } else { Ok(Answered::Route(clock::now() - sent)) }
+    match (reply.ip.is_empty(), finds_nobody) {
+        (true, false) => Err(LoadError::NoRoute),
+        (false, true) => Err(LoadError::WrongRoute),
+        _ => Ok(Answered::Route(clock::now() - sent)),
+    }
 }

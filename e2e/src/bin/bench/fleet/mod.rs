@@ -24,6 +24,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..))]
     routes: u32,
 
+    /// Connections that the workers share. In a real fleet each has one of its own, which costs the master memory.
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u32).range(1..=16_000))]
+    connections: u32,
+
     /// How long each fleet is watched.
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
@@ -42,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     for &workers in &args.workers {
         eprintln!("{workers} workers");
         let master = Master::start()?;
-        let load = Load { workers, routes_per_s: args.routes, span };
+        let load = Load { workers, connections: args.connections, routes_per_s: args.routes, span };
         let seen = runtime.block_on(load.put_on(&master))?;
         points.push(Point::new(workers, seen));
     }
