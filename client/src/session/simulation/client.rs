@@ -129,9 +129,11 @@ impl World {
                 let all_are_kept = links.iter().all(|link| client.session.links.contains_key(link));
                 assert!(!was_stopped || all_are_kept, "what came in {gap:?} was not waited for");
                 if client.stopped_at.is_some_and(|at| self.now > at + GRACE) {
+                    client.audit.given_up();
                     client.session.give_up("interrupted");
                 }
                 self.timer(TICK, host, Timer::Tick);
+                self.check_that_it_goes_on(number);
             }
             Timer::Source => {
                 let Source { frames, ready, given, every, is_waiting } = &mut client.source;
@@ -253,7 +255,7 @@ impl World {
         let Client { session, audit, .. } = &mut self.clients[number];
         match heard {
             Heard::Up(greeting) => {
-                audit.up(link, &greeting, &self.workers);
+                audit.up(link, &greeting, &self.workers, time);
                 session.link_up(link, greeting, now);
             }
             Heard::Down(lost) => {
@@ -261,7 +263,7 @@ impl World {
                 session.link_down(link, &lost, now);
             }
             Heard::Answer(id, answer) => {
-                let expected = audit.answered(link, id, &answer, session);
+                let expected = audit.answered(link, id, &answer, session, time);
                 session.answer(link, answer, now);
                 Audit::check_answered(expected, session, time);
             }
@@ -313,7 +315,7 @@ impl World {
             } else if client.session.wants_frame() && client.source.given == client.source.frames {
                 client.session.source_ended();
             } else {
-                return;
+                return self.check_that_workers_are_busy(number);
             }
         }
     }
@@ -336,7 +338,7 @@ impl World {
                 self.timer(CONNECT_TIMEOUT, Host::Client(number), Timer::TooLong(link, CONNECTING));
             }
             Action::Send(link, frame) => {
-                client.audit.send(link, &frame, client.max_age, now, self.now);
+                client.audit.send(link, &frame, &client.session, (now, self.now));
                 let slot = client.conns.get(&link).map(|conn| conn.slot);
                 self.log(|| format!("c{number} {link:?} frame {} attempt {}", frame.seq, frame.attempt));
                 // None: it is going down, and that is on the way to the session.

@@ -8,6 +8,8 @@ use super::world::{At, Event, Host, Poison, Timer, World};
 
 /// Kinds of faults, beginnings and ends of peace not counted.
 pub(super) const KINDS: usize = 12;
+/// A worker that was told to go has gone by then.
+const REPLACED_AFTER: Duration = Duration::from_secs(14);
 
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
@@ -69,6 +71,9 @@ pub(super) fn foresee(world: &mut World) {
         let until = (at + lasts).min(world.peace);
         one(world, at, until);
     }
+    if world.one_in(6) {
+        roll(world);
+    }
     world.at(world.peace, Event::Fault(Fault::Peace));
 }
 
@@ -80,6 +85,16 @@ fn poison(world: &mut World, client: usize) {
         let frame = world.rng.u64(0..world.clients[client].source.frames);
         let kind = [Poison::Unreadable, Poison::Corrupt, Poison::Kills][world.rng.usize(0..3)];
         world.poison.insert((client, frame), kind);
+    }
+}
+
+/// All workers are replaced, one after the other, as for a new version.
+fn roll(world: &mut World) {
+    let mut at = world.between(300, 5000);
+    for slot in 0..world.workers.len() {
+        world.at(at, Event::Fault(Fault::Drain(slot)));
+        world.at(at + REPLACED_AFTER, Event::Fault(Fault::Start(slot, None)));
+        at += world.between(10, 500);
     }
 }
 
@@ -99,7 +114,7 @@ fn one(world: &mut World, at: At, until: At) {
             let name = world.one_in(4).then(|| format!("x{slot}"));
             (Fault::Kill { slot, dark }, Some((until, Fault::Start(slot, name))))
         }
-        2 => (Fault::Drain(slot), Some((at + Duration::from_secs(14), Fault::Start(slot, None)))),
+        2 => (Fault::Drain(slot), Some((at + REPLACED_AFTER, Fault::Start(slot, None)))),
         3 | 4 => (Fault::Pause(any), Some((until, Fault::Resume(any)))),
         5 | 6 => (Fault::Cut(cuts(world, any)), Some((until, Fault::Heal))),
         7 => (Fault::Loss(Some(world.rng.u32(100..4000))), Some((until, Fault::Loss(None)))),

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use facefleet_proto::AnalyzeFrame;
 
 use super::super::MOST_LIVE;
-use super::client::{Client, SLOW_REPORT};
 use super::tally::Tally;
-use super::worker::{Habit, Worker};
-use super::world::{At, Poison, World};
+use super::worker::Worker;
+use super::world::{At, Poison};
 use crate::frame::{End, Finished, Found};
+use crate::ledger::Share;
 use crate::session::{Answer, Greeting, LinkId, Session, WINDOW};
 
 /// One life of a worker: where it is, and when it began.
@@ -38,19 +38,18 @@ const SUSPECT: u32 = 2;
 /// Work of one stream that may wait at a worker. Its threads are measured, and none of them is exact.
 const QUEUED_WORK: Duration = Duration::from_millis(200);
 const INEXACT: f64 = 1.5;
-/// After a fault, waits may be as long as this.
-const SETTLED_AFTER: Duration = Duration::from_secs(6);
-const JOINED_IS_USED_AFTER: Duration = Duration::from_secs(2);
 
 /// What one stream did, and what it may therefore say.
 #[derive(Debug)]
 pub(super) struct Audit {
-    wanted: usize,
-    lanes: BTreeMap<LinkId, Lane>,
+    pub(super) wanted: usize,
+    pub(super) lanes: BTreeMap<LinkId, Lane>,
     /// When it last had as many links as it wants.
-    full_at: Option<At>,
+    pub(super) full_at: Option<At>,
     /// Of the frames that have not gone to the report.
-    trails: BTreeMap<u64, Trail>,
+    pub(super) trails: BTreeMap<u64, Trail>,
+    /// Those of them that no worker has; some may have ended.
+    waiting: BTreeSet<u64>,
     /// Those of them that a worker could not do, and that have not ended since.
     contested: BTreeSet<u64>,
     next_reported: u64,
@@ -58,38 +57,49 @@ pub(super) struct Audit {
     retried: u64,
     /// By name, frames whose end was an answer.
     answered: BTreeMap<String, u64>,
-    /// How often since the last good answer a worker was left alone that blames itself.
+    /// By name, frames that it had when it was lost or left, and those that went to another because it could not do them.
+    taken_back: BTreeMap<String, u64>,
+    /// By name, frames that it could not do and that ended before they went to another. Counted as taken back or not.
+    not_sent: BTreeMap<String, u64>,
+    /// How often since the last good answer a worker was left alone that had just blamed itself.
     in_vain: u32,
     /// A link that answered what it was not asked.
     liar: Option<LinkId>,
-    lost_at: BTreeMap<SocketAddr, At>,
+    pub(super) lost_at: BTreeMap<SocketAddr, At>,
     /// How often in a row each was lost, and when it was last.
     losses: BTreeMap<SocketAddr, (u32, At)>,
-    used: BTreeSet<Life>,
-    last_send: At,
+    pub(super) used: BTreeSet<Life>,
+    pub(super) last_send: At,
+    /// When a frame was last worked on.
+    pub(super) last_ok: At,
 }
 
 #[derive(Debug)]
-struct Lane {
-    address: SocketAddr,
+pub(super) struct Lane {
+    pub(super) address: SocketAddr,
     /// None until it takes frames.
-    up: Option<Up>,
+    pub(super) up: Option<Up>,
     /// Frames in flight, and which attempt of each.
-    held: BTreeMap<u64, u32>,
+    pub(super) held: BTreeMap<u64, u32>,
+    /// Whether it has worked on a frame.
+    pub(super) is_measured: bool,
+    /// Whether its last answer was a failure for which it blames itself.
+    blames_itself: bool,
     /// Failures in a row for which it blames itself, while the stream had no other to ask.
     broken: u32,
 }
 
 #[derive(Debug)]
-struct Up {
-    life: Life,
+pub(super) struct Up {
+    pub(super) life: Life,
+    pub(super) since: At,
     name: String,
-    threads: u32,
-    service: Duration,
+    pub(super) threads: u32,
+    pub(super) service: Duration,
 }
 
 #[derive(Debug, Default)]
-struct Trail {
+pub(super) struct Trail {
     given: Option<Instant>,
     sends: u32,
     losses: u32,
@@ -99,9 +109,16 @@ struct Trail {
     may_fail: bool,
     /// The last answer that was awaited: its number, and whose it is.
     answer: Option<(u64, String)>,
+    /// Who could not do it, until it goes to another.
+    failed_by: Option<String>,
 }
 
 impl Trail {
+    /// Any worker may have it, beside other frames.
+    fn is_plain(&self) -> bool {
+        self.losses < SUSPECT && self.failed_at.is_empty()
+    }
+
     fn is_spent(&self) -> bool {
         self.lost_with.len() >= WORKERS_LOST || self.losses >= LOSSES || self.sends >= ATTEMPTS
     }
@@ -122,17 +139,21 @@ impl Audit {
             lanes: BTreeMap::new(),
             full_at: None,
             trails: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             contested: BTreeSet::new(),
             next_reported: 0,
             late: 0,
             retried: 0,
             answered: BTreeMap::new(),
+            taken_back: BTreeMap::new(),
+            not_sent: BTreeMap::new(),
             in_vain: 0,
             liar: None,
             lost_at: BTreeMap::new(),
             losses: BTreeMap::new(),
             used: BTreeSet::new(),
             last_send: At::ZERO,
+            last_ok: At::ZERO,
         }
     }
 
@@ -144,11 +165,14 @@ impl Audit {
 
     pub(super) fn given(&mut self, seq: u64, now: Instant) {
         self.trails.insert(seq, Trail { given: Some(now), ..Trail::default() });
+        self.waiting.insert(seq);
     }
 
     pub(super) fn connect(&mut self, link: LinkId, address: SocketAddr, now: At) {
         assert!(self.lanes.values().all(|lane| lane.address != address), "{now:?}: two links to {address}");
-        self.lanes.insert(link, Lane { address, up: None, held: BTreeMap::new(), broken: 0 });
+        let (up, held) = Default::default();
+        let lane = Lane { address, up, held, is_measured: false, blames_itself: false, broken: 0 };
+        self.lanes.insert(link, lane);
         assert!(self.lanes.len() <= self.wanted, "{now:?}: more links than were wanted");
         if let Some((times, at)) = self.losses.get(&address) {
             let wait = (FIRST_WAIT * 2_u32.pow(times.saturating_sub(1).min(5))).min(LONGEST_WAIT);
@@ -162,25 +186,29 @@ impl Audit {
         self.losses.clear();
     }
 
-    pub(super) fn up(&mut self, link: LinkId, greeting: &Greeting, workers: &[Worker]) {
+    pub(super) fn up(&mut self, link: LinkId, greeting: &Greeting, workers: &[Worker], now: At) {
         let Some(lane) = self.lanes.get_mut(&link) else { return };
         let slot = Worker::slot_of(lane.address);
         let Greeting { name, generation, threads } = greeting.clone();
-        lane.up = Some(Up { life: (slot, generation), name, threads, service: workers[slot].service });
+        lane.up = Some(Up { life: (slot, generation), since: now, name, threads, service: workers[slot].service });
     }
 
     pub(super) fn down(&mut self, link: LinkId, left: bool, now: At) {
         if self.lanes.len() == self.wanted {
             self.full_at = Some(now);
         }
-        let Some(Lane { address, up, held, broken }) = self.lanes.remove(&link) else { return };
-        self.in_vain += u32::from(broken >= BROKEN << self.in_vain);
+        let Some(Lane { address, up, held, blames_itself, .. }) = self.lanes.remove(&link) else { return };
+        self.in_vain += u32::from(blames_itself);
         self.lost_at.insert(address, now);
         let (times, at) = self.losses.entry(address).or_insert((0, now));
         *times = if now > *at + FORGIVEN_AFTER { 1 } else { *times + 1 };
         *at = now;
-        if let Some(up) = up.filter(|_| !left) {
-            for seq in held.into_keys() {
+        let Some(up) = up.filter(|_| !held.is_empty()) else { return };
+        *self.taken_back.entry(up.name).or_default() += held.len() as u64;
+        for seq in held.into_keys() {
+            self.waiting.insert(seq);
+            // A worker that leaves is no loss.
+            if !left {
                 let trail = self.trails.get_mut(&seq).expect("what is in flight is not reported");
                 trail.losses += 1;
                 trail.lost_with.insert(up.life);
@@ -188,28 +216,42 @@ impl Audit {
         }
     }
 
-    pub(super) fn send(
-        &mut self,
-        link: LinkId,
-        frame: &AnalyzeFrame,
-        max_age: Option<Duration>,
-        time: Instant,
-        now: At,
-    ) {
+    /// The session is told to end all frames: nobody is to do them.
+    pub(super) fn given_up(&mut self) {
+        self.lanes.values_mut().for_each(|lane| lane.held.clear());
+    }
+
+    /// The frame that is next among those that wait and are still wanted: the oldest of a file, the newest of a live
+    /// stream. Not looked at: frames that few workers may have.
+    pub(super) fn next(&self, session: &Session, is_live: bool) -> Option<u64> {
+        let is_next = |seq: &&u64| session.held.contains_key(seq) && self.trails[seq].is_plain();
+        let next = if is_live { self.waiting.iter().rev().find(is_next) } else { self.waiting.iter().find(is_next) };
+        next.copied()
+    }
+
+    /// Whether a frame in flight there is one that goes alone.
+    pub(super) fn has_suspect(&self, lane: &Lane) -> bool {
+        lane.held.keys().any(|seq| self.trails[seq].losses >= SUSPECT)
+    }
+
+    pub(super) fn send(&mut self, link: LinkId, frame: &AnalyzeFrame, session: &Session, (time, now): (Instant, At)) {
         let &AnalyzeFrame { seq, attempt, age, jpeg: _ } = frame;
         let elsewhere = self.lanes.values().find(|lane| lane.held.contains_key(&seq));
         assert!(elsewhere.is_none(), "{now:?}: frame {seq} is at two workers at once");
-        let is_suspect = |seq: &u64| self.trails[seq].losses >= SUSPECT;
         let lane = self.lanes.get(&link).expect("frames are sent over links that are open");
         let up = lane.up.as_ref().expect("frames are sent over links that are up");
         let trail = &self.trails[&seq];
         assert_eq!(attempt, trail.sends, "{now:?}: attempts of frame {seq}");
         assert!(!trail.failed_at.contains(&up.life), "{now:?}: frame {seq} goes to {up:?} again, where it failed");
-        let alone = lane.held.is_empty() || !(is_suspect(&seq) || lane.held.keys().any(is_suspect));
+        let alone = lane.held.is_empty() || !(trail.losses >= SUSPECT || self.has_suspect(lane));
         assert!(alone, "{now:?}: frame {seq} was lost {} times and is not alone: {lane:?}", trail.losses);
         let credit = f64::from(up.threads) * (1.0 + INEXACT * QUEUED_WORK.as_secs_f64() / up.service.as_secs_f64());
         let held = lane.held.len() + 1;
         assert!(held as f64 <= credit, "{now:?}: {up:?} holds {held} frames, and {credit:.1} would be much");
+        let max_age = session.spec.max_age();
+        let next = self.next(session, max_age.is_some());
+        let is_next = next.is_none_or(|next| if max_age.is_some() { next <= seq } else { next >= seq });
+        assert!(is_next, "{now:?}: frame {seq} goes to {up:?} before {next:?}");
         if let Some(max_age) = max_age {
             let given = trail.given.expect("it came from the source");
             assert!(age <= max_age && age == time - given, "{now:?}: frame {seq} is {age:?} old");
@@ -217,12 +259,17 @@ impl Audit {
         self.retried += u64::from(attempt > 0);
         self.used.insert(up.life);
         self.last_send = now;
-        self.trails.get_mut(&seq).expect("it was there").sends += 1;
+        self.waiting.remove(&seq);
+        let trail = self.trails.get_mut(&seq).expect("it was there");
+        trail.sends += 1;
+        if let Some(name) = trail.failed_by.take() {
+            *self.taken_back.entry(name).or_default() += 1;
+        }
         self.lanes.get_mut(&link).expect("it was there").held.insert(seq, attempt);
     }
 
     /// An answer is about to be given to the session.
-    pub(super) fn answered(&mut self, link: LinkId, id: u64, answer: &Answer, session: &Session) -> Expected {
+    pub(super) fn answered(&mut self, link: LinkId, id: u64, answer: &Answer, session: &Session, now: At) -> Expected {
         let counts = session.ledger().counts();
         let Answer { seq, attempt, end, elsewhere, pace: _ } = answer;
         let is_alone = self.lanes.values().filter(|lane| lane.up.is_some()).count() == 1;
@@ -232,7 +279,9 @@ impl Audit {
             let awaited = lane.held.get(seq) == Some(attempt);
             awaited.then(|| lane.held.remove(seq))?;
             lane.broken = if *elsewhere { lane.broken + u32::from(is_alone) } else { 0 };
-            assert!(lane.broken <= BROKEN << self.in_vain, "{:?} is broken, and is not left alone", up.life);
+            lane.blames_itself = *elsewhere;
+            lane.is_measured |= matches!(end, End::Ok(_));
+            assert!(lane.broken <= BROKEN << self.in_vain.min(16), "{:?} is broken, and is not left alone", up.life);
             Some((up.life, up.name.clone(), lane.address))
         });
         let Some((life, name, address)) = awaited else {
@@ -242,14 +291,17 @@ impl Audit {
             return Expected { ok: counts.ok, late: counts.late + 1, links };
         };
         let trail = self.trails.get_mut(seq).expect("what is in flight is not reported");
-        trail.answer = Some((id, name));
+        trail.answer = Some((id, name.clone()));
         let is_ok = matches!(end, End::Ok(_));
         if is_ok {
             self.in_vain = 0;
+            self.last_ok = now;
             self.losses.remove(&address);
             self.contested.remove(seq);
         } else if matches!(end, End::Failed { .. }) {
             trail.failed_at.insert(life);
+            trail.failed_by = Some(name);
+            self.waiting.insert(*seq);
             self.contested.insert(*seq);
         }
         Expected { ok: counts.ok + u64::from(is_ok), late: counts.late, links: None }
@@ -297,7 +349,11 @@ impl Audit {
         assert_eq!(seq, self.next_reported, "frames are reported in order, each once");
         self.next_reported += 1;
         self.contested.remove(&seq);
+        self.waiting.remove(&seq);
         let trail = self.trails.remove(&seq).expect("it came from the source");
+        if let Some(name) = &trail.failed_by {
+            *self.not_sent.entry(name.clone()).or_default() += 1;
+        }
         if let Some(worker) = worker {
             *self.answered.entry(worker.to_string()).or_default() += 1;
         }
@@ -332,58 +388,14 @@ impl Audit {
         assert!(counts.balances() && session.ledger().open() == 0, "{now:?}: the ledger does not balance: {counts:?}");
         assert_eq!((counts.sent, self.next_reported), (given, given), "{now:?}: every frame is reported");
         assert_eq!(counts.late, self.late, "{now:?}: late");
-        let by_name = counts.workers.iter().filter(|(_, share)| share.answered > 0);
-        let by_name: BTreeMap<String, u64> = by_name.map(|(name, share)| (name.clone(), share.answered)).collect();
-        assert_eq!(by_name, self.answered, "{now:?}: what each worker did");
-    }
-}
-
-impl World {
-    /// A worker joined two seconds ago. If the world has been calm, every file that could do with it uses it: a camera, or
-    /// a report that takes its time, may be content with those that were there.
-    pub(super) fn check_that_it_is_used(&mut self, slot: usize, life: u32, since: At) {
-        let worker = &self.workers[slot];
-        let is_here = worker.is_up && worker.life == life && !worker.is_draining && worker.habit == Habit::Honest;
-        let was_calm = self.disturbed.is_none_or(|at| at + SETTLED_AFTER < since) && self.is_calm();
-        if !is_here || !was_calm || self.net.normal_loss > 0 {
-            return;
+        for (name, Share { answered, taken_back }) in &counts.workers {
+            let count = |of: &BTreeMap<String, u64>| of.get(name).copied().unwrap_or_default();
+            assert_eq!(*answered, count(&self.answered), "{now:?}: answers of {name}");
+            let (least, not_sent) = (count(&self.taken_back), count(&self.not_sent));
+            let most = least + not_sent;
+            assert!((least..=most).contains(taken_back), "{now:?}: {taken_back} from {name}: {least} to {most}");
         }
-        for client in &self.clients {
-            let audit = &client.audit;
-            let is_hungry = client.max_age.is_none() && client.report_time < SLOW_REPORT;
-            let wants = is_hungry
-                && client.started < since
-                && !client.is_done
-                && audit.last_send > since + JOINED_IS_USED_AFTER;
-            let address = Worker::address(slot);
-            let had_room = audit.lanes.len() < audit.wanted && audit.full_at.is_none_or(|at| at < since);
-            let has_room = had_room || audit.lanes.values().any(|lane| lane.address == address);
-            if !wants || !has_room || audit.lost_at.contains_key(&address) {
-                continue;
-            }
-            self.tally.newcomers += 1;
-            let used = audit.used.contains(&(slot, worker.generation));
-            assert!(used, "{:?}: w{slot} joined at {since:?}, and a stream that has work does not use it", self.now);
-        }
-    }
-
-    /// When every stream has ended at the latest: the slowest worker does all of the work when there is peace.
-    pub(super) fn bound(&self) -> At {
-        let slowest = self.workers.iter().map(|worker| worker.service / worker.threads).max();
-        let all: u64 = self.clients.iter().map(|client| client.source.frames).sum();
-        let all = u32::try_from(all).expect("few");
-        let reading =
-            self.clients.iter().map(|client| client.source.every + client.report_time).sum::<Duration>() * all;
-        self.peace + Duration::from_secs(60) + slowest.unwrap_or_default() * all * 2 + reading
-    }
-
-    /// The streams that have not ended, and the frame that each waits for.
-    pub(super) fn unfinished(&self) -> String {
-        let waiting = self.clients.iter().enumerate().filter(|(_, client)| !client.is_done);
-        let state = |(number, client): (usize, &Client)| {
-            let Audit { lanes, trails, .. } = &client.audit;
-            format!("c{number} with {lanes:?} waits for {:?}; ", trails.first_key_value())
-        };
-        waiting.map(state).collect()
+        let mut known = self.answered.keys().chain(self.taken_back.keys());
+        assert!(known.all(|name| counts.workers.contains_key(name)), "{now:?}: every worker: {:?}", counts.workers);
     }
 }

@@ -14,6 +14,7 @@ mod invariants;
 mod master;
 mod member;
 mod network;
+mod progress;
 mod tally;
 mod worker;
 mod world;

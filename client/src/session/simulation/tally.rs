@@ -25,6 +25,9 @@ pub(super) struct Tally {
     pub(super) killers: u64,
     /// Streams that had to use a worker that joined.
     pub(super) newcomers: u64,
+    /// Looks at live streams that had to go on, and at workers that had to have work.
+    pub(super) goes_on: u64,
+    pub(super) is_busy: u64,
     pub(super) faults: BTreeMap<&'static str, u64>,
     events: u64,
     /// The end of the last stream.
@@ -63,6 +66,8 @@ impl Tally {
         self.keepalives += other.keepalives;
         self.killers += other.killers;
         self.newcomers += other.newcomers;
+        self.goes_on += other.goes_on;
+        self.is_busy += other.is_busy;
         sum(&mut self.faults, &other.faults);
         self.events += other.events;
         self.ended = self.ended.max(other.ended);
@@ -70,7 +75,16 @@ impl Tally {
 
     /// Panics when something has never happened that the faults are there for.
     pub(super) fn assert_that_everything_happened(&self) {
-        let happened = [self.retried, self.late, self.cut, self.keepalives, self.killers, self.newcomers];
+        let happened = [
+            self.retried,
+            self.late,
+            self.cut,
+            self.keepalives,
+            self.killers,
+            self.newcomers,
+            self.goes_on,
+            self.is_busy,
+        ];
         assert!(happened.iter().all(|count| *count > 0), "something has never happened: {self:#?}");
         for (what, of) in [("stale_client", &self.dropped), ("corrupt", &self.failed), ("worker_lost", &self.failed)] {
             assert!(of.contains_key(what), "no frame was {what}: {self:#?}");
