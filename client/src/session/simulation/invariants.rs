@@ -294,7 +294,9 @@ impl Audit {
         trail.answer = Some((id, name.clone()));
         let is_ok = matches!(end, End::Ok(_));
         if is_ok {
+            // From here on every worker may fail as often as at first.
             self.in_vain = 0;
+            self.lanes.values_mut().for_each(|lane| lane.broken = 0);
             self.last_ok = now;
             self.losses.remove(&address);
             self.contested.remove(seq);
