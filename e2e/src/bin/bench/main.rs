@@ -26,6 +26,7 @@ use serde::Serialize;
 /// Measures what a frame costs.
 #[derive(Parser)]
 #[command(name = "bench", bin_name = "cargo xtask bench --", args_conflicts_with_subcommands = true)]
+#[group(skip)]
 struct Args {
     #[command(subcommand)]
     what: Option<What>,
@@ -106,4 +107,14 @@ fn write_json(path: Option<&Path>, figures: &impl Serialize) -> Result<(), Error
 
 fn write_file(path: &Path, text: &str) -> Result<(), Error> {
     fs::write(path, text).map_err(Error::file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_is_consistent() {
+        super::Args::command().debug_assert();
+    }
 }
