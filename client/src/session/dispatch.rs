@@ -245,18 +245,18 @@ impl Dispatch {
         Some(Answered { seq, peer, arrived: sent.arrived, trail: sent.trail })
     }
 
-    /// Sends a frame that could not be worked on to a worker that has not tried it yet. Err: `opinions` of them agree, or
+    /// Sends a frame that could not be worked on to a worker that has not tried it yet. False: `opinions` of them agree, or
     /// there is no other.
-    pub(crate) fn ask_another(&mut self, answered: Answered, opinions: usize) -> Result<(), ()> {
+    pub(crate) fn ask_another(&mut self, answered: Answered, opinions: usize) -> bool {
         let Answered { seq, peer, arrived, mut trail } = answered;
         trail.failed_at.push(peer);
         let other = self.lanes.values().any(|lane| !trail.failed_at.contains(&lane.peer));
         if trail.failed_at.len() >= opinions || !other {
-            return Err(());
+            return false;
         }
-        let trail = trail.again().ok_or(())?;
+        let Some(trail) = trail.again() else { return false };
         self.waiting.insert(seq, Waiting { trail, arrived });
-        Ok(())
+        true
     }
 
     /// A frame was worked on that others could not do: their links, and how often in a row each was contradicted so.
@@ -272,8 +272,8 @@ impl Dispatch {
 
     /// Links that keep an answer back for too long: to be closed, and given to [`Dispatch::link_down`].
     pub(crate) fn overdue(&self, now: Instant) -> Vec<LinkId> {
-        let answering = self.lanes.values().filter(|lane| lane.has_answered()).count();
-        let overdue = |lane: &Lane| lane.overdue(answering > 0, self.max_age, now);
+        let alternative = self.lanes.values().any(Lane::has_answered);
+        let overdue = |lane: &Lane| lane.overdue(alternative, self.max_age, now);
         self.lanes.iter().filter(|(_, lane)| overdue(lane)).map(|(link, _)| *link).collect()
     }
 

@@ -168,7 +168,7 @@ impl Lane {
     }
 
     /// When a frame that is sent now would be worked on.
-    pub(super) fn begins_in(&self) -> Duration {
+    fn begins_in(&self) -> Duration {
         self.frame_time.unwrap_or_default().mul_f32((self.turns() - 1.0).max(0.0)) + self.network / 2
     }
 
@@ -179,16 +179,18 @@ impl Lane {
 
     /// Whether a frame that is sent now is answered within `horizon`, as far as is known.
     pub(super) fn in_time(&self, horizon: Duration, now: Instant) -> bool {
-        let idle = now.saturating_duration_since(self.last_answer);
-        let retried = self.in_flight.is_empty() && self.frame_time.is_some_and(|time| idle >= time * RETRIED_AFTER);
-        retried || self.answers_in() <= horizon
+        self.is_to_be_retried(self.frame_time.map(|time| time * RETRIED_AFTER), now) || self.answers_in() <= horizon
     }
 
     /// Whether a live frame of this age is worked on before it is older than `max`, as far as is known.
     pub(super) fn in_age(&self, age: Duration, max: Duration, now: Instant) -> bool {
+        self.is_to_be_retried(Some(RETRIED_LIVE_AFTER), now) || age + self.begins_in() <= max
+    }
+
+    /// Whether it has had nothing to do for so long that what is known of it may be wrong. None: it never is.
+    fn is_to_be_retried(&self, after: Option<Duration>, now: Instant) -> bool {
         let idle = now.saturating_duration_since(self.last_answer);
-        let retried = self.in_flight.is_empty() && idle >= RETRIED_LIVE_AFTER;
-        retried || age + self.begins_in() <= max
+        self.in_flight.is_empty() && after.is_some_and(|after| idle >= after)
     }
 
     /// Whether it has answered anything yet.

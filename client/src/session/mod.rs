@@ -6,6 +6,7 @@
 //! [`Ledger`] counts.
 
 mod dispatch;
+mod events;
 mod lane;
 mod reorder;
 mod routing;
@@ -16,8 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, Route, RouteQuery};
-use facefleet_service::address::HostPort;
+use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, Route};
 use facefleet_service::grpc;
 use prost::bytes::Bytes;
 
@@ -27,6 +27,7 @@ use crate::source::{SourceFrame, Unreadable};
 
 pub(crate) use dispatch::WINDOW;
 use dispatch::{Assignment, Dispatch, Ending};
+pub(crate) use events::{Action, Answer, Greeting, LinkId, Loss, Lost, StreamSpec};
 pub(crate) use lane::Pace;
 use reorder::Reorder;
 use routing::Routing;
@@ -51,90 +52,9 @@ const MOST_WRONG: u32 = 3;
 /// Time between two [`Session::tick`]s that shows that this process was stopped in between.
 const PAUSED: Duration = Duration::from_secs(1);
 
-/// Names one connection to one worker; never used again after it is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LinkId(pub(crate) u64);
-
 /// One life of one worker, as this stream has met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Peer(u32);
-
-/// What a stream is to do.
-#[derive(Clone, Debug)]
-pub(crate) struct StreamSpec {
-    pub(crate) master: HostPort,
-    pub(crate) query: RouteQuery,
-    /// With a greatest age, the stream is live: see [`StreamSpec::max_age`].
-    pub(crate) open: AnalyzeOpen,
-}
-
-impl StreamSpec {
-    /// How old a frame of a live stream may be when it is worked on. None for a file: its frames wait.
-    pub(crate) fn max_age(&self) -> Option<Duration> {
-        self.open.max_age
-    }
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub(crate) enum Action {
-    /// Ask the master; its answer goes to [`Session::routed`].
-    Ask(RouteQuery),
-    /// Connect to a worker.
-    Connect(LinkId, Candidate, AnalyzeOpen),
-    /// Send a frame to it.
-    Send(LinkId, AnalyzeFrame),
-    /// End the connection. What still comes from it may be given to the session, and does not count.
-    Close(LinkId),
-    /// Tell the person who waits.
-    Say(String),
-}
-
-/// How a worker presents itself.
-#[derive(Clone, Debug)]
-pub(crate) struct Greeting {
-    pub(crate) name: String,
-    /// Its life; 0 for an old worker, which does not say.
-    pub(crate) generation: u64,
-    /// Detector threads.
-    pub(crate) threads: u32,
-}
-
-/// What came back for a frame.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) seq: u64,
-    pub(crate) attempt: u32,
-    pub(crate) end: End,
-    /// A failure for which the worker blames itself.
-    pub(crate) elsewhere: bool,
-    pub(crate) pace: Pace,
-}
-
-/// Why a link is over.
-#[derive(Clone, Debug)]
-pub(crate) struct Lost {
-    pub(crate) loss: Loss,
-    /// For people; it names no address.
-    pub(crate) reason: String,
-}
-
-/// In which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// It cannot be reached, or does not keep to the contract.
-    Broken,
-    /// The worker is there and does not do what this stream asks for.
-    Unfit,
-    /// The worker has ended the stream, and what it held is answered.
-    Left,
-}
-
-impl Lost {
-    pub(crate) fn because(reason: impl Into<String>) -> Lost {
-        Lost { loss: Loss::Broken, reason: reason.into() }
-    }
-}
 
 /// The state of a stream.
 #[derive(Debug)]
@@ -171,9 +91,8 @@ struct Link {
 
 #[derive(Debug)]
 struct Held {
+    /// With a JPEG: one without ends as it comes.
     frame: SourceFrame,
-    /// The frame's own.
-    jpeg: Bytes,
     /// What a worker said that could not do it, while others are asked.
     failure: Option<(Option<Arc<str>>, End)>,
 }
@@ -271,8 +190,7 @@ impl Session {
             }
             Ok(jpeg) => {
                 self.bytes += jpeg.len();
-                let jpeg = jpeg.clone();
-                self.held.insert(seq, Held { frame, jpeg, failure: None });
+                self.held.insert(seq, Held { frame, failure: None });
                 self.dispatch.push(seq, now);
                 if self.dispatch.waiting() > WINDOW
                     && let Some(oldest) = self.dispatch.drop_oldest()
@@ -332,9 +250,8 @@ impl Session {
     pub(crate) fn link_up(&mut self, link: LinkId, greeting: Greeting, now: Instant) {
         let Greeting { name, generation, threads } = greeting;
         let Some(Link { candidate, name: known }) = self.links.get_mut(&link) else { return };
-        let told = (&candidate.name, candidate.generation);
         // A later life of the worker is as good, and the master will hear of it. Anything else is somebody else.
-        let impostor = told.1 != 0 && (*told.0 != name || generation < told.1);
+        let impostor = candidate.generation != 0 && (candidate.name != name || generation < candidate.generation);
         if impostor {
             let reason = format!("`{name}` answers there, which the master does not know at that address");
             self.close(link, &Lost::because(reason), now);
@@ -382,19 +299,16 @@ impl Session {
             // Nothing of a file is left out.
             End::Dropped(_) => self.spec.max_age().is_none().then_some(OPINIONS_ELSEWHERE),
         };
-        match opinions.map(|opinions| self.dispatch.ask_another(answered, opinions)) {
-            Some(Ok(())) => {
-                name.iter().for_each(|name| self.ledger.taken_back(name));
-                self.held.get_mut(&seq).expect("a frame in flight is held").failure = Some((name, end));
-            }
-            Some(Err(())) | None => {
-                self.end(seq, name, end);
-                // It may be the only one that the stream has, and not the only one that there is. But where there is no
-                // better one, the run must come to its end: so each time twice as many frames are let through.
-                if elsewhere && self.dispatch.was_wrong(link) >= MOST_WRONG << self.in_vain.min(16) {
-                    self.in_vain += 1;
-                    self.close(link, &Lost::because("it fails frame after frame, and blames itself"), now);
-                }
+        if opinions.is_some_and(|opinions| self.dispatch.ask_another(answered, opinions)) {
+            name.iter().for_each(|name| self.ledger.taken_back(name));
+            self.held.get_mut(&seq).expect("a frame in flight is held").failure = Some((name, end));
+        } else {
+            self.end(seq, name, end);
+            // It may be the only one that the stream has, and not the only one that there is. But where there is no
+            // better one, the run must come to its end: so each time twice as many frames are let through.
+            if elsewhere && self.dispatch.was_wrong(link) >= MOST_WRONG << self.in_vain.min(16) {
+                self.in_vain += 1;
+                self.close(link, &Lost::because("it fails frame after frame, and blames itself"), now);
             }
         }
         self.settle(now);
@@ -483,7 +397,7 @@ impl Session {
     }
 
     fn send(&mut self, Assignment { seq, attempt, link, arrived }: Assignment, now: Instant) {
-        let jpeg = self.held[&seq].jpeg.clone();
+        let jpeg = self.held[&seq].frame.jpeg.clone().expect("a frame that is held has a JPEG");
         if attempt > 0 {
             self.ledger.sent_again();
         }

@@ -1,4 +1,4 @@
-use facefleet_proto::{Lease, WorkerId};
+use facefleet_proto::{Lease, RouteQuery, WorkerId};
 use facefleet_service::clock;
 
 use super::*;

@@ -41,7 +41,7 @@ fn ok(dispatch: &mut Dispatch, (seq, attempt, link): Flight, pace: Pace, now: In
 /// A failure, of which `opinions` are wanted. False: it is final.
 fn asks_another(dispatch: &mut Dispatch, (seq, attempt, link): Flight, opinions: usize, now: Instant) -> bool {
     let answered = dispatch.answered(link, (seq, attempt), Pace::default(), false, now).unwrap();
-    dispatch.ask_another(answered, opinions).is_ok()
+    dispatch.ask_another(answered, opinions)
 }
 
 /// Workers that work on one frame after the other: how many each has done, and when all are done.
