@@ -10,6 +10,7 @@ mod error;
 mod ffmpeg;
 #[cfg(target_os = "linux")]
 pub mod net;
+pub mod proc;
 mod process;
 mod program;
 mod wait;
@@ -19,7 +20,7 @@ pub use error::Error;
 pub use ffmpeg::tool;
 pub use process::{Ended, Process};
 pub use program::Program;
-pub use wait::wait_until;
+pub use wait::{comes_true, wait_until};
 
 use std::path::{Path, PathBuf};
 

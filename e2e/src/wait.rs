@@ -14,13 +14,20 @@ const LOOK: Duration = Duration::from_millis(5);
 /// # Panics
 /// It takes too long. `awaited` is what was to come true.
 #[track_caller]
-pub fn wait_until(awaited: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_until(awaited: &str, is_so: impl FnMut() -> bool) {
+    assert!(comes_true(LIMIT, is_so), "in {} s it did not come true that {awaited}", LIMIT.as_secs());
+}
+
+/// Whether something comes true within `limit`, looking again and again.
+pub fn comes_true(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let start = clock::now();
     while !is_so() {
-        let waited = clock::now().saturating_duration_since(start);
-        assert!(waited < LIMIT, "in {} s it did not come true that {awaited}", LIMIT.as_secs());
+        if clock::now().saturating_duration_since(start) >= limit {
+            return false;
+        }
         pause();
     }
+    true
 }
 
 #[expect(

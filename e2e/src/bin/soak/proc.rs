@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use facefleet_e2e::proc::Status;
+
 /// What a process holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
@@ -15,21 +17,15 @@ pub(crate) struct Held {
 impl Held {
     /// None: the process is gone, or has ended and nobody has asked how.
     pub(crate) fn by(id: u32) -> Option<Held> {
-        let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-            line.split_whitespace().next()?.parse().ok()
-        };
+        let status = Status::of(id)?;
         let files = fs::read_dir(format!("/proc/{id}/fd")).ok()?.count() as u64;
-        Some(Held { rss_kb: number("VmRSS")?, files, threads: number("Threads")? })
+        Some(Held { rss_kb: status.number("VmRSS")?, files, threads: status.number("Threads")? })
     }
 }
 
 /// The letter of its state: T is stopped, Z has ended. None: there is no such process.
 pub(crate) fn state(id: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The second field is a name that may hold anything, but ends with the last bracket.
-    stat.rsplit_once(") ")?.1.chars().next()
+    Status::of(id)?.state()
 }
 
 /// Whether it does nothing any more.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
+use facefleet_e2e::comes_true;
 use facefleet_service::clock;
 use nix::sys::signal::Signal;
 
@@ -121,7 +122,7 @@ impl Soak {
             Fault::KillWorker | Fault::RestartMaster | Fault::KillClient => self.lives.extend(member.kill(back_at)?),
             Fault::PauseWorker => {
                 member.pause(back_at)?;
-                if !soon(|| member.is_stopped()) {
+                if !comes_true(EFFECT, || member.is_stopped()) {
                     return Err(Error::NoEffect { name: member.name.into(), awaited: "stopped" });
                 }
             }
@@ -145,7 +146,7 @@ impl Soak {
             }
         }
         let folder = self.stage.path();
-        if !soon(|| proc::running_in(folder).is_empty()) {
+        if !comes_true(EFFECT, || proc::running_in(folder).is_empty()) {
             self.problems.push(format!("left behind: {}", proc::running_in(folder).join(", ")));
         }
         Ok(())
@@ -158,18 +159,6 @@ impl Soak {
         let minutes = elapsed.as_secs() / 60;
         eprintln!("{minutes} min: {faults} faults, {runs} runs ended with {sent} frames, {problems} problems");
     }
-}
-
-/// Whether something comes true in a moment.
-fn soon(mut is_so: impl FnMut() -> bool) -> bool {
-    let start = clock::now();
-    while !is_so() {
-        if clock::now().saturating_duration_since(start) > EFFECT {
-            return false;
-        }
-        pause();
-    }
-    true
 }
 
 fn free_port() -> Result<SocketAddr, Error> {

@@ -6,8 +6,8 @@ use facefleet_e2e::{Cluster, Service, client, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::workers::kill_at_work;
-use super::{AFTER_SECOND_PART, answered, assert_unharmed, start, wait_until_lost, wait_until_used};
+use super::workers::assert_that_its_death_costs_nothing;
+use super::{AFTER_SECOND_PART, answered, assert_unharmed, start, wait_until_used};
 use crate::report;
 use crate::start_order::wait_for_frame;
 use crate::system;
@@ -43,14 +43,10 @@ fn killed_and_started_again() {
 #[test]
 fn killed_and_a_worker_while_it_is_gone() {
     let mut cluster = Cluster::start(3).unwrap();
-    let (mut client, mut video) = start(cluster.master.address);
+    let (client, video) = start(cluster.master.address);
     cluster.master.process.kill();
     assert!(system::is_gone(cluster.master.process.id()));
-    kill_at_work(&mut cluster.workers[0], &mut video);
-    wait_until_lost(&mut client, "worker-1");
-    drop(video);
-    let (_, lines) = assert_unharmed(client);
-    assert_eq!(answered(&lines, "worker-1", AFTER_SECOND_PART), 0);
+    assert_that_its_death_costs_nothing(&mut cluster.workers[0], client, video);
 }
 
 /// Its connections stay open, and nobody answers.

@@ -1,6 +1,6 @@
 //! Workers that are killed, stopped or asked to leave.
 
-use facefleet_e2e::{Cluster, Service, wait_until};
+use facefleet_e2e::{Cluster, Process, Service, wait_until};
 use nix::sys::signal::Signal;
 
 use super::{AFTER_SECOND_PART, answered, assert_unharmed, start, wait_until_lost, wait_until_used};
@@ -17,21 +17,27 @@ pub(super) fn stop_at_work(worker: &Service, video: &mut VideoInParts) {
 }
 
 /// Kills a worker that cannot have answered all of its frames.
-pub(super) fn kill_at_work(worker: &mut Service, video: &mut VideoInParts) {
+fn kill_at_work(worker: &mut Service, video: &mut VideoInParts) {
     stop_at_work(worker, video);
     worker.process.kill();
     assert!(system::is_gone(worker.process.id()));
 }
 
-#[test]
-fn killed() {
-    let mut cluster = Cluster::start(3).unwrap();
-    let (mut client, mut video) = start(cluster.master.address);
-    kill_at_work(&mut cluster.workers[0], &mut video);
+/// Kills `worker-1` in the middle of a run that it is part of, and sees that nothing is missing.
+#[track_caller]
+pub(super) fn assert_that_its_death_costs_nothing(worker: &mut Service, mut client: Process, mut video: VideoInParts) {
+    kill_at_work(worker, &mut video);
     wait_until_lost(&mut client, "worker-1");
     drop(video);
     let (_, lines) = assert_unharmed(client);
     assert_eq!(answered(&lines, "worker-1", AFTER_SECOND_PART), 0);
+}
+
+#[test]
+fn killed() {
+    let mut cluster = Cluster::start(3).unwrap();
+    let (client, video) = start(cluster.master.address);
+    assert_that_its_death_costs_nothing(&mut cluster.workers[0], client, video);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! A master on a core of its own, where the system lets us choose (Linux, with `taskset`).
 
-use std::fs;
 use std::net::SocketAddr;
-use std::process::{self, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use facefleet_e2e::proc::Status;
 use facefleet_e2e::{LOOPBACK, Process, Program};
 
 use crate::{Error, cpu};
@@ -42,9 +42,8 @@ impl Master {
 
     /// The most memory that it has had at once, in MB. None where the system does not tell.
     pub(super) fn peak_mb(&self) -> Option<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        Some(peak.trim().strip_suffix(" kB")?.parse::<f64>().ok()? * 1024.0 / 1e6)
+        let peak_kib = Status::of(self.process.id())?.number("VmHWM")?;
+        Some(peak_kib as f64 * 1024.0 / 1e6)
     }
 }
 
@@ -56,11 +55,8 @@ fn can_pin() -> bool {
 /// Keeps this process off the core of the master.
 pub(super) fn leave_its_core() {
     if can_pin() {
-        let others = format!("1-{}", cores() - 1);
-        let mut taskset = Command::new("taskset");
-        taskset.args(["-a", "-c", "-p", &others, &process::id().to_string()]).stdout(Stdio::null());
-        // Where it fails both share all cores, and the figures are worse than they could be.
-        let _ = taskset.status();
+        // False: both share all cores, and the figures are worse than they could be.
+        let _ = cpu::pin(&format!("1-{}", cores() - 1));
     }
 }
 

@@ -4,12 +4,12 @@
 
 use std::env;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::Command;
 use std::sync::Arc;
 
-use facefleet_e2e::Process;
+use facefleet_e2e::{LOOPBACK, Process};
 use facefleet_service::address::HostPort;
 use facefleet_service::cli;
 use facefleet_worker::{Device, SimulatedDevice};
@@ -77,7 +77,7 @@ async fn cluster(workers_ms: &[u32]) -> Result<(), SimulationError> {
 }
 
 async fn loopback() -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let listener = TcpListener::bind(LOOPBACK).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }
