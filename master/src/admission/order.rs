@@ -1,0 +1,85 @@
+//! Who is next.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::Asking;
+
+/// Who is let in, and in which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AdmissionName {
+    /// Everybody, at once.
+    #[default]
+    Open,
+    /// As many streams as the workers have cores; first come, first served.
+    Fifo,
+    /// As many streams as the workers have cores; the highest priority and the largest task first, and whoever has
+    /// waited long enough before them.
+    Fair,
+}
+
+impl AdmissionName {
+    /// As on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AdmissionName::Open => "open",
+            AdmissionName::Fifo => "fifo",
+            AdmissionName::Fair => "fair",
+        }
+    }
+}
+
+/// The order of those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// First come, first served.
+    Fifo,
+    /// See [`STEP`].
+    Fair,
+}
+
+/// What a step of priority is worth: a stream goes before all that came up to this much earlier with one step less. So
+/// the order ages: what has waited longer than the steps between them are worth is not passed any more, and nobody starves.
+pub const STEP: Duration = Duration::from_secs(1);
+/// The range in which steps count: that of the client's `--priority`. It bounds for how long anybody can be passed.
+const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
+
+/// A place in the order, the lowest first: when a stream would have come to be next, had it no priority, and a number
+/// that settles ties by who asked first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    came_us: i64,
+    number: u64,
+}
+
+impl Rank {
+    /// Of a stream that runs already, which goes before all that wait to begin.
+    pub(super) fn running(number: u64) -> Rank {
+        Rank { came_us: i64::MIN, number }
+    }
+}
+
+impl Order {
+    /// The rank of a stream that asks at this time since the beginning, as the `number`th.
+    pub(super) fn rank(self, asking: &Asking, at: Duration, number: u64) -> Rank {
+        let head_start = match self {
+            Order::Fifo => 0,
+            Order::Fair => micros(STEP) * i64::from(steps(asking)),
+        };
+        Rank { came_us: micros(at) - micros(asking.waited) - head_start, number }
+    }
+}
+
+/// A step for each of its priority, and one for each doubling of its size, so that a size is a tie's end and not a
+/// number that beats every priority.
+fn steps(asking: &Asking) -> i32 {
+    let priority = asking.priority.clamp(*PRIORITIES.start(), *PRIORITIES.end());
+    let size = asking.size.max(1).ilog2();
+    priority + i32::try_from(size).expect("the logarithm of an i32 is below 32")
+}
+
+/// Of a process's age, or of a wait, of which both are far below the 292,000 years that fit.
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 4)
+}
