@@ -6,7 +6,7 @@ use std::path::{self, PathBuf};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use facefleet_proto::MAX_DETECT_SIZE;
-use facefleet_service::address::HostPort;
+use facefleet_service::address::HostPorts;
 use facefleet_service::log::LogArgs;
 use facefleet_vision::DetectorKind;
 
@@ -32,6 +32,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// List the workers of a cluster.
     Nodes(NodesArgs),
+    /// Say how many cameras a cluster carries, and how that is known.
+    Capacity(CapacityArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -48,9 +50,10 @@ pub struct RunArgs {
     #[arg(value_name = "INPUT", env = "FACEFLEET_INPUT")]
     pub input: String,
 
-    /// The master of the cluster to use. Without it, everything runs on this machine, as with --local.
-    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER")]
-    pub master: Option<HostPort>,
+    /// The master of the cluster to use; with several, all of them: a:50051,b:50051. Without it, everything runs on this
+    /// machine, as with --local.
+    #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
+    pub master: Option<HostPorts>,
 
     /// Use this machine alone: a master and one worker a core, inside this process. Wins over FACEFLEET_MASTER.
     #[arg(long, env = "FACEFLEET_LOCAL")]
@@ -119,11 +122,27 @@ pub struct RunArgs {
 /// List the workers of a cluster.
 #[derive(Args, Clone, Debug)]
 pub struct NodesArgs {
-    /// The master of the cluster.
-    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER")]
-    pub master: HostPort,
+    /// The master of the cluster; of several, the first that answers.
+    #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
+    pub master: HostPorts,
 
     /// Print JSON instead of a table.
+    #[arg(long, env = "FACEFLEET_JSON_OUTPUT")]
+    pub json: bool,
+}
+
+/// Say how many cameras a cluster carries, and how that is known.
+#[derive(Args, Clone, Debug)]
+pub struct CapacityArgs {
+    /// The master of the cluster.
+    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER")]
+    pub master: HostPorts,
+
+    /// Frames a second that a camera sends.
+    #[arg(long, value_name = "N", env = "FACEFLEET_FPS", default_value = "10", value_parser = positive)]
+    pub fps: f32,
+
+    /// Print JSON instead of text.
     #[arg(long, env = "FACEFLEET_JSON_OUTPUT")]
     pub json: bool,
 }
@@ -179,7 +198,7 @@ impl RunArgs {
     }
 
     /// The cluster to use; None: this machine.
-    pub(crate) fn cluster(&self) -> Option<&HostPort> {
+    pub(crate) fn cluster(&self) -> Option<&HostPorts> {
         self.master.as_ref().filter(|_| !self.local)
     }
 

@@ -5,6 +5,7 @@
 //! video, progress).
 #![forbid(unsafe_code)]
 
+pub mod capacity;
 pub mod cli;
 mod ffmpeg;
 mod frame;
@@ -26,7 +27,8 @@ pub use run::RunError;
 pub use source::InputError;
 pub use stream::StreamError;
 
-use cli::{Cli, Command, NodesArgs};
+use capacity::Capacity;
+use cli::{CapacityArgs, Cli, Command, NodesArgs};
 
 /// Why the program failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +36,7 @@ pub enum Error {
     /// `run`.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// `nodes`.
+    /// `nodes` and `capacity`.
     #[error(transparent)]
     Nodes(#[from] nodes::NodesError),
 }
@@ -49,6 +51,11 @@ pub async fn run(command: Command) -> Result<(), Error> {
         Command::Nodes(NodesArgs { master, json }) => {
             let nodes = nodes::list(&master).await?;
             facefleet_service::cli::announce(&if json { nodes::json(&nodes) } else { nodes::table(&nodes) });
+            Ok(())
+        }
+        Command::Capacity(CapacityArgs { master, fps, json }) => {
+            let capacity = Capacity::of(&nodes::list(&master).await?, fps);
+            facefleet_service::cli::announce(&if json { capacity.json() } else { capacity.text() });
             Ok(())
         }
         Command::Completions { shell } => {

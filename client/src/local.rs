@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use facefleet_service::address::HostPort;
+use facefleet_service::address::HostPorts;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -38,7 +38,7 @@ pub enum LocalError {
 /// A running cluster. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Local {
-    master: HostPort,
+    masters: HostPorts,
     _tasks: JoinSet<Result<(), LocalError>>,
 }
 
@@ -49,7 +49,7 @@ impl Local {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = workers.map_or(cores, |most| most.min(cores)).get();
         let (listener, address) = loopback().await?;
-        let master = HostPort::from(address);
+        let masters = HostPorts::from(address);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let config = facefleet_master::Config::default();
@@ -58,7 +58,7 @@ impl Local {
         let joined = Arc::new(Semaphore::new(0));
         for number in 1..=workers {
             let (listener, _) = loopback().await?;
-            let mut config = facefleet_worker::Config::new(master.clone(), NonZeroUsize::MIN);
+            let mut config = facefleet_worker::Config::new(masters.clone(), NonZeroUsize::MIN);
             config.name = Some(format!("core-{number}"));
             config.limits.streams = config.limits.streams.max(NonZeroU32::MIN.saturating_add(streams.into()));
             let joined = joined.clone();
@@ -70,12 +70,12 @@ impl Local {
             all = tokio::time::timeout(START_TIME, all) => drop(all.map_err(|_| LocalError::Slow)?),
             Some(ended) = tasks.join_next() => ended.expect("the programs do not panic")?,
         }
-        Ok(Local { master, _tasks: tasks })
+        Ok(Local { masters, _tasks: tasks })
     }
 
-    /// Where its master listens.
-    pub(crate) fn master(&self) -> &HostPort {
-        &self.master
+    /// Where its only master listens.
+    pub(crate) fn masters(&self) -> &HostPorts {
+        &self.masters
     }
 }
 

@@ -2,8 +2,8 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use facefleet_proto::wire::master_client::MasterClient;
-use facefleet_proto::{Load, Node, Nodes, wire};
-use facefleet_service::address::HostPort;
+use facefleet_proto::{Load, Node, Nodes, Throttling, wire};
+use facefleet_service::address::{HostPort, HostPorts};
 use facefleet_service::grpc;
 use serde::Serialize;
 
@@ -28,17 +28,26 @@ pub enum NodesError {
     },
 }
 
-/// Asks the master for its workers.
+/// Asks the masters, one after the other, for the workers, until one answers.
 ///
 /// # Errors
-/// It cannot be reached, or is an old one that cannot list them.
-pub async fn list(master: &HostPort) -> Result<Nodes, NodesError> {
-    let mut client = MasterClient::new(grpc::channel(master));
-    let mut request = tonic::Request::new(wire::ListNodesRequest {});
-    request.set_timeout(grpc::CALL_TIMEOUT);
-    let reply = client.list_nodes(request).await;
-    let reply = reply.map_err(|source| NodesError::Call { master: master.clone(), source })?;
-    Nodes::try_from(reply.into_inner()).map_err(|source| NodesError::Answer { master: master.clone(), source })
+/// The last one cannot be reached either, or is an old one that cannot list them.
+pub async fn list(masters: &HostPorts) -> Result<Nodes, NodesError> {
+    let mut asked = masters.iter();
+    loop {
+        let master = asked.next().expect("the last one ends the loop");
+        let mut client = MasterClient::new(grpc::channel(master));
+        let mut request = tonic::Request::new(wire::ListNodesRequest {});
+        request.set_timeout(grpc::call_timeout(masters));
+        match client.list_nodes(request).await {
+            Ok(reply) => {
+                let nodes = Nodes::try_from(reply.into_inner());
+                return nodes.map_err(|source| NodesError::Answer { master: master.clone(), source });
+            }
+            Err(source) if asked.len() == 0 => return Err(NodesError::Call { master: master.clone(), source }),
+            Err(source) => tracing::warn!("the master at {master} does not answer: {}", grpc::explain(&source)),
+        }
+    }
 }
 
 /// For people.
@@ -55,13 +64,15 @@ pub fn table(nodes: &Nodes) -> String {
         "DETECTORS",
         "CPU %",
         "TEMP °C",
+        "HELD BACK BY",
         "IN FLIGHT",
         "MS/FRAME",
+        "SELF-TEST/S",
         "FRAMES",
         "SILENT",
     ];
     table.set_header(head);
-    for Node { id, identity, address, weight, cores, version: _, detectors, health, silent, load } in &nodes.nodes {
+    for Node { id, identity, address, weight, cores, version: _, detectors, health, silent, load, .. } in &nodes.nodes {
         let load = load.as_ref();
         let measured = |value: Option<f32>| value.map_or_else(|| "-".into(), |v| format!("{v:.1}"));
         table.add_row([
@@ -74,14 +85,16 @@ pub fn table(nodes: &Nodes) -> String {
             if detectors.is_empty() { "-".into() } else { detectors.join(",") },
             measured(load.map(|l| l.cpu_percent)),
             measured(load.and_then(|l| l.temperature_c)),
+            load.map_or_else(|| "-".into(), |l| held_back(l.throttling)),
             load.map_or_else(|| "-".into(), |l| l.in_flight.to_string()),
             measured(load.and_then(|l| l.frame_ms)),
+            measured(load.and_then(|l| l.frames_per_s)),
             load.map_or_else(|| "-".into(), |l| l.frames_ok.to_string()),
             format!("{:.1} s", silent.as_secs_f64()),
         ]);
     }
     for (column, name) in table.column_iter_mut().zip(head) {
-        let text = matches!(name, "NAME" | "ADDRESS" | "STATE" | "DETECTORS");
+        let text = matches!(name, "NAME" | "ADDRESS" | "STATE" | "DETECTORS" | "HELD BACK BY");
         column.set_cell_alignment(if text { CellAlignment::Left } else { CellAlignment::Right });
     }
     let workers = match nodes.nodes.len() {
@@ -94,14 +107,30 @@ pub fn table(nodes: &Nodes) -> String {
             "\n{n} workers fell silent at once: the master takes its own network for the cause and goes on offering them"
         ),
     };
-    format!("{workers}; policy {}{outage}", nodes.policy)
+    let stale = nodes.stale.map_or_else(String::new, |stale| {
+        format!(
+            "\nthe master has been cut off from its registry for {:.0} s: this is what it knows",
+            stale.as_secs_f64()
+        )
+    });
+    format!("{workers}; policy {}{outage}{stale}", nodes.policy)
+}
+
+/// What holds a worker's machine back; otherwise what has done so since it was switched on.
+fn held_back(throttling: Throttling) -> String {
+    match (throttling.now(), throttling.since_start()) {
+        (now, _) if !now.is_empty() => now.join(","),
+        (_, once) if !once.is_empty() => format!("was: {}", once.join(",")),
+        _ => "-".into(),
+    }
 }
 
 /// For programs: one JSON object. Its keys may grow in number, and never change.
 pub fn json(nodes: &Nodes) -> String {
-    let Nodes { nodes, epoch, policy, vanished } = nodes;
+    let Nodes { nodes, epoch, policy, vanished, stale, .. } = nodes;
     let nodes = nodes.iter().map(JsonNode::from).collect();
-    let list = JsonNodes { policy, epoch: *epoch, vanished: *vanished, nodes };
+    let stale_ms = stale.map(|stale| u64::try_from(stale.as_millis()).unwrap_or(u64::MAX));
+    let list = JsonNodes { policy, epoch: *epoch, vanished: *vanished, stale_ms, nodes };
     serde_json::to_string_pretty(&list).expect("a list of nodes has only text keys")
 }
 
@@ -110,6 +139,8 @@ struct JsonNodes<'a> {
     policy: &'a str,
     epoch: u64,
     vanished: u32,
+    /// `null` when the master is not cut off from a registry that it shares with others.
+    stale_ms: Option<u64>,
     nodes: Vec<JsonNode<'a>>,
 }
 
@@ -140,11 +171,16 @@ struct JsonLoad {
     frames_ok: u64,
     frames_dropped: u64,
     frames_failed: u64,
+    /// What the worker measured of itself.
+    frames_per_s: Option<f32>,
+    /// What holds its machine back now, and what has since it was switched on.
+    held_back_by: Vec<&'static str>,
+    was_held_back_by: Vec<&'static str>,
 }
 
 impl<'a> From<&'a Node> for JsonNode<'a> {
     fn from(node: &'a Node) -> JsonNode<'a> {
-        let Node { id, identity, address, weight, cores, version, detectors, health, silent, load } = node;
+        let Node { id, identity, address, weight, cores, version, detectors, health, silent, load, .. } = node;
         JsonNode {
             id: id.0,
             name: &identity.name,
@@ -174,6 +210,8 @@ impl From<&Load> for JsonLoad {
             frames_dropped,
             frames_failed,
             draining: _,
+            frames_per_s,
+            throttling,
         } = load;
         JsonLoad {
             cpu_percent,
@@ -185,6 +223,9 @@ impl From<&Load> for JsonLoad {
             frames_ok,
             frames_dropped,
             frames_failed,
+            frames_per_s,
+            held_back_by: throttling.now(),
+            was_held_back_by: throttling.since_start(),
         }
     }
 }
@@ -198,7 +239,9 @@ mod tests {
     use super::*;
 
     fn nodes() -> Nodes {
-        let load = Load { cpu_percent: 12.34, frame_ms: Some(33.0), frames_ok: 250, ..Load::default() };
+        let throttling = Throttling::from_bits(0x5_0001);
+        let measured = Load { frame_ms: Some(33.0), frames_per_s: Some(121.0), ..Load::default() };
+        let load = Load { cpu_percent: 12.34, frames_ok: 250, throttling, ..measured };
         let node = Node {
             id: WorkerId(3),
             identity: Identity { name: "pi-1".into(), generation: 9 },
@@ -210,22 +253,45 @@ mod tests {
             health: Health::Healthy,
             silent: Duration::from_millis(430),
             load: Some(load),
+            slots: 4,
+            slots_taken: 1,
         };
         let fresh = Node { id: WorkerId(4), detectors: Vec::new(), load: None, health: Health::Lost, ..node.clone() };
-        Nodes { nodes: vec![node, fresh], epoch: 5, policy: "least-loaded".into(), vanished: 0 }
+        Nodes {
+            nodes: vec![node, fresh],
+            epoch: 5,
+            policy: "least-loaded".into(),
+            vanished: 0,
+            admission: String::new(),
+            waiting: 0,
+            stale: None,
+        }
     }
 
     #[test]
     fn a_table_for_people() {
         let table = table(&nodes());
         let lines: Vec<_> = table.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert_eq!(lines[1], "3 pi-1 10.0.0.7:50050 healthy 4 2 yunet,seeta 12.3 - 0 33.0 250 0.4 s");
-        assert_eq!(lines[2], "4 pi-1 10.0.0.7:50050 lost 4 2 - - - - - - 0.4 s");
+        assert_eq!(
+            lines[1],
+            "3 pi-1 10.0.0.7:50050 healthy 4 2 yunet,seeta 12.3 - under-voltage 0 33.0 121.0 250 0.4 s"
+        );
+        assert_eq!(lines[2], "4 pi-1 10.0.0.7:50050 lost 4 2 - - - - - - - - 0.4 s");
         assert_eq!(lines[3], "2 workers; policy least-loaded");
         let outage = super::table(&Nodes { vanished: 2, ..nodes() });
         assert!(outage.contains("2 workers fell silent at once"), "{outage}");
+        let stale = super::table(&Nodes { stale: Some(Duration::from_secs(7)), ..nodes() });
+        assert!(stale.contains("cut off from its registry for 7 s"), "{stale}");
         let nobody = Nodes { nodes: Vec::new(), ..nodes() };
         assert_eq!(super::table(&nobody), "no worker has joined yet; policy least-loaded");
+    }
+
+    #[test]
+    fn what_held_a_worker_back_is_shown_until_it_is_switched_off() {
+        let held_back = |bits| held_back(Throttling::from_bits(bits));
+        assert_eq!(held_back(0xF_000C), "throttled,hot");
+        assert_eq!(held_back(0x2_0000), "was: capped");
+        assert_eq!(held_back(0), "-");
     }
 
     #[test]
@@ -234,6 +300,9 @@ mod tests {
         assert_eq!(value["nodes"][0]["state"], "healthy");
         assert_eq!(value["nodes"][0]["detectors"], serde_json::json!(["yunet", "seeta"]));
         assert_eq!(value["nodes"][0]["load"]["frames_ok"], 250);
+        assert_eq!(value["nodes"][0]["load"]["held_back_by"], serde_json::json!(["under-voltage"]));
+        let was = &value["nodes"][0]["load"]["was_held_back_by"];
+        assert_eq!(*was, serde_json::json!(["under-voltage", "throttled"]));
         assert_eq!(value["nodes"][1]["load"], serde_json::Value::Null);
     }
 }

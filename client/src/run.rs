@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use facefleet_proto::{AnalyzeOpen, RouteQuery};
-use facefleet_service::address::HostPort;
+use facefleet_service::address::HostPorts;
 use facefleet_service::{clock, shutdown};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -93,7 +93,7 @@ pub enum RunError {
 pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let stop = shutdown::on_signal().map_err(RunError::Signal)?;
     let Some(prepared) = stop.run_until_cancelled(prepare(&args)).await else { return Ok(()) };
-    let Prepared { media, max_age, reports, local: _local, master } = prepared?;
+    let Prepared { media, max_age, reports, local: _local, masters } = prepared?;
     let limit = args.limit.map(u64::from);
     let frames = media.frames().map(|all| limit.map_or(all, |limit| all.min(limit)) * u64::from(args.clients));
 
@@ -103,7 +103,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let bar = progress[0].clone();
     let mut streams = JoinSet::new();
     for (stream, (progress, (report, sender))) in progress.into_iter().zip(reports).enumerate() {
-        let (spec, media, stop) = (spec(&args, &master, max_age, stream), media.clone(), stop.clone());
+        let (spec, media, stop) = (spec(&args, &masters, max_age, stream), media.clone(), stop.clone());
         streams.spawn(async move {
             let source = Source::open(&media, max_age.is_some(), limit);
             (stream, one_stream(spec, source, report, sender, progress, stop).await)
@@ -140,7 +140,7 @@ struct Prepared {
     max_age: Option<Duration>,
     reports: Vec<(Report, mpsc::Sender<Finished>)>,
     local: Option<Local>,
-    master: HostPort,
+    masters: HostPorts,
 }
 
 async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
@@ -166,18 +166,18 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
         Some(_) => None,
         None => Some(Local::start(args.workers, args.clients).await?),
     };
-    let master = args.cluster().or(local.as_ref().map(Local::master)).expect("it is one or the other").clone();
-    Ok(Prepared { media, max_age, reports, local, master })
+    let masters = args.cluster().or(local.as_ref().map(Local::masters)).expect("it is one or the other").clone();
+    Ok(Prepared { media, max_age, reports, local, masters })
 }
 
-fn spec(args: &RunArgs, master: &HostPort, max_age: Option<Duration>, stream: usize) -> StreamSpec {
+fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: usize) -> StreamSpec {
     let stream_id = format!("{} #{}", args.input, stream + 1);
     // A long path says the least at its start.
     let stream_id: String = stream_id.chars().filter(|c| !c.is_control()).rev().take(30).collect();
     let stream_id: String = stream_id.chars().rev().collect();
     let detector = args.detector.map(|kind| kind.name().to_owned());
     StreamSpec {
-        master: master.clone(),
+        masters: masters.clone(),
         query: RouteQuery {
             wanted: args.workers.map_or(MOST_LINKS, |most| usize::from(most).min(MOST_LINKS)),
             priority: args.priority,

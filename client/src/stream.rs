@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use facefleet_proto::AnalyzeFrame;
-use facefleet_service::{clock, grpc};
+use facefleet_service::clock;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use crate::frame::Finished;
 use crate::ledger::Counts;
 use crate::link::{Link, LinkEvent};
 use crate::report::Progress;
-use crate::route::Master;
+use crate::route::Masters;
 use crate::session::{Action, LinkId, Session, StreamSpec};
 use crate::source::Source;
 
@@ -49,7 +49,7 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) -> (Counts, Result<(), StreamError>) {
     let (event_sender, mut events) = mpsc::unbounded_channel();
-    let mut master = Master::new(grpc::channel(&spec.master));
+    let mut masters = Masters::new(spec.masters.clone());
     // Streams that wait for the same worker do not come back in step.
     let mut session = Session::new(spec, clock::unix_us());
     let mut links = Links { open: BTreeMap::new(), events: event_sender };
@@ -60,7 +60,7 @@ pub(crate) async fn run(
     while !session.is_over() {
         while let Some(action) = session.next_action() {
             match action {
-                Action::Ask(query) => master.ask(query),
+                Action::Ask(query) => masters.ask(query),
                 Action::Connect(link, candidate, open) => links.connect(link, candidate, open),
                 Action::Send(link, frame) => links.send(link, frame),
                 Action::Close(link) => links.close(link),
@@ -91,7 +91,7 @@ pub(crate) async fn run(
                 session.stop();
                 source.close();
             }
-            route = master.answer() => session.routed(route, clock::now()),
+            route = masters.answer() => session.routed(route, clock::now()),
             frame = source.next(), if session.wants_frame() => match frame {
                 Some(Ok(frame)) => session.frame(frame, clock::now()),
                 Some(Err(error)) => {

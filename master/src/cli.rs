@@ -10,6 +10,7 @@ use facefleet_service::log::LogArgs;
 
 use crate::liveness::Loss;
 use crate::policy::PolicyName;
+use crate::store::Store;
 use crate::{Config, HeartbeatLog, RunError};
 
 /// The registry and scheduler of a facefleet cluster.
@@ -30,6 +31,16 @@ pub struct Args {
     /// How the loss of a worker is detected.
     #[arg(long, value_name = "DETECTION", env = "FACEFLEET_LOSS", default_value = "missed")]
     pub loss: Loss,
+
+    /// Where registrations are kept: `memory`, or `etcd://HOST:2379` (more members behind commas), which any number of
+    /// masters may share. Workers and clients are then told of all masters.
+    #[arg(long, value_name = "STORE", env = "FACEFLEET_STORE", default_value = "memory")]
+    pub store: Store,
+
+    /// Where the other masters of the same store reach this one [default: this machine's address towards the store, and the
+    /// port of --listen].
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_ADVERTISE", value_parser = address)]
+    pub advertise: Option<SocketAddr>,
 
     /// File to append every heartbeat to, one JSON object a line.
     #[arg(long, value_name = "FILE", env = "FACEFLEET_HEARTBEAT_LOG")]
@@ -76,7 +87,8 @@ impl Args {
                 .map_err(|source| RunError::HeartbeatLog { path: path.clone(), source })
         };
         let heartbeat_log = self.heartbeat_log.as_ref().map(open).transpose()?;
-        Ok(Config { policy: self.policy, loss: self.loss, heartbeat_log })
+        let (store, advertise) = (self.store.clone(), self.advertise);
+        Ok(Config { policy: self.policy, loss: self.loss, heartbeat_log, store, advertise })
     }
 }
 
@@ -102,6 +114,9 @@ mod tests {
             ["--listen", "0.0.0.0:70000"],
             ["--policy", "fastest"],
             ["--loss", "guess"],
+            ["--store", "disk"],
+            ["--store", "etcd://"],
+            ["--advertise", "pi.local:50051"],
             ["--heartbeat-log-max-bytes", "0"],
             ["--heartbeat-log-max-bytes", "-1"],
             ["--heartbeat-log-max-age", "0"],

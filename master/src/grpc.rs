@@ -10,14 +10,26 @@ use tonic::{Request, Response, Status};
 use crate::advertised::{Ends, as_seen};
 use crate::join_limit::PER_S;
 use crate::record::Record;
-use crate::registry::{Refused, Unknown};
+use crate::registry::Refused;
 use crate::ring::Next;
-use crate::shared::Shared;
+use crate::shared::{Pulse, Shared};
 
 type Answer<T> = Result<Response<T>, Status>;
 
 /// The service over the shared state.
 pub(crate) struct Service(pub(crate) Arc<Shared>);
+
+impl Service {
+    /// The state, once the cluster is known.
+    fn ready(&self) -> Result<&Shared, Status> {
+        if self.0.is_ready() {
+            return Ok(&self.0);
+        }
+        Err(Status::unavailable(
+            "this master has not reached the registry that it shares with others yet; ask another one",
+        ))
+    }
+}
 
 #[tonic::async_trait]
 impl wire::master_server::Master for Service {
@@ -32,27 +44,27 @@ impl wire::master_server::Master for Service {
         let join = Join::try_from(request.into_inner()).inspect_err(|invalid| {
             tracing::warn!(?from, "a worker cannot join: {invalid}");
         })?;
-        let id = self.0.join(join)?;
-        Ok(Response::new(wire::JoinReply { id: id.to_wire(), success: true, epoch: self.0.epoch }))
+        let (id, epoch) = self.ready()?.join(join)?;
+        Ok(Response::new(wire::JoinReply { id: id.to_wire(), success: true, epoch }))
     }
 
     async fn leave(&self, request: Request<wire::LeaveRequest>) -> Answer<wire::LeaveReply> {
         let wire::LeaveRequest { id, generation, epoch } = request.into_inner();
         let id = WorkerId::from_wire("LeaveRequest.id", id)?;
-        let success = self.0.leave(id, generation, epoch).is_ok();
+        let success = self.ready()?.leave(id, generation, epoch).is_ok();
         Ok(Response::new(wire::LeaveReply { success }))
     }
 
     async fn push_state(&self, request: Request<wire::NodeState>) -> Answer<wire::PushStateReply> {
         let heartbeat = Heartbeat::try_from(request.into_inner())?;
-        let unknown = matches!(self.0.heartbeat(heartbeat), Err(Unknown));
-        Ok(Response::new(wire::PushStateReply { unknown, drain: false, epoch: self.0.epoch }))
+        let Pulse { unknown, epoch, stale } = self.ready()?.heartbeat(heartbeat);
+        Ok(Response::new(wire::PushStateReply { unknown, drain: false, epoch, stale }))
     }
 
     async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
         let client = ends(&request);
         let query = RouteQuery::try_from(request.into_inner())?;
-        let mut route = self.0.route(&query);
+        let mut route = self.ready()?.route(&query);
         for candidate in &mut route.candidates {
             candidate.address = as_seen(candidate.address, client);
         }

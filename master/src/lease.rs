@@ -32,6 +32,11 @@ struct Held {
 }
 
 impl Leases {
+    /// None yet; their numbers will be above `last_id`.
+    pub fn numbered_after(last_id: u64) -> Leases {
+        Leases { last_id, ..Leases::default() }
+    }
+
     /// Holds a place on each of `workers`.
     pub fn grant(&mut self, workers: Vec<WorkerId>, now: Instant) -> Lease {
         for worker in &workers {

@@ -25,10 +25,13 @@ pub mod registry;
 mod ring;
 pub mod scheduler;
 mod shared;
+pub mod store;
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +47,7 @@ pub use journal::HeartbeatLog;
 use liveness::Loss;
 use policy::PolicyName;
 use shared::Shared;
+use store::Store;
 
 /// How often the registry is searched for workers that have gone silent.
 const TICK: Duration = Duration::from_millis(250);
@@ -65,6 +69,11 @@ pub struct Config {
     pub loss: Loss,
     /// Where heartbeats are logged; None: nowhere.
     pub heartbeat_log: Option<HeartbeatLog>,
+    /// Where registrations are kept.
+    pub store: Store,
+    /// Where other masters of the same store reach this one; None: the address that it listens on, or, when that is every
+    /// address of the machine, the one that reaches the store.
+    pub advertise: Option<SocketAddr>,
 }
 
 /// Why a master does not run.
@@ -105,13 +114,14 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let Config { policy, loss, heartbeat_log } = config;
-    let shared = Arc::new(Shared::new(policy, loss));
+    let Config { policy, loss, heartbeat_log, store, advertise } = config;
+    let bound = listener.local_addr()?;
+    let (shared, share) = open(store, policy, loss, bound, advertise);
     let journal = heartbeat_log.map(|log| {
         let records = shared.queue.subscribe(0);
         task::spawn_blocking(move || log.keep(records, &Handle::current()))
     });
-    tracing::info!(address = %listener.local_addr()?, policy = policy.as_str(), "master is up");
+    tracing::info!(address = %bound, policy = policy.as_str(), "master is up");
 
     let stopping = CancellationToken::new();
     let service = MasterServer::new(grpc::Service(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
@@ -126,6 +136,7 @@ pub async fn run(
     let ended = tokio::select! {
         ended = server => ended.map_err(RunError::from),
         never = expire(&shared) => match never {},
+        never = share => match never {},
         () = grace_over(&stopping) => {
             tracing::warn!(grace = ?GRACE, "some calls did not end in time and are cut");
             Ok(())
@@ -137,6 +148,25 @@ pub async fn run(
         journal.await.expect("the journal does not panic");
     }
     ended
+}
+
+/// The state, and what shares it with other masters for as long as it is polled.
+fn open(
+    store: Store,
+    policy: PolicyName,
+    loss: Loss,
+    bound: SocketAddr,
+    advertise: Option<SocketAddr>,
+) -> (Arc<Shared>, Pin<Box<dyn Future<Output = Infallible> + Send>>) {
+    match store {
+        Store::Memory => (Arc::new(Shared::new(policy, loss)), Box::pin(std::future::pending())),
+        #[cfg(feature = "etcd")]
+        Store::Etcd(members) => {
+            let shared = Arc::new(Shared::sharing(policy, loss));
+            let registrar = store::etcd::Registrar::new(shared.clone(), members, bound, advertise);
+            (shared, Box::pin(registrar.run()))
+        }
+    }
 }
 
 async fn expire(shared: &Shared) -> Infallible {

@@ -77,7 +77,7 @@ mod tests {
 
     fn record(received_us: u64) -> Record {
         let (load, legacy) = (Load::default(), LegacyState::default());
-        let heartbeat = Heartbeat { id: WorkerId(0), generation: 0, epoch: 0, load, legacy };
+        let heartbeat = Heartbeat { id: WorkerId(0), generation: 0, epoch: 0, load, legacy, leases: Vec::new() };
         Record { received_us, name: "a".into(), address: "10.0.0.1:1".parse().unwrap(), heartbeat }
     }
 

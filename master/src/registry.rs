@@ -3,11 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use facefleet_proto::{Health, Heartbeat, Join, Load, Node, WorkerId};
 
 use crate::liveness::{Check, Liveness, Loss};
+pub(crate) use ids::END_OF_IDS;
+use ids::Ids;
+
+mod ids;
 
 /// Most workers that are registered at once, lost ones included.
 pub const MAX_WORKERS: usize = 100_000;
@@ -18,8 +23,7 @@ pub struct Registry {
     workers: BTreeMap<WorkerId, Worker>,
     by_name: HashMap<String, WorkerId>,
     by_address: HashMap<SocketAddr, WorkerId>,
-    /// The id of the next worker. Only ever grows, so that an id means one worker in the whole life of a master.
-    next_id: u32,
+    ids: Ids,
     loss: Loss,
 }
 
@@ -33,6 +37,8 @@ pub struct Worker {
     /// Its last heartbeat; None before the first.
     pub load: Option<Load>,
     liveness: Liveness,
+    /// Whether the registry that this one shares holds it no more, so that it is forgotten when it falls silent.
+    is_let_go: bool,
 }
 
 /// A worker has joined.
@@ -75,8 +81,10 @@ pub enum Refused {
     /// There are [`MAX_WORKERS`].
     #[error("{MAX_WORKERS} workers are registered, which is the most that this master takes")]
     Full,
-    /// Two thousand million workers have joined in this master's life.
-    #[error("this master has given every id away: restart it")]
+    /// Two thousand million workers have joined in this master's life, or it shares a registry that it cannot reach.
+    #[error(
+        "this master has no id left to give: restart it, or, if it is cut off from a registry that it shares, join another"
+    )]
     OutOfIds,
 }
 
@@ -149,11 +157,36 @@ impl Registry {
         let mut replaced: Vec<Worker> = gone.filter_map(|id| self.remove(id)).collect();
         replaced.retain(|worker| worker.id != id);
 
+        self.enter(id, join, load, now);
+        Ok(Joined { id, again, replaced })
+    }
+
+    fn enter(&mut self, id: WorkerId, join: Join, load: Option<Load>, now: Instant) {
         self.by_name.insert(join.identity.name.clone(), id);
         self.by_address.insert(join.address, id);
         let liveness = Liveness::new(join.heartbeat_interval, self.loss, now);
-        self.workers.insert(id, Worker { id, join, load, liveness });
-        Ok(Joined { id, again, replaced })
+        self.workers.insert(id, Worker { id, join, load, liveness, is_let_go: false });
+    }
+
+    /// Takes in a worker that has joined another master, which gave it this id. That is a sign of life. Returns who had its
+    /// name or its address until now, and is registered no more.
+    pub fn adopt(&mut self, id: WorkerId, join: Join, now: Instant) -> Vec<Worker> {
+        let load = self.workers.get(&id).and_then(|worker| worker.load.clone());
+        let namesake = self.by_name.get(&join.identity.name).copied();
+        let neighbour = self.by_address.get(&join.address).copied();
+        let gone = [namesake, neighbour, Some(id)].into_iter().flatten();
+        let mut replaced: Vec<Worker> = gone.filter_map(|id| self.remove(id)).collect();
+        replaced.retain(|worker| worker.id != id);
+        self.enter(id, join, load, now);
+        replaced
+    }
+
+    /// The registry that this one shares holds this worker no more: it goes when it falls silent, at once if it is silent
+    /// already. Returns it if it is gone.
+    pub fn let_go(&mut self, id: WorkerId, now: Instant) -> Option<Worker> {
+        let worker = self.workers.get_mut(&id)?;
+        worker.is_let_go = true;
+        if worker.liveness.is_alive(now) { None } else { self.remove(id) }
     }
 
     /// Takes a heartbeat.
@@ -167,6 +200,7 @@ impl Registry {
         }
         let back_after = worker.liveness.beat(now);
         worker.load = Some(heartbeat.load.clone());
+        worker.is_let_go = false;
         Ok(Beat { worker, back_after })
     }
 
@@ -189,6 +223,7 @@ impl Registry {
         for worker in self.workers.values_mut() {
             match worker.liveness.check(now) {
                 Check::Same => {}
+                Check::Lost if worker.is_let_go => forgotten.push(worker.id),
                 Check::Lost => {
                     let silent = worker.liveness.silent(now);
                     expired.push(Expired::Lost { worker: worker.clone(), silent });
@@ -206,6 +241,11 @@ impl Registry {
         self.workers.values()
     }
 
+    /// The worker with this name.
+    pub fn named(&self, name: &str) -> Option<&Worker> {
+        self.workers.get(self.by_name.get(name)?)
+    }
+
     /// The worker with this id.
     pub fn get(&self, id: WorkerId) -> Option<&Worker> {
         self.workers.get(&id)
@@ -216,12 +256,22 @@ impl Registry {
         if self.workers.len() >= MAX_WORKERS && !replaces {
             return Err(Refused::Full);
         }
-        if i32::try_from(self.next_id).is_err() {
-            return Err(Refused::OutOfIds);
-        }
-        let id = WorkerId(self.next_id);
-        self.next_id += 1;
-        Ok(id)
+        self.ids.give().ok_or(Refused::OutOfIds)
+    }
+
+    /// Gives these ids from now on, and those that are left no more.
+    pub fn take_ids(&mut self, ids: Range<u32>) {
+        self.ids = Ids::new(ids);
+    }
+
+    /// How many ids are left to give.
+    pub fn ids_left(&self) -> usize {
+        self.ids.left()
+    }
+
+    /// How losses are detected.
+    pub fn loss(&self) -> Loss {
+        self.loss
     }
 
     fn remove(&mut self, id: WorkerId) -> Option<Worker> {
@@ -259,6 +309,8 @@ impl Worker {
             health: self.health(now),
             silent: self.liveness.silent(now),
             load: self.load.clone(),
+            slots: 0,
+            slots_taken: 0,
         }
     }
 }

@@ -10,9 +10,11 @@ use crate::liveness::Loss;
 use crate::outage::{Outage, Turn};
 use crate::policy::{Contender, PolicyName};
 use crate::registry::{Beat, Expired, Joined, Refused, Registry, Unknown, Worker};
+use crate::store::book::Book;
 use groups::Groups;
 
 mod groups;
+mod sharing;
 
 /// Registry, leases and policy in one.
 pub struct Scheduler {
@@ -27,6 +29,8 @@ pub struct Scheduler {
     looked: Option<Instant>,
     policy: PolicyName,
     epoch: u64,
+    /// None: the registry is this master's alone.
+    book: Option<Book>,
 }
 
 impl Scheduler {
@@ -35,7 +39,7 @@ impl Scheduler {
     pub fn new(policy: PolicyName, epoch: u64) -> Scheduler {
         let (registry, leases, outage) = Default::default();
         let [groups, hidden] = [(); 2].map(|()| Groups::new(policy, epoch));
-        Scheduler { registry, leases, groups, outage, hidden, looked: None, policy, epoch }
+        Scheduler { registry, leases, groups, outage, hidden, looked: None, policy, epoch, book: None }
     }
 
     /// The same, with another way to detect losses.
@@ -54,7 +58,11 @@ impl Scheduler {
     /// As there.
     pub fn join(&mut self, join: Join, now: Instant) -> Result<Joined, Refused> {
         let joined = self.registry.join(join, now)?;
-        joined.replaced.iter().for_each(|worker| self.forget(worker.id));
+        for worker in &joined.replaced {
+            self.forget(worker.id);
+            self.book.iter_mut().for_each(|book| book.gone(worker.id));
+        }
+        self.book.iter_mut().for_each(|book| book.joined(joined.id));
         // What it offers may have changed, if it was in.
         self.groups.leave(joined.id);
         self.sort(joined.id);
@@ -70,6 +78,7 @@ impl Scheduler {
             return Err(Unknown);
         }
         let back_after = self.registry.heartbeat(heartbeat, now)?.back_after;
+        self.book.iter_mut().for_each(|book| book.heard(heartbeat.id));
         let worker = self.sort(heartbeat.id).ok_or(Unknown)?;
         Ok(Beat { worker, back_after })
     }
@@ -84,6 +93,7 @@ impl Scheduler {
         }
         let worker = self.registry.leave(id, generation)?;
         self.forget(id);
+        self.book.iter_mut().for_each(|book| book.gone(id));
         Ok(worker)
     }
 
@@ -98,7 +108,10 @@ impl Scheduler {
                     self.groups.leave(worker.id);
                     self.outage.lose(worker.id, now);
                 }
-                Expired::Forgotten(worker) => self.forget(worker.id),
+                Expired::Forgotten(worker) => {
+                    self.forget(worker.id);
+                    self.book.iter_mut().filter(|book| book.is_ours(worker.id)).for_each(|book| book.gone(worker.id));
+                }
             }
         }
         expired
@@ -160,7 +173,16 @@ impl Scheduler {
     pub fn nodes(&self, now: Instant) -> Nodes {
         let nodes = self.registry.workers().map(|worker| worker.node(now)).collect();
         let vanished = u32::try_from(self.outage.count()).unwrap_or(u32::MAX);
-        Nodes { nodes, epoch: self.epoch, policy: self.policy.as_str().to_owned(), vanished }
+        let stale = self.cut_off_since().map(|since| now.saturating_duration_since(since));
+        Nodes {
+            nodes,
+            epoch: self.epoch,
+            policy: self.policy.as_str().to_owned(),
+            vanished,
+            admission: String::new(),
+            waiting: 0,
+            stale,
+        }
     }
 
     /// Chooses workers, best first, and holds a place on each. Draining workers are never among them, and lost ones only in
@@ -204,16 +226,24 @@ fn contender(worker: &Worker, leases: &Leases) -> Contender {
         id: worker.id,
         weight: worker.join.weight,
         cores: worker.join.cores,
-        frame_ms: frame_ms(worker),
+        frame_ms: frame_ms(worker).map(|ms| ms * slowdown(worker)),
         backlog: u64::from(in_flight) + u64::from(leases.promised(worker.id)),
         cpu_percent: worker.load.as_ref().map_or(0.0, |load| load.cpu_percent),
     }
 }
 
+/// What a worker that is held back (by heat, by its power supply) gets less than its times earn it. They follow only once
+/// frames have come through, and less to do is what lets it recover.
+fn slowdown(worker: &Worker) -> f32 {
+    worker.load.as_ref().map_or(1.0, |load| load.throttling.slowdown())
+}
+
 /// What its frames take now; before the first one, what it measured of itself when it started.
 fn frame_ms(worker: &Worker) -> Option<f32> {
-    let busy = worker.load.as_ref().and_then(|load| load.frame_ms);
-    let idle = worker.join.frames_per_s.map(|fps| 1000.0 * worker.join.cores as f32 / fps);
+    let load = worker.load.as_ref();
+    let busy = load.and_then(|load| load.frame_ms);
+    let measured = load.and_then(|load| load.frames_per_s).or(worker.join.frames_per_s);
+    let idle = measured.map(|fps| 1000.0 * worker.join.cores as f32 / fps);
     // A worker may claim next to no frames at all, and the time of one is then past all numbers.
     busy.or(idle.filter(|ms| ms.is_normal()))
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use facefleet_proto::{Heartbeat, Join, Nodes, Route, RouteQuery, WorkerId};
 use facefleet_service::clock;
 use facefleet_service::quiet::Quiet;
+use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use crate::TICK;
@@ -34,8 +35,18 @@ pub(crate) struct Shared {
     joins: Mutex<(JoinLimit, Quiet)>,
     /// Written by every heartbeat, read by the journal and by `GetQ`.
     pub(crate) queue: Queue,
-    /// Which life of the master this is.
+    /// Wakes whoever writes what a shared registry has to be told.
+    pub(crate) news: Notify,
+}
+
+/// What a worker is told when it sends a heartbeat.
+pub(crate) struct Pulse {
+    /// It has to join again.
+    pub(crate) unknown: bool,
+    /// Which life of the master, or of the masters that share a registry, this is.
     pub(crate) epoch: u64,
+    /// Another master would be better: this one is cut off from the registry that it shares.
+    pub(crate) stale: bool,
 }
 
 impl Shared {
@@ -47,7 +58,7 @@ impl Shared {
             unknown: Mutex::new(Quiet::new(SAID_EVERY)),
             joins: Mutex::new((JoinLimit::default(), Quiet::new(SAID_EVERY))),
             queue: Queue::new(KEPT),
-            epoch,
+            news: Notify::new(),
         }
     }
 
@@ -63,12 +74,27 @@ impl Shared {
         may
     }
 
-    pub(crate) fn join(&self, join: Join) -> Result<WorkerId, Refused> {
+    /// The same for a master that shares its registry with others.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn sharing(policy: PolicyName, loss: Loss) -> Shared {
+        let scheduler = Scheduler::new(policy, 0).detecting(loss).sharing(clock::now());
+        Shared { scheduler: Mutex::new(scheduler), ..Shared::new(policy, loss) }
+    }
+
+    /// Whether the cluster is known: a master that shares a registry has to have reached it once.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.locked().0.epoch() != 0
+    }
+
+    /// Takes a worker in, and says in which life of the master its number means something.
+    pub(crate) fn join(&self, join: Join) -> Result<(WorkerId, u64), Refused> {
         let (name, address) = (join.identity.name.clone(), join.address);
         let (cores, version) = (join.cores, join.version.clone());
         let (mut scheduler, now) = self.locked();
         let joined = scheduler.join(join, now);
+        let epoch = scheduler.epoch();
         drop(scheduler);
+        self.news.notify_one();
         match joined {
             Ok(joined) => {
                 let id = joined.id;
@@ -76,7 +102,7 @@ impl Shared {
                     info!("{old} is replaced by worker {id}");
                 }
                 info!(cores, version, again = joined.again, "worker {id} `{name}` at {address} joined");
-                Ok(id)
+                Ok((id, epoch))
             }
             Err(refused) => {
                 warn!("worker `{name}` at {address} is refused: {refused}");
@@ -85,26 +111,29 @@ impl Shared {
         }
     }
 
-    pub(crate) fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Unknown> {
+    pub(crate) fn heartbeat(&self, heartbeat: Heartbeat) -> Pulse {
         let received_us = clock::unix_us();
         let (mut scheduler, now) = self.locked();
         let beat = scheduler
             .heartbeat(&heartbeat, now)
             .map(|beat| (beat.worker.join.identity.name.clone(), beat.worker.join.address, beat.back_after));
+        let pulse =
+            Pulse { unknown: beat.is_err(), epoch: scheduler.epoch(), stale: scheduler.cut_off_since().is_some() };
         drop(scheduler);
         let Ok((name, address, back_after)) = beat else {
             self.warn_of_unknown(&heartbeat, now);
-            return Err(Unknown);
+            return pulse;
         };
         if let Some(silent) = back_after {
             info!(?silent, "worker {} `{name}` at {address} is back", heartbeat.id);
         }
         self.queue.push(Record { received_us, name, address, heartbeat });
-        Ok(())
+        pulse
     }
 
     pub(crate) fn leave(&self, id: WorkerId, generation: u64, epoch: u64) -> Result<(), Unknown> {
         let left = self.locked().0.leave(id, generation, epoch);
+        self.news.notify_one();
         match &left {
             Ok(worker) => info!("{worker} left"),
             Err(Unknown) => warn!(%id, generation, "a worker that is not registered wanted to leave"),
@@ -167,7 +196,7 @@ impl Shared {
 
     /// The scheduler and the time. The time is read under the lock, so that it never goes back from one call to the
     /// next. A panic in another call is a bug, and no reason to stop serving: the next call goes on.
-    fn locked(&self) -> (MutexGuard<'_, Scheduler>, Instant) {
+    pub(crate) fn locked(&self) -> (MutexGuard<'_, Scheduler>, Instant) {
         let scheduler = self.scheduler.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::now();
         (scheduler, now)

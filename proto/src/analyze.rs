@@ -54,7 +54,7 @@ pub struct AnalyzeOpen {
     pub stream_id: String,
     /// A frame older than this is dropped when its turn comes.
     pub max_age: Option<Duration>,
-    /// From [`crate::Route`]; no worker uses it yet.
+    /// As in [`crate::RouteQuery`]: the worker names it to its master for as long as the stream is open.
     pub lease_id: Option<u64>,
     /// Of streams that have frames waiting, one of a higher priority goes first. 0: as most.
     pub priority: i32,

@@ -62,7 +62,7 @@ pub struct Join {
     pub cores: u32,
     /// Time between heartbeats; None for an old worker, which does not say.
     pub heartbeat_interval: Option<Duration>,
-    /// Frames per second it measured of itself.
+    /// Frames per second that all its threads did with its own detector, when it measured itself.
     pub frames_per_s: Option<f32>,
     /// Its software version; empty for an old worker.
     pub version: String,

@@ -12,6 +12,7 @@ mod join;
 mod node;
 mod route;
 mod state;
+mod throttling;
 
 pub use analyze::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
 pub use analyze::{MAX_DETECT_SIZE, Point, Reply, StageTimes, Task};
@@ -19,7 +20,8 @@ pub use invalid::Invalid;
 pub use join::{Identity, Join, MAX_NAME_BYTES, WorkerId};
 pub use node::{Health, Node, Nodes};
 pub use route::{Candidate, Lease, Route, RouteQuery};
-pub use state::{Heartbeat, LegacyState, Load};
+pub use state::{Heartbeat, LegacyState, Load, MAX_LEASES};
+pub use throttling::Throttling;
 
 /// Generated from the `.proto` files: messages, clients and servers.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]

@@ -18,6 +18,13 @@ pub struct Nodes {
     /// Workers that fell silent at once, so many that the master takes its own network for the cause and goes on offering
     /// them when nobody better is there. 0: there is no such outage.
     pub vanished: u32,
+    /// Who is let in, as in the master's `--admission`; empty: everybody.
+    pub admission: String,
+    /// Streams that wait for a slot.
+    pub waiting: u32,
+    /// For how long the master has been cut off from the registry that it shares with others; None: it is not, or shares
+    /// none.
+    pub stale: Option<Duration>,
 }
 
 /// One worker.
@@ -43,6 +50,10 @@ pub struct Node {
     pub silent: Duration,
     /// Its last heartbeat; None before the first.
     pub load: Option<Load>,
+    /// Streams that it takes at once, as far as it is in service; 0 where everybody is let in.
+    pub slots: u32,
+    /// Those of them that are taken.
+    pub slots_taken: u32,
 }
 
 /// Whether a worker gets routes, and why not.
@@ -69,8 +80,11 @@ impl Health {
 
 impl From<Nodes> for wire::ListNodesReply {
     fn from(nodes: Nodes) -> wire::ListNodesReply {
-        let Nodes { nodes, epoch, policy, vanished } = nodes;
-        wire::ListNodesReply { nodes: nodes.into_iter().map(wire::Node::from).collect(), epoch, policy, vanished }
+        let Nodes { nodes, epoch, policy, vanished, admission, waiting, stale } = nodes;
+        let nodes = nodes.into_iter().map(wire::Node::from).collect();
+        // Not 0, which would say that it is not cut off at all.
+        let stale_ms = stale.map_or(0, |stale| u64::try_from(stale.as_millis()).unwrap_or(u64::MAX).max(1));
+        wire::ListNodesReply { nodes, epoch, policy, vanished, admission, waiting, stale_ms }
     }
 }
 
@@ -78,21 +92,25 @@ impl TryFrom<wire::ListNodesReply> for Nodes {
     type Error = Invalid;
 
     fn try_from(message: wire::ListNodesReply) -> Result<Nodes, Invalid> {
-        let wire::ListNodesReply { nodes, epoch, policy, vanished } = message;
-        Ok(Nodes { nodes: nodes.into_iter().map(Node::try_from).collect::<Result<_, _>>()?, epoch, policy, vanished })
+        let wire::ListNodesReply { nodes, epoch, policy, vanished, admission, waiting, stale_ms } = message;
+        let nodes = nodes.into_iter().map(Node::try_from).collect::<Result<_, _>>()?;
+        let stale = (stale_ms > 0).then(|| Duration::from_millis(stale_ms));
+        Ok(Nodes { nodes, epoch, policy, vanished, admission, waiting, stale })
     }
 }
 
 impl From<Node> for wire::Node {
     fn from(node: Node) -> wire::Node {
-        let Node { id, identity, address, weight, cores, version, detectors, health, silent, load } = node;
+        let Node { id, identity, address, weight, cores, version, detectors, health, silent, load, slots, slots_taken } =
+            node;
         let health = match health {
             Health::Healthy => wire::NodeHealth::Healthy,
             Health::Draining => wire::NodeHealth::Draining,
             Health::Lost => wire::NodeHealth::Lost,
         };
         let generation = identity.generation;
-        let heartbeat = |load| Heartbeat { id, generation, epoch: 0, load, legacy: Default::default() };
+        let heartbeat =
+            |load| Heartbeat { id, generation, epoch: 0, load, legacy: Default::default(), leases: Vec::new() };
         let state = load.map(|load| heartbeat(load).into());
         wire::Node {
             id: id.to_wire(),
@@ -107,6 +125,8 @@ impl From<Node> for wire::Node {
             health: health.into(),
             silent_ms: u64::try_from(silent.as_millis()).unwrap_or(u64::MAX),
             state,
+            slots,
+            slots_taken,
         }
     }
 }
@@ -115,8 +135,22 @@ impl TryFrom<wire::Node> for Node {
     type Error = Invalid;
 
     fn try_from(message: wire::Node) -> Result<Node, Invalid> {
-        let wire::Node { id, name, generation, ip, port, weight, cores, version, detectors, health, silent_ms, state } =
-            message;
+        let wire::Node {
+            id,
+            name,
+            generation,
+            ip,
+            port,
+            weight,
+            cores,
+            version,
+            detectors,
+            health,
+            silent_ms,
+            state,
+            slots,
+            slots_taken,
+        } = message;
         let health = match wire::NodeHealth::try_from(health) {
             Ok(wire::NodeHealth::Healthy) => Health::Healthy,
             Ok(wire::NodeHealth::Draining) => Health::Draining,
@@ -136,6 +170,8 @@ impl TryFrom<wire::Node> for Node {
             health,
             silent: Duration::from_millis(silent_ms),
             load: state.map(Heartbeat::try_from).transpose()?.map(|heartbeat| heartbeat.load),
+            slots,
+            slots_taken,
         })
     }
 }

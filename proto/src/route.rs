@@ -26,12 +26,16 @@ pub struct RouteQuery {
     pub exclude: Vec<WorkerId>,
     /// The life of the master that gave the ids in `exclude`; 0 for an old client, which does not say.
     pub epoch: u64,
-    /// As in [`crate::AnalyzeOpen`]; no master uses it yet.
+    /// As in [`crate::AnalyzeOpen`]. Where streams wait for a place, a higher one may go first.
     pub priority: i32,
     /// The client's name for its stream.
     pub stream_id: String,
     /// Only workers that say that they offer this detector; None: any, and so those that do not say.
     pub detector: Option<String>,
+    /// Names the stream's place, now and in its later questions; None: an old client, each of whose questions is a stream.
+    pub lease: Option<u64>,
+    /// For how long the stream has waited for a place before.
+    pub waited: Duration,
 }
 
 impl Default for RouteQuery {
@@ -47,6 +51,8 @@ impl Default for RouteQuery {
             priority: 0,
             stream_id: String::new(),
             detector: None,
+            lease: None,
+            waited: Duration::ZERO,
         }
     }
 }
@@ -104,6 +110,8 @@ impl TryFrom<wire::RouteRequest> for RouteQuery {
             stream_id,
             detector,
             epoch,
+            lease_id,
+            waited_ms,
         } = message;
         if exclude_ids.len() > MAX_EXCLUDED {
             let problem = format!("leaves out {} workers; at most {MAX_EXCLUDED} are taken", exclude_ids.len());
@@ -121,13 +129,27 @@ impl TryFrom<wire::RouteRequest> for RouteQuery {
             priority,
             stream_id: label("RouteRequest.stream_id", stream_id, MAX_STREAM_ID_BYTES)?,
             detector: (!detector.is_empty()).then_some(detector),
+            lease: (lease_id != 0).then_some(lease_id),
+            waited: Duration::from_millis(waited_ms.into()),
         })
     }
 }
 
 impl From<RouteQuery> for wire::RouteRequest {
     fn from(query: RouteQuery) -> wire::RouteRequest {
-        let RouteQuery { task_id, task_sz, task_type, wanted, exclude, epoch, priority, stream_id, detector } = query;
+        let RouteQuery {
+            task_id,
+            task_sz,
+            task_type,
+            wanted,
+            exclude,
+            epoch,
+            priority,
+            stream_id,
+            detector,
+            lease,
+            waited,
+        } = query;
         wire::RouteRequest {
             task_id,
             task_sz,
@@ -138,6 +160,8 @@ impl From<RouteQuery> for wire::RouteRequest {
             stream_id,
             detector: detector.unwrap_or_default(),
             epoch,
+            lease_id: lease.unwrap_or(0),
+            waited_ms: u32::try_from(waited.as_millis()).unwrap_or(u32::MAX),
         }
     }
 }

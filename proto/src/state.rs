@@ -1,7 +1,10 @@
 //! How a worker is.
 
 use crate::invalid::{measure, measured};
-use crate::{Invalid, WorkerId, wire};
+use crate::{Invalid, Throttling, WorkerId, wire};
+
+/// Most leases that one heartbeat names: far more streams than a worker takes.
+pub const MAX_LEASES: usize = 4096;
 
 /// What a worker pushes to the master, once a second.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +19,8 @@ pub struct Heartbeat {
     pub load: Load,
     /// What only the fixed fields say.
     pub legacy: LegacyState,
+    /// The leases of the streams that are open there, [`MAX_LEASES`] at most.
+    pub leases: Vec<u64>,
 }
 
 /// How busy a worker is.
@@ -41,6 +46,10 @@ pub struct Load {
     pub frames_failed: u64,
     /// It finishes what it holds and will leave.
     pub draining: bool,
+    /// As in [`crate::Join`]; it may be known only after the worker has joined.
+    pub frames_per_s: Option<f32>,
+    /// What holds its machine back.
+    pub throttling: Throttling,
 }
 
 /// The fixed fields of a heartbeat that our scheduler does not use; they are kept for the journal.
@@ -84,7 +93,14 @@ impl TryFrom<wire::NodeState> for Heartbeat {
             temperature_c,
             draining,
             epoch,
+            frames_per_s,
+            throttled,
+            lease_ids: leases,
         } = message;
+        if leases.len() > MAX_LEASES {
+            let problem = format!("names {} leases; at most {MAX_LEASES} are taken", leases.len());
+            return Err(Invalid::new("NodeState.lease_ids", problem));
+        }
         if !(io_perf.is_finite() && pro_perf.is_finite()) {
             return Err(Invalid::new("NodeState.io_perf/pro_perf", "is not a finite number"));
         }
@@ -102,15 +118,17 @@ impl TryFrom<wire::NodeState> for Heartbeat {
             frames_dropped,
             frames_failed,
             draining,
+            frames_per_s: measured("NodeState.frames_per_s", frames_per_s)?,
+            throttling: Throttling::from_bits(throttled),
         };
         let legacy = LegacyState { task_id, io_perf, pro_perf, task_st, task_ed, utx };
-        Ok(Heartbeat { id: WorkerId::from_wire("NodeState.id", id)?, generation, epoch, load, legacy })
+        Ok(Heartbeat { id: WorkerId::from_wire("NodeState.id", id)?, generation, epoch, load, legacy, leases })
     }
 }
 
 impl From<Heartbeat> for wire::NodeState {
     fn from(heartbeat: Heartbeat) -> wire::NodeState {
-        let Heartbeat { id, generation, epoch, load, legacy } = heartbeat;
+        let Heartbeat { id, generation, epoch, load, legacy, leases } = heartbeat;
         let Load {
             cpu_percent,
             memory_percent,
@@ -122,6 +140,8 @@ impl From<Heartbeat> for wire::NodeState {
             frames_dropped,
             frames_failed,
             draining,
+            frames_per_s,
+            throttling,
         } = load;
         let LegacyState { task_id, io_perf, pro_perf, task_st, task_ed, utx } = legacy;
         wire::NodeState {
@@ -144,6 +164,9 @@ impl From<Heartbeat> for wire::NodeState {
             temperature_c: temperature_c.unwrap_or(0.0),
             draining,
             epoch,
+            frames_per_s: frames_per_s.unwrap_or(0.0),
+            throttled: throttling.bits(),
+            lease_ids: leases,
         }
     }
 }

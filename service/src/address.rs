@@ -14,6 +14,54 @@ pub struct HostPort {
     port: u16,
 }
 
+/// One or more programs that do the same, as the user writes them: `a:50051,b:50051`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPorts(Vec<HostPort>);
+
+impl HostPorts {
+    /// The one that is used after `turn` others, which go round.
+    pub fn at(&self, turn: usize) -> &HostPort {
+        &self.0[turn % self.0.len()]
+    }
+
+    /// How many there are, at least 1.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &HostPort> {
+        self.0.iter()
+    }
+}
+
+impl FromStr for HostPorts {
+    type Err = HostPortError;
+
+    fn from_str(text: &str) -> Result<HostPorts, HostPortError> {
+        text.split(',').map(HostPort::from_str).collect::<Result<_, _>>().map(HostPorts)
+    }
+}
+
+impl fmt::Display for HostPorts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.0.iter().map(HostPort::to_string).collect();
+        f.write_str(&texts.join(","))
+    }
+}
+
+impl From<HostPort> for HostPorts {
+    fn from(one: HostPort) -> HostPorts {
+        HostPorts(vec![one])
+    }
+}
+
+impl From<SocketAddr> for HostPorts {
+    fn from(one: SocketAddr) -> HostPorts {
+        HostPort::from(one).into()
+    }
+}
+
 /// Why a text is not a [`HostPort`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HostPortError {
@@ -123,6 +171,19 @@ mod tests {
         ];
         for (text, problem) in cases {
             assert_eq!(text.parse::<HostPort>(), Err(problem), "{text}");
+        }
+    }
+
+    #[test]
+    fn several_go_round() {
+        let masters: HostPorts = "a:1,[::1]:2".parse().unwrap();
+        assert_eq!((masters.to_string().as_str(), masters.count()), ("a:1,[::1]:2", 2));
+        let turns: Vec<String> = (0..3).map(|turn| masters.at(turn).to_string()).collect();
+        assert_eq!(turns, ["a:1", "[::1]:2", "a:1"]);
+        for (text, problem) in
+            [("a:1,", HostPortError::NoPort(String::new())), ("a:1, b:2", HostPortError::BadHost(" b".into()))]
+        {
+            assert_eq!(text.parse::<HostPorts>(), Err(problem), "{text}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tonic::transport::{Channel, Endpoint, Server};
 
-use crate::address::HostPort;
+use crate::address::{HostPort, HostPorts};
 pub use crate::incoming::{Connection, incoming};
 
 /// Greatest message either way unless a program is told otherwise. A 3840×2160 JPEG of video quality has 2 to 4 MiB.
@@ -24,6 +24,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
 /// How long one call that answers at once may take, connecting included.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+/// The same where somebody else can be asked when there is no answer.
+const CALL_TIMEOUT_OF_ONE: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A server that takes at most `max_streams` calls at once on one connection.
@@ -42,6 +44,11 @@ pub fn server(max_streams: u32) -> Server {
 /// Never: a [`HostPort`] always makes a URI.
 pub fn channel(peer: &HostPort) -> Channel {
     endpoint(peer).connect_lazy()
+}
+
+/// How long a call that answers at once may take when it can be made to any of `peers`.
+pub fn call_timeout(peers: &HostPorts) -> Duration {
+    if peers.count() > 1 { CALL_TIMEOUT_OF_ONE } else { CALL_TIMEOUT }
 }
 
 /// The settings of a channel to `peer`.

@@ -8,21 +8,22 @@ use std::time::Duration;
 use clap::Parser;
 use clap_complete::Shell;
 use facefleet_proto::MAX_NAME_BYTES;
-use facefleet_service::address::HostPort;
+use facefleet_service::address::HostPorts;
 use facefleet_service::log::LogArgs;
 use facefleet_service::{cli, grpc};
 use facefleet_vision::DetectorKind;
 
-use crate::{Config, Limits};
+use crate::{Config, Limits, SelfTest};
 
 /// Finds faces in the frames it is sent. Start one on each machine; it joins the master by itself, whichever of the two
 /// starts first.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "facefleet-worker", version)]
 pub struct Args {
-    /// The master to join.
-    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER", required_unless_present = "completions")]
-    pub master: Option<HostPort>,
+    /// The master to join. With several that share a store, all of them: a:50051,b:50051. It joins one, and the next when
+    /// that one does not answer.
+    #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER", required_unless_present = "completions")]
+    pub master: Option<HostPorts>,
 
     /// Where to take frames. Port 0 lets the system choose one.
     #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_WORKER_LISTEN", default_value = "0.0.0.0:50050")]
@@ -94,6 +95,7 @@ impl Args {
             name: self.name,
             weight: self.weight,
             detector: self.detector,
+            self_test: SelfTest::kept(),
             limits: Limits {
                 frame_bytes: self.max_frame_bytes as usize,
                 pixels: self.max_pixels,

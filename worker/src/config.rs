@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facefleet_proto::WorkerId;
-use facefleet_service::address::HostPort;
+use facefleet_service::address::{HostPort, HostPorts};
 use facefleet_service::grpc;
 use facefleet_vision::DetectorKind;
 
 use crate::device::Device;
+use crate::self_test::SelfTest;
 
 /// Frames held for one stream, for each detector thread: one that is worked on, one that is next, and two on their way,
 /// so that a stream that is alone keeps every thread busy over a slow network.
@@ -22,8 +23,8 @@ pub type OnJoin = Arc<dyn Fn(&HostPort, WorkerId) + Send + Sync>;
 /// Everything a worker can be told. [`Config::new`] fills in what fits most.
 #[derive(Clone)]
 pub struct Config {
-    /// The master to join.
-    pub master: HostPort,
+    /// The masters of the cluster, of which one is joined at a time.
+    pub masters: HostPorts,
     /// Where clients reach this worker. None: the address it listens on; when that is every address of the machine, the
     /// one that reaches the master, found again at each join, so that a machine may change networks.
     pub advertise: Option<SocketAddr>,
@@ -37,6 +38,8 @@ pub struct Config {
     pub detector: DetectorKind,
     /// What the detector threads work with.
     pub device: Device,
+    /// Whether it measures itself when it starts.
+    pub self_test: SelfTest,
     /// What senders may cost.
     pub limits: Limits,
     /// Time between heartbeats.
@@ -62,16 +65,17 @@ pub struct Limits {
 }
 
 impl Config {
-    /// A worker of `threads` detector threads for `master`, with the defaults of the program's flags.
-    pub fn new(master: HostPort, threads: NonZeroUsize) -> Config {
+    /// A worker of `threads` detector threads for the cluster of these masters, with the defaults of the program's flags.
+    pub fn new(masters: impl Into<HostPorts>, threads: NonZeroUsize) -> Config {
         Config {
-            master,
+            masters: masters.into(),
             advertise: None,
             name: None,
             weight: 1,
             threads,
             detector: DetectorKind::default(),
             device: Device::default(),
+            self_test: SelfTest::default(),
             limits: Limits::for_threads(threads),
             heartbeat: Duration::from_secs(1),
             grace: Duration::from_secs(10),

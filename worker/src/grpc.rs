@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::analyze::Wants;
+use crate::leases::{self, Leases};
 use crate::pool::Pool;
 use crate::{analyze, seed};
 
@@ -27,6 +28,7 @@ pub(crate) struct Video {
     /// Pixels of the greatest picture that is taken.
     pub(crate) max_pixels: u64,
     pub(crate) streams: Streams,
+    pub(crate) leases: Leases,
 }
 
 /// The streams that are open, so many at most.
@@ -123,7 +125,7 @@ impl VideoStream for Video {
         let place = self.streams.admit()?;
         let frames = self.streams.taken(request.into_inner(), Some(draining()));
         let replies = seed::annotate(&self.pool, frames);
-        Ok(Response::new(Admitted { replies: replies.boxed(), _place: place }))
+        Ok(Response::new(Admitted { replies: replies.boxed(), _place: place, _lease: None }))
     }
 
     type AnalyzeStream = Admitted<AnalyzeReply>;
@@ -142,7 +144,8 @@ impl VideoStream for Video {
         tracing::debug!(stream = %open.stream_id, task = ?open.task, "stream opened");
         let (pool, opened) = (self.pool.clone(), self.opened.clone());
         let replies = analyze::replies(pool, opened, wants, messages);
-        Ok(Response::new(Admitted { replies: replies.boxed(), _place: place }))
+        let lease = open.lease_id.map(|lease| self.leases.hold(lease));
+        Ok(Response::new(Admitted { replies: replies.boxed(), _place: place, _lease: lease }))
     }
 }
 
@@ -150,6 +153,8 @@ impl VideoStream for Video {
 pub(crate) struct Admitted<T> {
     replies: BoxStream<'static, Result<T, Status>>,
     _place: OwnedSemaphorePermit,
+    /// The heartbeat names it as long.
+    _lease: Option<leases::Held>,
 }
 
 impl<T> Stream for Admitted<T> {

@@ -1,16 +1,16 @@
-//! Joins the master, tells it every second how this worker is, and joins again whenever that is needed.
+//! Joins a master, tells it every second how this worker is, and joins again, or the next one, whenever that is needed.
 //!
-//! A master that is away changes nothing for the streams that are open; this loop tries until it is back.
+//! A master that is away changes nothing for the streams that are open; this loop tries until it, or another one, is there.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, Join, LegacyState, Load, WorkerId, wire};
-use facefleet_service::address::{HostPort, local_towards};
+use facefleet_service::address::{HostPort, HostPorts, local_towards};
 use facefleet_service::backoff::Backoff;
 use facefleet_service::{clock, grpc};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
@@ -19,20 +19,24 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::config::OnJoin;
+use crate::leases::Leases;
 use crate::load::LoadMonitor;
 use crate::stats::Stats;
 
 /// A refused worker asks again after this many heartbeats: only a person can change the answer.
 const REFUSED_HEARTBEATS: u32 = 10;
+/// How long a worker stays with a master that is cut off from the others, since those may be cut off as well.
+const STAY: Duration = Duration::from_secs(10);
 
 /// Keeps one worker joined.
 pub(crate) struct Member {
-    pub(crate) master: HostPort,
+    pub(crate) masters: HostPorts,
     /// What the worker says of itself. `address` is found again at each join, unless `fixed_address`.
     pub(crate) join: Join,
     pub(crate) fixed_address: bool,
     pub(crate) interval: Duration,
     pub(crate) stats: Stats,
+    pub(crate) leases: Leases,
     pub(crate) machine: LoadMonitor,
     /// Cancelled when the worker drains; this loop cancels it when the master asks for that.
     pub(crate) draining: CancellationToken,
@@ -44,6 +48,22 @@ struct Joined {
     id: WorkerId,
     /// Which life of the master knows the id.
     epoch: u64,
+    since: Instant,
+}
+
+/// The master that is talked to.
+struct Contact {
+    turn: usize,
+    master: HostPort,
+    client: MasterClient<Channel>,
+}
+
+/// Why a worker that has joined has to join again.
+enum Again {
+    /// The master does not know it any more.
+    Here,
+    /// Another master would be better.
+    Elsewhere,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -85,19 +105,27 @@ impl JoinError {
 impl Member {
     /// Joins and beats until `stop`, then leaves.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut client = MasterClient::new(grpc::endpoint(&self.master).timeout(grpc::CALL_TIMEOUT).connect_lazy());
+        let mut contact = self.contact(0);
         let mut joined = None;
-        let None = stop.run_until_cancelled(self.stay_joined(&mut client, &mut joined)).await;
-        if let Some(Joined { id, epoch }) = joined {
-            let leave = wire::LeaveRequest { id: id.to_wire(), generation: self.join.identity.generation, epoch };
-            match client.leave(leave).await {
-                Ok(_) => tracing::info!(%id, "left the master"),
+        let None = stop.run_until_cancelled(self.stay_joined(&mut contact, &mut joined)).await;
+        let Some(Joined { id, epoch, .. }) = joined else { return };
+        let leave = wire::LeaveRequest { id: id.to_wire(), generation: self.join.identity.generation, epoch };
+        for _ in self.masters.iter() {
+            match contact.client.leave(leave).await {
+                Ok(_) => return tracing::info!(%id, "left the master"),
                 Err(status) => tracing::warn!("left without a word to the master: {}", grpc::explain(&status)),
             }
+            contact = self.contact(contact.turn + 1);
         }
     }
 
-    async fn stay_joined(&self, client: &mut MasterClient<Channel>, joined: &mut Option<Joined>) -> Infallible {
+    fn contact(&self, turn: usize) -> Contact {
+        let master = self.masters.at(turn).clone();
+        let endpoint = grpc::endpoint(&master).timeout(grpc::call_timeout(&self.masters));
+        Contact { turn, master, client: MasterClient::new(endpoint.connect_lazy()) }
+    }
+
+    async fn stay_joined(&self, contact: &mut Contact, joined: &mut Option<Joined>) -> Infallible {
         let mut outage = Outage::default();
         let mut beats = interval(self.interval);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -106,57 +134,62 @@ impl Member {
                 // To join now would bring streams here that would be turned away.
                 return std::future::pending().await;
             }
-            let now = match self.join(client).await {
-                Ok(now) => now,
-                Err(error) => {
-                    self.wait_after(&error, &mut outage).await;
-                    continue;
+            let ended = match self.join(contact).await {
+                Ok(now) => {
+                    *joined = Some(now);
+                    (self.on_join)(&contact.master, now.id);
+                    self.beat(&mut contact.client, now, &mut beats, &mut outage).await.map_err(JoinError::from)
                 }
+                Err(error) => Err(error),
             };
-            *joined = Some(now);
-            (self.on_join)(&self.master, now.id);
-            if let Err(status) = self.beat(client, now, &mut beats, &mut outage).await {
-                self.wait_after(&status.into(), &mut outage).await;
+            match ended {
+                Ok(Again::Here) => continue,
+                Ok(Again::Elsewhere) => {}
+                Err(error) => self.wait_after(&error, contact, &mut outage).await,
+            }
+            if self.masters.count() > 1 {
+                *contact = self.contact(contact.turn + 1);
             }
         }
     }
 
-    async fn join(&self, client: &mut MasterClient<Channel>) -> Result<Joined, JoinError> {
+    async fn join(&self, contact: &mut Contact) -> Result<Joined, JoinError> {
         let mut join = self.join.clone();
         if !self.fixed_address {
-            join.address.set_ip(self.own_ip().await?);
+            join.address.set_ip(self.own_ip(&contact.master).await?);
         }
-        join.frames_per_s = self.stats.load().frame_ms.map(|ms| join.cores as f32 * 1e3 / ms);
+        join.frames_per_s = self.stats.load().frames_per_s;
         let address = join.address;
-        let wire::JoinReply { id, success, epoch } = client.join(wire::JoinRequest::from(join)).await?.into_inner();
+        let reply = contact.client.join(wire::JoinRequest::from(join)).await?;
+        let wire::JoinReply { id, success, epoch } = reply.into_inner();
         let id = u32::try_from(id).ok().filter(|_| success).map(WorkerId).ok_or(JoinError::NotTaken)?;
-        tracing::info!(master = %self.master, %id, %address, "joined");
-        Ok(Joined { id, epoch })
+        tracing::info!(master = %contact.master, %id, %address, "joined");
+        Ok(Joined { id, epoch, since: clock::now() })
     }
 
     /// The address of this machine at which the master can reach it.
-    async fn own_ip(&self) -> Result<IpAddr, JoinError> {
-        let master = || self.master.clone();
+    async fn own_ip(&self, master: &HostPort) -> Result<IpAddr, JoinError> {
         let bound = self.join.address;
-        let found = self.master.resolve_all().await.map_err(|source| JoinError::Lookup { master: master(), source })?;
-        let mut failure = JoinError::Family { master: master(), bound };
+        let found =
+            master.resolve_all().await.map_err(|source| JoinError::Lookup { master: master.clone(), source })?;
+        let mut failure = JoinError::Family { master: master.clone(), bound };
         for peer in found.into_iter().filter(|peer| hears(bound.ip(), peer.ip())) {
             match local_towards(peer) {
                 Ok(ip) => return Ok(ip),
-                Err(source) => failure = JoinError::Route { master: master(), source },
+                Err(source) => failure = JoinError::Route { master: master.clone(), source },
             }
         }
         Err(failure)
     }
 
-    /// Pushes the state until the master does not know this worker any more, or (Err) cannot be reached.
+    /// Pushes the state until the worker has to join again, or (Err) the master cannot be reached.
     async fn beat(
         &self,
         client: &mut MasterClient<Channel>,
         joined: Joined,
         beats: &mut Interval,
         outage: &mut Outage,
-    ) -> Result<(), Status> {
+    ) -> Result<Again, Status> {
         let mut said_draining = false;
         loop {
             tokio::select! {
@@ -167,26 +200,32 @@ impl Member {
             said_draining = load.draining;
             let reply = client.push_state(self.heartbeat(joined, load)).await?.into_inner();
             *outage = Outage::default();
-            let wire::PushStateReply { unknown, drain, epoch } = reply;
+            let wire::PushStateReply { unknown, drain, epoch, stale } = reply;
             if drain && !self.draining.is_cancelled() {
                 tracing::info!("the master asks this worker to drain");
                 self.draining.cancel();
             }
             if epoch != joined.epoch {
                 tracing::info!("the master has started anew; joining again");
-                return Ok(());
+                return Ok(Again::Here);
             }
             if unknown {
                 tracing::info!("the master has forgotten this worker; joining again");
-                return Ok(());
+                return Ok(Again::Here);
+            }
+            let stayed = clock::now().saturating_duration_since(joined.since);
+            if stale && self.masters.count() > 1 && stayed >= STAY {
+                tracing::info!("the master is cut off from the registry that it shares; joining the next one");
+                return Ok(Again::Elsewhere);
             }
         }
     }
 
-    fn heartbeat(&self, Joined { id, epoch }: Joined, load: Load) -> wire::NodeState {
+    fn heartbeat(&self, Joined { id, epoch, .. }: Joined, load: Load) -> wire::NodeState {
         let utx = i64::try_from(clock::unix_us() / 1_000_000).unwrap_or(i64::MAX);
         let generation = self.join.identity.generation;
-        Heartbeat { id, generation, epoch, load, legacy: LegacyState { utx, ..LegacyState::default() } }.into()
+        let legacy = LegacyState { utx, ..LegacyState::default() };
+        Heartbeat { id, generation, epoch, load, legacy, leases: self.leases.open() }.into()
     }
 
     fn load(&self) -> Load {
@@ -196,18 +235,22 @@ impl Member {
             memory_percent: machine.memory_percent,
             temperature_c: machine.temperature_c,
             draining: self.draining.is_cancelled(),
+            throttling: machine.throttling,
             ..self.stats.load()
         }
     }
 
-    /// Says what went wrong, unless this outage has had that cause before, and waits until it is time to try again.
-    async fn wait_after(&self, error: &JoinError, outage: &mut Outage) {
-        let wait = outage.next_wait(error, self.interval);
-        if outage.is_news(error) {
+    /// Says what went wrong, unless this outage has had that cause before, and waits until it is time to try again: at once,
+    /// while there are masters that were not asked.
+    async fn wait_after(&self, error: &JoinError, Contact { master, .. }: &Contact, outage: &mut Outage) {
+        let wait = outage.next_wait(error, self.interval, self.masters.count());
+        if outage.is_news(master, error) {
             if error.is_refusal() {
-                tracing::error!("the master at {} refuses this worker; asking every {wait:?}: {error}", self.master);
+                tracing::error!("the master at {master} refuses this worker; asking every {wait:?}: {error}");
+            } else if wait.is_zero() {
+                tracing::warn!("the master at {master} does not answer, trying the next: {error}");
             } else {
-                tracing::warn!("waiting for the master at {}: {error}", self.master);
+                tracing::warn!("waiting for the master at {master}: {error}");
             }
         }
         tokio::select! {
@@ -226,21 +269,27 @@ fn hears(bound: IpAddr, peer: IpAddr) -> bool {
 #[derive(Default)]
 struct Outage {
     backoff: Backoff,
+    failures: usize,
     said: HashSet<String>,
 }
 
 impl Outage {
-    fn next_wait(&mut self, error: &JoinError, heartbeat: Duration) -> Duration {
+    /// How long to wait before another of as many masters is asked.
+    fn next_wait(&mut self, error: &JoinError, heartbeat: Duration, masters: usize) -> Duration {
         if error.is_refusal() {
             return heartbeat * REFUSED_HEARTBEATS;
+        }
+        self.failures += 1;
+        if !self.failures.is_multiple_of(masters) {
+            return Duration::ZERO;
         }
         // A heartbeat comes no more often than this either, and a new master's registry is whole within one.
         self.backoff.next_wait().min(heartbeat)
     }
 
     /// Whether this outage has not had this cause before.
-    fn is_news(&mut self, error: &JoinError) -> bool {
-        self.said.insert(error.to_string())
+    fn is_news(&mut self, master: &HostPort, error: &JoinError) -> bool {
+        self.said.insert(format!("{master}: {error}"))
     }
 }
 
@@ -262,17 +311,26 @@ mod tests {
 
     #[test]
     fn what_only_a_person_changes_is_asked_for_seldom() {
-        let wait = |status: Status| Outage::default().next_wait(&status.into(), HEARTBEAT);
+        let wait = |status: Status| Outage::default().next_wait(&status.into(), HEARTBEAT, 1);
         assert_eq!(wait(Status::invalid_argument("weight 0")), HEARTBEAT * REFUSED_HEARTBEATS);
         assert_eq!(wait(Status::failed_precondition("an earlier life is alive")), HEARTBEAT);
         assert_eq!(wait(Status::unavailable("nobody there")), HEARTBEAT);
     }
 
     #[test]
+    fn the_next_master_is_asked_at_once_until_all_were() {
+        let (mut outage, gone) = (Outage::default(), JoinError::from(Status::unavailable("nobody there")));
+        let waits: Vec<bool> = (0..6).map(|_| outage.next_wait(&gone, HEARTBEAT, 3).is_zero()).collect();
+        assert_eq!(waits, [true, true, false, true, true, false]);
+    }
+
+    #[test]
     fn each_cause_of_an_outage_is_said_once() {
         let mut outage = Outage::default();
         let causes = ["connection refused", "connection refused", "no route to host", "connection refused"];
-        let news = causes.map(|cause| outage.is_news(&Status::unavailable(cause).into()));
+        let [a, b] = ["a:1", "b:1"].map(|master| master.parse().unwrap());
+        let news = causes.map(|cause| outage.is_news(&a, &Status::unavailable(cause).into()));
         assert_eq!(news, [true, false, true, false]);
+        assert!(outage.is_news(&b, &Status::unavailable("connection refused").into()));
     }
 }

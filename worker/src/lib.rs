@@ -15,12 +15,15 @@ mod fair;
 mod frame;
 mod grpc;
 mod heartbeat;
+mod leases;
 mod load;
 mod pool;
 mod queue;
 mod room;
 mod seed;
+mod self_test;
 mod stats;
+mod throttle;
 
 use std::io;
 use std::iter;
@@ -38,9 +41,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Limits, OnJoin};
 pub use device::{Device, SimulatedDevice};
+pub use self_test::SelfTest;
 
 use grpc::{Streams, Video};
 use heartbeat::Member;
+use leases::Leases;
 use load::LoadMonitor;
 use pool::Pool;
 use stats::Stats;
@@ -94,22 +99,30 @@ pub async fn run(
     let close = CancellationToken::new();
     let leave = CancellationToken::new();
     let streams = Streams::new(config.limits.streams.get(), draining.clone());
+    let leases = Leases::default();
 
     let join = introduce(&config, bound);
     let opened = Opened { worker: join.identity.name.clone(), generation: join.identity.generation, cores: join.cores };
     let kernels = facefleet_vision::Kernels::best().name();
     tracing::info!(worker = opened.worker, threads = opened.cores, detector = %config.detector, kernels, "ready");
-    let video = Video { pool: pool.clone(), opened, max_pixels: config.limits.pixels, streams: streams.clone() };
+    let video = Video {
+        pool: pool.clone(),
+        opened,
+        max_pixels: config.limits.pixels,
+        streams: streams.clone(),
+        leases: leases.clone(),
+    };
     let service = VideoStreamServer::new(video).max_decoding_message_size(config.limits.frame_bytes);
     let server = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
         .add_service(service)
         .serve_with_incoming_shutdown(facefleet_service::grpc::incoming(listener, MAX_CONNECTIONS), close.cancelled());
     let member = Member {
         fixed_address: config.advertise.is_some() || !bound.ip().is_unspecified(),
-        master: config.master,
+        masters: config.masters,
         join,
         interval: config.heartbeat,
         stats,
+        leases,
         machine,
         draining: draining.clone(),
         on_join: config.on_join,

@@ -1,12 +1,15 @@
-//! How busy the machine is: processor, memory, temperature.
+//! How the machine is: processor, memory, temperature, and what holds it back.
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use facefleet_proto::Throttling;
 use sysinfo::{Components, System};
 use tokio::sync::watch;
+
+use crate::throttle;
 
 /// Reading sensors takes milliseconds, on some boards more than a hundred.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -20,6 +23,8 @@ pub(crate) struct MachineLoad {
     pub(crate) memory_percent: Option<f32>,
     /// Degrees Celsius of the hottest sensor; None when there is none.
     pub(crate) temperature_c: Option<f32>,
+    /// What holds it back.
+    pub(crate) throttling: Throttling,
 }
 
 /// Measures once a second on a thread of its own, until it is dropped.
@@ -40,7 +45,9 @@ impl LoadMonitor {
         thread::Builder::new().name("load".to_owned()).spawn(move || {
             let mut machine = Machine::new();
             loop {
-                publish.send_replace(machine.measure());
+                let load = machine.measure();
+                let before = publish.send_replace(load);
+                throttle::tell(before.throttling, load.throttling);
                 if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -67,7 +74,7 @@ impl Machine {
     }
 
     fn measure(&mut self) -> MachineLoad {
-        let mut load = MachineLoad::default();
+        let mut load = MachineLoad { throttling: throttle::read(), ..MachineLoad::default() };
         if let Some(system) = &mut self.system {
             system.refresh_cpu_usage();
             system.refresh_memory();

@@ -19,6 +19,7 @@ use crate::device::Engine;
 use crate::fair::StreamId;
 use crate::frame::{Failure, Frame, STALE, Verdict};
 use crate::queue::{Entry, Queue, Reply};
+use crate::self_test::Test;
 use crate::stats::{Held, Stats};
 
 /// No frame is taken to have cost more than this. When more went by, the process was stopped or the machine asleep, and
@@ -73,9 +74,12 @@ impl Pool {
         let (device, detector) = (config.device, config.detector);
         let limits = Limits { max_pixels: config.limits.pixels };
         let Shared { threads, .. } = *pool.0;
+        // Reads a file or two, before anything is served.
+        let test = Arc::new(Test::of(config, &pool.0.stats));
         let (ready, mut started) = mpsc::channel(threads);
         for n in 0..threads {
             let (queue, stats, ready) = (pool.0.queue.clone(), pool.0.stats.clone(), ready.clone());
+            let test = test.clone();
             let ended = pool.0.thread_ended.clone().drop_guard();
             thread::Builder::new().name(format!("detect-{n}")).spawn(move || {
                 let _ended = ended;
@@ -85,6 +89,9 @@ impl Pool {
                     Ok(mut engine) => {
                         let _ = ready.blocking_send(Ok(()));
                         drop(ready); // The start is over when no thread can say more.
+                        if let Some(test) = &*test {
+                            test.take_part(&mut engine);
+                        }
                         serve(&queue, &mut engine, &stats);
                     }
                 }

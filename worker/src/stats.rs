@@ -26,6 +26,7 @@ struct Counters {
     in_flight: u32,
     queued: u32,
     frame_ms: Option<f32>,
+    frames_per_s: Option<f32>,
     ok: u64,
     dropped: u64,
     failed: u64,
@@ -61,6 +62,11 @@ impl Stats {
         counters.frame_ms = Some(counters.frame_ms.map_or(ms, |average| average + (ms - average) * NEWEST));
     }
 
+    /// Takes in how many frames a second the worker does, as it measured itself.
+    pub(crate) fn self_tested(&self, frames_per_s: f32) {
+        self.counters().frames_per_s = Some(frames_per_s);
+    }
+
     /// The counted part of a [`Load`]; what is measured on the machine is left at its default.
     pub(crate) fn load(&self) -> Load {
         let counters = self.counters();
@@ -71,6 +77,7 @@ impl Stats {
             frames_ok: counters.ok,
             frames_dropped: counters.dropped,
             frames_failed: counters.failed,
+            frames_per_s: counters.frames_per_s,
             ..Load::default()
         }
     }

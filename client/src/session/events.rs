@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, RouteQuery};
-use facefleet_service::address::HostPort;
+use facefleet_service::address::HostPorts;
 
 use super::lane::Pace;
 use crate::frame::End;
@@ -15,7 +15,7 @@ pub(crate) struct LinkId(pub(crate) u64);
 /// What a stream is to do.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamSpec {
-    pub(crate) master: HostPort,
+    pub(crate) masters: HostPorts,
     pub(crate) query: RouteQuery,
     /// With a greatest age, the stream is live: see [`StreamSpec::max_age`].
     pub(crate) open: AnalyzeOpen,

@@ -229,7 +229,7 @@ impl Session {
                     let detector = self.routing.detector();
                     let why =
                         detector.map_or_else(String::new, |name| format!(": no worker has the detector `{name}`"));
-                    self.say(format!("waiting for a worker to join the master at {}{why}", self.spec.master));
+                    self.say(format!("waiting for a worker to join the master at {}{why}", self.spec.masters));
                 }
                 for address in offered {
                     self.connect(address, lease.map(|lease| lease.id), now);
@@ -238,7 +238,7 @@ impl Session {
             Err(reason) => {
                 self.routing.failed(now);
                 if self.links.is_empty() {
-                    self.say(format!("waiting for the master at {}: {reason}", self.spec.master));
+                    self.say(format!("waiting for the master at {}: {reason}", self.spec.masters));
                 }
                 self.connect_to_known(now);
             }

@@ -14,7 +14,7 @@ fn candidate(name: &str, port: u16) -> Candidate {
 fn spec(max_age: Option<Duration>) -> StreamSpec {
     let query = RouteQuery { wanted: 3, ..RouteQuery::default() };
     let open = AnalyzeOpen { max_age, ..AnalyzeOpen::default() };
-    StreamSpec { master: "master:50051".parse().unwrap(), query, open }
+    StreamSpec { masters: "master:50051".parse().unwrap(), query, open }
 }
 
 fn route(candidates: &[Candidate], epoch: u64) -> Result<Route, String> {

@@ -28,7 +28,7 @@ impl SlowWorker {
                 // Err: it joins again, and nobody waits any more.
                 let _ = sender.lock().unwrap().send(());
             }),
-            ..Config::new(master.into(), NonZeroUsize::MIN)
+            ..Config::new(master, NonZeroUsize::MIN)
         };
         runtime.spawn(facefleet_worker::run(listener, config, std::future::pending()));
         joined.recv().expect("it tries until it has joined");

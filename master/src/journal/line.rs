@@ -30,12 +30,14 @@ struct Line<'a> {
     memory_usage: Option<f32>,
     temperature_c: Option<f32>,
     draining: bool,
+    frames_per_s: Option<f32>,
+    throttled: u32,
 }
 
 /// The record's line, with its end.
 pub(super) fn json(record: &Record) -> Vec<u8> {
     let Record { received_us, name, address, heartbeat } = record;
-    let Heartbeat { id, generation, epoch: _, load, legacy } = heartbeat;
+    let Heartbeat { id, generation, epoch: _, load, legacy, leases: _ } = heartbeat;
     let Load {
         cpu_percent,
         memory_percent,
@@ -47,6 +49,8 @@ pub(super) fn json(record: &Record) -> Vec<u8> {
         frames_dropped,
         frames_failed,
         draining,
+        frames_per_s,
+        throttling,
     } = *load;
     let LegacyState { task_id, io_perf, pro_perf, task_st, task_ed, utx } = *legacy;
     let line = Line {
@@ -72,6 +76,8 @@ pub(super) fn json(record: &Record) -> Vec<u8> {
         memory_usage: memory_percent,
         temperature_c,
         draining,
+        frames_per_s,
+        throttled: throttling.bits(),
     };
     let mut json = serde_json::to_vec(&line).expect("a struct of numbers and texts is always JSON");
     json.push(b'\n');
@@ -88,14 +94,15 @@ mod tests {
         let load = Load { cpu_percent: 12.5, in_flight: 3, frame_ms: Some(80.25), frames_ok: 9, ..Load::default() };
         let legacy =
             LegacyState { task_id: -1, io_perf: 0.5, pro_perf: 1.5, task_st: 7, task_ed: 8, utx: 1_700_000_000 };
-        let heartbeat = Heartbeat { id: WorkerId(4), generation: 99, epoch: 5, load, legacy };
+        let heartbeat = Heartbeat { id: WorkerId(4), generation: 99, epoch: 5, load, legacy, leases: Vec::new() };
         let address = "[fe80::1]:50050".parse().unwrap();
         let record = Record { received_us: 1_234, name: "pi \"4\"".into(), address, heartbeat };
         let expected = concat!(
             r#"{"received_us":1234,"name":"pi \"4\"","ip":"fe80::1","port":50050,"id":4,"cpu_usage":12.5,"#,
             r#""task_id":-1,"io_perf":0.5,"pro_perf":1.5,"task_st":7,"task_ed":8,"utx":1700000000,"#,
             r#""generation":99,"in_flight":3,"queued":0,"frame_ms":80.25,"frames_ok":9,"frames_dropped":0,"#,
-            r#""frames_failed":0,"memory_usage":null,"temperature_c":null,"draining":false}"#,
+            r#""frames_failed":0,"memory_usage":null,"temperature_c":null,"draining":false,"#,
+            r#""frames_per_s":null,"throttled":0}"#,
             "\n",
         );
         assert_eq!(String::from_utf8(json(&record)).unwrap(), expected);

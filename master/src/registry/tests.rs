@@ -23,7 +23,8 @@ fn old(port: u16) -> Join {
 }
 
 fn beat(id: u32, generation: u64) -> Heartbeat {
-    Heartbeat { id: WorkerId(id), generation, load: Load::default(), epoch: 0, legacy: Default::default() }
+    let (load, legacy, leases) = Default::default();
+    Heartbeat { id: WorkerId(id), generation, load, epoch: 0, legacy, leases }
 }
 
 fn ids(workers: &[Worker]) -> Vec<u32> {
@@ -304,7 +305,7 @@ fn a_full_registry_takes_only_those_who_replace_others() {
 
 #[test]
 fn ids_that_a_message_cannot_carry_are_not_given() {
-    let mut registry = Registry { next_id: i32::MAX as u32, ..Registry::default() };
+    let mut registry = Registry { ids: Ids::new(i32::MAX as u32..u32::MAX), ..Registry::default() };
     let now = clock::now();
     assert_eq!(registry.join(join("a", 1, 1), now).unwrap().id.to_wire(), i32::MAX);
     assert_eq!(registry.join(join("b", 1, 2), now).unwrap_err(), Refused::OutOfIds);

@@ -1,5 +1,5 @@
 use super::*;
-use facefleet_proto::{Identity, Load};
+use facefleet_proto::{Identity, Load, Throttling};
 use facefleet_service::clock;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ fn join(n: u16, generation: u64) -> Join {
 }
 
 fn beat(id: WorkerId, generation: u64, load: Load) -> Heartbeat {
-    Heartbeat { id, generation, load, epoch: 0, legacy: Default::default() }
+    Heartbeat { id, generation, load, epoch: 0, legacy: Default::default(), leases: Vec::new() }
 }
 
 /// A cluster of workers that take so many milliseconds a frame, all in generation 1.
@@ -113,6 +113,36 @@ fn what_a_worker_measured_of_itself_counts_until_its_first_frame() {
     assert_eq!(frame_ms(&scheduler.route(&all(), now)), [100.0, 500.0]);
     scheduler.heartbeat(&beat(id, 1, Load { frame_ms: Some(40.0), ..Load::default() }), now).unwrap();
     assert_eq!(frame_ms(&scheduler.route(&all(), now)), [40.0, 100.0]);
+}
+
+#[test]
+fn a_self_test_that_ends_after_the_join_counts_from_the_next_heartbeat() {
+    let now = clock::now();
+    let mut scheduler = cluster(&[100.0], now);
+    let late = Join { cores: 4, ..join(1, 1) };
+    let id = scheduler.join(late, now).unwrap().id;
+    let measured = Load { frames_per_s: Some(80.0), ..Load::default() };
+    scheduler.heartbeat(&beat(id, 1, measured), now).unwrap();
+    assert_eq!(scheduler.route(&all(), now).candidates[0].frame_ms, Some(50.0));
+}
+
+#[test]
+fn a_worker_that_is_held_back_gets_less_until_it_is_not() {
+    let now = clock::now();
+    let mut scheduler = cluster(&[100.0, 120.0], now);
+    let mut share_of_the_fast_one = |bits| {
+        let load = Load { frame_ms: Some(100.0), throttling: Throttling::from_bits(bits), ..Load::default() };
+        scheduler.heartbeat(&beat(WorkerId(0), 1, load), now).unwrap();
+        let route = scheduler.route(&all(), now);
+        let one = route.candidates.iter().find(|candidate| candidate.id == Some(WorkerId(0))).unwrap();
+        (route.candidates[0].id, one.share, one.frame_ms)
+    };
+    let (first, cool, _) = share_of_the_fast_one(0);
+    let (first_when_hot, hot, frame_ms) = share_of_the_fast_one(0x4_0004);
+    let (_, recovered, _) = share_of_the_fast_one(0x4_0000);
+    assert_eq!((first, first_when_hot), (Some(WorkerId(0)), Some(WorkerId(1))));
+    assert!(hot < cool * 0.85 && recovered == cool, "{cool} {hot} {recovered}");
+    assert_eq!(frame_ms, Some(100.0), "clients are told what was measured");
 }
 
 #[test]

@@ -56,7 +56,7 @@ async fn a_heartbeat_that_cannot_be_changes_nothing() {
         is_invalid(&client.push_state(message).await.unwrap_err(), field);
     }
     let nodes = client.list_nodes(wire::ListNodesRequest {}).await.unwrap().into_inner().nodes;
-    assert_eq!(nodes[0].state.unwrap().frames_ok, 5);
+    assert_eq!(nodes[0].state.as_ref().unwrap().frames_ok, 5);
 }
 
 #[tokio::test]

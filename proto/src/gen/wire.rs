@@ -21,7 +21,7 @@ pub struct JoinRequest {
     /// Milliseconds between heartbeats. 0: not announced.
     #[prost(uint32, tag = "19")]
     pub heartbeat_interval_ms: u32,
-    /// Frames per second that the worker measured of itself. 0: not measured.
+    /// Frames per second that all threads of the worker did with its own detector, when it measured itself. 0: not measured.
     #[prost(float, tag = "20")]
     pub frames_per_s: f32,
     #[prost(string, tag = "21")]
@@ -57,7 +57,7 @@ pub struct LeaveReply {
     #[prost(bool, tag = "1")]
     pub success: bool,
 }
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NodeState {
     #[prost(int32, tag = "1")]
     pub id: i32,
@@ -108,6 +108,16 @@ pub struct NodeState {
     /// The life of the master that gave the id (JoinReply.epoch); another one does not know it. 0: an old worker.
     #[prost(uint64, tag = "26")]
     pub epoch: u64,
+    /// As in Join; it may be known only after the worker has joined.
+    #[prost(float, tag = "27")]
+    pub frames_per_s: f32,
+    /// What holds the machine back, in the bits of a Raspberry Pi's firmware. Now: 0 under-voltage, 1 frequency capped,
+    /// 2 throttled, 3 soft temperature limit. 16 to 19: the same, at some time since it was switched on. 0: nothing, or not known.
+    #[prost(uint32, tag = "28")]
+    pub throttled: u32,
+    /// The leases of the streams that are open here (AnalyzeOpen.lease_id), 4096 at most, each once: the master renews them.
+    #[prost(uint64, repeated, tag = "29")]
+    pub lease_ids: ::prost::alloc::vec::Vec<u64>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PushStateReply {
@@ -119,6 +129,9 @@ pub struct PushStateReply {
     pub drain: bool,
     #[prost(uint64, tag = "18")]
     pub epoch: u64,
+    /// The master is cut off from the registry that it shares with other masters. A worker that knows another one joins that.
+    #[prost(bool, tag = "19")]
+    pub stale: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RouteRequest {
@@ -134,7 +147,8 @@ pub struct RouteRequest {
     /// Workers not to offer: the client has found them bad, or uses them already.
     #[prost(int32, repeated, tag = "17")]
     pub exclude_ids: ::prost::alloc::vec::Vec<i32>,
-    /// That of the stream, as workers get it in AnalyzeOpen. No master uses it yet.
+    /// That of the stream, as workers get it in AnalyzeOpen. Where a master lets in so many streams at once and no more
+    /// (its `--admission fair`), a higher one waits less.
     #[prost(int32, tag = "18")]
     pub priority: i32,
     /// The client's name for its stream, for people.
@@ -147,6 +161,14 @@ pub struct RouteRequest {
     /// workers, and it does not look at them. 0: an old client.
     #[prost(uint64, tag = "21")]
     pub epoch: u64,
+    /// Chosen at random by the client, and the same in every question of one stream: it names the place that the stream
+    /// has, or waits for. 0: an old client, each of whose questions is a stream.
+    #[prost(uint64, tag = "22")]
+    pub lease_id: u64,
+    /// For how long the stream has waited for a place before this question, in earlier ones that were not answered. It goes
+    /// before those who have waited less.
+    #[prost(uint32, tag = "23")]
+    pub waited_ms: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RouteReply {
@@ -161,7 +183,8 @@ pub struct RouteReply {
     /// Best first.
     #[prost(message, repeated, tag = "16")]
     pub candidates: ::prost::alloc::vec::Vec<Candidate>,
-    /// Names the places that this route holds on its workers. 0: an old master.
+    /// Names the places that this route holds on its workers; that of the question, where the master lets in so many
+    /// streams at once and no more. 0: an old master.
     #[prost(uint64, tag = "17")]
     pub lease_id: u64,
     #[prost(uint32, tag = "18")]
@@ -192,18 +215,22 @@ pub struct Candidate {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TaskResult {
+    /// The worker that did it.
     #[prost(int32, tag = "1")]
     pub id: i32,
     #[prost(int32, tag = "2")]
     pub task_id: i32,
+    /// Milliseconds that one of its detector threads spent on a frame, on average, as the client saw it. 0: not known.
     #[prost(int32, tag = "3")]
     pub time_cost: i32,
+    /// Frames that it did.
     #[prost(int32, tag = "4")]
     pub performance: i32,
     /// Ends this lease early. 0: none.
     #[prost(uint64, tag = "16")]
     pub lease_id: u64,
-    /// The life of the master that gave the lease; another one does not know it. 0: not told.
+    /// The life of the master that gave the worker's id; another one takes no measurements from it. 0: an old client, whose
+    /// numbers may mean anything.
     #[prost(uint64, tag = "17")]
     pub epoch: u64,
 }
@@ -245,6 +272,16 @@ pub struct ListNodesReply {
     /// them when nobody better is there. 0: there is no such outage.
     #[prost(uint32, tag = "4")]
     pub vanished: u32,
+    /// Who is let in, as in `--admission`. Empty: everybody.
+    #[prost(string, tag = "5")]
+    pub admission: ::prost::alloc::string::String,
+    /// Streams that wait for a slot.
+    #[prost(uint32, tag = "6")]
+    pub waiting: u32,
+    /// Milliseconds since the master was cut off from the registry that it shares with others, so that the list may be that
+    /// old. 0: it is not cut off, or shares none.
+    #[prost(uint64, tag = "7")]
+    pub stale_ms: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Node {
@@ -274,6 +311,11 @@ pub struct Node {
     /// The last heartbeat; missing before the first one.
     #[prost(message, optional, tag = "12")]
     pub state: ::core::option::Option<NodeState>,
+    /// Streams that the worker takes at once, as far as it is in service, and those that have a slot here. 0 where everybody is let in.
+    #[prost(uint32, tag = "13")]
+    pub slots: u32,
+    #[prost(uint32, tag = "14")]
+    pub slots_taken: u32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1058,8 +1100,7 @@ pub struct AnalyzeOpen {
     /// A frame older than this when its turn comes is dropped, in milliseconds. 0: no age is too great.
     #[prost(uint32, tag = "6")]
     pub max_age_ms: u32,
-    /// From RouteReply. 0: none. Kept for a worker that tells its master which route a stream came by; no worker uses
-    /// it yet.
+    /// As in RouteRequest: the worker names it to its master for as long as the stream is open. 0: none.
     #[prost(uint64, tag = "7")]
     pub lease_id: u64,
     /// Smallest side of a face that is looked for, in pixels of the frame as it was sent. 0: what the detector finds

@@ -6,7 +6,7 @@ use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, Candidate, Face
 use facefleet_proto::{
     Heartbeat, Identity, Invalid, Join, Lease, LegacyState, Load, MAX_DETECT_SIZE, Node, Nodes, Opened, Outcome,
 };
-use facefleet_proto::{Output, Point, Reply, Route, RouteQuery, StageTimes, Task, WorkerId, wire};
+use facefleet_proto::{Output, Point, Reply, Route, RouteQuery, StageTimes, Task, Throttling, WorkerId, wire};
 use prost::Message;
 
 /// There and back, through bytes.
@@ -37,7 +37,7 @@ fn an_old_worker_beats() {
     let heartbeat = Heartbeat::try_from(state).unwrap();
     let load = Load { cpu_percent: 12.5, ..Load::default() };
     let legacy = LegacyState { utx: 99, ..LegacyState::default() };
-    assert_eq!(heartbeat, Heartbeat { id: WorkerId(0), generation: 0, epoch: 0, load, legacy });
+    assert_eq!(heartbeat, Heartbeat { id: WorkerId(0), generation: 0, epoch: 0, load, legacy, leases: Vec::new() });
 }
 
 #[test]
@@ -94,9 +94,12 @@ fn ours_survive_the_wire() {
         frames_dropped: 2,
         frames_failed: 1,
         draining: true,
+        frames_per_s: Some(12.5),
+        throttling: Throttling::from_bits(0x50005),
     };
     let legacy = LegacyState { task_id: 1, io_perf: 2.0, pro_perf: 3.0, task_st: 4, task_ed: 5, utx: 6 };
-    let heartbeat = Heartbeat { id: WorkerId(3), generation: 9, epoch: 7, load: load.clone(), legacy };
+    let heartbeat =
+        Heartbeat { id: WorkerId(3), generation: 9, epoch: 7, load: load.clone(), legacy, leases: vec![5, 1 << 60] };
     survives::<Heartbeat, wire::NodeState>(heartbeat);
     let node = Node {
         id: WorkerId(3),
@@ -109,8 +112,18 @@ fn ours_survive_the_wire() {
         health: Health::Draining,
         silent: Duration::from_millis(1500),
         load: Some(load),
+        slots: 4,
+        slots_taken: 1,
     };
-    let nodes = Nodes { nodes: vec![node], epoch: 5, policy: "least-loaded".into(), vanished: 3 };
+    let nodes = Nodes {
+        nodes: vec![node],
+        epoch: 5,
+        policy: "least-loaded".into(),
+        vanished: 3,
+        admission: "fair".into(),
+        waiting: 2,
+        stale: Some(Duration::from_millis(4200)),
+    };
     survives::<Nodes, wire::ListNodesReply>(nodes);
     survives::<RouteQuery, wire::RouteRequest>(RouteQuery {
         wanted: 3,
@@ -119,6 +132,8 @@ fn ours_survive_the_wire() {
         priority: -1,
         stream_id: "door".into(),
         detector: Some("rustface".into()),
+        lease: Some(1 << 60),
+        waited: Duration::from_millis(1500),
         ..RouteQuery::default()
     });
     survives::<AnalyzeRequest, wire::AnalyzeRequest>(AnalyzeRequest::Open(AnalyzeOpen {
@@ -209,12 +224,13 @@ fn a_worker_does_not_choose_how_much_a_client_keeps() {
 
 #[test]
 fn nonsense_in_a_heartbeat_is_named() {
-    let cases: [Spoil<wire::NodeState>; 6] = [
+    let cases: [Spoil<wire::NodeState>; 7] = [
         (|s| s.id = -1, "NodeState.id"),
         (|s| s.cpu_usage = f32::NAN, "NodeState.cpu_usage"),
         (|s| s.cpu_usage = f32::INFINITY, "NodeState.cpu_usage"),
         (|s| s.io_perf = f32::NAN, "NodeState.io_perf/pro_perf"),
         (|s| s.frame_ms = -1.0, "NodeState.frame_ms"),
+        (|s| s.frames_per_s = f32::NAN, "NodeState.frames_per_s"),
         (|s| s.temperature_c = f32::NAN, "NodeState.temperature_c"),
     ];
     for (spoil, field) in cases {

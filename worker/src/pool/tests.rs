@@ -2,6 +2,7 @@ use std::num::NonZeroUsize;
 
 use bytes::Bytes;
 use facefleet_proto::Load;
+use facefleet_service::address::HostPorts;
 use facefleet_vision::{FrameError, Job};
 use futures_util::FutureExt;
 
@@ -10,7 +11,7 @@ use crate::device::{Device, SimulatedDevice};
 use crate::frame::QUEUE_FULL;
 
 fn config(threads: usize) -> Config {
-    Config::new("127.0.0.1:1".parse().unwrap(), NonZeroUsize::new(threads).unwrap())
+    Config::new("127.0.0.1:1".parse::<HostPorts>().unwrap(), NonZeroUsize::new(threads).unwrap())
 }
 
 /// A pool of one thread that there is not, with room for one frame of each stream; the test takes the frames out.

@@ -170,7 +170,7 @@ impl Master for Service {
         let _ = self.tell.send(Told::State(request.into_inner()));
         let mut answers = self.answers.lock().unwrap();
         let unknown = std::mem::take(&mut answers.forget);
-        Ok(Response::new(wire::PushStateReply { unknown, drain: answers.drain, epoch: answers.epoch }))
+        Ok(Response::new(wire::PushStateReply { unknown, drain: answers.drain, epoch: answers.epoch, stale: false }))
     }
 
     async fn leave(&self, request: Request<wire::LeaveRequest>) -> Result<Response<wire::LeaveReply>, Status> {

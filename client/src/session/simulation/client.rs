@@ -82,9 +82,9 @@ impl Client {
         let slow_report = rng.u32(0..10) == 0;
         let query = RouteQuery { wanted, ..RouteQuery::default() };
         let open = AnalyzeOpen { max_age, ..AnalyzeOpen::default() };
-        let master = "master:50051".parse().expect("a name and a port");
+        let masters = "master:50051".parse().expect("a name and a port");
         Client {
-            session: Session::new(StreamSpec { master, query, open }, rng.u64(..)),
+            session: Session::new(StreamSpec { masters, query, open }, rng.u64(..)),
             started: At::ZERO,
             is_done: false,
             max_age,

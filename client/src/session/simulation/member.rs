@@ -25,7 +25,14 @@ impl World {
             Some((id, epoch)) => {
                 worker.said_draining = worker.is_draining;
                 let (generation, load) = (worker.generation, worker.load());
-                Request::Beat(Heartbeat { id, generation, epoch, load, legacy: LegacyState::default() })
+                Request::Beat(Heartbeat {
+                    id,
+                    generation,
+                    epoch,
+                    load,
+                    legacy: LegacyState::default(),
+                    leases: Vec::new(),
+                })
             }
             None if worker.is_draining => return,
             None => Request::Join(

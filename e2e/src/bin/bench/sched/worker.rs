@@ -76,7 +76,7 @@ impl Worker {
             ..Load::default()
         };
         let (generation, legacy) = (self.generation, LegacyState::default());
-        Some(Heartbeat { id: self.id?, generation, load, epoch: 0, legacy })
+        Some(Heartbeat { id: self.id?, generation, load, epoch: 0, legacy, leases: Vec::new() })
     }
 
     pub(super) fn take(&mut self, stream: usize, due: Micros) {

@@ -1,0 +1,109 @@
+//! How the registry looks in etcd.
+//!
+//! `facefleet/epoch` and `facefleet/next-id` are decimal numbers that stay for ever; `facefleet/masters/KEEPER` is where
+//! the other masters reach one, and `facefleet/workers/ID` is a [`Stored`]: both go with the lease of their master.
+
+use facefleet_proto::{Join, WorkerId, wire};
+use prost::Message;
+
+use super::messages::KeyValue;
+use crate::store::book::Registration;
+
+pub(super) const PREFIX: &str = "facefleet/";
+/// The first key behind all that begin with [`PREFIX`].
+pub(super) const END: &str = "facefleet0";
+pub(super) const EPOCH: &str = "facefleet/epoch";
+pub(super) const NEXT_ID: &str = "facefleet/next-id";
+const MASTERS: &str = "facefleet/masters/";
+const WORKERS: &str = "facefleet/workers/";
+
+/// The value of a worker's key.
+#[derive(Clone, PartialEq, Message)]
+struct Stored {
+    /// What it said when it joined, as it said it.
+    #[prost(message, optional, tag = "1")]
+    join: Option<wire::JoinRequest>,
+    /// The life of the master that keeps the key.
+    #[prost(uint64, tag = "2")]
+    keeper: u64,
+}
+
+/// What a key is about.
+#[derive(Debug, PartialEq)]
+pub(super) enum Key {
+    Epoch,
+    Master(u64),
+    Worker(WorkerId),
+    /// Nothing that this version knows.
+    Other,
+}
+
+pub(super) fn master(keeper: u64) -> String {
+    format!("{MASTERS}{keeper}")
+}
+
+pub(super) fn worker(id: WorkerId) -> String {
+    format!("{WORKERS}{id}")
+}
+
+/// Reads a key.
+pub(super) fn key(key: &[u8]) -> Key {
+    let Ok(text) = str::from_utf8(key) else { return Key::Other };
+    if text == EPOCH {
+        return Key::Epoch;
+    }
+    let master = text.strip_prefix(MASTERS).and_then(|keeper| keeper.parse().ok()).map(Key::Master);
+    let worker = || text.strip_prefix(WORKERS).and_then(|id| id.parse().ok()).map(|id| Key::Worker(WorkerId(id)));
+    master.or_else(worker).unwrap_or(Key::Other)
+}
+
+/// A decimal number.
+pub(super) fn number<T: std::str::FromStr>(kv: &KeyValue) -> Option<T> {
+    str::from_utf8(&kv.value).ok()?.parse().ok()
+}
+
+pub(super) fn value(join: Join, keeper: u64) -> Vec<u8> {
+    Stored { join: Some(join.into()), keeper }.encode_to_vec()
+}
+
+/// Reads the registration of a worker; None: it means nothing to this version.
+pub(super) fn registration(id: WorkerId, value: &[u8]) -> Option<Registration> {
+    let Stored { join, keeper } = Stored::decode(value).ok()?;
+    Some(Registration { id, join: Join::try_from(join?).ok()?, keeper })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registration_survives() {
+        let message = wire::JoinRequest {
+            ip: "10.0.0.7".into(),
+            port: 50050,
+            weight: 2,
+            name: "pi-1".into(),
+            generation: 9,
+            cores: 4,
+            heartbeat_interval_ms: 1000,
+            detectors: vec!["yunet".into()],
+            ..Default::default()
+        };
+        let join = Join::try_from(message).unwrap();
+        let expected = Registration { id: WorkerId(3), join: join.clone(), keeper: 77 };
+        assert_eq!(registration(WorkerId(3), &value(join, 77)), Some(expected));
+        assert_eq!(registration(WorkerId(3), b"nonsense"), None);
+        assert_eq!(registration(WorkerId(3), b""), None);
+    }
+
+    #[test]
+    fn keys_are_read_as_they_are_written() {
+        assert_eq!(key(master(5).as_bytes()), Key::Master(5));
+        assert_eq!(key(worker(WorkerId(5)).as_bytes()), Key::Worker(WorkerId(5)));
+        assert_eq!(key(EPOCH.as_bytes()), Key::Epoch);
+        for other in [NEXT_ID, "facefleet/workers/-1", "facefleet/workers/x", "facefleet/masters/"] {
+            assert_eq!(key(other.as_bytes()), Key::Other, "{other}");
+        }
+        assert!(PREFIX < END && EPOCH < END && worker(WorkerId(u32::MAX)).as_str() < END);
+    }
+}

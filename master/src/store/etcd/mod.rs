@@ -1,0 +1,260 @@
+//! The registry in etcd: one session after the other with any of its members.
+//!
+//! A session takes a lease, reads all there is, and from then on hears of every change; this master's own registrations are
+//! written under the lease. Whatever goes wrong ends the session, and the next one begins the same way, so that there is
+//! no half of a session to repair. In between the master goes on with what it knows.
+
+mod client;
+mod keys;
+mod messages;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use facefleet_service::address::{HostPort, local_towards};
+use facefleet_service::backoff::Backoff;
+use facefleet_service::clock;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::book::{Change, Registration};
+use super::peers::Peers;
+use crate::registry::END_OF_IDS;
+use crate::shared::Shared;
+use client::{Etcd, EtcdError, Lease};
+use keys::Key;
+use messages::{DeleteRequest, Event, EventType, KeyValue, Op, PutRequest, WatchResponse};
+
+/// How long the keys of a master outlive it: longer than its workers take to find another, who keeps them from then on.
+const LEASE_S: i64 = 10;
+/// How often the lease is lengthened, and so how soon this master knows that it is cut off.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+/// Ids that are set aside at once, for workers that join while etcd is away or slow; and how few are left when it is time
+/// for more. There are enough for two million sessions.
+const BLOCK: u32 = 1024;
+const FEW: usize = 512;
+/// Keys that are written at once: etcd takes 128.
+const MOST_WRITES: usize = 100;
+
+/// A master as the others meet it.
+pub(crate) struct Registrar {
+    shared: Arc<Shared>,
+    members: Vec<HostPort>,
+    /// Where this master listens.
+    bound: SocketAddr,
+    /// Where others reach it; None: at its address towards etcd.
+    advertise: Option<SocketAddr>,
+    /// This life of this master.
+    me: u64,
+    peers: Peers,
+}
+
+impl Registrar {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        members: Vec<HostPort>,
+        bound: SocketAddr,
+        advertise: Option<SocketAddr>,
+    ) -> Registrar {
+        let peers = Peers::new(shared.clone());
+        Registrar { shared, members, bound, advertise, me: fastrand::u64(..), peers }
+    }
+
+    /// Shares the registry for as long as it is polled.
+    pub(crate) async fn run(mut self) -> Infallible {
+        let mut waits = Backoff::default();
+        for turn in 0.. {
+            let member = self.members[turn % self.members.len()].clone();
+            let Err(error) = self.session(&member, &mut waits).await;
+            let is_news = {
+                let (mut scheduler, now) = self.shared.locked();
+                scheduler.cut_off(now)
+            };
+            if is_news {
+                tracing::warn!(
+                    "cut off from etcd at {member}: {error}; going on with what is known, which may be stale"
+                );
+            } else {
+                tracing::debug!("etcd at {member}: {error}");
+            }
+            sleep(waits.next_wait()).await;
+        }
+        unreachable!("there is no last turn")
+    }
+
+    async fn session(&mut self, member: &HostPort, waits: &mut Backoff) -> Result<Infallible, EtcdError> {
+        let mut etcd = Etcd::connect(member).await?;
+        let mut lease = etcd.lease(LEASE_S).await?;
+        let epoch = self.epoch(&mut etcd).await?;
+        let ids = self.ids(&mut etcd).await?;
+        let (all, revision) = etcd.all(keys::PREFIX, keys::END).await?;
+        let address = self.address_towards(member).await;
+        etcd.write(vec![put(keys::master(self.me), address.to_string().into_bytes(), lease.id)]).await?;
+        let mut watch = etcd.watch(keys::PREFIX, keys::END, revision + 1).await?;
+        self.begin(epoch, ids, all);
+        *waits = Backoff::default();
+        tracing::info!(epoch, "the registry in etcd at {member} is shared as {address}");
+
+        let mut keep = interval(KEEP_EVERY);
+        keep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                heard = watch.message() => self.heard(heard?)?,
+                () = self.shared.news.notified() => {}
+                _ = keep.tick() => {
+                    lease.keep().await?;
+                    if self.shared.locked().0.ids_left() < FEW {
+                        let ids = self.ids(&mut etcd).await?;
+                        self.shared.locked().0.take_ids(ids);
+                    }
+                }
+            }
+            self.tell(&mut etcd, &lease).await?;
+        }
+    }
+
+    /// The epoch of the cluster. Whoever comes first says what it is; that may be a master that was there before etcd lost
+    /// all it knew.
+    async fn epoch(&self, etcd: &mut Etcd) -> Result<u64, EtcdError> {
+        let known = self.shared.locked().0.epoch();
+        // 0 would be an old master, which does not tell.
+        let proposed = if known == 0 { clock::unix_us().max(1) } else { known };
+        let op = put(keys::EPOCH.to_owned(), proposed.to_string().into_bytes(), 0);
+        if etcd.write_if(keys::EPOCH, 0, op).await? {
+            return Ok(proposed);
+        }
+        let there = etcd.get(keys::EPOCH).await?;
+        there.as_ref().and_then(keys::number).filter(|epoch| *epoch != 0).ok_or_else(|| spoilt(keys::EPOCH))
+    }
+
+    /// Sets ids aside that nobody else will give.
+    async fn ids(&self, etcd: &mut Etcd) -> Result<Range<u32>, EtcdError> {
+        loop {
+            let there = etcd.get(keys::NEXT_ID).await?;
+            let next: u32 = match &there {
+                Some(kv) => keys::number(kv).ok_or_else(|| spoilt(keys::NEXT_ID))?,
+                None => 0,
+            };
+            // Where etcd has lost all it knew, the ids that are in use are known here.
+            let start = next.max(self.shared.locked().0.end_of_known_ids()).min(END_OF_IDS);
+            let end = start.saturating_add(BLOCK).min(END_OF_IDS);
+            let written_by = there.map_or(0, |kv| kv.mod_revision);
+            let op = put(keys::NEXT_ID.to_owned(), end.to_string().into_bytes(), 0);
+            if etcd.write_if(keys::NEXT_ID, written_by, op).await? {
+                return Ok(start..end);
+            }
+        }
+    }
+
+    /// Where others reach this master.
+    async fn address_towards(&self, member: &HostPort) -> SocketAddr {
+        if let Some(advertise) = self.advertise {
+            return advertise;
+        }
+        let mut address = self.bound;
+        if address.ip().is_unspecified() {
+            let peers = member.resolve_all().await.unwrap_or_default();
+            // None: etcd has just been reached, so there is one.
+            if let Some(ip) = peers.into_iter().find_map(|peer| local_towards(peer).ok()) {
+                address.set_ip(ip);
+            }
+        }
+        address
+    }
+
+    /// Takes in what was read at the beginning of a session.
+    fn begin(&mut self, epoch: u64, ids: Range<u32>, all: Vec<KeyValue>) {
+        let (mut registrations, mut masters) = (Vec::new(), Vec::new());
+        for kv in all {
+            match keys::key(&kv.key) {
+                Key::Worker(id) => registrations.extend(registration(id, &kv)),
+                Key::Master(keeper) if keeper != self.me => masters.extend(keys::number(&kv).map(|at| (keeper, at))),
+                Key::Master(_) | Key::Epoch | Key::Other => {}
+            }
+        }
+        let (mut scheduler, now) = self.shared.locked();
+        scheduler.connected(epoch, ids, now);
+        scheduler.told_all(registrations, self.me, now);
+        drop(scheduler);
+        self.peers.are(masters);
+    }
+
+    /// Takes in what etcd tells of.
+    fn heard(&mut self, heard: Option<WatchResponse>) -> Result<(), EtcdError> {
+        let ended = |why: String| EtcdError::Ended { what: "watch", why };
+        let WatchResponse { canceled, cancel_reason, events } = heard.ok_or_else(|| ended(String::new()))?;
+        if canceled {
+            return Err(ended(cancel_reason));
+        }
+        for Event { r#type, kv } in events {
+            let Some(kv) = kv else { continue };
+            let is_put = r#type == i32::from(EventType::Put);
+            match keys::key(&kv.key) {
+                Key::Epoch => return Err(spoilt(keys::EPOCH)),
+                Key::Worker(id) if is_put => self.told(registration(id, &kv)),
+                Key::Worker(id) => {
+                    let (mut scheduler, now) = self.shared.locked();
+                    let gone = scheduler.told_gone(id, now);
+                    drop(scheduler);
+                    gone.iter().for_each(|worker| tracing::info!("{worker} is gone, by another master's word"));
+                }
+                Key::Master(keeper) if keeper == self.me => {}
+                Key::Master(keeper) if is_put => {
+                    keys::number(&kv).into_iter().for_each(|at| self.peers.add(keeper, at))
+                }
+                Key::Master(keeper) => self.peers.remove(keeper),
+                Key::Other => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn told(&self, registration: Option<Registration>) {
+        let Some(registration) = registration else { return };
+        tracing::debug!(
+            "worker {} `{}` is kept by master {}",
+            registration.id,
+            registration.join.identity.name,
+            registration.keeper
+        );
+        let (mut scheduler, now) = self.shared.locked();
+        scheduler.told(registration, self.me, now);
+    }
+
+    /// Writes what has to be written.
+    async fn tell(&self, etcd: &mut Etcd, lease: &Lease) -> Result<(), EtcdError> {
+        loop {
+            let changes = self.shared.locked().0.to_tell(MOST_WRITES);
+            if changes.is_empty() {
+                return Ok(());
+            }
+            let op = |change: &Change| match change {
+                Change::Keep(id, join) => put(keys::worker(*id), keys::value(join.clone(), self.me), lease.id),
+                Change::Delete(id) => Op::Delete(DeleteRequest { key: keys::worker(*id).into_bytes() }),
+            };
+            let written = etcd.write(changes.iter().map(op).collect()).await;
+            if let Err(error) = written {
+                self.shared.locked().0.not_told(&changes);
+                return Err(error);
+            }
+        }
+    }
+}
+
+fn put(key: String, value: Vec<u8>, lease: i64) -> Op {
+    Op::Put(PutRequest { key: key.into_bytes(), value, lease })
+}
+
+fn spoilt(key: &str) -> EtcdError {
+    EtcdError::Spoilt { key: key.to_owned() }
+}
+
+fn registration(id: facefleet_proto::WorkerId, kv: &KeyValue) -> Option<Registration> {
+    let registration = keys::registration(id, &kv.value);
+    if registration.is_none() {
+        tracing::warn!("the registration of worker {id} in etcd means nothing to this version");
+    }
+    registration
+}

@@ -1,0 +1,84 @@
+//! Where registrations are kept: in this process alone, or in an etcd that any number of masters share.
+//!
+//! What is shared is little. etcd holds the epoch of the cluster, the next id, the addresses of the masters, and one key
+//! for each worker with what it said when it joined, under a lease of the master that hears the worker. Loads and
+//! heartbeats are not written anywhere: each master hears some of the workers and reads the heartbeats of the others from
+//! the masters that hear them, by the same `GetQ` that anybody can call. So all know at once when a worker falls silent, and
+//! how busy it is, also while etcd is down.
+//!
+//! Every master answers from memory. What changes the memory, and what has to be written, is decided by the
+//! [scheduler](crate::scheduler) and its [`book`], which are pure; [`etcd`] and [`peers`] carry it.
+
+use std::str::FromStr;
+
+use facefleet_service::address::{HostPort, HostPortError};
+
+#[cfg_attr(not(feature = "etcd"), allow(dead_code, reason = "a master that shares nothing has nothing to write"))]
+pub(crate) mod book;
+#[cfg(feature = "etcd")]
+pub(crate) mod etcd;
+#[cfg(feature = "etcd")]
+mod peers;
+
+/// Where registrations are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Store {
+    /// In this process.
+    #[default]
+    Memory,
+    /// In an etcd, of which these are the members that are known, at least one.
+    #[cfg(feature = "etcd")]
+    Etcd(Vec<HostPort>),
+}
+
+/// Why a text is not a [`Store`].
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It is neither of the two.
+    #[error("write `memory`, or `etcd://HOST:2379` with more members behind commas")]
+    Neither,
+    /// A member's address is none.
+    #[error(transparent)]
+    Member(#[from] HostPortError),
+    /// This program cannot speak to etcd.
+    #[error("this master was built without the feature `etcd`")]
+    NotBuilt,
+}
+
+impl FromStr for Store {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Store, StoreError> {
+        if text == "memory" {
+            return Ok(Store::Memory);
+        }
+        let members = text.strip_prefix("etcd://").ok_or(StoreError::Neither)?;
+        let members = members.split(',').map(HostPort::from_str).collect::<Result<Vec<_>, _>>()?;
+        #[cfg(feature = "etcd")]
+        return Ok(Store::Etcd(members));
+        #[cfg(not(feature = "etcd"))]
+        return Err(drop(members)).map_err(|()| StoreError::NotBuilt);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(feature = "etcd")]
+    fn what_a_person_types() {
+        assert_eq!("memory".parse(), Ok(Store::Memory));
+        let members = vec!["a:2379".parse().unwrap(), "[::1]:1".parse().unwrap()];
+        assert_eq!("etcd://a:2379,[::1]:1".parse(), Ok(Store::Etcd(members)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let text = |store: &str| store.parse::<Store>().unwrap_err().to_string();
+        assert!(text("disk").contains("etcd://HOST:2379"));
+        assert!(text("etcd://").contains("has no port"));
+        assert!(text("etcd://a:2379,b").contains("`b` has no port"));
+        assert!(text("etcd://a:2379/path").contains("not a port"));
+    }
+}

@@ -1,0 +1,68 @@
+//! The leases under which streams are open: what the heartbeat names to the master, which ends those that nobody names.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use facefleet_proto::MAX_LEASES;
+
+/// The leases of one worker, shared by its streams and its heartbeat.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leases(Arc<Mutex<BTreeMap<u64, usize>>>);
+
+impl Leases {
+    /// Names a lease until the guard goes. A client may have several streams open under one.
+    pub(crate) fn hold(&self, lease: u64) -> Held {
+        *self.counted().entry(lease).or_default() += 1;
+        Held { leases: self.clone(), lease }
+    }
+
+    /// Those that are held, each once, and no more than a heartbeat takes.
+    pub(crate) fn open(&self) -> Vec<u64> {
+        self.counted().keys().copied().take(MAX_LEASES).collect()
+    }
+
+    fn counted(&self) -> MutexGuard<'_, BTreeMap<u64, usize>> {
+        self.0.lock().expect("nothing panics while it counts")
+    }
+}
+
+/// A stream that is open.
+#[derive(Debug)]
+pub(crate) struct Held {
+    leases: Leases,
+    lease: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut counted = self.leases.counted();
+        match counted.get_mut(&self.lease) {
+            Some(streams) if *streams > 1 => *streams -= 1,
+            _ => drop(counted.remove(&self.lease)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_named_once_for_as_long_as_a_stream_has_it() {
+        let leases = Leases::default();
+        let streams = [7, 3, 7].map(|lease| leases.hold(lease));
+        assert_eq!(leases.open(), [3, 7]);
+        let [first, second, third] = streams;
+        drop((first, second));
+        assert_eq!(leases.open(), [7]);
+        drop(third);
+        assert!(leases.open().is_empty());
+    }
+
+    #[test]
+    fn no_more_are_named_than_a_heartbeat_takes() {
+        let leases = Leases::default();
+        let _held: Vec<Held> = (0..=MAX_LEASES as u64).map(|lease| leases.hold(lease)).collect();
+        assert_eq!(leases.open().len(), MAX_LEASES);
+    }
+}

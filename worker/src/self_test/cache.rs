@@ -1,0 +1,130 @@
+//! Where the result of a self-test is kept from one start to the next: a small text file in the folder for what can be had
+//! again. A file that cannot be read, written or understood is none, and the worker measures.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::UNIX_EPOCH;
+
+use facefleet_vision::{DetectorKind, Kernels};
+use sysinfo::{CpuRefreshKind, RefreshKind, System};
+
+/// The result for one detector and number of threads, as long as program and processor are the same.
+#[derive(Debug)]
+pub(super) struct Cache {
+    file: PathBuf,
+    /// What the result depends on: the first line of the file. The second one is the result.
+    key: String,
+}
+
+impl Cache {
+    /// The file in `folder`, which need not exist.
+    pub(super) fn new(folder: &Path, detector: DetectorKind, threads: usize) -> Cache {
+        let file = folder.join(format!("self-test-{detector}-{threads}.txt"));
+        Cache { file, key: format!("{} {} {detector} {threads} threads", program(), processor()) }
+    }
+
+    /// The result that was kept.
+    pub(super) fn read(&self) -> Option<f32> {
+        let text = fs::read_to_string(&self.file).ok()?;
+        let (key, frames_per_s) = text.split_once('\n')?;
+        let frames_per_s: f32 = frames_per_s.trim_end().parse().ok()?;
+        (key == self.key && frames_per_s.is_normal() && frames_per_s > 0.0).then_some(frames_per_s)
+    }
+
+    /// Keeps a result, if that is possible.
+    pub(super) fn write(&self, frames_per_s: f32) {
+        if let Err(error) = self.try_write(frames_per_s) {
+            tracing::debug!("the result is not kept in {}: {error}", self.file.display());
+        }
+    }
+
+    /// Several workers of one machine may write at once: each moves a whole file into place.
+    fn try_write(&self, frames_per_s: f32) -> io::Result<()> {
+        if let Some(folder) = self.file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let whole = self.file.with_extension(process::id().to_string());
+        fs::write(&whole, format!("{}\n{frames_per_s}\n", self.key))?;
+        fs::rename(&whole, &self.file)
+    }
+}
+
+/// This service's folder (systemd names it where the unit has `CacheDirectory=`), or ours in the user's.
+pub(super) fn folder() -> Option<PathBuf> {
+    let named = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let of_the_user = || {
+        if cfg!(windows) {
+            named("LOCALAPPDATA")
+        } else if cfg!(target_os = "macos") {
+            Some(named("HOME")?.join("Library/Caches"))
+        } else {
+            named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))
+        }
+    };
+    named("CACHE_DIRECTORY").or_else(|| Some(of_the_user()?.join("facefleet")))
+}
+
+/// Version, size and time of this program's file: two builds of one version need not be as fast as each other.
+fn program() -> String {
+    let file = env::current_exe().and_then(fs::metadata);
+    let size = file.as_ref().map_or(0, fs::Metadata::len);
+    let changed = file.and_then(|file| file.modified()).ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    format!("{}-{size}-{}", env!("CARGO_PKG_VERSION"), changed.map_or(0, |since| since.as_secs()))
+}
+
+/// The processor's model, how many it is, and what our inner loops use of it.
+fn processor() -> String {
+    let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
+    let model = system.ok().and_then(|system| {
+        let cpus = system.cpus();
+        Some(format!("{} x {}", cpus.len(), cpus.first()?.brand().trim()))
+    });
+    format!("{}, {}", model.unwrap_or_default(), Kernels::best().name()).replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(folder: &Path, threads: usize) -> Cache {
+        Cache::new(folder, DetectorKind::default(), threads)
+    }
+
+    #[test]
+    fn a_result_is_for_one_program_on_one_processor() {
+        let folder = tempfile::tempdir().unwrap();
+        let nested = folder.path().join("made/when/needed");
+        let kept = cache(&nested, 4);
+        assert_eq!(kept.read(), None);
+        kept.write(31.25);
+        kept.write(32.5);
+        assert_eq!(cache(&nested, 4).read(), Some(32.5));
+        assert_eq!(cache(&nested, 2).read(), None);
+        let after_an_update = Cache { key: format!("{}+", kept.key), ..kept };
+        assert_eq!(after_an_update.read(), None);
+        assert_eq!(fs::read_dir(&nested).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn what_is_not_a_result_is_none_and_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1);
+        for result in ["", "fast", "NaN", "inf", "-3", "0"] {
+            fs::write(&cache.file, format!("{}\n{result}\n", cache.key)).unwrap();
+            assert_eq!(cache.read(), None, "{result:?}");
+        }
+        fs::write(&cache.file, [0xff; 64]).unwrap();
+        assert_eq!(cache.read(), None);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_no_error() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let cache = cache(&file.path().join("in-a-file"), 1);
+        cache.write(10.0);
+        assert_eq!(cache.read(), None);
+    }
+}

@@ -1,0 +1,84 @@
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use facefleet_service::address::HostPorts;
+use facefleet_vision::{DetectorKind, Limits};
+
+use super::*;
+use crate::device::SimulatedDevice;
+
+fn config(folder: &Path) -> Config {
+    let self_test = SelfTest::KeptIn(Some(folder.to_owned()));
+    Config { self_test, ..Config::new("127.0.0.1:1".parse::<HostPorts>().unwrap(), NonZeroUsize::MIN) }
+}
+
+fn engine() -> Engine {
+    Device::Detectors.engine(DetectorKind::default(), Limits::default(), 0).unwrap()
+}
+
+fn ms(times: &[u64]) -> Vec<Duration> {
+    times.iter().map(|ms| Duration::from_millis(*ms)).collect()
+}
+
+#[test]
+fn the_middle_one_counts_and_the_first_one_does_not() {
+    let pace = Pace::of(ms(&[500, 20, 90, 22])).unwrap();
+    assert_eq!(pace, Pace { fastest: Duration::from_millis(20), middle: Duration::from_millis(22) });
+    assert!(pace.is_even() && (pace.frames_per_s() - 1000.0 / 22.0).abs() < 1e-6);
+    assert!(!Pace::of(ms(&[500, 20, 30, 40])).unwrap().is_even());
+    let only = Pace::of(ms(&[1500])).unwrap();
+    assert!(only.is_even() && only.middle == Duration::from_millis(1500), "a slow thread has one");
+    assert_eq!(Pace::of(Vec::new()), None);
+    assert_eq!(Pace::of(ms(&[0, 0])), None, "no clock is that fine");
+}
+
+#[test]
+fn a_worker_measures_itself_with_faces_in_sight() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = Stats::default();
+    let test = Test::of(&config(folder.path()), &stats).unwrap();
+    let mut engine = engine();
+    assert_eq!(engine.analyze(FRAME, None, &Job::default()).unwrap().faces.len(), 4);
+    test.take_part(&mut engine);
+    let frames_per_s = stats.load().frames_per_s.unwrap();
+    assert!(frames_per_s.is_finite() && frames_per_s > 0.0);
+    assert_eq!((stats.load().frames_ok, stats.load().frame_ms), (0, None), "these are no frames of anybody's");
+}
+
+#[test]
+fn all_threads_count_and_a_thread_that_was_needed_ends_the_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = Stats::default();
+    let two = Config { threads: NonZeroUsize::new(2).unwrap(), ..config(folder.path()) };
+    let test = Test::of(&two, &stats).unwrap();
+    let mut engine = engine();
+    test.take_part(&mut engine);
+    assert_eq!(stats.load().frames_per_s, None, "the other thread is still at it");
+    let frame = stats.hold();
+    test.take_part(&mut engine);
+    assert_eq!(stats.load().frames_per_s, None);
+    drop(frame);
+    test.take_part(&mut engine);
+    let one = Pace::frames_per_s(&test.paces.lock().unwrap()[0]) as f32;
+    assert!(stats.load().frames_per_s.unwrap() > one);
+}
+
+#[test]
+fn what_was_kept_is_not_measured_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    Cache::new(folder.path(), config.detector, 1).write(12.5);
+    let stats = Stats::default();
+    assert!(Test::of(&config, &stats).is_none());
+    assert_eq!(stats.load().frames_per_s, Some(12.5));
+}
+
+#[test]
+fn there_is_no_test_of_what_is_only_simulated_or_not_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = SimulatedDevice { frame_time: Duration::ZERO, jitter: 0.0, seed: 0 };
+    let simulated = Config { device: Device::Simulated(device), ..config(folder.path()) };
+    let skipped = Config { self_test: SelfTest::Skipped, ..config(folder.path()) };
+    assert!(Test::of(&simulated, &Stats::default()).is_none());
+    assert!(Test::of(&skipped, &Stats::default()).is_none());
+}
