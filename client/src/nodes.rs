@@ -37,7 +37,7 @@ pub async fn list(masters: &HostPorts) -> Result<Nodes, NodesError> {
     loop {
         let master = asked.next().expect("the last one ends the loop");
         let mut client = MasterClient::new(grpc::channel(master));
-        let mut request = tonic::Request::new(wire::ListNodesRequest {});
+        let mut request = tonic::Request::new(wire::ListNodesRequest::default());
         request.set_timeout(grpc::call_timeout(masters));
         match client.list_nodes(request).await {
             Ok(reply) => {

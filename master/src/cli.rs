@@ -8,6 +8,7 @@ use clap::Parser;
 use clap_complete::Shell;
 use facefleet_service::log::LogArgs;
 
+use crate::admission::{AdmissionName, Limit};
 use crate::liveness::Loss;
 use crate::policy::PolicyName;
 use crate::store::Store;
@@ -31,6 +32,20 @@ pub struct Args {
     /// How the loss of a worker is detected.
     #[arg(long, value_name = "DETECTION", env = "FACEFLEET_LOSS", default_value = "missed")]
     pub loss: Loss,
+
+    /// How many streams are let in at once.
+    #[arg(long, value_name = "ADMISSION", env = "FACEFLEET_ADMISSION", default_value = "open")]
+    pub admission: AdmissionName,
+
+    /// Seconds for which a stream waits to be let in, up to a day, before it is told to come again later. 0: it does not.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "FACEFLEET_MAX_WAIT",
+        default_value = "60",
+        value_parser = clap::value_parser!(u32).range(..=86_400)
+    )]
+    pub max_wait: u32,
 
     /// Where registrations are kept: `memory`, or `etcd://HOST:2379` (more members behind commas), which any number of
     /// masters may share. Workers and clients are then told of all masters.
@@ -87,8 +102,10 @@ impl Args {
                 .map_err(|source| RunError::HeartbeatLog { path: path.clone(), source })
         };
         let heartbeat_log = self.heartbeat_log.as_ref().map(open).transpose()?;
+        let max_wait = Duration::from_secs(self.max_wait.into());
+        let admission = self.admission.order().map(|order| Limit { order, max_wait });
         let (store, advertise) = (self.store.clone(), self.advertise);
-        Ok(Config { policy: self.policy, loss: self.loss, heartbeat_log, store, advertise })
+        Ok(Config { policy: self.policy, loss: self.loss, admission, heartbeat_log, store, advertise })
     }
 }
 
@@ -114,6 +131,10 @@ mod tests {
             ["--listen", "0.0.0.0:70000"],
             ["--policy", "fastest"],
             ["--loss", "guess"],
+            ["--admission", "closed"],
+            ["--max-wait", "-1"],
+            ["--max-wait", "86401"],
+            ["--max-wait", "1m"],
             ["--store", "disk"],
             ["--store", "etcd://"],
             ["--advertise", "pi.local:50051"],

@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use facefleet_proto::{Heartbeat, Join, RouteQuery, WorkerId, wire};
+use facefleet_proto::{Heartbeat, Join, RETRY_AFTER_MS, RouteQuery, TaskResult, WorkerId, wire};
 use futures_util::{Stream, stream};
-use tonic::{Request, Response, Status};
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Request, Response, Status};
 
 use crate::advertised::{Ends, as_seen};
 use crate::join_limit::PER_S;
@@ -13,6 +14,7 @@ use crate::record::Record;
 use crate::registry::Refused;
 use crate::ring::Next;
 use crate::shared::{Pulse, Shared};
+use crate::waiting::{NoPlace, RETRY_AFTER};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -64,7 +66,7 @@ impl wire::master_server::Master for Service {
     async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
         let client = ends(&request);
         let query = RouteQuery::try_from(request.into_inner())?;
-        let mut route = self.ready()?.route(&query);
+        let mut route = self.ready()?.route(&query).await?;
         for candidate in &mut route.candidates {
             candidate.address = as_seen(candidate.address, client);
         }
@@ -74,7 +76,7 @@ impl wire::master_server::Master for Service {
 
     async fn submit_result(&self, request: Request<wire::TaskResult>) -> Answer<wire::TaskResult> {
         let result = request.into_inner();
-        self.0.end_lease(result.lease_id, result.epoch);
+        self.0.submit(&TaskResult::from(result));
         Ok(Response::new(result))
     }
 
@@ -91,8 +93,8 @@ impl wire::master_server::Master for Service {
     }
 
     async fn list_nodes(&self, request: Request<wire::ListNodesRequest>) -> Answer<wire::ListNodesReply> {
-        let wire::ListNodesRequest {} = request.into_inner();
-        Ok(Response::new(self.0.nodes().into()))
+        let wire::ListNodesRequest { without_nodes } = request.into_inner();
+        Ok(Response::new(self.0.nodes(without_nodes).into()))
     }
 }
 
@@ -102,6 +104,21 @@ impl From<Refused> for Status {
         match refused {
             Refused::Superseded { .. } | Refused::AddressTaken { .. } => Status::failed_precondition(text),
             Refused::Full | Refused::OutOfIds => Status::resource_exhausted(text),
+        }
+    }
+}
+
+impl From<NoPlace> for Status {
+    fn from(no_place: NoPlace) -> Status {
+        let text = no_place.to_string();
+        match no_place {
+            NoPlace::InTime { .. } | NoPlace::ToWait => {
+                let after = u64::try_from(RETRY_AFTER.as_millis()).expect("it is a few seconds");
+                let mut metadata = MetadataMap::new();
+                metadata.insert(RETRY_AFTER_MS, after.into());
+                Status::with_metadata(Code::ResourceExhausted, text, metadata)
+            }
+            NoPlace::Here => Status::unavailable(text),
         }
     }
 }
@@ -173,7 +190,8 @@ mod tests {
         let other = service.join(join_from("10.0.0.8", 8)).await.unwrap().into_inner();
         let beat = wire::NodeState { id: other.id, ..Default::default() };
         assert!(!service.push_state(Request::new(beat)).await.unwrap().into_inner().unknown);
-        let nodes = service.list_nodes(Request::new(wire::ListNodesRequest {})).await.unwrap().into_inner().nodes;
+        let nodes =
+            service.list_nodes(Request::new(wire::ListNodesRequest::default())).await.unwrap().into_inner().nodes;
         assert_eq!(nodes.len(), 2);
     }
 

@@ -4,10 +4,11 @@
 //! is in memory only: after a restart the workers join again within a heartbeat.
 //!
 //! [`run`] is the whole program but for its command line, so that it can be embedded. Behind it are pure modules
-//! ([`registry`], [`liveness`], [`outage`], [`lease`], [`policy`], and [`scheduler`], which joins them), which take the
+//! ([`registry`], [`liveness`], [`outage`], [`lease`], [`policy`], [`admission`], and [`scheduler`], which joins them), which take the
 //! time as an argument, and the adapters around them: gRPC, the queue of heartbeats, and the heartbeat log.
 #![forbid(unsafe_code)]
 
+pub mod admission;
 mod advertised;
 pub mod cli;
 mod grpc;
@@ -26,6 +27,7 @@ mod ring;
 pub mod scheduler;
 mod shared;
 pub mod store;
+mod waiting;
 
 use std::convert::Infallible;
 use std::io;
@@ -43,6 +45,7 @@ use tokio::runtime::Handle;
 use tokio::task;
 use tokio_util::sync::CancellationToken;
 
+use admission::Limit;
 pub use journal::HeartbeatLog;
 use liveness::Loss;
 use policy::PolicyName;
@@ -67,6 +70,8 @@ pub struct Config {
     pub policy: PolicyName,
     /// How losses are detected.
     pub loss: Loss,
+    /// How many streams are let in; None: all.
+    pub admission: Option<Limit>,
     /// Where heartbeats are logged; None: nowhere.
     pub heartbeat_log: Option<HeartbeatLog>,
     /// Where registrations are kept.
@@ -114,9 +119,9 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let Config { policy, loss, heartbeat_log, store, advertise } = config;
+    let Config { policy, loss, admission, heartbeat_log, store, advertise } = config;
     let bound = listener.local_addr()?;
-    let (shared, share) = open(store, policy, loss, bound, advertise);
+    let (shared, share) = open(store, policy, loss, admission, bound, advertise);
     let journal = heartbeat_log.map(|log| {
         let records = shared.queue.subscribe(0);
         task::spawn_blocking(move || log.keep(records, &Handle::current()))
@@ -130,6 +135,7 @@ pub async fn run(
         async {
             shutdown.await;
             shared.queue.close();
+            shared.waiting.stop();
             stopping.cancel();
         },
     );
@@ -155,14 +161,15 @@ fn open(
     store: Store,
     policy: PolicyName,
     loss: Loss,
+    admission: Option<Limit>,
     bound: SocketAddr,
     advertise: Option<SocketAddr>,
 ) -> (Arc<Shared>, Pin<Box<dyn Future<Output = Infallible> + Send>>) {
     match store {
-        Store::Memory => (Arc::new(Shared::new(policy, loss)), Box::pin(std::future::pending())),
+        Store::Memory => (Arc::new(Shared::new(policy, loss).admitting(admission)), Box::pin(std::future::pending())),
         #[cfg(feature = "etcd")]
         Store::Etcd(members) => {
-            let shared = Arc::new(Shared::sharing(policy, loss));
+            let shared = Arc::new(Shared::sharing(policy, loss).admitting(admission));
             let registrar = store::etcd::Registrar::new(shared.clone(), members, bound, advertise);
             (shared, Box::pin(registrar.run()))
         }

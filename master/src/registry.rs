@@ -36,6 +36,8 @@ pub struct Worker {
     pub join: Join,
     /// Its last heartbeat; None before the first.
     pub load: Option<Load>,
+    /// Milliseconds that its frames have taken, as clients said when they had ended; None before the first.
+    pub submitted_ms: Option<f32>,
     liveness: Liveness,
     /// Whether the registry that this one shares holds it no more, so that it is forgotten when it falls silent.
     is_let_go: bool,
@@ -165,7 +167,7 @@ impl Registry {
         self.by_name.insert(join.identity.name.clone(), id);
         self.by_address.insert(join.address, id);
         let liveness = Liveness::new(join.heartbeat_interval, self.loss, now);
-        self.workers.insert(id, Worker { id, join, load, liveness, is_let_go: false });
+        self.workers.insert(id, Worker { id, join, load, submitted_ms: None, liveness, is_let_go: false });
     }
 
     /// Takes in a worker that has joined another master, which gave it this id. That is a sign of life. Returns who had its
@@ -202,6 +204,14 @@ impl Registry {
         worker.load = Some(heartbeat.load.clone());
         worker.is_let_go = false;
         Ok(Beat { worker, back_after })
+    }
+
+    /// A client has seen what frames take at a worker: half of what is known, so that none of them alone has the say.
+    pub fn measured(&mut self, id: WorkerId, frame_time: Duration) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            let newest = frame_time.as_secs_f32() * 1000.0;
+            worker.submitted_ms = Some(worker.submitted_ms.map_or(newest, |before| (before + newest) / 2.0));
+        }
     }
 
     /// Lets a worker go.

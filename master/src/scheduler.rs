@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use facefleet_proto::{Candidate, Health, Heartbeat, Join, Nodes, Route, RouteQuery, WorkerId};
+use facefleet_proto::{Candidate, Health, Heartbeat, Join, Node, Nodes, Route, RouteQuery, TaskResult, WorkerId};
 
+use crate::admission::Admission;
 use crate::lease::Leases;
 use crate::liveness::Loss;
 use crate::outage::{Outage, Turn};
@@ -13,6 +14,7 @@ use crate::registry::{Beat, Expired, Joined, Refused, Registry, Unknown, Worker}
 use crate::store::book::Book;
 use groups::Groups;
 
+mod admitting;
 mod groups;
 mod sharing;
 
@@ -29,6 +31,8 @@ pub struct Scheduler {
     looked: Option<Instant>,
     policy: PolicyName,
     epoch: u64,
+    /// None: everybody is let in.
+    admission: Option<Admission>,
     /// None: the registry is this master's alone.
     book: Option<Book>,
 }
@@ -39,7 +43,7 @@ impl Scheduler {
     pub fn new(policy: PolicyName, epoch: u64) -> Scheduler {
         let (registry, leases, outage) = Default::default();
         let [groups, hidden] = [(); 2].map(|()| Groups::new(policy, epoch));
-        Scheduler { registry, leases, groups, outage, hidden, looked: None, policy, epoch, book: None }
+        Scheduler { registry, leases, groups, outage, hidden, looked: None, policy, epoch, admission: None, book: None }
     }
 
     /// The same, with another way to detect losses.
@@ -79,7 +83,9 @@ impl Scheduler {
         }
         let back_after = self.registry.heartbeat(heartbeat, now)?.back_after;
         self.book.iter_mut().for_each(|book| book.heard(heartbeat.id));
-        let worker = self.sort(heartbeat.id).ok_or(Unknown)?;
+        self.sort(heartbeat.id);
+        self.name_leases(heartbeat, now);
+        let worker = self.registry.get(heartbeat.id).ok_or(Unknown)?;
         Ok(Beat { worker, back_after })
     }
 
@@ -106,6 +112,7 @@ impl Scheduler {
             match event {
                 Expired::Lost { worker, .. } => {
                     self.groups.leave(worker.id);
+                    self.withdraw_slots(worker.id);
                     self.outage.lose(worker.id, now);
                 }
                 Expired::Forgotten(worker) => {
@@ -114,6 +121,7 @@ impl Scheduler {
                 }
             }
         }
+        self.admission.iter_mut().for_each(|admission| admission.expire(now));
         expired
     }
 
@@ -143,12 +151,14 @@ impl Scheduler {
         self.groups.leave(id);
         self.hidden.leave(id);
         self.outage.strike_off(id);
+        self.withdraw_slots(id);
     }
 
     /// Takes a worker that has just been heard of into the groups, or out of them if it drains.
     fn sort(&mut self, id: WorkerId) -> Option<&Worker> {
         self.hidden.leave(id);
         self.outage.strike_off(id);
+        self.offer_slots(id);
         let worker = self.registry.get(id)?;
         match &worker.load {
             Some(load) if load.draining => self.groups.leave(id),
@@ -157,10 +167,20 @@ impl Scheduler {
         Some(worker)
     }
 
-    /// Ends a lease early, unless another life of the master gave it.
-    pub fn end_lease(&mut self, id: u64, epoch: u64) {
+    /// A stream has ended: its place is free, and what a worker took for its frames is worth knowing. Numbers that another
+    /// life of the master gave mean nothing, nor does what an old client says of a worker.
+    pub fn submit(&mut self, result: &TaskResult, now: Instant) {
+        let TaskResult { worker, frame_time, frames, lease, epoch } = *result;
+        if let (Some(worker), Some(time)) = (worker, frame_time)
+            && epoch == self.epoch
+            && frames > 0
+        {
+            self.registry.measured(worker, time);
+        }
+        let Some(lease) = lease else { return };
+        self.admission.iter_mut().for_each(|admission| admission.end(lease, now));
         if self.is_ours(epoch) {
-            self.leases.end(id);
+            self.leases.end(lease);
         }
     }
 
@@ -171,16 +191,25 @@ impl Scheduler {
 
     /// Every worker, by id.
     pub fn nodes(&self, now: Instant) -> Nodes {
-        let nodes = self.registry.workers().map(|worker| worker.node(now)).collect();
+        let node = |worker: &Worker| {
+            let (slots, slots_taken) = self.slots(worker.id);
+            Node { slots, slots_taken, ..worker.node(now) }
+        };
+        Nodes { nodes: self.registry.workers().map(node).collect(), ..self.summary(now) }
+    }
+
+    /// The same without the workers.
+    pub fn summary(&self, now: Instant) -> Nodes {
         let vanished = u32::try_from(self.outage.count()).unwrap_or(u32::MAX);
         let stale = self.cut_off_since().map(|since| now.saturating_duration_since(since));
+        let (admission, waiting) = self.admission_and_waiting();
         Nodes {
-            nodes,
+            nodes: Vec::new(),
             epoch: self.epoch,
             policy: self.policy.as_str().to_owned(),
             vanished,
-            admission: String::new(),
-            waiting: 0,
+            admission: admission.to_owned(),
+            waiting,
             stale,
         }
     }
@@ -238,14 +267,15 @@ fn slowdown(worker: &Worker) -> f32 {
     worker.load.as_ref().map_or(1.0, |load| load.throttling.slowdown())
 }
 
-/// What its frames take now; before the first one, what it measured of itself when it started.
+/// What its frames take now, as it says, or else as clients have said, for an old worker says nothing; before the first
+/// one, what it measured of itself when it started.
 fn frame_ms(worker: &Worker) -> Option<f32> {
     let load = worker.load.as_ref();
     let busy = load.and_then(|load| load.frame_ms);
     let measured = load.and_then(|load| load.frames_per_s).or(worker.join.frames_per_s);
     let idle = measured.map(|fps| 1000.0 * worker.join.cores as f32 / fps);
     // A worker may claim next to no frames at all, and the time of one is then past all numbers.
-    busy.or(idle.filter(|ms| ms.is_normal()))
+    busy.or(worker.submitted_ms).or(idle.filter(|ms| ms.is_normal()))
 }
 
 fn candidate(worker: &Worker, share: f64) -> Candidate {

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use facefleet_proto::{Heartbeat, Join, Nodes, Route, RouteQuery, WorkerId};
+use facefleet_proto::{Heartbeat, Join, Lease, Nodes, Route, RouteQuery, TaskResult, WorkerId};
 use facefleet_service::clock;
 use facefleet_service::quiet::Quiet;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use crate::TICK;
+use crate::admission::Limit;
 use crate::join_limit::{JoinLimit, PER_S};
 use crate::liveness::Loss;
 use crate::outage::Turn;
@@ -19,6 +20,7 @@ use crate::queue::{KEPT, Queue};
 use crate::record::Record;
 use crate::registry::{Expired, Refused, Unknown};
 use crate::scheduler::Scheduler;
+use crate::waiting::{NoPlace, Waiting};
 
 /// How often a thing is worth a line that may happen all the time, such as heartbeats of unknown workers: an old worker
 /// sends one a second and for ever.
@@ -37,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     /// Wakes whoever writes what a shared registry has to be told.
     pub(crate) news: Notify,
+    /// The calls that wait for a slot.
+    pub(crate) waiting: Waiting,
 }
 
 /// What a worker is told when it sends a heartbeat.
@@ -59,7 +63,16 @@ impl Shared {
             joins: Mutex::new((JoinLimit::default(), Quiet::new(SAID_EVERY))),
             queue: Queue::new(KEPT),
             news: Notify::new(),
+            waiting: Waiting::new(Duration::ZERO),
         }
+    }
+
+    /// The same, but streams beyond the slots wait.
+    pub(crate) fn admitting(self, limit: Option<Limit>) -> Shared {
+        let Some(Limit { order, max_wait }) = limit else { return self };
+        let scheduler = self.scheduler.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let scheduler = Mutex::new(scheduler.admitting(order, clock::now()));
+        Shared { scheduler, waiting: Waiting::new(max_wait), ..self }
     }
 
     /// Whether one more worker may join from this address now.
@@ -119,7 +132,9 @@ impl Shared {
             .map(|beat| (beat.worker.join.identity.name.clone(), beat.worker.join.address, beat.back_after));
         let pulse =
             Pulse { unknown: beat.is_err(), epoch: scheduler.epoch(), stale: scheduler.cut_off_since().is_some() };
+        let called = scheduler.admit(now);
         drop(scheduler);
+        self.waiting.wake(&called);
         let Ok((name, address, back_after)) = beat else {
             self.warn_of_unknown(&heartbeat, now);
             return pulse;
@@ -141,7 +156,15 @@ impl Shared {
         left.map(drop)
     }
 
-    pub(crate) fn route(&self, query: &RouteQuery) -> Route {
+    /// Waits until the stream may be let in, and says where to.
+    pub(crate) async fn route(&self, query: &RouteQuery) -> Result<Route, NoPlace> {
+        let place = self.place(query).await?;
+        let route = self.offer(query);
+        let lease = place.map(|place| Lease { id: place.lease, ttl: place.ttl }).or(route.lease);
+        Ok(Route { lease, ..route })
+    }
+
+    fn offer(&self, query: &RouteQuery) -> Route {
         let (mut scheduler, now) = self.locked();
         let route = scheduler.route(query, now);
         let has_looked = scheduler.looked().is_some_and(|looked| now.saturating_duration_since(looked) <= TICK);
@@ -156,13 +179,18 @@ impl Shared {
         scheduler.route(query, now)
     }
 
-    pub(crate) fn end_lease(&self, id: u64, epoch: u64) {
-        self.locked().0.end_lease(id, epoch);
+    pub(crate) fn submit(&self, result: &TaskResult) {
+        let (mut scheduler, now) = self.locked();
+        scheduler.submit(result, now);
+        let called = scheduler.admit(now);
+        drop(scheduler);
+        self.waiting.wake(&called);
     }
 
-    pub(crate) fn nodes(&self) -> Nodes {
+    /// What is known of the cluster, with or without its workers.
+    pub(crate) fn nodes(&self, without_nodes: bool) -> Nodes {
         let (scheduler, now) = self.locked();
-        scheduler.nodes(now)
+        if without_nodes { scheduler.summary(now) } else { scheduler.nodes(now) }
     }
 
     /// Looks for workers that have gone silent.
@@ -170,7 +198,9 @@ impl Shared {
         let (mut scheduler, now) = self.locked();
         let expired = scheduler.expire(now);
         let turn = scheduler.doubt(now);
+        let called = scheduler.admit(now);
         drop(scheduler);
+        self.waiting.wake(&called);
         self.joins.lock().unwrap_or_else(PoisonError::into_inner).0.tidy(now);
         let untold = expired.len().saturating_sub(TOLD_AT_ONCE);
         for event in expired.into_iter().take(TOLD_AT_ONCE) {
@@ -221,12 +251,12 @@ mod tests {
     fn a_route_that_finds_nobody_looks_at_all_workers_only_if_nobody_has_of_late() {
         let shared = Shared::new(PolicyName::default(), Loss::default());
         let looked = || shared.locked().0.looked();
-        shared.route(&RouteQuery::default());
+        shared.offer(&RouteQuery::default());
         assert!(looked().is_some_and(|looked| looked <= clock::now()));
         // No moment is late after a look that is still to come.
         let to_come = clock::now() + Duration::from_secs(3600);
         shared.locked().0.expire(to_come);
-        shared.route(&RouteQuery::default());
+        shared.offer(&RouteQuery::default());
         assert_eq!(looked(), Some(to_come));
     }
 }

@@ -10,6 +10,7 @@ mod analyze;
 mod invalid;
 mod join;
 mod node;
+mod result;
 mod route;
 mod state;
 mod throttling;
@@ -19,7 +20,8 @@ pub use analyze::{MAX_DETECT_SIZE, Point, Reply, StageTimes, Task};
 pub use invalid::Invalid;
 pub use join::{Identity, Join, MAX_NAME_BYTES, WorkerId};
 pub use node::{Health, Node, Nodes};
-pub use route::{Candidate, Lease, Route, RouteQuery};
+pub use result::TaskResult;
+pub use route::{Candidate, Lease, RETRY_AFTER_MS, Route, RouteQuery};
 pub use state::{Heartbeat, LegacyState, Load, MAX_LEASES};
 pub use throttling::Throttling;
 

@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::invalid::{address, label, measure, measured};
 use crate::{Invalid, WorkerId, wire};
 
+/// Metadata of a master's RESOURCE_EXHAUSTED to a question for workers: milliseconds after which to ask again, as digits.
+pub const RETRY_AFTER_MS: &str = "retry-after-ms";
+
 /// Longest name of a stream, in bytes.
 pub(crate) const MAX_STREAM_ID_BYTES: usize = 128;
 const MAX_EXCLUDED: usize = 100_000;

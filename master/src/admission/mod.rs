@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::WorkerId;
 
-pub use order::{AdmissionName, Order, STEP};
 use order::Rank;
+pub use order::{AdmissionName, Order, STEP};
 use slots::Slots;
 
 /// How long a lease lasts that was named once and is named no more: the time in which a client that lost all its workers at
@@ -29,6 +29,9 @@ pub const NAMED_TTL: Duration = Duration::from_secs(5);
 /// either when a stream ends: less would let others in while most such streams run, and more would keep a slot for
 /// longer from those who wait.
 pub const UNNAMED_TTL: Duration = Duration::from_secs(30);
+/// For how long a master that has just started lets nobody begin: within this time the workers that it had in an earlier
+/// life have joined again, and named the streams that run.
+pub const SETTLES_WITHIN: Duration = Duration::from_secs(3);
 /// Heartbeats that may be lost before a lease ends, as for a worker itself.
 const MISSED_BEATS: u32 = 3;
 /// Most streams that wait for a slot. Each has a call open.
@@ -38,6 +41,15 @@ const MAX_STREAMS: usize = 100_000;
 
 /// Names a stream's place, for as long as the stream lives.
 pub type LeaseId = u64;
+
+/// That there is a limit to the streams that are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Who of those who wait is next.
+    pub order: Order,
+    /// How long a stream waits before it is refused.
+    pub max_wait: Duration,
+}
 
 /// One call that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +77,7 @@ pub enum Answer {
     Placed(Place),
     /// It waits: [`Admission::admit`] will name the ticket.
     Waits(Ticket),
-    /// No worker offers what it asks for, so that there is nothing to wait for.
+    /// No worker that is in service offers what it asks for, so that there is nothing to wait for.
     Nobody,
     /// [`MAX_WAITING`] streams wait.
     Full,
@@ -162,16 +174,18 @@ impl Admission {
             self.next_lease += 1;
             self.next_lease - 1
         });
-        let is_known = self.streams.get(&lease).is_some_and(|stream| stream.state != State::Ended);
+        let state = self.streams.get(&lease).map(|stream| stream.state).filter(|state| *state != State::Ended);
+        let has_slot = matches!(state, Some(State::Has(_)));
+        if !has_slot && !self.slots.has(asking.detector.as_deref()) {
+            return Answer::Nobody;
+        }
+        let is_known = state.is_some();
         if !is_known {
-            if !self.slots.has(asking.detector.as_deref()) {
-                return Answer::Nobody;
-            }
             let number = self.number();
             let rank = self.order.rank(&asking, now.saturating_duration_since(self.start), number);
             self.begin(lease, rank, asking.detector, now);
         }
-        self.fill();
+        self.fill(now);
         let stream = self.streams.get_mut(&lease).expect("it was there or has just begun");
         stream.renew(now);
         match stream.state {
@@ -185,9 +199,9 @@ impl Admission {
     }
 
     /// Gives free slots to those who are next. Returns the calls that have waited for one: each is to be told, and then to
-    /// be [collected](Admission::collect). To be called after whatever may have freed a slot.
-    pub fn admit(&mut self) -> Vec<Ticket> {
-        self.fill();
+    /// [collect](Admission::collect). To be called after whatever may have freed a slot.
+    pub fn admit(&mut self, now: Instant) -> Vec<Ticket> {
+        self.fill(now);
         std::mem::take(&mut self.called)
     }
 
@@ -256,11 +270,9 @@ impl Admission {
         over.into_iter().for_each(|lease| self.forget(lease));
     }
 
-    /// How many go before this stream, if it waits.
-    pub fn before(&self, lease: LeaseId) -> Option<usize> {
-        let stream = self.streams.get(&lease)?;
-        stream.ticket.filter(|_| stream.state == State::Wants)?;
-        Some(self.queue.range(..stream.rank).count())
+    /// In which order slots are given.
+    pub fn order(&self) -> Order {
+        self.order
     }
 
     /// How many streams want a slot and have none.
@@ -274,8 +286,9 @@ impl Admission {
     }
 
     /// Gives free slots to those who are next. A stream that can use none of the free ones holds up nobody.
-    fn fill(&mut self) {
-        if !self.slots.is_any_free() || self.queue.is_empty() {
+    fn fill(&mut self, now: Instant) {
+        let settles = now.saturating_duration_since(self.start) < SETTLES_WITHIN;
+        if settles || !self.slots.is_any_free() || self.queue.is_empty() {
             return;
         }
         let mut in_vain: Vec<Option<String>> = Vec::new();

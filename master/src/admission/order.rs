@@ -20,12 +20,12 @@ pub enum AdmissionName {
 }
 
 impl AdmissionName {
-    /// As on the command line.
-    pub fn as_str(self) -> &'static str {
+    /// The order in which streams wait; None: none does.
+    pub fn order(self) -> Option<Order> {
         match self {
-            AdmissionName::Open => "open",
-            AdmissionName::Fifo => "fifo",
-            AdmissionName::Fair => "fair",
+            AdmissionName::Open => None,
+            AdmissionName::Fifo => Some(Order::Fifo),
+            AdmissionName::Fair => Some(Order::Fair),
         }
     }
 }
@@ -61,6 +61,14 @@ impl Rank {
 }
 
 impl Order {
+    /// As on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Order::Fifo => "fifo",
+            Order::Fair => "fair",
+        }
+    }
+
     /// The rank of a stream that asks at this time since the beginning, as the `number`th.
     pub(super) fn rank(self, asking: &Asking, at: Duration, number: u64) -> Rank {
         let head_start = match self {

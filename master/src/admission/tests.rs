@@ -15,8 +15,9 @@ fn stream(lease: LeaseId) -> Asking {
 
 /// Workers with one slot each.
 fn cluster(order: Order, workers: &[WorkerId]) -> (Admission, Instant) {
-    let now = clock::now();
-    let mut admission = Admission::new(order, 1000, now);
+    let start = clock::now();
+    let mut admission = Admission::new(order, 1000, start);
+    let now = start + SETTLES_WITHIN;
     workers.iter().for_each(|worker| admission.offer(*worker, 1, &[]));
     (admission, now)
 }
@@ -44,7 +45,7 @@ fn order_of(order: Order, asking: &[(u64, Asking)]) -> Vec<LeaseId> {
     let (mut served, mut holder) = (Vec::new(), 999);
     while !waiting.is_empty() {
         admission.end(holder, now);
-        let called = admission.admit();
+        let called = admission.admit(now);
         assert_eq!(called.len(), 1, "one slot is free");
         waiting.remove(&called[0]).unwrap();
         holder = admission.collect(called[0], now).unwrap().lease;
@@ -60,14 +61,37 @@ fn whoever_is_beyond_the_slots_waits_until_one_is_free() {
     assert_eq!(place(admission.ask(stream(2), now)), (2, B));
     let third = ticket(admission.ask(stream(3), now));
     let _fourth = ticket(admission.ask(stream(4), now));
-    assert_eq!((admission.before(3), admission.before(4), admission.before(1)), (Some(0), Some(1), None));
+    assert_eq!(admission.waiting(), 2);
     assert_eq!(place(admission.ask(stream(2), now)), (2, B), "who asks again keeps its slot");
-    assert_eq!(admission.admit(), []);
+    assert_eq!(admission.admit(now), []);
     admission.end(2, now);
-    assert_eq!(admission.admit(), [third]);
+    assert_eq!(admission.admit(now), [third]);
     let place = admission.collect(third, now).unwrap();
     assert_eq!((place.lease, place.worker), (3, B));
     assert_eq!((admission.slots(A), admission.slots(B), admission.waiting()), ((1, 1), (1, 1), 1));
+}
+
+#[test]
+fn a_master_that_has_just_started_lets_nobody_begin_before_it_knows_who_runs() {
+    let start = clock::now();
+    let mut admission = Admission::new(Order::Fifo, 1000, start);
+    admission.offer(A, 2, &[]);
+    let [second, third] = [2, 3].map(|lease| ticket(admission.ask(stream(lease), start)));
+    admission.name(1, A, SECOND, start + SECOND);
+    assert_eq!(place(admission.ask(stream(1), start + SECOND)), (1, A), "who runs, goes on");
+    assert_eq!(admission.admit(start + SETTLES_WITHIN - SECOND), []);
+    assert_eq!(admission.admit(start + SETTLES_WITHIN), [second]);
+    admission.end(1, start + SETTLES_WITHIN);
+    assert_eq!(admission.admit(start + SETTLES_WITHIN), [third]);
+}
+
+#[test]
+fn with_no_worker_in_service_who_waits_is_told_so() {
+    let (mut admission, now) = cluster(Order::Fifo, &[A]);
+    place(admission.ask(stream(1), now));
+    ticket(admission.ask(stream(2), now));
+    admission.withdraw(A);
+    assert_eq!([1, 2].map(|lease| admission.ask(stream(lease), now)), [Answer::Nobody; 2]);
 }
 
 #[test]
@@ -99,7 +123,7 @@ fn who_cannot_use_a_slot_holds_up_nobody() {
     let first = ticket(admission.ask(yunet(2), now));
     assert_eq!(place(admission.ask(stream(3), now)), (3, B));
     admission.end(1, now);
-    assert_eq!(admission.admit(), [first]);
+    assert_eq!(admission.admit(now), [first]);
 }
 
 #[test]
@@ -133,7 +157,7 @@ fn nobody_starves_in_fair() {
         ticket(admission.ask(highest, now));
         let holder = *admission.streams.iter().find(|(_, s)| s.state == State::Has(A)).unwrap().0;
         admission.end(holder, now);
-        let called = admission.admit();
+        let called = admission.admit(now);
         if called == [lowest] {
             break;
         }
@@ -147,11 +171,11 @@ fn a_call_that_is_over_leaves_the_queue_or_frees_its_slot() {
     place(admission.ask(stream(1), now));
     let [second, third, fourth] = [2, 3, 4].map(|lease| ticket(admission.ask(stream(lease), now)));
     admission.cancel(second);
-    assert_eq!((admission.before(2), admission.before(3)), (None, Some(0)));
+    assert_eq!(admission.waiting(), 2);
     admission.end(1, now);
-    assert_eq!(admission.admit(), [third]);
+    assert_eq!(admission.admit(now), [third]);
     admission.cancel(third);
-    assert_eq!(admission.admit(), [fourth], "the third has gone before it heard of its slot");
+    assert_eq!(admission.admit(now), [fourth], "the third has gone before it heard of its slot");
 }
 
 #[test]
@@ -161,9 +185,9 @@ fn a_question_that_is_asked_again_is_one_stream() {
     let older = ticket(admission.ask(stream(2), now));
     let newer = ticket(admission.ask(stream(2), now));
     admission.cancel(older);
-    assert_eq!((admission.waiting(), admission.before(2)), (1, Some(0)));
+    assert_eq!(admission.waiting(), 1);
     admission.end(1, now);
-    assert_eq!(admission.admit(), [newer]);
+    assert_eq!(admission.admit(now), [newer]);
 }
 
 #[test]
@@ -177,9 +201,9 @@ fn a_lease_ends_when_workers_name_it_no_more() {
         admission.expire(now);
     }
     admission.expire(named + NAMED_TTL - SECOND);
-    assert_eq!(admission.admit(), []);
+    assert_eq!(admission.admit(start), []);
     admission.expire(named + NAMED_TTL);
-    assert_eq!(admission.admit(), [waits]);
+    assert_eq!(admission.admit(start), [waits]);
 }
 
 #[test]
@@ -188,9 +212,9 @@ fn a_lease_that_nobody_can_name_lasts_longer_and_ends_too() {
     place(admission.ask(Asking { lease: None, ..stream(0) }, start));
     let waits = ticket(admission.ask(stream(2), start));
     admission.expire(start + UNNAMED_TTL - SECOND);
-    assert_eq!(admission.admit(), []);
+    assert_eq!(admission.admit(start), []);
     admission.expire(start + UNNAMED_TTL);
-    assert_eq!(admission.admit(), [waits]);
+    assert_eq!(admission.admit(start), [waits]);
 }
 
 #[test]
@@ -213,10 +237,10 @@ fn streams_of_a_lost_worker_are_the_first_to_get_other_slots() {
     admission.name(1, A, SECOND, now);
     admission.withdraw(A);
     admission.end(2, now);
-    assert_eq!(admission.admit(), [], "the slot goes to the stream that was running");
+    assert_eq!(admission.admit(now), [], "the slot goes to the stream that was running");
     assert_eq!((admission.slots(A), admission.slots(B)), ((0, 0), (1, 1)));
     admission.offer(A, 1, &[]);
-    assert_eq!(admission.admit(), [waits]);
+    assert_eq!(admission.admit(now), [waits]);
 }
 
 #[test]
@@ -227,7 +251,9 @@ fn a_master_that_starts_anew_learns_who_runs() {
     ticket(admission.ask(stream(8), now));
     assert_eq!(place(admission.ask(stream(7), now)), (7, A));
     admission.name(9, A, SECOND, now);
-    assert_eq!((admission.before(8), admission.slots(A)), (Some(1), (1, 1)), "another one that runs goes first");
+    admission.end(7, now);
+    admission.admit(now);
+    assert_eq!(place(admission.ask(stream(9), now)), (9, A), "another one that runs goes first");
 }
 
 #[test]
@@ -334,7 +360,7 @@ proptest! {
                     admission.expire(now);
                 }
             }
-            for called in admission.admit() {
+            for called in admission.admit(now) {
                 uncalled.remove(&called);
             }
 

@@ -26,7 +26,11 @@ impl Scheduler {
         if epoch != self.epoch {
             let fresh = Scheduler::new(self.policy, epoch).detecting(self.registry.loss()).sharing(now);
             // No other life of any master has had these ids, so no lease of one has such a number either.
-            *self = Scheduler { leases: Leases::numbered_after(u64::from(ids.start) << 32), ..fresh };
+            let leases = Leases::numbered_after(u64::from(ids.start) << 32);
+            // Streams are who they were, and those that wait go on to wait.
+            let workers: Vec<WorkerId> = self.registry.workers().map(|worker| worker.id).collect();
+            workers.into_iter().for_each(|id| self.withdraw_slots(id));
+            *self = Scheduler { leases, admission: self.admission.take(), ..fresh };
         }
         self.registry.take_ids(ids);
         if let Some(book) = &mut self.book {
@@ -106,6 +110,7 @@ impl Scheduler {
     pub(crate) fn overheard(&mut self, heartbeat: &Heartbeat, now: Instant) {
         if self.is_ours(heartbeat.epoch) && self.registry.heartbeat(heartbeat, now).is_ok() {
             self.sort(heartbeat.id);
+            self.name_leases(heartbeat, now);
         }
     }
 

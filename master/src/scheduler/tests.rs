@@ -85,9 +85,10 @@ fn a_lease_ends_by_time_or_by_word() {
     assert_eq!(ids(&first), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now)), [1]);
     let lease = first.lease.unwrap().id;
-    scheduler.end_lease(lease, 77);
+    let end = |epoch| TaskResult { lease: Some(lease), epoch, ..TaskResult::default() };
+    scheduler.submit(&end(77), now);
     assert_eq!(scheduler.leases.promised(WorkerId(0)), 1, "a number of another life of the master");
-    scheduler.end_lease(lease, 1);
+    scheduler.submit(&end(1), now);
     assert_eq!(ids(&ask(&mut scheduler, now)), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now)), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now + first.lease.unwrap().ttl)), [0]);

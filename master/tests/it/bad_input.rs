@@ -55,7 +55,7 @@ async fn a_heartbeat_that_cannot_be_changes_nothing() {
     for (message, field) in cases {
         is_invalid(&client.push_state(message).await.unwrap_err(), field);
     }
-    let nodes = client.list_nodes(wire::ListNodesRequest {}).await.unwrap().into_inner().nodes;
+    let nodes = client.list_nodes(wire::ListNodesRequest::default()).await.unwrap().into_inner().nodes;
     assert_eq!(nodes[0].state.as_ref().unwrap().frames_ok, 5);
 }
 
@@ -71,7 +71,7 @@ async fn other_questions_that_cannot_be() {
     is_invalid(&client.route_guide(query).await.unwrap_err(), "RouteRequest.exclude_ids");
     let query = wire::RouteRequest { stream_id: "x".repeat(2 << 20), ..Default::default() };
     assert_eq!(client.route_guide(query).await.unwrap_err().code(), Code::OutOfRange, "a message past the limit");
-    client.list_nodes(wire::ListNodesRequest {}).await.unwrap();
+    client.list_nodes(wire::ListNodesRequest::default()).await.unwrap();
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn who_joins_twice_from_one_address_is_its_new_life_or_is_refused() {
 
     assert!(client.push_state(beat(1, 5, 1)).await.unwrap().into_inner().unknown, "the old life is gone");
     assert!(!client.push_state(beat(2, 6, 1)).await.unwrap().into_inner().unknown);
-    let nodes = client.list_nodes(wire::ListNodesRequest {}).await.unwrap().into_inner().nodes;
+    let nodes = client.list_nodes(wire::ListNodesRequest::default()).await.unwrap().into_inner().nodes;
     assert_eq!(nodes.iter().map(|node| (node.id, node.generation)).collect::<Vec<_>>(), [(0, 1), (2, 6)]);
 }
 
@@ -119,7 +119,7 @@ async fn a_heartbeat_under_the_id_of_another_is_unknown_and_changes_nothing() {
     client.join(join("b", 2, 2)).await.unwrap();
     client.push_state(beat(1, 2, 5)).await.unwrap();
     assert!(client.push_state(beat(1, 1, 99)).await.unwrap().into_inner().unknown, "b's id and a's generation");
-    let nodes = client.list_nodes(wire::ListNodesRequest {}).await.unwrap().into_inner().nodes;
+    let nodes = client.list_nodes(wire::ListNodesRequest::default()).await.unwrap().into_inner().nodes;
     assert_eq!(nodes[0].state, None);
     assert_eq!(nodes[1].state.as_ref().unwrap().frames_ok, 5);
 }

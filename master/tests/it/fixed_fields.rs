@@ -156,6 +156,6 @@ async fn a_new_life_cannot_be_spoken_for_by_an_old_worker_with_its_id() {
     let channel = master.channel().await;
     call::<_, Empty>(&channel, "PushState", State { id: 0, cpu_usage: 99.0, ..State::default() }).await.unwrap();
     assert_eq!(call::<_, Left>(&channel, "Leave", Leave { id: 0 }).await.unwrap(), Left { success: false });
-    let nodes = client.list_nodes(facefleet_proto::wire::ListNodesRequest {}).await.unwrap().into_inner().nodes;
+    let nodes = client.list_nodes(facefleet_proto::wire::ListNodesRequest::default()).await.unwrap().into_inner().nodes;
     assert_eq!(nodes[0].state, None);
 }

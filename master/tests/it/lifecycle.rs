@@ -22,7 +22,7 @@ async fn a_worker_joins_is_routed_to_and_leaves() {
     assert_eq!((route.candidates[0].id, route.candidates[0].generation, route.candidates[0].share), (0, 9, 1.0));
     assert!(route.lease_id != 0 && route.lease_ttl_ms > 0);
 
-    let nodes = client.list_nodes(wire::ListNodesRequest {}).await.unwrap().into_inner();
+    let nodes = client.list_nodes(wire::ListNodesRequest::default()).await.unwrap().into_inner();
     assert_eq!((nodes.policy.as_str(), nodes.epoch), ("least-loaded", joined.epoch));
     assert_eq!((nodes.nodes[0].name.as_str(), nodes.nodes[0].health()), ("pi", wire::NodeHealth::Healthy));
 

@@ -215,7 +215,7 @@ pub struct Candidate {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TaskResult {
-    /// The worker that did it.
+    /// The worker that did it; -1: none, only the lease ends.
     #[prost(int32, tag = "1")]
     pub id: i32,
     #[prost(int32, tag = "2")]
@@ -258,7 +258,11 @@ pub struct HeartbeatRecord {
     pub missed: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListNodesRequest {}
+pub struct ListNodesRequest {
+    /// Only what is said of the cluster as a whole, for who asks again and again.
+    #[prost(bool, tag = "1")]
+    pub without_nodes: bool,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListNodesReply {
     #[prost(message, repeated, tag = "1")]
@@ -500,7 +504,8 @@ pub mod master_client {
             req.extensions_mut().insert(GrpcMethod::new("Master", "PushState"));
             self.inner.unary(req, path, codec).await
         }
-        /// A client asks which worker to send its frames to.
+        /// A client asks which worker to send its frames to. Where a master lets in so many streams at once and no more, it
+        /// answers when it has a place, or RESOURCE_EXHAUSTED when there was none in time, with the metadata `retry-after-ms`.
         pub async fn route_guide(
             &mut self,
             request: impl tonic::IntoRequest<super::RouteRequest>,
@@ -609,7 +614,8 @@ pub mod master_server {
             &self,
             request: tonic::Request<super::NodeState>,
         ) -> std::result::Result<tonic::Response<super::PushStateReply>, tonic::Status>;
-        /// A client asks which worker to send its frames to.
+        /// A client asks which worker to send its frames to. Where a master lets in so many streams at once and no more, it
+        /// answers when it has a place, or RESOURCE_EXHAUSTED when there was none in time, with the metadata `retry-after-ms`.
         async fn route_guide(
             &self,
             request: tonic::Request<super::RouteRequest>,

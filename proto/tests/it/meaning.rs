@@ -6,7 +6,9 @@ use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, Candidate, Face
 use facefleet_proto::{
     Heartbeat, Identity, Invalid, Join, Lease, LegacyState, Load, MAX_DETECT_SIZE, Node, Nodes, Opened, Outcome,
 };
-use facefleet_proto::{Output, Point, Reply, Route, RouteQuery, StageTimes, Task, Throttling, WorkerId, wire};
+use facefleet_proto::{
+    Output, Point, Reply, Route, RouteQuery, StageTimes, Task, TaskResult, Throttling, WorkerId, wire,
+};
 use prost::Message;
 
 /// There and back, through bytes.
@@ -136,6 +138,15 @@ fn ours_survive_the_wire() {
         waited: Duration::from_millis(1500),
         ..RouteQuery::default()
     });
+    let cost = TaskResult {
+        worker: Some(WorkerId(0)),
+        frame_time: Some(Duration::from_millis(33)),
+        frames: 9,
+        ..Default::default()
+    };
+    for result in [TaskResult { lease: Some(1 << 60), epoch: 7, ..cost }, TaskResult::default()] {
+        assert_eq!(TaskResult::from(wire::TaskResult::from(result)), result);
+    }
     survives::<AnalyzeRequest, wire::AnalyzeRequest>(AnalyzeRequest::Open(AnalyzeOpen {
         task: Task::Canny,
         output: Output::BoxesAndPicture,

@@ -161,7 +161,7 @@ impl Load {
     }
 
     async fn lost(self, client: &mut Client) -> Result<usize, LoadError> {
-        let nodes = client.list_nodes(wire::ListNodesRequest {}).await?.into_inner().nodes;
+        let nodes = client.list_nodes(wire::ListNodesRequest::default()).await?.into_inner().nodes;
         let healthy = nodes.iter().filter(|node| node.health() == wire::NodeHealth::Healthy).count();
         Ok((self.workers as usize).saturating_sub(healthy))
     }

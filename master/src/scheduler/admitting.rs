@@ -1,0 +1,82 @@
+//! A scheduler that lets in as many streams as its workers have slots.
+
+use std::time::Instant;
+
+use facefleet_proto::{Heartbeat, RouteQuery, WorkerId};
+
+use super::Scheduler;
+use crate::admission::{Admission, Answer, Asking, Order, Place, Ticket};
+use crate::registry::Worker;
+
+impl Scheduler {
+    /// The same, but streams beyond the slots wait, in this order. Without it everybody is let in.
+    pub fn admitting(self, order: Order, now: Instant) -> Scheduler {
+        Scheduler { admission: Some(Admission::new(order, self.epoch, now)), ..self }
+    }
+
+    /// A stream asks to be let in, or, being in, for more workers. None: everybody is.
+    pub fn ask(&mut self, query: &RouteQuery, now: Instant) -> Option<Answer> {
+        let RouteQuery { task_sz, priority, detector, lease, waited, .. } = query;
+        let (detector, waited) = (detector.clone(), *waited);
+        let asking = Asking { lease: *lease, detector, priority: *priority, size: *task_sz, waited };
+        Some(self.admission.as_mut()?.ask(asking, now))
+    }
+
+    /// See [`Admission::admit`]. To be called after whatever may have freed a slot.
+    pub fn admit(&mut self, now: Instant) -> Vec<Ticket> {
+        self.admission.as_mut().map_or_else(Vec::new, |admission| admission.admit(now))
+    }
+
+    /// See [`Admission::collect`].
+    pub fn collect(&mut self, ticket: Ticket, now: Instant) -> Option<Place> {
+        self.admission.as_mut()?.collect(ticket, now)
+    }
+
+    /// See [`Admission::cancel`].
+    pub fn cancel(&mut self, ticket: Ticket) {
+        self.admission.iter_mut().for_each(|admission| admission.cancel(ticket));
+    }
+
+    /// Who is let in, and how many wait to be.
+    pub(super) fn admission_and_waiting(&self) -> (&'static str, u32) {
+        match &self.admission {
+            None => ("open", 0),
+            Some(admission) => (admission.order().as_str(), u32::try_from(admission.waiting()).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// How many slots the worker offers, and how many of them are taken.
+    pub(super) fn slots(&self, worker: WorkerId) -> (u32, u32) {
+        self.admission.as_ref().map_or((0, 0), |admission| admission.slots(worker))
+    }
+
+    /// A worker has just been heard of: its slots are those of one that is in service.
+    pub(super) fn offer_slots(&mut self, id: WorkerId) {
+        let (Some(admission), Some(worker)) = (&mut self.admission, self.registry.get(id)) else { return };
+        match &worker.load {
+            Some(load) if load.draining => admission.withdraw(id),
+            _ => admission.offer(id, slots(worker), &worker.join.detectors),
+        }
+    }
+
+    /// A worker is in service no more.
+    pub(super) fn withdraw_slots(&mut self, id: WorkerId) {
+        self.admission.iter_mut().for_each(|admission| admission.withdraw(id));
+    }
+
+    /// A worker that was heard of names the leases of its streams.
+    pub(super) fn name_leases(&mut self, heartbeat: &Heartbeat, now: Instant) {
+        let (Some(admission), Some(worker)) = (&mut self.admission, self.registry.get(heartbeat.id)) else { return };
+        let interval = worker.join.heartbeat_interval.unwrap_or_default();
+        for lease in &heartbeat.leases {
+            admission.name(*lease, worker.id, interval, now);
+        }
+    }
+}
+
+/// A worker that names its leases has slots once it has: until then nobody knows which of them are taken. One that does
+/// not say how often it beats is an old one, which never will.
+fn slots(worker: &Worker) -> u32 {
+    let will_name = worker.join.heartbeat_interval.is_some() && worker.load.is_none();
+    if will_name { 0 } else { worker.join.cores }
+}

@@ -1,0 +1,125 @@
+//! Calls that wait for a slot. None of them holds a lock meanwhile.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use facefleet_proto::RouteQuery;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::{Answer, MAX_WAITING, Place, Ticket};
+use crate::shared::Shared;
+
+/// When a client that was refused is to ask again: if all of those who may wait do so at once, this spreads them over
+/// 2,000 calls a second, which one master is known to bear.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Why a stream is not let in.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoPlace {
+    /// `--max-wait` is over.
+    #[error("no place on the cluster became free in {} s, which is as long as its master lets a stream wait (--max-wait)", .max_wait.as_secs())]
+    InTime { max_wait: Duration },
+    /// [`MAX_WAITING`] streams wait.
+    #[error("{MAX_WAITING} streams wait for a place on the cluster already")]
+    ToWait,
+    /// This master ends.
+    #[error("this master is stopping")]
+    Here,
+}
+
+/// The calls that wait.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    calls: Mutex<HashMap<Ticket, Arc<Notify>>>,
+    max_wait: Duration,
+    /// Cancelled when the master stops.
+    stopping: CancellationToken,
+}
+
+impl Waiting {
+    pub(crate) fn new(max_wait: Duration) -> Waiting {
+        Waiting { calls: Mutex::default(), max_wait, stopping: CancellationToken::new() }
+    }
+
+    /// Tells these calls to look whether they have a slot.
+    pub(crate) fn wake(&self, called: &[Ticket]) {
+        if called.is_empty() {
+            return;
+        }
+        let calls = self.calls();
+        called.iter().filter_map(|ticket| calls.get(ticket)).for_each(|call| call.notify_one());
+    }
+
+    /// Ends all calls that wait.
+    pub(crate) fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    fn calls(&self) -> MutexGuard<'_, HashMap<Ticket, Arc<Notify>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that waits. It leaves the queue when this is dropped, as it is when its client goes away.
+struct Call<'a> {
+    shared: &'a Shared,
+    ticket: Ticket,
+    word: Arc<Notify>,
+}
+
+impl<'a> Call<'a> {
+    /// To be made before the scheduler is unlocked that gave the ticket, so that its word is not missed.
+    fn new(shared: &'a Shared, ticket: Ticket) -> Call<'a> {
+        let word = Arc::new(Notify::new());
+        shared.waiting.calls().insert(ticket, word.clone());
+        Call { shared, ticket, word }
+    }
+
+    async fn placed(&self) -> Place {
+        loop {
+            self.word.notified().await;
+            let (mut scheduler, now) = self.shared.locked();
+            if let Some(place) = scheduler.collect(self.ticket, now) {
+                return place;
+            }
+        }
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.shared.waiting.calls().remove(&self.ticket);
+        let (mut scheduler, now) = self.shared.locked();
+        // The slot of one that was called and has not come is the next one's.
+        scheduler.cancel(self.ticket);
+        let called = scheduler.admit(now);
+        drop(scheduler);
+        self.shared.waiting.wake(&called);
+    }
+}
+
+impl Shared {
+    /// Waits for a slot. None: everybody is let in, or nobody is there to be let in to.
+    pub(crate) async fn place(&self, query: &RouteQuery) -> Result<Option<Place>, NoPlace> {
+        let call = {
+            let (mut scheduler, now) = self.locked();
+            let answer = scheduler.ask(query, now);
+            let called = scheduler.admit(now);
+            self.waiting.wake(&called);
+            match answer {
+                None | Some(Answer::Nobody) => return Ok(None),
+                Some(Answer::Placed(place)) => return Ok(Some(place)),
+                Some(Answer::Full) => return Err(NoPlace::ToWait),
+                Some(Answer::Waits(ticket)) => Call::new(self, ticket),
+            }
+        };
+        let Waiting { max_wait, stopping, .. } = &self.waiting;
+        tokio::select! {
+            place = call.placed() => Ok(Some(place)),
+            () = tokio::time::sleep(max_wait.saturating_sub(query.waited)) => Err(NoPlace::InTime { max_wait: *max_wait }),
+            () = stopping.cancelled() => Err(NoPlace::Here),
+        }
+    }
+}

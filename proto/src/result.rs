@@ -1,0 +1,51 @@
+//! What a stream has cost.
+
+use std::time::Duration;
+
+use crate::{WorkerId, wire};
+
+/// What a client says when its stream ends: that its place is free, and how fast a worker was that it used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TaskResult {
+    /// The worker; None where only the place is given back.
+    pub worker: Option<WorkerId>,
+    /// Time that one of the worker's detector threads spent on a frame, on average; None when not known.
+    pub frame_time: Option<Duration>,
+    /// Frames that it did.
+    pub frames: u32,
+    /// As in [`crate::RouteQuery`].
+    pub lease: Option<u64>,
+    /// The life of the master that gave the worker's id; 0 for an old client, which does not say.
+    pub epoch: u64,
+}
+
+impl From<wire::TaskResult> for TaskResult {
+    /// Always possible: what an old client means by its numbers nobody knows.
+    fn from(message: wire::TaskResult) -> TaskResult {
+        let wire::TaskResult { id, task_id: _, time_cost, performance, lease_id, epoch } = message;
+        let cost_ms = u64::try_from(time_cost).unwrap_or(0);
+        TaskResult {
+            worker: u32::try_from(id).ok().map(WorkerId),
+            frame_time: (cost_ms > 0).then(|| Duration::from_millis(cost_ms)),
+            frames: u32::try_from(performance).unwrap_or(0),
+            lease: (lease_id != 0).then_some(lease_id),
+            epoch,
+        }
+    }
+}
+
+impl From<TaskResult> for wire::TaskResult {
+    fn from(result: TaskResult) -> wire::TaskResult {
+        let TaskResult { worker, frame_time, frames, lease, epoch } = result;
+        // A time below the unit is not an unknown one.
+        let cost_ms = frame_time.map_or(0, |time| time.as_millis().max(1));
+        wire::TaskResult {
+            id: worker.map_or(-1, WorkerId::to_wire),
+            task_id: 0,
+            time_cost: i32::try_from(cost_ms).unwrap_or(i32::MAX),
+            performance: i32::try_from(frames).unwrap_or(i32::MAX),
+            lease_id: lease.unwrap_or(0),
+            epoch,
+        }
+    }
+}
