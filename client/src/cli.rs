@@ -134,8 +134,8 @@ pub struct NodesArgs {
 /// Say how many cameras a cluster carries, and how that is known.
 #[derive(Args, Clone, Debug)]
 pub struct CapacityArgs {
-    /// The master of the cluster.
-    #[arg(long, value_name = "HOST:PORT", env = "FACEFLEET_MASTER")]
+    /// The master of the cluster; of several, the first that answers.
+    #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
     pub master: HostPorts,
 
     /// Frames a second that a camera sends.

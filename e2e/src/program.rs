@@ -35,7 +35,8 @@ impl Program {
     /// # Errors
     /// It is not there and cannot be built.
     pub fn command(self) -> Result<Command, Error> {
-        let path = folder()?.join(format!("{}{}", self.name(), env::consts::EXE_SUFFIX));
+        let folder = folder()?;
+        let path = folder.join(format!("{}{}", self.name(), env::consts::EXE_SUFFIX));
         if !path.is_file() {
             return Err(Error::NoProgram { path });
         }
@@ -43,6 +44,8 @@ impl Program {
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FACEFLEET_")) {
             command.env_remove(name);
         }
+        // What a worker measures of itself is kept beside the programs, and not among the user's files.
+        command.env("CACHE_DIRECTORY", folder.join("cache"));
         Ok(command)
     }
 }

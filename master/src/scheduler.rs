@@ -255,16 +255,11 @@ fn contender(worker: &Worker, leases: &Leases) -> Contender {
         id: worker.id,
         weight: worker.join.weight,
         cores: worker.join.cores,
-        frame_ms: frame_ms(worker).map(|ms| ms * slowdown(worker)),
+        frame_ms: frame_ms(worker),
+        slowdown: worker.load.as_ref().map_or(1.0, |load| load.throttling.slowdown()),
         backlog: u64::from(in_flight) + u64::from(leases.promised(worker.id)),
         cpu_percent: worker.load.as_ref().map_or(0.0, |load| load.cpu_percent),
     }
-}
-
-/// What a worker that is held back (by heat, by its power supply) gets less than its times earn it. They follow only once
-/// frames have come through, and less to do is what lets it recover.
-fn slowdown(worker: &Worker) -> f32 {
-    worker.load.as_ref().map_or(1.0, |load| load.throttling.slowdown())
 }
 
 /// What its frames take now, as it says, or else as clients have said, for an old worker says nothing; before the first

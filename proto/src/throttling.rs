@@ -16,6 +16,9 @@ const SINCE_START: u32 = 16;
 const SLOWDOWN: f32 = 1.5;
 
 impl Throttling {
+    /// The machine is hot now, and that is all that is known.
+    pub const HOT: Throttling = Throttling(1 << 3);
+
     /// From the firmware's word; bits that mean nothing here are left out.
     pub fn from_bits(bits: u32) -> Throttling {
         Throttling(bits & (NOW | NOW << SINCE_START))

@@ -1,6 +1,7 @@
 //! How the machine is: processor, memory, temperature, and what holds it back.
 
 use std::io;
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -74,7 +75,7 @@ impl Machine {
     }
 
     fn measure(&mut self) -> MachineLoad {
-        let mut load = MachineLoad { throttling: throttle::read(), ..MachineLoad::default() };
+        let mut load = MachineLoad { throttling: throttle::read(Path::new("/sys")), ..MachineLoad::default() };
         if let Some(system) = &mut self.system {
             system.refresh_cpu_usage();
             system.refresh_memory();

@@ -6,21 +6,34 @@ use std::path::Path;
 use facefleet_proto::Throttling;
 
 /// Where the kernel of Raspberry Pi OS shows the firmware's word, in hexadecimal digits.
-const FIRMWARE: &str = "/sys/devices/platform/soc/soc:firmware/get_throttled";
+const FIRMWARE: &str = "devices/platform/soc/soc:firmware/get_throttled";
+/// The processor's sensor: its kind, and its temperature in thousandths of a degree Celsius.
+const SENSOR: &str = "class/thermal/thermal_zone0";
+/// What the kernel calls the sensor of a Raspberry Pi and of boards like it. A processor of another kind may be well at
+/// temperatures at which these are not.
+const SENSOR_KIND: &str = "cpu-thermal";
+/// From here on the firmware slows a Raspberry Pi down
+/// (<https://www.raspberrypi.com/documentation/computers/raspberry-pi.html#frequency-management-and-thermal-control>).
+const HOT_C: f32 = 80.0;
 
-/// Nothing where there is no such firmware.
-pub(crate) fn read() -> Throttling {
-    read_from(Path::new(FIRMWARE))
-}
-
-fn read_from(file: &Path) -> Throttling {
-    fs::read_to_string(file).ok().and_then(|word| parse(&word)).unwrap_or_default()
+/// What the kernel says below `sys`, which is `/sys`: the firmware's word, or, where other kernels of a Raspberry Pi do not
+/// show it, whether the processor is hot. Nothing on other machines.
+pub(crate) fn read(sys: &Path) -> Throttling {
+    let read = |file: &str| fs::read_to_string(sys.join(file)).ok();
+    let firmware = || parse(&read(FIRMWARE)?);
+    let sensor = || from_sensor(&read(&format!("{SENSOR}/type"))?, &read(&format!("{SENSOR}/temp"))?);
+    firmware().or_else(sensor).unwrap_or_default()
 }
 
 fn parse(word: &str) -> Option<Throttling> {
     let word = word.trim();
     let digits = word.strip_prefix("0x").unwrap_or(word);
     u32::from_str_radix(digits, 16).ok().map(Throttling::from_bits)
+}
+
+fn from_sensor(kind: &str, thousandths: &str) -> Option<Throttling> {
+    let celsius = thousandths.trim().parse::<f32>().ok()? / 1000.0;
+    (kind.trim() == SENSOR_KIND && celsius >= HOT_C).then_some(Throttling::HOT)
 }
 
 /// Tells the log, when something begins or ends to hold the machine back, what it is and what to do.
@@ -48,12 +61,37 @@ mod tests {
         assert_eq!(parse(""), None);
     }
 
+    /// What a machine with these files in its `/sys` says.
+    #[cfg(unix)] // The firmware's folder has a colon in its name.
+    fn read_of(files: &[(&str, &str)]) -> Throttling {
+        let sys = tempfile::tempdir().unwrap();
+        for (file, text) in files {
+            let path = sys.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        read(sys.path())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_firmware_is_asked_first_and_the_sensor_where_it_does_not_tell() {
+        let sensor =
+            |kind, temp| [("class/thermal/thermal_zone0/type", kind), ("class/thermal/thermal_zone0/temp", temp)];
+        let hot = sensor("cpu-thermal\n", "80100\n");
+        assert_eq!(read_of(&hot).now(), ["hot"]);
+        assert_eq!(read_of(&sensor("cpu-thermal\n", "79900\n")), Throttling::default());
+        assert_eq!(read_of(&sensor("x86_pkg_temp\n", "95000\n")), Throttling::default(), "well where it is");
+        assert_eq!(read_of(&sensor("cpu-thermal\n", "warm\n")), Throttling::default());
+        let [a, b] = hot;
+        assert_eq!(read_of(&[a, b, (FIRMWARE, "50000\n")]).since_start(), ["under-voltage", "throttled"]);
+        assert!(!read_of(&[a, b, (FIRMWARE, "0\n")]).is_on(), "the firmware knows better");
+        assert_eq!(read_of(&[a, b, (FIRMWARE, "?\n")]).now(), ["hot"]);
+    }
+
+    #[cfg(unix)]
     #[test]
     fn a_machine_that_does_not_tell_is_not_held_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("get_throttled");
-        assert_eq!(read_from(&file), Throttling::default());
-        fs::write(&file, "50000\n").unwrap();
-        assert_eq!(read_from(&file).since_start(), ["under-voltage", "throttled"]);
+        assert_eq!(read_of(&[]), Throttling::default());
     }
 }

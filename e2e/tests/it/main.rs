@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bad_workers;
+mod capacity;
 mod demo;
 mod detectors;
 mod fake_worker;

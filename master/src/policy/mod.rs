@@ -62,6 +62,9 @@ pub struct Contender {
     pub cores: u32,
     /// Milliseconds that one detector thread spends on a frame, a moving average; None when it has not measured it.
     pub frame_ms: Option<f32>,
+    /// What a worker that is held back (by heat, by its power supply) gets less than its times or its weight earn it: 1, or
+    /// more while it is. Its times follow only once frames have come through, and less to do is what lets it recover.
+    pub slowdown: f32,
     /// Frames that it holds by its last heartbeat, and those that were promised to it since.
     pub backlog: u64,
     /// How busy its machine is. The processor is busy with other programs too, and looks idle between two frames:
@@ -110,6 +113,7 @@ mod tests {
             weight,
             cores: 1,
             frame_ms: Some(1.0 / weight as f32),
+            slowdown: 1.0,
             backlog: 0,
             cpu_percent: 0.0,
         }

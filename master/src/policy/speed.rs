@@ -4,15 +4,19 @@ use super::Contender;
 
 /// The speed of each worker, in frames per millisecond: above 0 and finite. A worker that has measured nothing is taken to
 /// need the median time of those that have; when none has, each is as fast as its weight and its cores claim, in no unit.
+/// One that is held back is slower than that.
 pub fn speeds(contenders: &[Contender]) -> Vec<f64> {
     let mut measured: Vec<f32> = contenders.iter().filter_map(|contender| contender.frame_ms).collect();
     measured.sort_by(f32::total_cmp);
     let median = measured.get(measured.len() / 2).copied();
     contenders
         .iter()
-        .map(|contender| match contender.frame_ms.or(median) {
-            Some(frame_ms) => f64::from(contender.cores) / f64::from(frame_ms),
-            None => f64::from(contender.cores) * f64::from(contender.weight),
+        .map(|contender| {
+            let speed = match contender.frame_ms.or(median) {
+                Some(frame_ms) => f64::from(contender.cores) / f64::from(frame_ms),
+                None => f64::from(contender.cores) * f64::from(contender.weight),
+            };
+            speed / f64::from(contender.slowdown)
         })
         .collect()
 }
@@ -42,6 +46,15 @@ mod tests {
     #[test]
     fn when_nobody_has_measured_anything_weights_and_cores_count() {
         assert_eq!(speeds(&[new(), Contender { weight: 1, ..new() }]), [12.0, 4.0]);
+    }
+
+    #[test]
+    fn who_is_held_back_is_slower_also_before_anything_was_measured() {
+        for frame_ms in [None, Some(100.0)] {
+            let held_back = Contender { frame_ms, slowdown: 1.5, ..new() };
+            let speeds = speeds(&[Contender { slowdown: 1.0, ..held_back.clone() }, held_back]);
+            assert_eq!(speeds[0], speeds[1] * 1.5);
+        }
     }
 
     #[test]

@@ -62,9 +62,9 @@ impl Policy for WeightedRoundRobin {
         chosen
     }
 
-    /// Whoever chose this policy means the weights, not what the workers measure.
+    /// Whoever chose this policy means the weights, not what the workers measure; but of machines that are in good health.
     fn capacities(&self, chosen: &[Contender]) -> Vec<f64> {
-        chosen.iter().map(|contender| f64::from(contender.weight)).collect()
+        chosen.iter().map(|contender| f64::from(contender.weight) / f64::from(contender.slowdown)).collect()
     }
 
     fn enter(&mut self, id: WorkerId, weight: u32) {

@@ -1,9 +1,9 @@
 //! Where the result of a self-test is kept from one start to the next: a small text file in the folder for what can be had
-//! again. A file that cannot be read, written or understood is none, and the worker measures.
+//! again. A file that cannot be read, written or understood is a line in the log, and the worker measures.
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::time::UNIX_EPOCH;
@@ -26,18 +26,36 @@ impl Cache {
         Cache { file, key: format!("{} {} {detector} {threads} threads", program(), processor()) }
     }
 
-    /// The result that was kept.
+    /// The result that was kept; None where there is none, or that of another program or processor.
     pub(super) fn read(&self) -> Option<f32> {
-        let text = fs::read_to_string(&self.file).ok()?;
-        let (key, frames_per_s) = text.split_once('\n')?;
-        let frames_per_s: f32 = frames_per_s.trim_end().parse().ok()?;
-        (key == self.key && frames_per_s.is_normal() && frames_per_s > 0.0).then_some(frames_per_s)
+        match self.try_read() {
+            Ok(result) => result,
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::info!("measuring anew, for {} cannot be used: {error}", self.file.display());
+                None
+            }
+        }
+    }
+
+    fn try_read(&self) -> io::Result<Option<f32>> {
+        let text = fs::read_to_string(&self.file)?;
+        let broken = || io::Error::new(ErrorKind::InvalidData, "it is not as this program wrote it");
+        let (key, result) = text.split_once('\n').ok_or_else(broken)?;
+        if key != self.key {
+            return Ok(None);
+        }
+        let frames_per_s = result.trim_end().parse::<f32>().ok().filter(|fps| fps.is_normal() && *fps > 0.0);
+        frames_per_s.map(Some).ok_or_else(broken)
     }
 
     /// Keeps a result, if that is possible.
     pub(super) fn write(&self, frames_per_s: f32) {
         if let Err(error) = self.try_write(frames_per_s) {
-            tracing::debug!("the result is not kept in {}: {error}", self.file.display());
+            tracing::info!(
+                "the next start measures anew, for the result cannot be kept in {}: {error}",
+                self.file.display()
+            );
         }
     }
 
