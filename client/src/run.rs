@@ -1,6 +1,7 @@
 //! `facefleet-client run`.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -176,6 +177,8 @@ fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: 
     let stream_id: String = stream_id.chars().filter(|c| !c.is_control()).rev().take(30).collect();
     let stream_id: String = stream_id.chars().rev().collect();
     let detector = args.detector.map(|kind| kind.name().to_owned());
+    // Its keys come from the system, so that no two streams of a cluster choose the same.
+    let lease = Some(RandomState::new().hash_one(stream).max(1));
     StreamSpec {
         masters: masters.clone(),
         query: RouteQuery {
@@ -183,6 +186,7 @@ fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: 
             priority: args.priority,
             stream_id: stream_id.clone(),
             detector: detector.clone(),
+            lease,
             ..RouteQuery::default()
         },
         open: AnalyzeOpen {
@@ -193,6 +197,7 @@ fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: 
             landmarks: args.landmarks,
             stream_id,
             max_age,
+            lease_id: lease,
             priority: args.priority,
             ..AnalyzeOpen::default()
         },

@@ -16,7 +16,7 @@ use crate::frame::Finished;
 use crate::ledger::Counts;
 use crate::link::{Link, LinkEvent};
 use crate::report::Progress;
-use crate::route::Masters;
+use crate::route::{Masters, Said};
 use crate::session::{Action, LinkId, Session, StreamSpec};
 use crate::source::Source;
 
@@ -49,7 +49,7 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) -> (Counts, Result<(), StreamError>) {
     let (event_sender, mut events) = mpsc::unbounded_channel();
-    let mut masters = Masters::new(spec.masters.clone());
+    let mut masters = Masters::new(&spec.masters);
     // Streams that wait for the same worker do not come back in step.
     let mut session = Session::new(spec, clock::unix_us());
     let mut links = Links { open: BTreeMap::new(), events: event_sender };
@@ -91,7 +91,10 @@ pub(crate) async fn run(
                 session.stop();
                 source.close();
             }
-            route = masters.answer() => session.routed(route, clock::now()),
+            said = masters.says() => match said {
+                Said::Route(route) => session.routed(route, clock::now()),
+                Said::Waits(streams) => session.waits(streams),
+            },
             frame = source.next(), if session.wants_frame() => match frame {
                 Some(Ok(frame)) => session.frame(frame, clock::now()),
                 Some(Err(error)) => {
@@ -115,6 +118,7 @@ pub(crate) async fn run(
         }
     }
     progress.update(session.ledger().counts(), clock::now());
+    masters.end(session.results()).await;
     (session.ledger().counts().clone(), ended)
 }
 

@@ -270,6 +270,11 @@ impl Dispatch {
         self.lanes.get_mut(&link).map_or(0, Lane::was_wrong)
     }
 
+    /// Time that one thread of the worker has spent on a frame; None where none has been worked on.
+    pub(crate) fn frame_time(&self, link: LinkId) -> Option<Duration> {
+        self.lanes.get(&link).and_then(Lane::frame_time)
+    }
+
     /// Links that keep an answer back for too long: to be closed, and given to [`Dispatch::link_down`].
     pub(crate) fn overdue(&self, now: Instant) -> Vec<LinkId> {
         let alternative = self.lanes.values().any(Lane::has_answered);

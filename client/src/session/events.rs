@@ -43,6 +43,20 @@ pub(crate) enum Action {
     Say(String),
 }
 
+/// Why a question to the masters has no route for an answer.
+#[derive(Clone, Debug)]
+pub(crate) enum NoRoute {
+    /// No master answers, for this reason.
+    Away(String),
+    /// The cluster has no place for one more stream. Asking sooner is in vain.
+    Later {
+        /// For people.
+        why: String,
+        /// When to ask again.
+        after: Duration,
+    },
+}
+
 /// How a worker presents itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Greeting {

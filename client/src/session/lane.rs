@@ -193,6 +193,11 @@ impl Lane {
         self.in_flight.is_empty() && after.is_some_and(|after| idle >= after)
     }
 
+    /// Time that one thread has spent on a frame, as measured here.
+    pub(super) fn frame_time(&self) -> Option<Duration> {
+        self.frame_time.filter(|_| self.measured)
+    }
+
     /// Whether it has answered anything yet.
     pub(super) fn has_answered(&self) -> bool {
         self.answer_time.is_some()

@@ -5,6 +5,7 @@
 //! [`Dispatch`] says which frame goes where, [`Workers`] and [`Routing`] who there is, [`Reorder`] restores the order, and
 //! [`Ledger`] counts.
 
+mod asking;
 mod dispatch;
 mod events;
 mod lane;
@@ -17,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, Route};
+use facefleet_proto::{AnalyzeFrame, Candidate};
 use facefleet_service::grpc;
 use prost::bytes::Bytes;
 
@@ -27,7 +28,7 @@ use crate::source::{SourceFrame, Unreadable};
 
 pub(crate) use dispatch::WINDOW;
 use dispatch::{Assignment, Dispatch, Ending};
-pub(crate) use events::{Action, Answer, Greeting, LinkId, Loss, Lost, StreamSpec};
+pub(crate) use events::{Action, Answer, Greeting, LinkId, Loss, Lost, NoRoute, StreamSpec};
 pub(crate) use lane::Pace;
 use reorder::Reorder;
 use routing::Routing;
@@ -211,41 +212,6 @@ impl Session {
         self.source_ended = true;
     }
 
-    /// The master has answered, or has not.
-    pub(crate) fn routed(&mut self, route: Result<Route, String>, now: Instant) {
-        match route {
-            Ok(Route { candidates, lease, epoch }) => {
-                if self.routing.answered(epoch, now) {
-                    self.workers.forget_ids();
-                }
-                let offered: Vec<SocketAddr> = candidates.iter().map(|candidate| candidate.address).collect();
-                let none_known = self.workers.candidates().next().is_none();
-                candidates.into_iter().for_each(|candidate| self.workers.offered(candidate));
-                let linked = self.linked();
-                self.workers.keep(&offered, |address| linked.contains(&address));
-                // Of workers that have just been lost the stream has spoken already.
-                if offered.is_empty() && none_known {
-                    // Whether there is no worker at all, or none with the detector, the master does not say.
-                    let detector = self.routing.detector();
-                    let why =
-                        detector.map_or_else(String::new, |name| format!(": no worker has the detector `{name}`"));
-                    self.say(format!("waiting for a worker to join the master at {}{why}", self.spec.masters));
-                }
-                for address in offered {
-                    self.connect(address, lease.map(|lease| lease.id), now);
-                }
-            }
-            Err(reason) => {
-                self.routing.failed(now);
-                if self.links.is_empty() {
-                    self.say(format!("waiting for the master at {}: {reason}", self.spec.masters));
-                }
-                self.connect_to_known(now);
-            }
-        }
-        self.settle(now);
-    }
-
     /// A worker takes frames.
     pub(crate) fn link_up(&mut self, link: LinkId, greeting: Greeting, now: Instant) {
         let Greeting { name, generation, threads } = greeting;
@@ -363,15 +329,6 @@ impl Session {
         }
     }
 
-    /// While the master is away, what it said last is all that is known, and a worker that was lost may well be back.
-    fn connect_to_known(&mut self, now: Instant) {
-        if self.routing.is_away() && self.links.len() < self.routing.wanted() {
-            for address in self.workers.candidates().map(|c| c.address).collect::<Vec<_>>() {
-                self.connect(address, None, now);
-            }
-        }
-    }
-
     /// Whether there are frames to send, or may come.
     fn needs_workers(&self) -> bool {
         !self.source_ended || self.dispatch.waiting() > 0
@@ -381,7 +338,7 @@ impl Session {
         self.links.values().map(|link| link.candidate.address).collect()
     }
 
-    fn connect(&mut self, address: SocketAddr, lease_id: Option<u64>, now: Instant) {
+    fn connect(&mut self, address: SocketAddr, now: Instant) {
         let linked = self.links.values().any(|link| link.candidate.address == address);
         let full = self.links.len() >= self.routing.wanted();
         if linked || full || !self.needs_workers() || !self.workers.may_be_tried(address, now) {
@@ -392,8 +349,7 @@ impl Session {
         let link = LinkId(self.next_link);
         self.next_link += 1;
         self.links.insert(link, Link { candidate: candidate.clone(), name: None });
-        let open = AnalyzeOpen { lease_id, ..self.spec.open.clone() };
-        self.actions.push_back(Action::Connect(link, candidate, open));
+        self.actions.push_back(Action::Connect(link, candidate, self.spec.open.clone()));
     }
 
     fn send(&mut self, Assignment { seq, attempt, link, arrived }: Assignment, now: Instant) {

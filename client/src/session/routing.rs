@@ -33,6 +33,11 @@ impl Routing {
         self.query.wanted
     }
 
+    /// The life of the master that answered last; 0 before.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// What the workers must have; None: any will do.
     pub(super) fn detector(&self) -> Option<&str> {
         self.query.detector.as_deref()
@@ -69,6 +74,13 @@ impl Routing {
         self.asking = false;
         self.away = true;
         self.next = Some(now + self.waits.next_wait());
+    }
+
+    /// There is no place for the stream now.
+    pub(super) fn refused(&mut self, after: Duration, now: Instant) {
+        self.asking = false;
+        self.away = false;
+        self.next = Some(now + after);
     }
 
     /// A worker was lost: the next question, if the master is there to answer it, has no time to wait.

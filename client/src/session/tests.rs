@@ -1,4 +1,4 @@
-use facefleet_proto::{Lease, RouteQuery, WorkerId};
+use facefleet_proto::{AnalyzeOpen, Lease, Route, RouteQuery, WorkerId};
 use facefleet_service::clock;
 
 use super::*;
@@ -17,7 +17,7 @@ fn spec(max_age: Option<Duration>) -> StreamSpec {
     StreamSpec { masters: "master:50051".parse().unwrap(), query, open }
 }
 
-fn route(candidates: &[Candidate], epoch: u64) -> Result<Route, String> {
+fn route(candidates: &[Candidate], epoch: u64) -> Result<Route, NoRoute> {
     let lease = Some(Lease { id: 9, ttl: Duration::from_secs(2) });
     Ok(Route { candidates: candidates.to_vec(), lease, epoch })
 }
@@ -231,7 +231,7 @@ fn while_the_master_is_away_a_lost_worker_is_tried_again_all_the_same() {
     let later = start + Duration::from_secs(10);
     session.tick(later);
     assert!(actions(&mut session).is_empty(), "the question is open");
-    session.routed(Err("nobody answers".to_owned()), later);
+    session.routed(Err(NoRoute::Away("nobody answers".to_owned())), later);
     let connects = actions(&mut session);
     assert!(matches!(&connects[0], Action::Say(line) if line.contains("waiting for the master")), "{connects:?}");
     assert!(matches!(&connects[1], Action::Connect(LinkId(1), to, _) if to.name == "a"), "{connects:?}");

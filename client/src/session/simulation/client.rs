@@ -12,7 +12,7 @@ use super::master::{Reply, Request};
 use super::network::{Body, Segment};
 use super::worker::Worker;
 use super::world::{At, ConnId, Heard, Host, Poison, Timer, World};
-use crate::session::{Action, LinkId, Loss, Lost, Session, StreamSpec};
+use crate::session::{Action, LinkId, Loss, Lost, NoRoute, Session, StreamSpec};
 use crate::source::{SourceFrame, Unreadable};
 
 /// As in [`crate::stream`], [`crate::source`], [`crate::link`] and `facefleet_service::grpc`.
@@ -185,7 +185,7 @@ impl World {
         client.session.routed(
             match reply {
                 Reply::Route(route) => Ok(route),
-                Reply::Failed(why) => Err(why),
+                Reply::Failed(why) => Err(NoRoute::Away(why)),
                 other => unreachable!("no answer to a question: {other:?}"),
             },
             now,
