@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use facefleet_proto::{Health, Heartbeat, Join, Load, Node, WorkerId};
 
 use crate::liveness::{Check, Liveness, Loss};
-pub(crate) use ids::END_OF_IDS;
+pub use ids::END_OF_IDS;
 use ids::Ids;
 
 mod ids;
@@ -159,27 +159,22 @@ impl Registry {
         let mut replaced: Vec<Worker> = gone.filter_map(|id| self.remove(id)).collect();
         replaced.retain(|worker| worker.id != id);
 
-        self.enter(id, join, load, now);
+        self.enter(Worker { load, ..Worker::new(id, join, self.loss, now) });
         Ok(Joined { id, again, replaced })
     }
 
-    fn enter(&mut self, id: WorkerId, join: Join, load: Option<Load>, now: Instant) {
-        self.by_name.insert(join.identity.name.clone(), id);
-        self.by_address.insert(join.address, id);
-        let liveness = Liveness::new(join.heartbeat_interval, self.loss, now);
-        self.workers.insert(id, Worker { id, join, load, submitted_ms: None, liveness, is_let_go: false });
-    }
-
-    /// Takes in a worker that has joined another master, which gave it this id. That is a sign of life. Returns who had its
-    /// name or its address until now, and is registered no more.
+    /// Takes in a worker that has joined another master, which gave it this id. That is no sign of life of one that is known
+    /// here already. Returns who had its name, its address or its id until now, and is registered no more.
     pub fn adopt(&mut self, id: WorkerId, join: Join, now: Instant) -> Vec<Worker> {
-        let load = self.workers.get(&id).and_then(|worker| worker.load.clone());
         let namesake = self.by_name.get(&join.identity.name).copied();
         let neighbour = self.by_address.get(&join.address).copied();
         let gone = [namesake, neighbour, Some(id)].into_iter().flatten();
         let mut replaced: Vec<Worker> = gone.filter_map(|id| self.remove(id)).collect();
-        replaced.retain(|worker| worker.id != id);
-        self.enter(id, join, load, now);
+        let is_known = |worker: &Worker| worker.id == id && worker.join.identity == join.identity;
+        match replaced.iter().position(is_known).map(|at| replaced.swap_remove(at)) {
+            Some(known) => self.enter(Worker { join, is_let_go: false, ..known }),
+            None => self.enter(Worker::new(id, join, self.loss, now)),
+        }
         replaced
     }
 
@@ -284,7 +279,14 @@ impl Registry {
         self.loss
     }
 
-    fn remove(&mut self, id: WorkerId) -> Option<Worker> {
+    fn enter(&mut self, worker: Worker) {
+        self.by_name.insert(worker.join.identity.name.clone(), worker.id);
+        self.by_address.insert(worker.join.address, worker.id);
+        self.workers.insert(worker.id, worker);
+    }
+
+    /// Lets a worker go that another master says is gone.
+    pub fn remove(&mut self, id: WorkerId) -> Option<Worker> {
         let worker = self.workers.remove(&id)?;
         self.by_name.remove(&worker.join.identity.name);
         self.by_address.remove(&worker.join.address);
@@ -293,6 +295,12 @@ impl Registry {
 }
 
 impl Worker {
+    /// One that has joined just now.
+    fn new(id: WorkerId, join: Join, loss: Loss, now: Instant) -> Worker {
+        let liveness = Liveness::new(join.heartbeat_interval, loss, now);
+        Worker { id, join, load: None, submitted_ms: None, liveness, is_let_go: false }
+    }
+
     /// Whether it is within its deadline, gets routes, or only finishes what it holds.
     pub fn health(&self, now: Instant) -> Health {
         if !self.liveness.is_alive(now) {

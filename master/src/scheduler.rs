@@ -16,7 +16,7 @@ use groups::Groups;
 
 mod admitting;
 mod groups;
-mod sharing;
+pub mod sharing;
 
 /// Registry, leases and policy in one.
 pub struct Scheduler {
@@ -64,9 +64,9 @@ impl Scheduler {
         let joined = self.registry.join(join, now)?;
         for worker in &joined.replaced {
             self.forget(worker.id);
-            self.book.iter_mut().for_each(|book| book.gone(worker.id));
+            self.note(|book| book.gone(worker.id));
         }
-        self.book.iter_mut().for_each(|book| book.joined(joined.id));
+        self.note(|book| book.joined(joined.id));
         // What it offers may have changed, if it was in.
         self.groups.leave(joined.id);
         self.sort(joined.id);
@@ -82,7 +82,7 @@ impl Scheduler {
             return Err(Unknown);
         }
         let back_after = self.registry.heartbeat(heartbeat, now)?.back_after;
-        self.book.iter_mut().for_each(|book| book.heard(heartbeat.id));
+        self.note(|book| book.heard(heartbeat.id));
         self.sort(heartbeat.id);
         self.name_leases(heartbeat, now);
         let worker = self.registry.get(heartbeat.id).ok_or(Unknown)?;
@@ -99,7 +99,7 @@ impl Scheduler {
         }
         let worker = self.registry.leave(id, generation)?;
         self.forget(id);
-        self.book.iter_mut().for_each(|book| book.gone(id));
+        self.note(|book| book.gone(id));
         Ok(worker)
     }
 
@@ -113,11 +113,16 @@ impl Scheduler {
                 Expired::Lost { worker, .. } => {
                     self.groups.leave(worker.id);
                     self.withdraw_slots(worker.id);
-                    self.outage.lose(worker.id, now);
+                    // Whom this master has not heard once it cannot have lost by a fault of its own.
+                    if worker.load.is_some() {
+                        self.outage.lose(worker.id, now);
+                    }
                 }
                 Expired::Forgotten(worker) => {
                     self.forget(worker.id);
-                    self.book.iter_mut().filter(|book| book.is_ours(worker.id)).for_each(|book| book.gone(worker.id));
+                    if self.is_ours_to_keep(worker.id) {
+                        self.note(|book| book.gone(worker.id));
+                    }
                 }
             }
         }

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, Join, Lease, Nodes, Route, RouteQuery, TaskResult, WorkerId};
 use facefleet_service::clock;
 use facefleet_service::quiet::Quiet;
 use tokio::sync::Notify;
+use tonic::transport::Channel;
 use tracing::{error, info, warn};
 
 use crate::TICK;
@@ -20,6 +22,7 @@ use crate::queue::{KEPT, Queue};
 use crate::record::Record;
 use crate::registry::{Expired, Refused, Unknown};
 use crate::scheduler::Scheduler;
+use crate::store::masters::Masters;
 use crate::waiting::{NoPlace, Waiting};
 
 /// How often a thing is worth a line that may happen all the time, such as heartbeats of unknown workers: an old worker
@@ -41,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) news: Notify,
     /// The calls that wait for a slot.
     pub(crate) waiting: Waiting,
+    /// The others that share it.
+    masters: Mutex<Masters<MasterClient<Channel>>>,
 }
 
 /// What a worker is told when it sends a heartbeat.
@@ -64,6 +69,7 @@ impl Shared {
             queue: Queue::new(KEPT),
             news: Notify::new(),
             waiting: Waiting::new(Duration::ZERO),
+            masters: Mutex::default(),
         }
     }
 
@@ -144,6 +150,15 @@ impl Shared {
         }
         self.queue.push(Record { received_us, name, address, heartbeat });
         pulse
+    }
+
+    /// Another master has heard a worker.
+    pub(crate) fn overheard(&self, heartbeat: &Heartbeat) {
+        let (mut scheduler, now) = self.locked();
+        scheduler.overheard(heartbeat, now);
+        let called = scheduler.admit(now);
+        drop(scheduler);
+        self.waiting.wake(&called);
     }
 
     pub(crate) fn leave(&self, id: WorkerId, generation: u64, epoch: u64) -> Result<(), Unknown> {
@@ -230,6 +245,11 @@ impl Shared {
         let scheduler = self.scheduler.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::now();
         (scheduler, now)
+    }
+
+    /// The masters that share a registry with this one.
+    pub(crate) fn masters(&self) -> MutexGuard<'_, Masters<MasterClient<Channel>>> {
+        self.masters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn warn_of_unknown(&self, heartbeat: &Heartbeat, now: Instant) {

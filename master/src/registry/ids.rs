@@ -5,7 +5,7 @@ use std::ops::Range;
 use facefleet_proto::WorkerId;
 
 /// One more than the greatest id that a message can carry.
-pub(crate) const END_OF_IDS: u32 = 1 << 31;
+pub const END_OF_IDS: u32 = 1 << 31;
 
 /// Ids that were not given yet. They only go up, so that an id means one worker for ever.
 #[derive(Debug)]

@@ -1,35 +1,47 @@
 //! What this master has to write into the registry that it shares. Pure.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Instant;
 
 use facefleet_proto::{Join, WorkerId};
 
+use crate::registry::END_OF_IDS;
+
+/// Ids that are set aside at once, for workers that join while the registry is away or slow. There are enough for two
+/// million sessions.
+const BLOCK: u32 = 1024;
+/// Ids that are passed over where the registry has lost all it knew: others may have set aside as many since this master
+/// last heard of it. (Should it lose all twice before this master is back, that may be wrong.)
+const PASSED_OVER: u32 = 1 << 16;
+
 /// Which registrations are this master's to keep: those of the workers that it hears itself. Their keys end with it,
 /// unless another master has taken the workers over by then.
 #[derive(Debug)]
-pub(crate) struct Book {
+pub struct Book {
     ours: BTreeSet<WorkerId>,
     /// Those whose key is to be written, if they are ours, or else deleted.
     dirty: BTreeSet<WorkerId>,
     /// Since when nothing is heard of the shared registry; None: it answers.
-    pub(crate) cut_off: Option<Instant>,
+    pub cut_off: Option<Instant>,
+    /// Whoever knows of no other id begins here.
+    end_of_ids: u32,
 }
 
 /// A registration, as the masters tell each other of it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Registration {
+pub struct Registration {
     /// The worker's number.
-    pub(crate) id: WorkerId,
+    pub id: WorkerId,
     /// What it said of itself.
-    pub(crate) join: Join,
+    pub join: Join,
     /// The life of the master that keeps the registration.
-    pub(crate) keeper: u64,
+    pub keeper: u64,
 }
 
 /// A key to be written.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Change {
+pub enum Change {
     /// The registration of a worker of ours.
     Keep(WorkerId, Join),
     /// The worker is registered no more.
@@ -38,7 +50,7 @@ pub(crate) enum Change {
 
 impl Change {
     /// The worker that it is about.
-    pub(crate) fn id(&self) -> WorkerId {
+    pub fn id(&self) -> WorkerId {
         let (Change::Keep(id, _) | Change::Delete(id)) = self;
         *id
     }
@@ -46,52 +58,90 @@ impl Change {
 
 impl Book {
     /// A book of a master that has not heard of the shared registry yet.
-    pub(crate) fn new(now: Instant) -> Book {
-        Book { ours: BTreeSet::new(), dirty: BTreeSet::new(), cut_off: Some(now) }
+    pub fn new(now: Instant) -> Book {
+        Book { ours: BTreeSet::new(), dirty: BTreeSet::new(), cut_off: Some(now), end_of_ids: 0 }
     }
 
     /// A worker has joined here.
-    pub(crate) fn joined(&mut self, id: WorkerId) {
+    pub fn joined(&mut self, id: WorkerId) {
         self.ours.insert(id);
         self.dirty.insert(id);
     }
 
     /// A worker was heard here. Whoever hears a worker keeps it.
-    pub(crate) fn heard(&mut self, id: WorkerId) {
+    pub fn heard(&mut self, id: WorkerId) {
         if self.ours.insert(id) {
             self.dirty.insert(id);
         }
     }
 
     /// A worker is gone for good: it left, or somebody took its place.
-    pub(crate) fn gone(&mut self, id: WorkerId) {
+    pub fn gone(&mut self, id: WorkerId) {
         self.ours.remove(&id);
         self.dirty.insert(id);
     }
 
-    /// Another master keeps a worker.
-    pub(crate) fn taken_over(&mut self, id: WorkerId) {
+    /// Another master keeps a worker, or has deleted it.
+    pub fn taken_over(&mut self, id: WorkerId) {
         self.ours.remove(&id);
         self.dirty.remove(&id);
     }
 
     /// Whether this master keeps a worker.
-    pub(crate) fn is_ours(&self, id: WorkerId) -> bool {
+    pub fn is_ours(&self, id: WorkerId) -> bool {
         self.ours.contains(&id)
     }
 
     /// A key has to be written (again): its lease has changed, or it was not written after all.
-    pub(crate) fn again(&mut self, id: WorkerId) {
+    pub fn again(&mut self, id: WorkerId) {
         self.dirty.insert(id);
     }
 
     /// All keys have to be written again.
-    pub(crate) fn all_again(&mut self) {
+    pub fn all_again(&mut self) {
         self.dirty.extend(&self.ours);
     }
 
     /// The next `most` keys to be written.
-    pub(crate) fn take_dirty(&mut self, most: usize) -> Vec<WorkerId> {
+    pub fn take_dirty(&mut self, most: usize) -> Vec<WorkerId> {
         std::iter::from_fn(|| self.dirty.pop_first()).take(most).collect()
+    }
+
+    /// The ids below `end` are set aside, or given, by whichever master.
+    pub fn set_aside(&mut self, end: u32) {
+        self.end_of_ids = self.end_of_ids.max(end);
+    }
+
+    /// The ids to set aside next, where the registry says that those from `free` on are free. None: it says nothing, because
+    /// it is new or has lost all it knew.
+    pub fn next_ids(&self, free: Option<u32>) -> Range<u32> {
+        let start = match (free, self.end_of_ids) {
+            (Some(free), known) => free.max(known),
+            (None, 0) => 0,
+            (None, known) => known.saturating_add(PASSED_OVER),
+        };
+        let start = start.min(END_OF_IDS);
+        start..(start + BLOCK).min(END_OF_IDS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_set_aside_once() {
+        let mut book = Book::new(facefleet_service::clock::now());
+        assert_eq!(book.next_ids(None), 0..BLOCK);
+        assert_eq!(book.next_ids(Some(5)), 5..5 + BLOCK);
+        book.set_aside(2000);
+        book.set_aside(1000);
+        assert_eq!(book.next_ids(Some(5)), 2000..2000 + BLOCK);
+        assert_eq!(book.next_ids(Some(3000)), 3000..3000 + BLOCK);
+        assert_eq!(book.next_ids(None).start, 2000 + PASSED_OVER);
+        for free in [END_OF_IDS - 1, END_OF_IDS, u32::MAX] {
+            let ids = book.next_ids(Some(free));
+            assert!(ids.len() <= 1 && ids.end == END_OF_IDS, "{ids:?}");
+        }
     }
 }

@@ -13,10 +13,10 @@ use std::str::FromStr;
 
 use facefleet_service::address::{HostPort, HostPortError};
 
-#[cfg_attr(not(feature = "etcd"), allow(dead_code, reason = "a master that shares nothing has nothing to write"))]
-pub(crate) mod book;
+pub mod book;
 #[cfg(feature = "etcd")]
 pub(crate) mod etcd;
+pub(crate) mod masters;
 #[cfg(feature = "etcd")]
 mod peers;
 

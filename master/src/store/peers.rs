@@ -1,81 +1,65 @@
-//! The other masters: what they hear of their workers, this one hears from them.
+//! What the other masters hear of their workers, this one hears from them.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, wire};
-use facefleet_service::address::HostPort;
 use facefleet_service::backoff::Backoff;
 use facefleet_service::grpc;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tonic::Status;
+use tonic::transport::Channel;
 
+use super::masters::Registered;
 use crate::shared::Shared;
 
-/// The masters that this one listens to. Dropping it ends that.
+/// A master that says nothing for this long is pinged, and given up when as long has passed again: others wait for it with
+/// what only one of them may decide.
+const KEEPALIVE: Duration = Duration::from_millis(500);
+
+/// Listens to other masters until it is dropped.
 pub(super) struct Peers {
     shared: Arc<Shared>,
-    known: BTreeMap<u64, Peer>,
-}
-
-struct Peer {
-    /// Whether it is registered. One that is not is listened to for as long as it talks: it may be cut off from the registry
-    /// alone.
-    is_registered: Arc<AtomicBool>,
-    listening: JoinHandle<()>,
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        self.listening.abort();
-    }
+    listening: JoinSet<()>,
 }
 
 impl Peers {
     pub(super) fn new(shared: Arc<Shared>) -> Peers {
-        Peers { shared, known: BTreeMap::new() }
+        Peers { shared, listening: JoinSet::new() }
     }
 
-    /// These are registered, and no others.
-    pub(super) fn are(&mut self, masters: Vec<(u64, SocketAddr)>) {
-        for peer in self.known.values() {
-            peer.is_registered.store(false, Ordering::Relaxed);
-        }
-        masters.into_iter().for_each(|(keeper, address)| self.add(keeper, address));
+    /// A session has begun: these are registered, and no others.
+    pub(super) fn begin(&mut self, since: i64, masters: Vec<Registered>) {
+        self.shared.masters().begin(since);
+        masters.into_iter().for_each(|master| self.add(master));
     }
 
-    /// Another master is registered, and is reached at this address.
-    pub(super) fn add(&mut self, keeper: u64, address: SocketAddr) {
-        self.known.retain(|_, peer| !peer.listening.is_finished());
-        if let Some(peer) = self.known.get(&keeper) {
-            peer.is_registered.store(true, Ordering::Relaxed);
-            return;
-        }
-        let is_registered = Arc::new(AtomicBool::new(true));
-        let listening = tokio::spawn(listen(self.shared.clone(), address.into(), is_registered.clone()));
-        self.known.insert(keeper, Peer { is_registered, listening });
-    }
-
-    /// It is registered no more.
-    pub(super) fn remove(&self, keeper: u64) {
-        if let Some(peer) = self.known.get(&keeper) {
-            peer.is_registered.store(false, Ordering::Relaxed);
+    /// Another master is registered.
+    pub(super) fn add(&mut self, master: Registered) {
+        while self.listening.try_join_next().is_some() {}
+        let is_new = self.shared.masters().add(master, || line(master.address));
+        if is_new {
+            self.listening.spawn(listen(self.shared.clone(), master.address));
         }
     }
 }
 
-async fn listen(shared: Arc<Shared>, address: HostPort, is_registered: Arc<AtomicBool>) {
+fn line(address: SocketAddr) -> MasterClient<Channel> {
+    let endpoint = grpc::endpoint(&address.into());
+    let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).keep_alive_timeout(KEEPALIVE);
+    MasterClient::new(endpoint.connect_timeout(2 * KEEPALIVE).connect_lazy())
+}
+
+async fn listen(shared: Arc<Shared>, address: SocketAddr) {
     let mut waits = Backoff::default();
-    loop {
-        let lost = hear(&shared, &address, &mut waits).await;
+    while let Some(line) = { shared.masters().line(address) } {
+        let lost = hear(&shared, address, line, &mut waits).await;
         let why = lost.as_ref().map_or_else(|status| grpc::explain(status), |()| "it stops".to_owned());
-        if !is_registered.load(Ordering::Relaxed) {
-            tracing::info!("the master at {address} is gone: {why}");
-            return;
+        if !shared.masters().not_heard(address) {
+            return tracing::info!("the master at {address} is gone: {why}");
         }
         tracing::debug!("the master at {address} is not heard: {why}");
         sleep(waits.next_wait()).await;
@@ -83,16 +67,20 @@ async fn listen(shared: Arc<Shared>, address: HostPort, is_registered: Arc<Atomi
 }
 
 /// Hears one master until that is over.
-async fn hear(shared: &Shared, address: &HostPort, waits: &mut Backoff) -> Result<(), Status> {
-    let mut client = MasterClient::new(grpc::channel(address));
-    let mut records = client.get_q(wire::QueueRequest { last: 0 }).await?.into_inner();
+async fn hear(
+    shared: &Shared,
+    address: SocketAddr,
+    mut line: MasterClient<Channel>,
+    waits: &mut Backoff,
+) -> Result<(), Status> {
+    let mut records = line.get_q(wire::QueueRequest { last: 0 }).await?.into_inner();
+    shared.masters().heard(address);
     tracing::info!("hearing the workers of the master at {address}");
     *waits = Backoff::default();
     while let Some(record) = records.message().await? {
         // What means nothing to this version is that master's business.
         if let Some(Ok(heartbeat)) = record.state.map(Heartbeat::try_from) {
-            let (mut scheduler, now) = shared.locked();
-            scheduler.overheard(&heartbeat, now);
+            shared.overheard(&heartbeat);
         }
     }
     Ok(())

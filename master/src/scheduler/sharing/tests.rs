@@ -1,1 +1,123 @@
+//! Masters over a registry that is not there: whatever happens to them and to it, ids mean one worker each, nobody who is
+//! known to be gone gets routes, and in the end all know the same.
 
+mod world;
+
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use world::{MASTERS, Op, WORKERS, World};
+
+fn op() -> impl Strategy<Value = Op> {
+    let (master, worker) = (0..MASTERS, 0..WORKERS);
+    prop_oneof![
+        6 => worker.clone().prop_map(Op::Beat),
+        2 => worker.clone().prop_map(Op::Move),
+        2 => worker.clone().prop_map(Op::Restart),
+        1 => worker.clone().prop_map(Op::Leave),
+        1 => worker.prop_map(Op::Die),
+        6 => (master.clone(), 1..4_usize).prop_map(|(master, events)| Op::Deliver(master, events)),
+        4 => master.clone().prop_map(Op::Tell),
+        1 => (master.clone(), any::<bool>()).prop_map(|(master, written)| Op::TellInVain(master, written)),
+        1 => master.clone().prop_map(Op::CutOff),
+        3 => master.clone().prop_map(Op::Connect),
+        1 => master.prop_map(Op::Crash),
+        1 => Just(Op::EndLeases),
+        1 => Just(Op::Wipe),
+        3 => (100..4000_u64).prop_map(Op::Wait),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_they_agree_in_the_end(ops in prop::collection::vec(op(), 0..120)) {
+        let mut world = World::new();
+        for op in ops {
+            world.act(op);
+            world.check();
+        }
+        world.settle();
+    }
+}
+
+/// Two masters that share, and a worker that has joined the first.
+fn two_and_one() -> World {
+    let mut world = World::new();
+    world.play([Op::Connect(0), Op::Connect(1), Op::Restart(0)]);
+    world.exchange();
+    world.act(Op::Beat(0));
+    assert_eq!([world.routed(0), world.routed(1)], [BTreeSet::from([0]), BTreeSet::from([0])]);
+    world
+}
+
+#[test]
+fn who_leaves_one_master_gets_no_routes_from_another() {
+    let mut world = two_and_one();
+    world.act(Op::Leave(0));
+    world.exchange();
+    assert!(world.routed(0).is_empty() && world.routed(1).is_empty());
+}
+
+#[test]
+fn a_worker_keeps_its_id_and_its_routes_when_it_moves() {
+    let mut world = two_and_one();
+    let id = world.id(0);
+    world.act(Op::Crash(0));
+    world.act(Op::Beat(0));
+    assert_eq!((world.id(0), world.routed(1)), (id, BTreeSet::from([0])));
+    world.exchange();
+    world.act(Op::EndLeases);
+    world.exchange();
+    assert_eq!(world.routed(1), BTreeSet::from([0]));
+    assert_eq!(world.held(), BTreeSet::from([(id, 1)]));
+}
+
+#[test]
+fn who_is_kept_by_a_master_that_is_cut_off_is_not_lost() {
+    let mut world = two_and_one();
+    world.play([Op::CutOff(0), Op::EndLeases]);
+    world.exchange();
+    assert!(world.held().is_empty());
+    world.act(Op::Wait(2000));
+    world.act(Op::Beat(0));
+    world.act(Op::Wait(2000));
+    assert_eq!(world.routed(1), BTreeSet::from([0]));
+    world.act(Op::Connect(0));
+    world.exchange();
+    assert_eq!(world.held().len(), 1);
+}
+
+#[test]
+fn a_fresh_master_gives_no_routes_to_the_silent() {
+    let mut world = two_and_one();
+    world.play([Op::Die(0), Op::Wait(3001), Op::Connect(2)]);
+    assert!((0..3).all(|master| world.routed(master).is_empty()));
+    world.act(Op::Restart(0));
+    world.exchange();
+    world.act(Op::Beat(0));
+    assert_eq!(world.routed(2), BTreeSet::from([0]));
+}
+
+#[test]
+fn an_empty_registry_is_filled_again_and_gives_no_id_twice() {
+    let mut world = two_and_one();
+    let id = world.id(0);
+    world.play([Op::Wipe, Op::Connect(1), Op::Restart(1), Op::Connect(0)]);
+    world.exchange();
+    assert!(world.id(1) > id);
+    assert_eq!(world.held().len(), 2);
+}
+
+/// Its own words tell it nothing, and other words nothing that it does not know better.
+#[test]
+fn an_earlier_life_does_not_come_back() {
+    let mut world = two_and_one();
+    // The second master keeps a life that the first one has replaced without being able to tell.
+    world.play([Op::Move(0), Op::CutOff(0)]);
+    world.exchange();
+    world.play([Op::Die(0), Op::Restart(0)]);
+    world.act(Op::Connect(0));
+    world.exchange();
+    world.act(Op::Beat(0));
+    assert_eq!(world.held().len(), 1);
+    world.settle();
+}

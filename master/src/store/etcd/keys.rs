@@ -3,10 +3,13 @@
 //! `facefleet/epoch` and `facefleet/next-id` are decimal numbers that stay for ever; `facefleet/masters/KEEPER` is where
 //! the other masters reach one, and `facefleet/workers/ID` is a [`Stored`]: both go with the lease of their master.
 
+use std::str::FromStr;
+
 use facefleet_proto::{Join, WorkerId, wire};
 use prost::Message;
 
 use super::messages::KeyValue;
+use crate::registry::END_OF_IDS;
 use crate::store::book::Registration;
 
 pub(super) const PREFIX: &str = "facefleet/";
@@ -32,6 +35,7 @@ struct Stored {
 #[derive(Debug, PartialEq)]
 pub(super) enum Key {
     Epoch,
+    NextId,
     Master(u64),
     Worker(WorkerId),
     /// Nothing that this version knows.
@@ -46,19 +50,30 @@ pub(super) fn worker(id: WorkerId) -> String {
     format!("{WORKERS}{id}")
 }
 
-/// Reads a key.
+/// Reads a key. One that no master would write so is nothing.
 pub(super) fn key(key: &[u8]) -> Key {
-    let Ok(text) = str::from_utf8(key) else { return Key::Other };
-    if text == EPOCH {
-        return Key::Epoch;
+    let text = str::from_utf8(key).unwrap_or_default();
+    let known =
+        [EPOCH, NEXT_ID, MASTERS, WORKERS].into_iter().find_map(|known| Some((known, text.strip_prefix(known)?)));
+    match known {
+        Some((EPOCH, "")) => Key::Epoch,
+        Some((NEXT_ID, "")) => Key::NextId,
+        Some((MASTERS, keeper)) => canonical(keeper).map_or(Key::Other, Key::Master),
+        Some((WORKERS, id)) => {
+            let id = canonical(id).filter(|id| *id < END_OF_IDS);
+            id.map_or(Key::Other, |id| Key::Worker(WorkerId(id)))
+        }
+        _ => Key::Other,
     }
-    let master = text.strip_prefix(MASTERS).and_then(|keeper| keeper.parse().ok()).map(Key::Master);
-    let worker = || text.strip_prefix(WORKERS).and_then(|id| id.parse().ok()).map(|id| Key::Worker(WorkerId(id)));
-    master.or_else(worker).unwrap_or(Key::Other)
 }
 
-/// A decimal number.
-pub(super) fn number<T: std::str::FromStr>(kv: &KeyValue) -> Option<T> {
+/// A number that is written as we write it: without a sign or leading zeros.
+fn canonical<T: FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number: &T| number.to_string() == text)
+}
+
+/// A value that is a decimal number, or an address.
+pub(super) fn plain<T: FromStr>(kv: &KeyValue) -> Option<T> {
     str::from_utf8(&kv.value).ok()?.parse().ok()
 }
 
@@ -101,9 +116,21 @@ mod tests {
         assert_eq!(key(master(5).as_bytes()), Key::Master(5));
         assert_eq!(key(worker(WorkerId(5)).as_bytes()), Key::Worker(WorkerId(5)));
         assert_eq!(key(EPOCH.as_bytes()), Key::Epoch);
-        for other in [NEXT_ID, "facefleet/workers/-1", "facefleet/workers/x", "facefleet/masters/"] {
+        assert_eq!(key(NEXT_ID.as_bytes()), Key::NextId);
+        for other in [
+            "facefleet/epoch/2",
+            "facefleet/workers/-1",
+            "facefleet/workers/+1",
+            "facefleet/workers/01",
+            "facefleet/workers/x",
+            "facefleet/workers/2147483648",
+            "facefleet/masters/",
+            "facefleet/masters/99999999999999999999",
+            "\u{fffd}",
+        ] {
             assert_eq!(key(other.as_bytes()), Key::Other, "{other}");
         }
+        assert_eq!(key(b"facefleet/workers/\xff"), Key::Other);
         assert!(PREFIX < END && EPOCH < END && worker(WorkerId(u32::MAX)).as_str() < END);
     }
 }

@@ -16,7 +16,10 @@ pub(super) struct Header {
 pub(super) struct KeyValue {
     #[prost(bytes = "vec", tag = "1")]
     pub(super) key: Vec<u8>,
-    /// The revision that last wrote it.
+    /// The revision that has it since.
+    #[prost(int64, tag = "2")]
+    pub(super) create_revision: i64,
+    /// The revision that last wrote it, or deleted it.
     #[prost(int64, tag = "3")]
     pub(super) mod_revision: i64,
     #[prost(bytes = "vec", tag = "5")]

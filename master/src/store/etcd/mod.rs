@@ -14,14 +14,16 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use facefleet_proto::WorkerId;
 use facefleet_service::address::{HostPort, local_towards};
 use facefleet_service::backoff::Backoff;
 use facefleet_service::clock;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::book::{Change, Registration};
+use super::masters::Registered;
 use super::peers::Peers;
-use crate::registry::END_OF_IDS;
+use crate::scheduler::sharing::Gone;
 use crate::shared::Shared;
 use client::{Etcd, EtcdError, Lease};
 use keys::Key;
@@ -31,9 +33,7 @@ use messages::{DeleteRequest, Event, EventType, KeyValue, Op, PutRequest, WatchR
 const LEASE_S: i64 = 10;
 /// How often the lease is lengthened, and so how soon this master knows that it is cut off.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
-/// Ids that are set aside at once, for workers that join while etcd is away or slow; and how few are left when it is time
-/// for more. There are enough for two million sessions.
-const BLOCK: u32 = 1024;
+/// So few ids are left when it is time to set more aside.
 const FEW: usize = 512;
 /// Keys that are written at once: etcd takes 128.
 const MOST_WRITES: usize = 100;
@@ -49,6 +49,8 @@ pub(crate) struct Registrar {
     /// This life of this master.
     me: u64,
     peers: Peers,
+    /// The revision that ended the lease of another master, and so deleted all its keys.
+    lease_ended: i64,
 }
 
 impl Registrar {
@@ -59,7 +61,7 @@ impl Registrar {
         advertise: Option<SocketAddr>,
     ) -> Registrar {
         let peers = Peers::new(shared.clone());
-        Registrar { shared, members, bound, advertise, me: fastrand::u64(..), peers }
+        Registrar { shared, members, bound, advertise, me: fastrand::u64(..), peers, lease_ended: 0 }
     }
 
     /// Shares the registry for as long as it is polled.
@@ -89,11 +91,11 @@ impl Registrar {
         let mut lease = etcd.lease(LEASE_S).await?;
         let epoch = self.epoch(&mut etcd).await?;
         let ids = self.ids(&mut etcd).await?;
-        let (all, revision) = etcd.all(keys::PREFIX, keys::END).await?;
         let address = self.address_towards(member).await;
         etcd.write(vec![put(keys::master(self.me), address.to_string().into_bytes(), lease.id)]).await?;
+        let (all, revision) = etcd.all(keys::PREFIX, keys::END).await?;
         let mut watch = etcd.watch(keys::PREFIX, keys::END, revision + 1).await?;
-        self.begin(epoch, ids, all);
+        self.begin(epoch, ids, all, address);
         *waits = Backoff::default();
         tracing::info!(epoch, "the registry in etcd at {member} is shared as {address}");
 
@@ -126,24 +128,19 @@ impl Registrar {
             return Ok(proposed);
         }
         let there = etcd.get(keys::EPOCH).await?;
-        there.as_ref().and_then(keys::number).filter(|epoch| *epoch != 0).ok_or_else(|| spoilt(keys::EPOCH))
+        there.as_ref().and_then(keys::plain).filter(|epoch| *epoch != 0).ok_or_else(|| spoilt(keys::EPOCH))
     }
 
     /// Sets ids aside that nobody else will give.
     async fn ids(&self, etcd: &mut Etcd) -> Result<Range<u32>, EtcdError> {
         loop {
             let there = etcd.get(keys::NEXT_ID).await?;
-            let next: u32 = match &there {
-                Some(kv) => keys::number(kv).ok_or_else(|| spoilt(keys::NEXT_ID))?,
-                None => 0,
-            };
-            // Where etcd has lost all it knew, the ids that are in use are known here.
-            let start = next.max(self.shared.locked().0.end_of_known_ids()).min(END_OF_IDS);
-            let end = start.saturating_add(BLOCK).min(END_OF_IDS);
+            let free = there.as_ref().map(|kv| keys::plain(kv).ok_or_else(|| spoilt(keys::NEXT_ID))).transpose()?;
+            let ids = self.shared.locked().0.next_ids(free);
             let written_by = there.map_or(0, |kv| kv.mod_revision);
-            let op = put(keys::NEXT_ID.to_owned(), end.to_string().into_bytes(), 0);
+            let op = put(keys::NEXT_ID.to_owned(), ids.end.to_string().into_bytes(), 0);
             if etcd.write_if(keys::NEXT_ID, written_by, op).await? {
-                return Ok(start..end);
+                return Ok(ids);
             }
         }
     }
@@ -165,62 +162,84 @@ impl Registrar {
     }
 
     /// Takes in what was read at the beginning of a session.
-    fn begin(&mut self, epoch: u64, ids: Range<u32>, all: Vec<KeyValue>) {
-        let (mut registrations, mut masters) = (Vec::new(), Vec::new());
+    fn begin(&mut self, epoch: u64, ids: Range<u32>, all: Vec<KeyValue>, address: SocketAddr) {
+        let (mut registrations, mut masters, mut since) = (Vec::new(), Vec::new(), i64::MAX);
         for kv in all {
             match keys::key(&kv.key) {
                 Key::Worker(id) => registrations.extend(registration(id, &kv)),
-                Key::Master(keeper) if keeper != self.me => masters.extend(keys::number(&kv).map(|at| (keeper, at))),
-                Key::Master(_) | Key::Epoch | Key::Other => {}
+                Key::Master(keeper) if keeper == self.me => since = kv.create_revision,
+                // Our own address is that of an earlier life of ours.
+                Key::Master(keeper) => masters.extend(master(keeper, &kv).filter(|master| master.address != address)),
+                Key::Epoch | Key::NextId | Key::Other => {}
             }
         }
         let (mut scheduler, now) = self.shared.locked();
         scheduler.connected(epoch, ids, now);
         scheduler.told_all(registrations, self.me, now);
         drop(scheduler);
-        self.peers.are(masters);
+        self.peers.begin(since, masters);
     }
 
     /// Takes in what etcd tells of.
     fn heard(&mut self, heard: Option<WatchResponse>) -> Result<(), EtcdError> {
         let ended = |why: String| EtcdError::Ended { what: "watch", why };
-        let WatchResponse { canceled, cancel_reason, events } = heard.ok_or_else(|| ended(String::new()))?;
+        let WatchResponse { canceled, cancel_reason, events } =
+            heard.ok_or_else(|| ended("without a reason".to_owned()))?;
         if canceled {
             return Err(ended(cancel_reason));
         }
         for Event { r#type, kv } in events {
             let Some(kv) = kv else { continue };
-            let is_put = r#type == i32::from(EventType::Put);
-            match keys::key(&kv.key) {
-                Key::Epoch => return Err(spoilt(keys::EPOCH)),
-                Key::Worker(id) if is_put => self.told(registration(id, &kv)),
-                Key::Worker(id) => {
-                    let (mut scheduler, now) = self.shared.locked();
-                    let gone = scheduler.told_gone(id, now);
-                    drop(scheduler);
-                    gone.iter().for_each(|worker| tracing::info!("{worker} is gone, by another master's word"));
-                }
-                Key::Master(keeper) if keeper == self.me => {}
-                Key::Master(keeper) if is_put => {
-                    keys::number(&kv).into_iter().for_each(|at| self.peers.add(keeper, at))
-                }
-                Key::Master(keeper) => self.peers.remove(keeper),
-                Key::Other => {}
+            if r#type == i32::from(EventType::Put) {
+                self.written(&kv)?;
+            } else {
+                self.deleted(&kv)?;
             }
         }
         Ok(())
     }
 
-    fn told(&self, registration: Option<Registration>) {
-        let Some(registration) = registration else { return };
-        tracing::debug!(
-            "worker {} `{}` is kept by master {}",
-            registration.id,
-            registration.join.identity.name,
-            registration.keeper
-        );
-        let (mut scheduler, now) = self.shared.locked();
-        scheduler.told(registration, self.me, now);
+    fn written(&mut self, kv: &KeyValue) -> Result<(), EtcdError> {
+        match keys::key(&kv.key) {
+            Key::Epoch => return Err(spoilt(keys::EPOCH)),
+            Key::NextId => {
+                let end = keys::plain(kv).ok_or_else(|| spoilt(keys::NEXT_ID))?;
+                self.shared.locked().0.set_aside(end);
+            }
+            Key::Worker(id) => {
+                let Some(registration) = registration(id, kv) else { return Ok(()) };
+                let (keeper, name) = (registration.keeper, &registration.join.identity.name);
+                tracing::debug!("worker {id} `{name}` is kept by master {keeper}");
+                let (mut scheduler, now) = self.shared.locked();
+                scheduler.told(registration, self.me, now);
+            }
+            Key::Master(keeper) if keeper != self.me => {
+                master(keeper, kv).into_iter().for_each(|master| self.peers.add(master));
+            }
+            Key::Master(_) | Key::Other => {}
+        }
+        Ok(())
+    }
+
+    fn deleted(&mut self, kv: &KeyValue) -> Result<(), EtcdError> {
+        match keys::key(&kv.key) {
+            Key::Epoch => return Err(spoilt(keys::EPOCH)),
+            Key::NextId => return Err(spoilt(keys::NEXT_ID)),
+            Key::Worker(id) => {
+                let gone = if kv.mod_revision == self.lease_ended { Gone::Unkept } else { Gone::Deleted };
+                let (mut scheduler, now) = self.shared.locked();
+                let worker = scheduler.told_gone(id, gone, now);
+                drop(scheduler);
+                worker.iter().for_each(|worker| tracing::info!("{worker} is gone, by another master's word"));
+            }
+            // All keys of a lease go at once and in their order, in which masters are before workers.
+            Key::Master(keeper) => {
+                self.lease_ended = kv.mod_revision;
+                self.shared.masters().remove(keeper);
+            }
+            Key::Other => {}
+        }
+        Ok(())
     }
 
     /// Writes what has to be written.
@@ -251,10 +270,20 @@ fn spoilt(key: &str) -> EtcdError {
     EtcdError::Spoilt { key: key.to_owned() }
 }
 
-fn registration(id: facefleet_proto::WorkerId, kv: &KeyValue) -> Option<Registration> {
+/// What a worker's key holds, if it means something to this version.
+fn registration(id: WorkerId, kv: &KeyValue) -> Option<Registration> {
     let registration = keys::registration(id, &kv.value);
     if registration.is_none() {
-        tracing::warn!("the registration of worker {id} in etcd means nothing to this version");
+        tracing::warn!("passing over `{}` in etcd: it is not a registration", keys::worker(id));
     }
     registration
+}
+
+/// The same for a master's.
+fn master(keeper: u64, kv: &KeyValue) -> Option<Registered> {
+    let address = keys::plain(kv);
+    if address.is_none() {
+        tracing::warn!("passing over `{}` in etcd: it is not an address", keys::master(keeper));
+    }
+    Some(Registered { keeper, address: address?, since: kv.create_revision })
 }
