@@ -28,6 +28,9 @@ pub enum NodesError {
     },
 }
 
+/// How a master admits streams that lets in all of them; an old one does, and says nothing.
+const OPEN: &str = "open";
+
 /// Asks the masters, one after the other, for the workers, until one answers.
 ///
 /// # Errors
@@ -65,6 +68,7 @@ pub fn table(nodes: &Nodes) -> String {
         "CPU %",
         "TEMP °C",
         "HELD BACK BY",
+        "SLOTS",
         "IN FLIGHT",
         "MS/FRAME",
         "SELF-TEST/S",
@@ -72,7 +76,21 @@ pub fn table(nodes: &Nodes) -> String {
         "SILENT",
     ];
     table.set_header(head);
-    for Node { id, identity, address, weight, cores, version: _, detectors, health, silent, load, .. } in &nodes.nodes {
+    for node in &nodes.nodes {
+        let Node {
+            id,
+            identity,
+            address,
+            weight,
+            cores,
+            version: _,
+            detectors,
+            health,
+            silent,
+            load,
+            slots,
+            slots_taken,
+        } = node;
         let load = load.as_ref();
         let measured = |value: Option<f32>| value.map_or_else(|| "-".into(), |v| format!("{v:.1}"));
         table.add_row([
@@ -86,6 +104,7 @@ pub fn table(nodes: &Nodes) -> String {
             measured(load.map(|l| l.cpu_percent)),
             measured(load.and_then(|l| l.temperature_c)),
             load.map_or_else(|| "-".into(), |l| held_back(l.throttling)),
+            if *slots > 0 { format!("{slots_taken}/{slots}") } else { "-".into() },
             load.map_or_else(|| "-".into(), |l| l.in_flight.to_string()),
             measured(load.and_then(|l| l.frame_ms)),
             measured(load.and_then(|l| l.frames_per_s)),
@@ -113,7 +132,11 @@ pub fn table(nodes: &Nodes) -> String {
             stale.as_secs_f64()
         )
     });
-    format!("{workers}; policy {}{outage}{stale}", nodes.policy)
+    let admission = match &*nodes.admission {
+        "" | OPEN => String::new(),
+        order => format!("; admission {order}, {} waiting", nodes.waiting),
+    };
+    format!("{workers}; policy {}{admission}{outage}{stale}", nodes.policy)
 }
 
 /// What holds a worker's machine back; otherwise what has done so since it was switched on.
@@ -127,10 +150,11 @@ fn held_back(throttling: Throttling) -> String {
 
 /// For programs: one JSON object. Its keys may grow in number, and never change.
 pub fn json(nodes: &Nodes) -> String {
-    let Nodes { nodes, epoch, policy, vanished, stale, .. } = nodes;
+    let Nodes { nodes, epoch, policy, vanished, admission, waiting, stale } = nodes;
     let nodes = nodes.iter().map(JsonNode::from).collect();
     let stale_ms = stale.map(|stale| u64::try_from(stale.as_millis()).unwrap_or(u64::MAX));
-    let list = JsonNodes { policy, epoch: *epoch, vanished: *vanished, stale_ms, nodes };
+    let admission = if admission.is_empty() { OPEN } else { admission };
+    let list = JsonNodes { policy, epoch: *epoch, vanished: *vanished, admission, waiting: *waiting, stale_ms, nodes };
     serde_json::to_string_pretty(&list).expect("a list of nodes has only text keys")
 }
 
@@ -139,6 +163,9 @@ struct JsonNodes<'a> {
     policy: &'a str,
     epoch: u64,
     vanished: u32,
+    /// How streams are let in, and how many wait to be.
+    admission: &'a str,
+    waiting: u32,
     /// `null` when the master is not cut off from a registry that it shares with others.
     stale_ms: Option<u64>,
     nodes: Vec<JsonNode<'a>>,
@@ -156,6 +183,9 @@ struct JsonNode<'a> {
     version: &'a str,
     detectors: &'a [String],
     silent_ms: u64,
+    /// Streams that it takes at once, 0 where all are let in; and those of them that are there.
+    slots: u32,
+    slots_taken: u32,
     /// `null` before the first heartbeat.
     load: Option<JsonLoad>,
 }
@@ -180,7 +210,8 @@ struct JsonLoad {
 
 impl<'a> From<&'a Node> for JsonNode<'a> {
     fn from(node: &'a Node) -> JsonNode<'a> {
-        let Node { id, identity, address, weight, cores, version, detectors, health, silent, load, .. } = node;
+        let Node { id, identity, address, weight, cores, version, detectors, health, silent, load, slots, slots_taken } =
+            node;
         JsonNode {
             id: id.0,
             name: &identity.name,
@@ -192,6 +223,8 @@ impl<'a> From<&'a Node> for JsonNode<'a> {
             version,
             detectors,
             silent_ms: u64::try_from(silent.as_millis()).unwrap_or(u64::MAX),
+            slots: *slots,
+            slots_taken: *slots_taken,
             load: load.as_ref().map(JsonLoad::from),
         }
     }
@@ -256,7 +289,8 @@ mod tests {
             slots: 4,
             slots_taken: 1,
         };
-        let fresh = Node { id: WorkerId(4), detectors: Vec::new(), load: None, health: Health::Lost, ..node.clone() };
+        let lost = Node { id: WorkerId(4), health: Health::Lost, slots: 0, slots_taken: 0, ..node.clone() };
+        let fresh = Node { detectors: Vec::new(), load: None, ..lost };
         Nodes {
             nodes: vec![node, fresh],
             epoch: 5,
@@ -274,10 +308,12 @@ mod tests {
         let lines: Vec<_> = table.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(
             lines[1],
-            "3 pi-1 10.0.0.7:50050 healthy 4 2 yunet,seeta 12.3 - under-voltage 0 33.0 121.0 250 0.4 s"
+            "3 pi-1 10.0.0.7:50050 healthy 4 2 yunet,seeta 12.3 - under-voltage 1/4 0 33.0 121.0 250 0.4 s"
         );
-        assert_eq!(lines[2], "4 pi-1 10.0.0.7:50050 lost 4 2 - - - - - - - - 0.4 s");
+        assert_eq!(lines[2], "4 pi-1 10.0.0.7:50050 lost 4 2 - - - - - - - - - 0.4 s");
         assert_eq!(lines[3], "2 workers; policy least-loaded");
+        let limited = super::table(&Nodes { admission: "fair".into(), waiting: 3, ..nodes() });
+        assert!(limited.ends_with("policy least-loaded; admission fair, 3 waiting"), "{limited}");
         let outage = super::table(&Nodes { vanished: 2, ..nodes() });
         assert!(outage.contains("2 workers fell silent at once"), "{outage}");
         let stale = super::table(&Nodes { stale: Some(Duration::from_secs(7)), ..nodes() });
@@ -297,6 +333,8 @@ mod tests {
     #[test]
     fn json_for_programs() {
         let value: serde_json::Value = serde_json::from_str(&json(&nodes())).unwrap();
+        assert_eq!(value["admission"], "open");
+        assert_eq!((&value["nodes"][0]["slots"], &value["nodes"][0]["slots_taken"]), (&4.into(), &1.into()));
         assert_eq!(value["nodes"][0]["state"], "healthy");
         assert_eq!(value["nodes"][0]["detectors"], serde_json::json!(["yunet", "seeta"]));
         assert_eq!(value["nodes"][0]["load"]["frames_ok"], 250);

@@ -23,8 +23,16 @@ impl Service {
     /// # Errors
     /// It did not start.
     pub fn master(listen: SocketAddr) -> Result<Service, Error> {
+        Service::master_with(listen, &[])
+    }
+
+    /// As [`Service::master`], with more flags.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn master_with(listen: SocketAddr, args: &[&str]) -> Result<Service, Error> {
         let mut command = Program::Master.command()?;
-        command.args(["--listen", &listen.to_string()]);
+        command.args(["--listen", &listen.to_string()]).args(args);
         Service::start("master", command)
     }
 
