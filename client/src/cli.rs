@@ -59,7 +59,8 @@ pub struct RunArgs {
     #[arg(long, env = "FACEFLEET_LOCAL")]
     pub local: bool,
 
-    /// Most workers to spread the frames over [default: all there are].
+    /// Most workers to spread the frames over. A stream begins with at most 8, and takes more while they cannot do all of
+    /// its frames [default: as many as it needs, at most 256].
     #[arg(long, value_name = "N", env = "FACEFLEET_WORKERS")]
     pub workers: Option<NonZeroUsize>,
 

@@ -24,6 +24,10 @@ const MOST_WORKERS_LOST: usize = 3;
 const MOST_LOSSES: u32 = 5;
 const MOST_ATTEMPTS: u32 = 12;
 
+/// Where this many streams share a thread of the workers that a stream has, on average, the cluster is full: another worker
+/// would only be taken from others.
+const FULL: f32 = 2.0;
+
 /// A frame that is to be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Assignment {
@@ -146,6 +150,15 @@ impl Dispatch {
     /// Those of them that others have to wait for. A frame that failed somewhere waits for a worker of its own choice.
     pub(crate) fn in_line(&self) -> usize {
         self.waiting.values().filter(|frame| frame.trail.failed_at.is_empty()).count()
+    }
+
+    /// Whether more workers would help, as far as those that there are can tell: frames wait, though [`Dispatch::next`] has
+    /// just sent what it could, and the workers are not full of other streams.
+    pub(crate) fn is_short(&self) -> bool {
+        let count = self.lanes.len() as f32;
+        self.in_line() > 0
+            && self.lanes.values().all(Lane::has_answered)
+            && self.lanes.values().map(Lane::streams_per_thread).sum::<f32>() < FULL * count
     }
 
     /// Forgets the frames that no worker has taken, and returns them.

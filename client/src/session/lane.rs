@@ -198,6 +198,11 @@ impl Lane {
         self.frame_time.filter(|_| self.measured)
     }
 
+    /// Streams that share one of its threads, on average.
+    pub(super) fn streams_per_thread(&self) -> f32 {
+        self.streams / self.threads
+    }
+
     /// Whether it has answered anything yet.
     pub(super) fn has_answered(&self) -> bool {
         self.answer_time.is_some()

@@ -320,6 +320,9 @@ impl Session {
         if !self.needs_workers() {
             return;
         }
+        let has_all = self.links.len() >= self.routing.wanted();
+        let is_short = has_all && self.dispatch.is_short();
+        self.routing.short(is_short, now);
         let missing = self.routing.wanted().saturating_sub(self.links.len());
         if missing > 0 && self.routing.is_due(now) {
             let linked = self.linked();

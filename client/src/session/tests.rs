@@ -53,6 +53,13 @@ fn said(session: &mut Session) -> Vec<String> {
     lines.collect()
 }
 
+fn sent(action: Action) -> Option<(LinkId, u64)> {
+    match action {
+        Action::Send(link, frame) => Some((link, frame.seq)),
+        _ => None,
+    }
+}
+
 /// A session with workers of these names, all up, in the order of their links.
 fn with_workers(names: &[&str], max_age: Option<Duration>, now: Instant) -> Session {
     let mut session = Session::new(spec(max_age), 1);
@@ -220,6 +227,34 @@ fn ids_of_an_earlier_life_of_the_master_are_forgotten() {
     assert_eq!(session.links.len(), 1);
     session.tick(later + Duration::from_secs(2));
     assert_eq!(question(&mut session).unwrap().exclude, [WorkerId(0)]);
+}
+
+#[test]
+fn a_stream_takes_more_workers_while_those_that_it_has_cannot_do_its_frames() {
+    let start = clock::now();
+    let query = RouteQuery { wanted: 20, ..RouteQuery::default() };
+    let mut session = Session::new(StreamSpec { query, ..spec(None) }, 1);
+    session.tick(start);
+    assert_eq!(question(&mut session).unwrap().wanted, 8, "a few at first");
+    let candidates: Vec<Candidate> = (1..9).map(|port| candidate(&port.to_string(), port)).collect();
+    session.routed(route(&candidates, 1), start);
+    (0..8).for_each(|link| session.link_up(LinkId(link), greeting(&(link + 1).to_string()), start));
+    (0..8).for_each(|index| session.frame(frame(index), start));
+    let sent: Vec<(LinkId, u64)> = actions(&mut session).into_iter().filter_map(sent).collect();
+    assert_eq!(sent.len(), 8, "each worker may have one frame until it is known");
+    // Each of them takes half a second for a frame, and may have no more: the last one of these waits.
+    let pace = Pace { frame_time: Some(Duration::from_millis(500)), ..Pace::default() };
+    sent.into_iter().for_each(|(link, seq)| session.answer(link, Answer { pace, ..ok(seq, 0) }, start));
+    (8..17).for_each(|index| session.frame(frame(index), start));
+    assert_eq!(question(&mut session), None, "it has eight");
+    let at = |ms| start + Duration::from_millis(ms);
+    session.tick(at(150));
+    assert_eq!(question(&mut session), None, "they may be enough in a moment");
+    session.tick(at(250));
+    assert_eq!(question(&mut session).unwrap().wanted, 8, "twice as many");
+    session.routed(route(&[], 1), at(250));
+    session.tick(at(5_000));
+    assert_eq!(question(&mut session).unwrap().wanted, 8, "there are no more, and that is no reason to want even more");
 }
 
 #[test]

@@ -388,3 +388,20 @@ fn a_second_opinion_does_not_wait_until_the_slow_worker_is_worth_it() {
     assert_eq!(dispatch.in_line(), 4, "the others do not wait for it");
     assert_eq!(send(&mut dispatch, t0)[0], (0, 1, B));
 }
+
+#[test]
+fn more_workers_help_while_frames_wait_and_those_that_there_are_are_not_full_of_other_streams() {
+    let t0 = clock::now();
+    for (streams, is_full) in [(1, false), (3, false), (5, true)] {
+        let mut dispatch = with(3, None, t0);
+        up(&mut dispatch, A, 2, Some(ms(500)), t0);
+        let flights = send(&mut dispatch, t0);
+        assert!(!dispatch.is_short(), "a frame waits, but the worker has shown nothing yet");
+        assert!(ok(&mut dispatch, flights[0], Pace { streams, ..pace(ms(500)) }, t0));
+        (3..9).for_each(|seq| dispatch.push(seq, t0));
+        send(&mut dispatch, t0);
+        assert_eq!(dispatch.is_short(), !is_full, "{streams} streams on two threads");
+        dispatch.drop_waiting();
+        assert!(!dispatch.is_short(), "no frame waits");
+    }
+}

@@ -12,6 +12,12 @@ const ROOM: usize = 64;
 /// Work that our client lets a worker hold, and how many frames a thread at the most.
 const QUEUED_WORK: f64 = 200e3;
 const MOST_PER_THREAD: f64 = 8.0;
+/// Workers that our client begins with, the most that it takes, and when it takes twice as many (see `routing.rs` and
+/// `dispatch.rs` of its session): frames wait for so much longer than not, and so few streams share a thread.
+const AT_FIRST: usize = 8;
+const AT_MOST: usize = 256;
+const SHORT_FOR: Micros = 200_000;
+const FULL: f64 = 2.0;
 /// Part of the newest answer in its moving averages.
 const NEWEST: f64 = 0.2;
 
@@ -20,24 +26,17 @@ const NEWEST: f64 = 0.2;
 pub(super) enum Kind {
     /// Asks once for one worker and sends it everything.
     OneRoute,
-    /// Asks for so many, and sends each frame to who will answer it soonest.
+    /// Asks for a few, and for more while they cannot do its frames; sends each frame to who will answer it soonest.
+    AsNeeded,
+    /// The same, but for so many at once.
     Many(usize),
-}
-
-impl Kind {
-    /// Workers that it wants.
-    pub(super) fn wanted(self) -> usize {
-        match self {
-            Kind::OneRoute => 1,
-            Kind::Many(wanted) => wanted,
-        }
-    }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kind::OneRoute => f.write_str("one route"),
+            Kind::AsNeeded => f.write_str("as needed"),
             Kind::Many(wanted) => write!(f, "{wanted} workers"),
         }
     }
@@ -56,6 +55,12 @@ pub(super) struct Client {
     pub(super) answered: u32,
     /// It wants more workers than it has, and has set a time at which it asks again.
     pub(super) will_ask: bool,
+    /// Workers to use at once.
+    wanted: usize,
+    /// Whether they were not enough at the last look, and when that was.
+    was_short: (bool, Micros),
+    /// How much longer they have not been enough than they have.
+    short_for: Micros,
 }
 
 /// A worker as the client sees it.
@@ -66,6 +71,7 @@ pub(super) struct Lane {
     frame: Option<f64>,
     others: f64,
     streams: f64,
+    has_answered: bool,
     held: Vec<Micros>,
 }
 
@@ -78,8 +84,14 @@ pub(super) struct Told {
 
 impl Client {
     pub(super) fn new(kind: Kind) -> Client {
+        let wanted = match kind {
+            Kind::OneRoute => 1,
+            Kind::AsNeeded => AT_FIRST,
+            Kind::Many(wanted) => wanted,
+        };
         let (lanes, waiting) = Default::default();
-        Client { kind, lanes, waiting, began: 0, frames: 0, taken: 0, answered: 0, will_ask: false }
+        let (began, frames, taken, answered, will_ask, was_short, short_for) = Default::default();
+        Client { kind, lanes, waiting, began, frames, taken, answered, will_ask, wanted, was_short, short_for }
     }
 
     /// Begins a stream of so many frames, without a worker.
@@ -92,7 +104,26 @@ impl Client {
     }
 
     pub(super) fn missing(&self) -> usize {
-        self.kind.wanted() - self.lanes.len()
+        self.wanted - self.lanes.len()
+    }
+
+    /// Whether it wants more workers from now on.
+    pub(super) fn grows(&mut self, now: Micros) -> bool {
+        let is_short = self.is_short();
+        let (was_short, before) = std::mem::replace(&mut self.was_short, (is_short, now));
+        let passed = now - before;
+        self.short_for = if was_short { self.short_for + passed } else { self.short_for.saturating_sub(passed) };
+        let grows = self.kind == Kind::AsNeeded && self.short_for >= SHORT_FOR && self.wanted < AT_MOST;
+        if grows {
+            (self.wanted, self.short_for) = (self.wanted * 2, 0);
+        }
+        grows
+    }
+
+    fn is_short(&self) -> bool {
+        let has_all = self.lanes.len() == self.wanted && self.lanes.iter().all(|lane| lane.has_answered);
+        let sharing: f64 = self.lanes.iter().map(|lane| lane.streams / lane.threads).sum();
+        has_all && !self.waiting.is_empty() && sharing < FULL * self.lanes.len() as f64
     }
 
     pub(super) fn use_worker(&mut self, worker: usize, candidate: &Candidate) {
@@ -103,6 +134,7 @@ impl Client {
             frame: candidate.frame_ms.map(|ms| f64::from(ms) * 1e3),
             others: 0.0,
             streams: 1.0,
+            has_answered: false,
             held: Vec::new(),
         });
     }
@@ -145,7 +177,7 @@ impl Lane {
     fn credit(&self, kind: Kind) -> usize {
         match kind {
             Kind::OneRoute => ROOM,
-            Kind::Many(_) => {
+            Kind::AsNeeded | Kind::Many(_) => {
                 let per_thread = self.frame.map_or(1.0, |frame| (QUEUED_WORK / frame).clamp(1.0, MOST_PER_THREAD));
                 ((per_thread * self.threads / self.streams) as usize).max(1)
             }
@@ -158,6 +190,7 @@ impl Lane {
     }
 
     fn learn(&mut self, told: &Told) {
+        self.has_answered = true;
         self.frame = told.frame_ms.map(|ms| f64::from(ms) * 1e3);
         let others = (f64::from(told.in_flight) - self.held.len() as f64).max(0.0);
         self.others += (others - self.others) * NEWEST;

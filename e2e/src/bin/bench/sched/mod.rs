@@ -28,9 +28,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SEED", default_value = "1")]
     seed: u64,
 
-    /// Workers that each client of our kind uses at most, each in worlds of its own; 256 unless it is told otherwise. The old
-    /// kind uses one.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,256", value_parser = clap::value_parser!(u16).range(2..))]
+    /// Also clients of our kind that use so many workers from the first frame on, each number in worlds of its own.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(2..))]
     wanted: Vec<u16>,
 
     /// Also write the figures to this file, as one JSON object.
@@ -49,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     for world in &WORLDS {
         eprintln!("{}", world.name);
         let ours = args.wanted.iter().map(|wanted| Kind::Many((*wanted).into()));
-        for kind in [Kind::OneRoute].into_iter().chain(ours) {
+        for kind in [Kind::OneRoute, Kind::AsNeeded].into_iter().chain(ours) {
             for &policy in policies {
                 let seeds = args.seed..args.seed + world.seeds;
                 let measured = seeds.fold(Measured::default(), |measured, seed| {

@@ -214,6 +214,9 @@ impl Simulation<'_> {
                 self.work(worker);
             }
         }
+        if self.clients[client].grows(self.now) {
+            self.ask(client);
+        }
     }
 
     fn work(&mut self, worker: usize) {
@@ -318,7 +321,7 @@ mod tests {
         let mut world = WORLDS[0];
         world.span = 25 * SECOND;
         let origin = clock::now();
-        for kind in [Kind::OneRoute, Kind::Many(2)] {
+        for kind in [Kind::OneRoute, Kind::AsNeeded, Kind::Many(2)] {
             let figures = || run(&world, 3, PolicyName::LeastLoaded, kind, origin, Measured::default()).figures();
             let (first, again) = (figures(), figures());
             assert_eq!(format!("{first:?}"), format!("{again:?}"));
