@@ -9,6 +9,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
 use crate::advertised::{Ends, as_seen};
+use crate::forwarding::FORWARDED;
 use crate::join_limit::PER_S;
 use crate::record::Record;
 use crate::registry::Refused;
@@ -65,18 +66,30 @@ impl wire::master_server::Master for Service {
 
     async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
         let client = ends(&request);
+        let is_forwarded = is_forwarded(&request);
         let query = RouteQuery::try_from(request.into_inner())?;
-        let mut route = self.ready()?.route(&query).await?;
+        let (shared, stream, wanted) = (self.ready()?, query.stream_id.clone(), query.wanted);
+        let route = if is_forwarded {
+            shared.route(&query).await.map_err(Status::from)
+        } else {
+            shared.route_as_one(query).await
+        };
+        let mut route = route?;
         for candidate in &mut route.candidates {
             candidate.address = as_seen(candidate.address, client);
         }
-        tracing::debug!(stream = query.stream_id, wanted = query.wanted, offered = route.candidates.len(), "route");
+        tracing::debug!(stream, wanted, offered = route.candidates.len(), "route");
         Ok(Response::new(route.into()))
     }
 
     async fn submit_result(&self, request: Request<wire::TaskResult>) -> Answer<wire::TaskResult> {
+        let is_forwarded = is_forwarded(&request);
         let result = request.into_inner();
-        self.0.submit(&TaskResult::from(result));
+        if is_forwarded {
+            self.0.submit(&TaskResult::from(result));
+        } else {
+            self.0.submit_as_one(result).await;
+        }
         Ok(Response::new(result))
     }
 
@@ -93,8 +106,13 @@ impl wire::master_server::Master for Service {
     }
 
     async fn list_nodes(&self, request: Request<wire::ListNodesRequest>) -> Answer<wire::ListNodesReply> {
+        let is_forwarded = is_forwarded(&request);
         let wire::ListNodesRequest { without_nodes } = request.into_inner();
-        Ok(Response::new(self.0.nodes(without_nodes).into()))
+        let mut nodes = self.0.nodes(without_nodes);
+        if !is_forwarded && let Some(waiting) = self.0.waiting_elsewhere().await {
+            nodes.waiting = waiting;
+        }
+        Ok(Response::new(nodes.into()))
     }
 }
 
@@ -134,6 +152,11 @@ fn record(next: Next<Arc<Record>>) -> wire::HeartbeatRecord {
         state: Some(heartbeat.into()),
         missed,
     }
+}
+
+/// Whether another master has passed this on.
+fn is_forwarded<T>(request: &Request<T>) -> bool {
+    request.metadata().contains_key(FORWARDED)
 }
 
 fn ends<T>(request: &Request<T>) -> Option<Ends> {

@@ -11,6 +11,7 @@
 pub mod admission;
 mod advertised;
 pub mod cli;
+mod forwarding;
 mod grpc;
 mod join_limit;
 mod journal;

@@ -8,7 +8,7 @@ use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, Join, Lease, Nodes, Route, RouteQuery, TaskResult, WorkerId};
 use facefleet_service::clock;
 use facefleet_service::quiet::Quiet;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tonic::transport::Channel;
 use tracing::{error, info, warn};
 
@@ -45,7 +45,9 @@ pub(crate) struct Shared {
     /// The calls that wait for a slot.
     pub(crate) waiting: Waiting,
     /// The others that share it.
-    masters: Mutex<Masters<MasterClient<Channel>>>,
+    pub(crate) masters: watch::Sender<Masters<MasterClient<Channel>>>,
+    /// Whether everybody is let in.
+    pub(crate) is_open: bool,
 }
 
 /// What a worker is told when it sends a heartbeat.
@@ -69,7 +71,8 @@ impl Shared {
             queue: Queue::new(KEPT),
             news: Notify::new(),
             waiting: Waiting::new(Duration::ZERO),
-            masters: Mutex::default(),
+            masters: watch::Sender::default(),
+            is_open: true,
         }
     }
 
@@ -78,7 +81,7 @@ impl Shared {
         let Some(Limit { order, max_wait }) = limit else { return self };
         let scheduler = self.scheduler.into_inner().unwrap_or_else(PoisonError::into_inner);
         let scheduler = Mutex::new(scheduler.admitting(order, clock::now()));
-        Shared { scheduler, waiting: Waiting::new(max_wait), ..self }
+        Shared { scheduler, waiting: Waiting::new(max_wait), is_open: false, ..self }
     }
 
     /// Whether one more worker may join from this address now.
@@ -245,11 +248,6 @@ impl Shared {
         let scheduler = self.scheduler.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::now();
         (scheduler, now)
-    }
-
-    /// The masters that share a registry with this one.
-    pub(crate) fn masters(&self) -> MutexGuard<'_, Masters<MasterClient<Channel>>> {
-        self.masters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn warn_of_unknown(&self, heartbeat: &Heartbeat, now: Instant) {

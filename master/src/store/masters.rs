@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 /// The other masters, by where they are reached, each with a `Line` to it.
 #[derive(Debug)]
-pub(crate) struct Masters<Line> {
+pub struct Masters<Line> {
     /// The revision of the registry that has this master since.
     since: i64,
     others: BTreeMap<SocketAddr, Other<Line>>,
@@ -25,13 +25,13 @@ struct Other<Line> {
 
 /// A master as it is registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Registered {
+pub struct Registered {
     /// This life of it.
-    pub(crate) keeper: u64,
+    pub keeper: u64,
     /// Where others reach it.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     /// The revision of the registry that has it since.
-    pub(crate) since: i64,
+    pub since: i64,
 }
 
 impl<Line> Default for Masters<Line> {
@@ -42,13 +42,13 @@ impl<Line> Default for Masters<Line> {
 
 impl<Line: Clone> Masters<Line> {
     /// A session has begun: this master is registered since then, and of the others none is until it is added again.
-    pub(crate) fn begin(&mut self, since: i64) {
+    pub fn begin(&mut self, since: i64) {
         self.since = since;
         self.others.values_mut().for_each(|other| other.is_registered = false);
     }
 
     /// A master is registered. Returns whether it has to be listened to from now on.
-    pub(crate) fn add(&mut self, master: Registered, line: impl FnOnce() -> Line) -> bool {
+    pub fn add(&mut self, master: Registered, line: impl FnOnce() -> Line) -> bool {
         let Registered { keeper, address, since } = master;
         let is_new = !self.others.contains_key(&address);
         let fresh = || Other { keeper, since, is_registered: true, is_heard: false, line: line() };
@@ -62,23 +62,23 @@ impl<Line: Clone> Masters<Line> {
     }
 
     /// A life of a master is registered no more.
-    pub(crate) fn remove(&mut self, keeper: u64) {
+    pub fn remove(&mut self, keeper: u64) {
         let lives = self.others.values_mut().filter(|other| other.keeper == keeper);
         lives.for_each(|other| other.is_registered = false);
     }
 
     /// What a master is reached by.
-    pub(crate) fn line(&self, address: SocketAddr) -> Option<Line> {
+    pub fn line(&self, address: SocketAddr) -> Option<Line> {
         self.others.get(&address).map(|other| other.line.clone())
     }
 
     /// Its heartbeats come from now on.
-    pub(crate) fn heard(&mut self, address: SocketAddr) {
+    pub fn heard(&mut self, address: SocketAddr) {
         self.others.entry(address).and_modify(|other| other.is_heard = true);
     }
 
     /// Its heartbeats come no more. Returns whether it is worth trying again.
-    pub(crate) fn not_heard(&mut self, address: SocketAddr) -> bool {
+    pub fn not_heard(&mut self, address: SocketAddr) -> bool {
         let Some(other) = self.others.get_mut(&address) else { return false };
         other.is_heard = false;
         if !other.is_registered {
@@ -90,7 +90,7 @@ impl<Line: Clone> Masters<Line> {
 
     /// The masters that are heard and have been registered for longer than this one, the oldest first. What only one master
     /// may decide, the first of them does, or this one, if there is none.
-    pub(crate) fn elders(&self) -> Vec<(SocketAddr, Line)> {
+    pub fn elders(&self) -> Vec<(SocketAddr, Line)> {
         let older = |(_, other): &(&SocketAddr, &Other<Line>)| other.is_heard && other.since < self.since;
         let mut elders: Vec<_> = self.others.iter().filter(older).collect();
         elders.sort_by_key(|(_, other)| other.since);

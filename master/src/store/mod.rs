@@ -16,7 +16,7 @@ use facefleet_service::address::{HostPort, HostPortError};
 pub mod book;
 #[cfg(feature = "etcd")]
 pub(crate) mod etcd;
-pub(crate) mod masters;
+pub mod masters;
 #[cfg(feature = "etcd")]
 mod peers;
 

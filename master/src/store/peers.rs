@@ -33,14 +33,15 @@ impl Peers {
 
     /// A session has begun: these are registered, and no others.
     pub(super) fn begin(&mut self, since: i64, masters: Vec<Registered>) {
-        self.shared.masters().begin(since);
+        self.shared.masters.send_modify(|masters| masters.begin(since));
         masters.into_iter().for_each(|master| self.add(master));
     }
 
     /// Another master is registered.
     pub(super) fn add(&mut self, master: Registered) {
         while self.listening.try_join_next().is_some() {}
-        let is_new = self.shared.masters().add(master, || line(master.address));
+        let mut is_new = false;
+        self.shared.masters.send_modify(|masters| is_new = masters.add(master, || line(master.address)));
         if is_new {
             self.listening.spawn(listen(self.shared.clone(), master.address));
         }
@@ -55,10 +56,13 @@ fn line(address: SocketAddr) -> MasterClient<Channel> {
 
 async fn listen(shared: Arc<Shared>, address: SocketAddr) {
     let mut waits = Backoff::default();
-    while let Some(line) = { shared.masters().line(address) } {
+    loop {
+        let Some(line) = shared.masters.borrow().line(address) else { return };
         let lost = hear(&shared, address, line, &mut waits).await;
         let why = lost.as_ref().map_or_else(|status| grpc::explain(status), |()| "it stops".to_owned());
-        if !shared.masters().not_heard(address) {
+        let mut is_registered = false;
+        shared.masters.send_modify(|masters| is_registered = masters.not_heard(address));
+        if !is_registered {
             return tracing::info!("the master at {address} is gone: {why}");
         }
         tracing::debug!("the master at {address} is not heard: {why}");
@@ -74,7 +78,7 @@ async fn hear(
     waits: &mut Backoff,
 ) -> Result<(), Status> {
     let mut records = line.get_q(wire::QueueRequest { last: 0 }).await?.into_inner();
-    shared.masters().heard(address);
+    shared.masters.send_modify(|masters| masters.heard(address));
     tracing::info!("hearing the workers of the master at {address}");
     *waits = Backoff::default();
     while let Some(record) = records.message().await? {

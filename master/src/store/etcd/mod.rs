@@ -235,7 +235,7 @@ impl Registrar {
             // All keys of a lease go at once and in their order, in which masters are before workers.
             Key::Master(keeper) => {
                 self.lease_ended = kv.mod_revision;
-                self.shared.masters().remove(keeper);
+                self.shared.masters.send_modify(|masters| masters.remove(keeper));
             }
             Key::Other => {}
         }
