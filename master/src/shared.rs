@@ -156,6 +156,7 @@ impl Shared {
     }
 
     /// Another master has heard a worker.
+    #[cfg(feature = "etcd")]
     pub(crate) fn overheard(&self, heartbeat: &Heartbeat) {
         let (mut scheduler, now) = self.locked();
         scheduler.overheard(heartbeat, now);
