@@ -1,5 +1,6 @@
 //! A master and its workers.
 
+use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::process::Command;
 
@@ -36,21 +37,22 @@ impl Service {
         Service::start("master", command)
     }
 
-    /// Starts a worker of one thread and waits until it listens. It joins by itself, whenever the master is there.
+    /// Starts a worker of one thread and waits until it listens. It joins by itself, whenever one of its masters
+    /// (`a:1,b:2`) is there.
     ///
     /// # Errors
     /// It did not start.
-    pub fn worker(name: &str, master: SocketAddr) -> Result<Service, Error> {
-        Service::worker_at(LOOPBACK, name, master)
+    pub fn worker(name: &str, masters: impl Display) -> Result<Service, Error> {
+        Service::worker_at(LOOPBACK, name, masters)
     }
 
     /// As [`Service::worker`], at an address that others than this machine can reach.
     ///
     /// # Errors
     /// It did not start.
-    pub fn worker_at(listen: SocketAddr, name: &str, master: SocketAddr) -> Result<Service, Error> {
+    pub fn worker_at(listen: SocketAddr, name: &str, masters: impl Display) -> Result<Service, Error> {
         let mut command = Program::Worker.command()?;
-        command.args(["--listen", &listen.to_string(), "--master", &master.to_string()]);
+        command.args(["--listen", &listen.to_string(), "--master", &masters.to_string()]);
         command.args(["--name", name, "--threads", "1"]);
         Service::start(name, command)
     }

@@ -7,6 +7,7 @@
 
 mod cluster;
 mod error;
+mod etcd;
 mod ffmpeg;
 #[cfg(target_os = "linux")]
 pub mod net;
@@ -17,6 +18,7 @@ mod wait;
 
 pub use cluster::{Cluster, LOOPBACK, Service, client};
 pub use error::Error;
+pub use etcd::Etcd;
 pub use ffmpeg::tool;
 pub use process::{Ended, Process};
 pub use program::Program;

@@ -12,6 +12,7 @@ mod fixed;
 mod fixed_fields;
 mod interrupt;
 mod live;
+mod masters;
 mod media;
 mod memory;
 mod old_worker;

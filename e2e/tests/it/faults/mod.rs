@@ -4,10 +4,10 @@
 
 mod client;
 mod master;
-mod network;
+pub(crate) mod network;
 mod workers;
 
-use std::net::SocketAddr;
+use std::fmt::Display;
 use std::sync::OnceLock;
 
 use facefleet_e2e::{Ended, Process, asset, client};
@@ -26,8 +26,8 @@ const AFTER_SECOND_PART: u64 = 150;
 
 /// Starts a run over all workers of a cluster, and waits until it is well under way. It also tells on stderr which
 /// workers it uses. The frames that come without the video's going on are some 55.
-fn start(master: SocketAddr) -> (Process, VideoInParts) {
-    let (input, master) = (asset("demo.mp4"), master.to_string());
+pub(crate) fn start(masters: impl Display) -> (Process, VideoInParts) {
+    let (input, master) = (asset("demo.mp4"), masters.to_string());
     let args = ["run", text(&input), "--master", &master, "--json", "-", "--log", "warn,facefleet_client=debug"];
     let (mut client, video) = VideoInParts::client(&args);
     wait_for_frame(&mut client, FIRST_PART);
@@ -49,7 +49,7 @@ fn wait_until_used(client: &mut Process, worker: &str) {
 
 /// Waits for the end of a run, which shows no trace of any fault but in its words.
 #[track_caller]
-fn assert_unharmed(client: Process) -> (Ended, Vec<Line>) {
+pub(crate) fn assert_unharmed(client: Process) -> (Ended, Vec<Line>) {
     let ended = client.end().unwrap();
     report::assert_balanced(&ended, FRAMES);
     let lines = report::parse(&ended.stdout);

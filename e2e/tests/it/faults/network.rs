@@ -33,16 +33,7 @@ struct Fleet {
 impl Fleet {
     /// Starts all but the client. None, and a line that says so, where there is no way to make networks.
     fn start(test: &str) -> Option<Fleet> {
-        let network = match Network::new(WORKER + WORKERS + 1, SEED) {
-            Err(error) if cannot_be(&error) => {
-                // Past the test runner, which shows only what failed tests print.
-                let line =
-                    format!("SKIPPED faults::network::{test}: it needs root, network namespaces and TUN: {error}\n");
-                io::stderr().write_all(line.as_bytes()).unwrap();
-                return None;
-            }
-            network => network.unwrap(),
-        };
+        let network = network(&format!("faults::network::{test}"), WORKER + WORKERS + 1)?;
         let master = network.on(MASTER, || Service::master(network.socket(MASTER, 0))).unwrap();
         let joins = master.address;
         let worker = |number| {
@@ -74,6 +65,22 @@ impl Fleet {
             assert!(!system::is_gone(service.process.id()), "{service:?}");
         }
     }
+}
+
+/// A network of so many nodes. None, and a line that says so, where there is no way to make networks.
+pub(crate) fn network(test: &str, nodes: usize) -> Option<Network> {
+    match Network::new(nodes, SEED) {
+        Err(error) if cannot_be(&error) => {
+            say_skipped(test, &format!("it needs root, network namespaces and TUN: {error}"));
+            None
+        }
+        network => Some(network.unwrap()),
+    }
+}
+
+/// Past the test runner, which shows only what failed tests print.
+pub(crate) fn say_skipped(test: &str, why: &str) {
+    io::stderr().write_all(format!("SKIPPED {test}: {why}\n").as_bytes()).unwrap();
 }
 
 /// What the kernel says that has no such networks, or none for us.

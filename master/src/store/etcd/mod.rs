@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use facefleet_proto::WorkerId;
 use facefleet_service::address::{HostPort, local_towards};
-use facefleet_service::backoff::Backoff;
 use facefleet_service::clock;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -30,7 +29,9 @@ use keys::Key;
 use messages::{DeleteRequest, Event, EventType, KeyValue, Op, PutRequest, WatchResponse};
 
 /// How long the keys of a master outlive it: longer than its workers take to find another, who keeps them from then on.
-const LEASE_S: i64 = 10;
+const LEASE_S: i64 = 6;
+/// How soon etcd is tried again, mostly another member of it.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// How often the lease is lengthened, and so how soon this master knows that it is cut off.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// So few ids are left when it is time to set more aside.
@@ -66,10 +67,10 @@ impl Registrar {
 
     /// Shares the registry for as long as it is polled.
     pub(crate) async fn run(mut self) -> Infallible {
-        let mut waits = Backoff::default();
-        for turn in 0.. {
+        let mut turn = 0;
+        loop {
             let member = self.members[turn % self.members.len()].clone();
-            let Err(error) = self.session(&member, &mut waits).await;
+            let Err(error) = self.session(&member).await;
             let is_news = {
                 let (mut scheduler, now) = self.shared.locked();
                 scheduler.cut_off(now)
@@ -81,12 +82,12 @@ impl Registrar {
             } else {
                 tracing::debug!("etcd at {member}: {error}");
             }
-            sleep(waits.next_wait()).await;
+            turn += 1;
+            sleep(TRY_AGAIN).await;
         }
-        unreachable!("there is no last turn")
     }
 
-    async fn session(&mut self, member: &HostPort, waits: &mut Backoff) -> Result<Infallible, EtcdError> {
+    async fn session(&mut self, member: &HostPort) -> Result<Infallible, EtcdError> {
         let mut etcd = Etcd::connect(member).await?;
         let mut lease = etcd.lease(LEASE_S).await?;
         let epoch = self.epoch(&mut etcd).await?;
@@ -96,7 +97,6 @@ impl Registrar {
         let (all, revision) = etcd.all(keys::PREFIX, keys::END).await?;
         let mut watch = etcd.watch(keys::PREFIX, keys::END, revision + 1).await?;
         self.begin(epoch, ids, all, address);
-        *waits = Backoff::default();
         tracing::info!(epoch, "the registry in etcd at {member} is shared as {address}");
 
         let mut keep = interval(KEEP_EVERY);

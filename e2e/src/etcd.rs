@@ -1,0 +1,93 @@
+//! The registry that several masters share.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::{Error, LOOPBACK, Process};
+
+/// An etcd of one member, whose data is in a folder of its own.
+#[derive(Debug)]
+pub struct Etcd {
+    /// The process, for signals.
+    pub process: Process,
+    /// Where masters reach it.
+    pub address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Etcd {
+    /// Whether etcd is installed.
+    pub fn is_installed() -> bool {
+        let mut etcd = Command::new("etcd");
+        etcd.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        etcd.status().is_ok()
+    }
+
+    /// Starts one on a free port of this machine and waits until it answers.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn start() -> Result<Etcd, Error> {
+        // etcd does not choose a port by itself. One that was free a moment ago is hardly taken.
+        let free = TcpListener::bind(LOOPBACK).and_then(|listener| listener.local_addr());
+        Etcd::start_at(free.map_err(cannot_start)?)
+    }
+
+    /// Starts one at this address.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn start_at(address: SocketAddr) -> Result<Etcd, Error> {
+        let folder = tempfile::tempdir().map_err(cannot_start)?;
+        let process = run(address, &folder)?;
+        Ok(Etcd { process, address, folder })
+    }
+
+    /// Starts it again after it was killed, with all it knew.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn start_again(&mut self) -> Result<(), Error> {
+        self.process.kill();
+        self.process = run(self.address, &self.folder)?;
+        Ok(())
+    }
+
+    /// Starts it again after it was killed, with nothing.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn start_anew(&mut self) -> Result<(), Error> {
+        self.process.kill();
+        self.folder = tempfile::tempdir().map_err(cannot_start)?;
+        self.process = run(self.address, &self.folder)?;
+        Ok(())
+    }
+
+    /// The `--store` of its masters.
+    pub fn store(&self) -> String {
+        format!("etcd://{}", self.address)
+    }
+}
+
+fn run(address: SocketAddr, folder: &TempDir) -> Result<Process, Error> {
+    let clients = format!("http://{address}");
+    // It asks for a way to other members even where there are none. This one is a socket in its folder.
+    let members = "unix://members:1";
+    let mut command = Command::new("etcd");
+    command.current_dir(folder.path()).args(["--name", "one", "--data-dir", "data", "--logger", "zap"]);
+    command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
+    command.args(["--listen-peer-urls", members, "--initial-advertise-peer-urls", members]);
+    command.args(["--initial-cluster", &format!("one={members}")]);
+    let mut process = Process::start("etcd", command)?;
+    let serves = |line: &str| line.contains("serving client traffic").then_some(());
+    process.wait_for_stderr("serve", serves)?;
+    Ok(process)
+}
+
+fn cannot_start(source: io::Error) -> Error {
+    Error::Start { program: "etcd".to_owned(), source }
+}
