@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -42,7 +43,7 @@ impl Etcd {
     /// It did not start.
     pub fn start_at(address: SocketAddr) -> Result<Etcd, Error> {
         let folder = tempfile::tempdir().map_err(cannot_start)?;
-        let process = run(address, &folder)?;
+        let process = Etcd::process(address, folder.path())?;
         Ok(Etcd { process, address, folder })
     }
 
@@ -52,7 +53,7 @@ impl Etcd {
     /// It did not start.
     pub fn start_again(&mut self) -> Result<(), Error> {
         self.process.kill();
-        self.process = run(self.address, &self.folder)?;
+        self.process = Etcd::process(self.address, self.folder.path())?;
         Ok(())
     }
 
@@ -63,29 +64,33 @@ impl Etcd {
     pub fn start_anew(&mut self) -> Result<(), Error> {
         self.process.kill();
         self.folder = tempfile::tempdir().map_err(cannot_start)?;
-        self.process = run(self.address, &self.folder)?;
+        self.process = Etcd::process(self.address, self.folder.path())?;
         Ok(())
+    }
+
+    /// The process of one at this address, with what it knew in this folder.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn process(address: SocketAddr, folder: &Path) -> Result<Process, Error> {
+        let clients = format!("http://{address}");
+        // It asks for a way to other members even where there are none. This one is a socket in its folder.
+        let members = "unix://members:1";
+        let mut command = Command::new("etcd");
+        command.current_dir(folder).args(["--name", "one", "--data-dir", "data", "--logger", "zap"]);
+        command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
+        command.args(["--listen-peer-urls", members, "--initial-advertise-peer-urls", members]);
+        command.args(["--initial-cluster", &format!("one={members}")]);
+        let mut process = Process::start("etcd", command)?;
+        let serves = |line: &str| line.contains("serving client traffic").then_some(());
+        process.wait_for_stderr("serve", serves)?;
+        Ok(process)
     }
 
     /// The `--store` of its masters.
     pub fn store(&self) -> String {
         format!("etcd://{}", self.address)
     }
-}
-
-fn run(address: SocketAddr, folder: &TempDir) -> Result<Process, Error> {
-    let clients = format!("http://{address}");
-    // It asks for a way to other members even where there are none. This one is a socket in its folder.
-    let members = "unix://members:1";
-    let mut command = Command::new("etcd");
-    command.current_dir(folder.path()).args(["--name", "one", "--data-dir", "data", "--logger", "zap"]);
-    command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
-    command.args(["--listen-peer-urls", members, "--initial-advertise-peer-urls", members]);
-    command.args(["--initial-cluster", &format!("one={members}")]);
-    let mut process = Process::start("etcd", command)?;
-    let serves = |line: &str| line.contains("serving client traffic").then_some(());
-    process.wait_for_stderr("serve", serves)?;
-    Ok(process)
 }
 
 fn cannot_start(source: io::Error) -> Error {
