@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use facefleet_e2e::net::Weather;
-use facefleet_e2e::{Etcd, LOOPBACK, Process, Service, wait_until};
+use facefleet_e2e::{Etcd, LOOPBACK, Process, Service, asset, client, wait_until};
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::wire::{ListNodesReply, ListNodesRequest, RouteRequest};
 use facefleet_service::clock;
@@ -14,6 +14,8 @@ use nix::sys::signal::Signal;
 
 use crate::faults::network::{network, say_skipped};
 use crate::faults::{assert_unharmed, start};
+use crate::media::text;
+use crate::report;
 
 /// Masters that share an etcd, and workers that know all of them, the first one first.
 struct Fleet {
@@ -24,9 +26,9 @@ struct Fleet {
 
 impl Fleet {
     /// Starts all, and waits until all masters offer all workers. None, and a line that says so, where there is no etcd.
-    fn start(test: &str, masters: usize, workers: usize) -> Option<Fleet> {
+    fn start(test: &str, workers: usize) -> Option<Fleet> {
         let etcd = etcd(test)?;
-        let masters = (0..masters).map(|_| master(&etcd.store(), LOOPBACK)).collect();
+        let masters = (0..2).map(|_| master(&etcd.store(), LOOPBACK)).collect();
         let mut fleet = Fleet { workers: Vec::new(), masters, etcd };
         for number in 1..=workers {
             fleet.add_worker(&format!("worker-{number}"), &fleet.addresses());
@@ -78,8 +80,15 @@ fn etcd(test: &str) -> Option<Etcd> {
     None
 }
 
+/// Starts a master and waits until it knows the cluster.
 fn master(store: &str, listen: SocketAddr) -> Service {
-    Service::master_with(listen, &["--store", store]).unwrap()
+    master_with(store, listen, &[])
+}
+
+fn master_with(store: &str, listen: SocketAddr, args: &[&str]) -> Service {
+    let mut master = Service::master_with(listen, &[&["--store", store], args].concat()).unwrap();
+    wait_for_word(&mut master.process, "is shared as");
+    master
 }
 
 /// Asks a master.
@@ -122,7 +131,7 @@ fn assert_no_worker_was_lost(stream: Process) {
 /// Each in turn, the one that all workers have joined first.
 #[test]
 fn one_is_killed_while_frames_flow() {
-    let Some(mut fleet) = Fleet::start("one_is_killed_while_frames_flow", 2, 2) else { return };
+    let Some(mut fleet) = Fleet::start("one_is_killed_while_frames_flow", 2) else { return };
     let (stream, mut video) = start(fleet.addresses());
     for killed in [0, 1] {
         let left = fleet.masters[1 - killed].address;
@@ -145,7 +154,7 @@ fn one_is_killed_while_frames_flow() {
 
 #[test]
 fn all_are_killed_and_started_again() {
-    let Some(mut fleet) = Fleet::start("all_are_killed_and_started_again", 2, 2) else { return };
+    let Some(mut fleet) = Fleet::start("all_are_killed_and_started_again", 2) else { return };
     let (stream, mut video) = start(fleet.addresses());
     [0, 1].into_iter().for_each(|master| fleet.kill_master(master));
     video.go_on();
@@ -160,7 +169,7 @@ fn all_are_killed_and_started_again() {
 
 #[test]
 fn etcd_hangs_and_dies_and_comes_back_empty() {
-    let Some(mut fleet) = Fleet::start("etcd_hangs_and_dies_and_comes_back_empty", 2, 2) else { return };
+    let Some(mut fleet) = Fleet::start("etcd_hangs_and_dies_and_comes_back_empty", 2) else { return };
     let (stream, mut video) = start(fleet.addresses());
     fleet.etcd.process.signal(Signal::SIGSTOP);
     fleet.wait_until_stale(true);
@@ -187,6 +196,51 @@ fn etcd_hangs_and_dies_and_comes_back_empty() {
     assert_eq!(ids.len(), 3);
     drop(video);
     assert_no_worker_was_lost(stream);
+}
+
+/// There is one slot, and each of two masters has a client that wants it. The older one decides for both until it is killed.
+#[test]
+fn a_slot_is_given_once() {
+    let Some(etcd) = etcd("a_slot_is_given_once") else { return };
+    let fifo = |_| master_with(&etcd.store(), LOOPBACK, &["--admission", "fifo"]);
+    let [mut older, mut younger] = [0, 1].map(fifo);
+    for master in [&mut older, &mut younger] {
+        wait_for_word(&mut master.process, "hearing the workers of the master");
+    }
+    let addresses = format!("{},{}", younger.address, older.address);
+    let mut worker = Service::worker("worker", addresses).unwrap();
+    worker.joined().unwrap();
+    let both = [older.address, younger.address];
+    let both_know = |known: Slots| both.map(slots) == [known; 2];
+    wait_until("both know of one free slot", || both_know(Slots { all: 1, taken: 0, waiting: 0 }));
+
+    let (first, held_back) = start(format!("{},{}", older.address, younger.address));
+    let (input, asked) = (asset("demo.mp4"), younger.address.to_string());
+    let mut second = client(&["run", text(&input), "--master", &asked, "--limit", "20", "--json", "-"]).unwrap();
+    wait_for_word(&mut second, "waiting for a free place");
+    let one_waits = Slots { all: 1, taken: 1, waiting: 1 };
+    wait_until("both know who waits", || both_know(one_waits));
+
+    older.process.kill();
+    wait_until("it waits for the other one", || slots(younger.address) == one_waits);
+    drop(held_back);
+    assert_unharmed(first);
+    report::assert_balanced(&second.end().unwrap(), 20);
+}
+
+/// What a master knows of the slots of all workers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Slots {
+    all: u32,
+    taken: u32,
+    /// Streams that wait for one.
+    waiting: u32,
+}
+
+fn slots(master: SocketAddr) -> Slots {
+    let ListNodesReply { nodes, waiting, .. } = known(master);
+    let (all, taken) = nodes.iter().fold((0, 0), |(all, taken), node| (all + node.slots, taken + node.slots_taken));
+    Slots { all, taken, waiting }
 }
 
 /// Nodes of the network on which one is cut off.
