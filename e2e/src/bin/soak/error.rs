@@ -12,6 +12,10 @@ pub(crate) enum Error {
     File { path: PathBuf, source: io::Error },
     #[error("no port of this machine is free between {least} and {most}")]
     NoPort { least: u16, most: u16 },
+    #[error("there is no etcd to share a registry in: install it (Debian: `apt-get install etcd-server`)")]
+    NoEtcd,
+    #[error("the masters cannot be asked: {0}")]
+    Runtime(io::Error),
     #[error("{name} could not be {done}: {source}")]
     Fault { name: String, done: &'static str, source: nix::Error },
     #[error("{name} was sent a signal and is not {awaited}")]

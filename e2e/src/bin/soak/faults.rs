@@ -16,22 +16,36 @@ pub(crate) enum Fault {
     PauseWorker,
     /// A worker is asked to leave, and started again.
     DrainWorker,
-    /// The master is killed, and started again on its port.
+    /// A master is killed, and started again on its port.
     RestartMaster,
     /// A client is killed, and started again.
     KillClient,
     /// A client is interrupted as by Ctrl-C, and started again.
     InterruptClient,
+    /// A master is stopped, and goes on after a while.
+    PauseMaster,
+    /// Etcd is killed, and started again with what it knew.
+    KillEtcd,
+    /// Etcd is stopped, and goes on after a while.
+    PauseEtcd,
 }
 
+/// Those of a cluster with one master: the first ones.
+const WITH_ONE_MASTER: usize = 6;
+/// How much longer masters and etcd stay away where there are several of them: until leases in etcd (10 s) end, or not.
+const LONGER: u32 = 3;
+
 impl Fault {
-    pub(crate) const ALL: [Fault; 6] = [
+    pub(crate) const ALL: [Fault; 9] = [
         Fault::KillWorker,
         Fault::PauseWorker,
         Fault::DrainWorker,
         Fault::RestartMaster,
         Fault::KillClient,
         Fault::InterruptClient,
+        Fault::PauseMaster,
+        Fault::KillEtcd,
+        Fault::PauseEtcd,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -42,6 +56,9 @@ impl Fault {
             Fault::RestartMaster => "master killed",
             Fault::KillClient => "client killed",
             Fault::InterruptClient => "client interrupted",
+            Fault::PauseMaster => "master stopped, then continued",
+            Fault::KillEtcd => "etcd killed",
+            Fault::PauseEtcd => "etcd stopped, then continued",
         }
     }
 
@@ -50,9 +67,15 @@ impl Fault {
         match self {
             Fault::PauseWorker => matches!(role, Role::Worker { .. }),
             Fault::KillWorker | Fault::DrainWorker => matches!(role, Role::Worker { steady: false }),
-            Fault::RestartMaster => matches!(role, Role::Master),
+            Fault::RestartMaster | Fault::PauseMaster => matches!(role, Role::Master { .. }),
+            Fault::KillEtcd | Fault::PauseEtcd => matches!(role, Role::Etcd),
             Fault::KillClient | Fault::InterruptClient => matches!(role, Role::Client { steady: false, .. }),
         }
+    }
+
+    /// Whether it takes away one of those who know of the others.
+    pub(crate) fn is_of_the_registry(self) -> bool {
+        matches!(self, Fault::RestartMaster | Fault::PauseMaster | Fault::KillEtcd | Fault::PauseEtcd)
     }
 }
 
@@ -70,24 +93,30 @@ pub(crate) struct Plan {
 
 /// Plans without end, the same ones for the same seed.
 #[derive(Debug)]
-pub(crate) struct Chance(fastrand::Rng);
+pub(crate) struct Chance {
+    rng: fastrand::Rng,
+    several_masters: bool,
+}
 
 impl Chance {
-    pub(crate) fn new(seed: u64) -> Chance {
-        Chance(fastrand::Rng::with_seed(seed))
+    pub(crate) fn new(seed: u64, several_masters: bool) -> Chance {
+        Chance { rng: fastrand::Rng::with_seed(seed), several_masters }
     }
 
     pub(crate) fn plan(&mut self) -> Plan {
+        let faults = if self.several_masters { &Fault::ALL[..] } else { &Fault::ALL[..WITH_ONE_MASTER] };
+        let fault = faults[self.rng.usize(..faults.len())];
+        let longer = if self.several_masters && fault.is_of_the_registry() { LONGER } else { 1 };
         Plan {
-            fault: Fault::ALL[self.0.usize(..Fault::ALL.len())],
+            fault,
             after: self.between(1_500, 5_500),
-            target: self.0.usize(..),
-            absence: self.between(300, 6_000),
+            target: self.rng.usize(..),
+            absence: self.between(300, 6_000) * longer,
         }
     }
 
     fn between(&mut self, least_ms: u64, most_ms: u64) -> Duration {
-        Duration::from_millis(self.0.u64(least_ms..=most_ms))
+        Duration::from_millis(self.rng.u64(least_ms..=most_ms))
     }
 }
 
@@ -98,13 +127,17 @@ mod tests {
 
     #[test]
     fn a_seed_brings_the_same_again_and_every_fault_comes() {
-        let plans = |seed| {
-            let mut chance = Chance::new(seed);
-            (0..100).map(|_| chance.plan()).collect::<Vec<_>>()
+        let plans = |seed, several_masters| {
+            let mut chance = Chance::new(seed, several_masters);
+            (0..200).map(|_| chance.plan()).collect::<Vec<_>>()
         };
-        assert_eq!(plans(7), plans(7));
-        assert_ne!(plans(7), plans(8));
-        assert!(Fault::ALL.iter().all(|fault| plans(7).iter().any(|plan| plan.fault == *fault)));
+        assert_eq!(plans(7, false), plans(7, false));
+        assert_ne!(plans(7, false), plans(8, false));
+        let comes = |fault: &Fault, several| plans(7, several).iter().any(|plan| plan.fault == *fault);
+        assert!(Fault::ALL.iter().all(|fault| comes(fault, true)));
+        let (with_one, with_several) = Fault::ALL.split_at(WITH_ONE_MASTER);
+        assert!(with_one.iter().all(|fault| comes(fault, false)));
+        assert!(!with_several.iter().any(|fault| comes(fault, false)), "one master has no etcd");
     }
 
     #[test]

@@ -18,7 +18,7 @@ const MOST_KB: f64 = 1024.0;
 pub(crate) struct Life {
     /// Who it was; several lives may have one name.
     pub(crate) name: String,
-    started: Instant,
+    pub(crate) started: Instant,
     /// With the time since its start; in order.
     samples: Vec<(Duration, Held)>,
 }

@@ -1,11 +1,10 @@
 //! One of the cast: its process, while it has one, and what is to become of it.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use facefleet_e2e::{Ended, Process, Program, Service};
+use facefleet_e2e::{Ended, Etcd, Process, Program, Service};
 use facefleet_service::clock;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
@@ -24,7 +23,7 @@ const DEAF: Duration = Duration::from_secs(1);
 /// One of the cast.
 #[derive(Debug)]
 pub(crate) struct Member {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) role: Role,
     /// Where a client writes what became of its frames.
     summary: PathBuf,
@@ -62,33 +61,45 @@ pub(crate) struct News {
 
 impl Member {
     /// Starts it.
-    pub(crate) fn start(name: &'static str, role: Role, stage: &Stage, master: SocketAddr) -> Result<Member, Error> {
+    pub(crate) fn start(name: String, role: Role, stage: &Stage) -> Result<Member, Error> {
         let summary = stage.path().join(format!("{name}.summary.json"));
         let mut member = Member { name, role, summary, state: State::Away { until: clock::now() } };
-        member.appear(stage, master)?;
+        member.appear(stage)?;
         Ok(member)
     }
 
-    fn appear(&mut self, stage: &Stage, master: SocketAddr) -> Result<(), Error> {
+    fn appear(&mut self, stage: &Stage) -> Result<(), Error> {
         let process = match self.role {
-            Role::Master => Service::master(master)?.process,
-            Role::Worker { .. } => Service::worker(self.name, master)?.process,
+            Role::Etcd => Etcd::process(stage.etcd.expect("it is in the cast"), &stage.etcd_data())?,
+            Role::Master { number, .. } => {
+                let store = stage.etcd.map_or_else(|| "memory".to_owned(), |etcd| format!("etcd://{etcd}"));
+                Service::master_with(stage.masters[number], &["--store", &store])?.process
+            }
+            Role::Worker { .. } => Service::worker(&self.name, stage.master_list())?.process,
             Role::Client { input, args, .. } => {
                 // What was there belongs to the run before.
                 let _ = fs::remove_file(&self.summary);
                 let mut command = Program::Client.command()?;
                 command.current_dir(stage.path()).arg("run").arg(stage.input(input));
-                command.args(["--master", &master.to_string(), "--summary"]).arg(&self.summary).args(args);
-                Process::start(self.name, command)?
+                command.args(["--master", &stage.master_list(), "--summary"]).arg(&self.summary).args(args);
+                Process::start(&self.name, command)?
             }
         };
-        self.state = State::Up { process, life: Life::new(self.name, clock::now()), paused_until: None };
+        self.state = State::Up { process, life: Life::new(&self.name, clock::now()), paused_until: None };
         Ok(())
     }
 
     /// Whether something can be done to it now.
     pub(crate) fn is_at_work(&self) -> bool {
-        matches!(self.state, State::Up { paused_until: None, .. })
+        self.at_work_since().is_some()
+    }
+
+    /// When it was started, if it is not stopped.
+    pub(crate) fn at_work_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::Up { life, paused_until: None, .. } => Some(life.started),
+            _ => None,
+        }
     }
 
     /// Notes what it holds now.
@@ -101,13 +112,12 @@ impl Member {
 
     /// Kills it; it comes back then.
     pub(crate) fn kill(&mut self, back_at: Instant) -> Result<Option<Life>, Error> {
-        let name = self.name;
         match std::mem::replace(&mut self.state, State::Away { until: back_at }) {
             State::Up { mut process, life, .. } => {
                 process.kill();
                 match proc::state(process.id()) {
                     None => Ok(Some(life)),
-                    Some(_) => Err(Error::NoEffect { name: name.into(), awaited: "gone" }),
+                    Some(_) => Err(Error::NoEffect { name: self.name.clone(), awaited: "gone" }),
                 }
             }
             other => {
@@ -120,7 +130,7 @@ impl Member {
     /// Stops it until then.
     pub(crate) fn pause(&mut self, until: Instant) -> Result<(), Error> {
         if let State::Up { process, paused_until, .. } = &mut self.state {
-            send(self.name, process, Signal::SIGSTOP)?;
+            send(&self.name, process, Signal::SIGSTOP)?;
             *paused_until = Some(until);
         }
         Ok(())
@@ -135,9 +145,9 @@ impl Member {
     pub(crate) fn ask_to_end(&mut self, signal: Signal, now: Instant, back_at: Instant) -> Result<(), Error> {
         match std::mem::replace(&mut self.state, State::Away { until: back_at }) {
             State::Up { process, life, paused_until } => {
-                send(self.name, &process, signal)?;
+                send(&self.name, &process, signal)?;
                 if paused_until.is_some() {
-                    send(self.name, &process, Signal::SIGCONT)?;
+                    send(&self.name, &process, Signal::SIGCONT)?;
                 }
                 self.state = State::Leaving { process, life, since: now, back_at };
             }
@@ -158,7 +168,7 @@ impl Member {
                 Ok(News { problem: self.ended(process.end()?, None, tally), life: Some(life) })
             }
             State::Up { process, life, paused_until: Some(until) } if now >= until => {
-                send(self.name, &process, Signal::SIGCONT)?;
+                send(&self.name, &process, Signal::SIGCONT)?;
                 self.state = State::Up { process, life, paused_until: None };
                 Ok(News::default())
             }
@@ -179,9 +189,9 @@ impl Member {
     }
 
     /// Starts whoever is due.
-    pub(crate) fn come_back(&mut self, stage: &Stage, master: SocketAddr, now: Instant) -> Result<(), Error> {
+    pub(crate) fn come_back(&mut self, stage: &Stage, now: Instant) -> Result<(), Error> {
         match self.state {
-            State::Away { until } if now >= until => self.appear(stage, master),
+            State::Away { until } if now >= until => self.appear(stage),
             _ => Ok(()),
         }
     }
@@ -190,8 +200,10 @@ impl Member {
     fn ended(&self, ended: Ended, asked_at: Option<Duration>, tally: &mut Tally) -> Option<String> {
         let Ended { code, signal, stderr, .. } = ended;
         let problem = match self.role {
-            Role::Master | Role::Worker { .. } if asked_at.is_some() && code == Some(0) => None,
-            Role::Master | Role::Worker { .. } => Some(format!("it ended with {code:?}")),
+            // It ends by the signal that it is asked with.
+            Role::Etcd if asked_at.is_some() => None,
+            Role::Master { .. } | Role::Worker { .. } if asked_at.is_some() && code == Some(0) => None,
+            Role::Etcd | Role::Master { .. } | Role::Worker { .. } => Some(format!("it ended with {code:?}")),
             Role::Client { input: Input::Endless, .. } if asked_at.is_none() => {
                 Some(format!("it ended by itself with {code:?}"))
             }

@@ -8,11 +8,27 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cast::{CAST, Role};
+use crate::cast::Role;
 use crate::error::Error;
 use crate::faults::Fault;
 use crate::lives::{Judged, Life, Trend};
+use crate::routes::Answers;
 use crate::tally::Tally;
+
+/// What is noted while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Lives that are over.
+    pub(crate) lives: Vec<Life>,
+    pub(crate) frames: Tally,
+    pub(crate) faults: BTreeMap<Fault, u32>,
+    /// Faults whose target was away already, or was to be left alone.
+    pub(crate) faults_skipped: u32,
+    /// What should not be, in words.
+    pub(crate) problems: Vec<String>,
+    /// None: there is one master.
+    pub(crate) routes: Option<Answers>,
+}
 
 /// What it comes to.
 #[derive(Serialize)]
@@ -24,6 +40,8 @@ pub(crate) struct Results {
     faults: BTreeMap<Fault, u32>,
     faults_skipped: u32,
     frames: Tally,
+    /// None: there was one master.
+    routes: Option<Answers>,
     processes: Vec<Processes>,
     /// What should not be, in words.
     problems: Vec<String>,
@@ -32,7 +50,7 @@ pub(crate) struct Results {
 /// All lives of one name.
 #[derive(Serialize)]
 struct Processes {
-    name: &'static str,
+    name: String,
     lives: usize,
     longest_s: u64,
     most_rss_kb: u64,
@@ -44,22 +62,18 @@ struct Processes {
 }
 
 impl Results {
-    pub(crate) fn new(
-        minutes: u32,
-        seed: u64,
-        lives: &[Life],
-        frames: Tally,
-        faults: &BTreeMap<Fault, u32>,
-        faults_skipped: u32,
-        mut problems: Vec<String>,
-    ) -> Results {
+    /// Of a run with this cast.
+    pub(crate) fn new(minutes: u32, seed: u64, cast: Vec<(String, Role)>, notes: Notes) -> Results {
+        let Notes { lives, frames, faults, faults_skipped, mut problems, routes } = notes;
         let warm_up = (Duration::from_secs(60) * minutes / 10).clamp(Duration::from_secs(30), Duration::from_secs(120));
         let mut processes = Vec::new();
-        for (name, role) in CAST {
+        for (name, role) in cast {
             let lives: Vec<&Life> = lives.iter().filter(|life| life.name == name).collect();
             let judged: Vec<Judged> = lives.iter().filter_map(|life| life.judge(warm_up)).collect();
-            let is_steady =
-                matches!(role, Role::Master | Role::Worker { steady: true } | Role::Client { steady: true, .. });
+            let is_steady = match role {
+                Role::Master { steady, .. } | Role::Worker { steady } | Role::Client { steady, .. } => steady,
+                Role::Etcd => false,
+            };
             if is_steady && judged.is_empty() {
                 problems.push(format!("{name}: no life was long enough to tell whether it grows"));
             }
@@ -78,7 +92,7 @@ impl Results {
             });
         }
         let warm_up_s = warm_up.as_secs();
-        Results { minutes, seed, warm_up_s, faults: faults.clone(), faults_skipped, frames, processes, problems }
+        Results { minutes, seed, warm_up_s, faults, faults_skipped, frames, routes, processes, problems }
     }
 
     /// Whether all is as it should be.
@@ -106,7 +120,7 @@ impl fmt::Display for Growth<'_> {
 
 impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Results { minutes, seed, warm_up_s, faults, faults_skipped, frames, processes, problems } = self;
+        let Results { minutes, seed, warm_up_s, faults, faults_skipped, frames, routes, processes, problems } = self;
         writeln!(f, "\n{minutes} minutes, seed {seed}: {} faults", faults.values().sum::<u32>())?;
         for (fault, count) in faults {
             writeln!(f, "  {count:4} {}", fault.name())?;
@@ -115,6 +129,13 @@ impl fmt::Display for Results {
         let Tally { runs, sent, ok, dropped, failed, retried, late } = frames;
         write!(f, "{runs} client runs: {sent} frames = {ok} ok + {} dropped", by_reason(dropped))?;
         writeln!(f, " + {} failed; {retried} sent again, {late} late answers ignored\n", by_reason(failed))?;
+        if let Some(Answers { routes, longest_without_ms, over_a_second }) = routes {
+            write!(
+                f,
+                "{routes} routes were given; for {longest_without_ms} ms at most there was none from any master, "
+            )?;
+            writeln!(f, "{over_a_second} times for more than a second\n")?;
+        }
         writeln!(
             f,
             "medians of the first and last quarter of each one's longest life, without its first {warm_up_s} s"
