@@ -54,7 +54,7 @@ pub struct Args {
 
     /// Where the other masters of the same store reach this one [default: this machine's address towards the store, and the
     /// port of --listen].
-    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_ADVERTISE", value_parser = address)]
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_ADVERTISE", value_parser = reachable)]
     pub advertise: Option<SocketAddr>,
 
     /// File to append every heartbeat to, one JSON object a line.
@@ -113,6 +113,14 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "write an IP address and a port, as in 0.0.0.0:50051 or [::]:50051")
 }
 
+fn reachable(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = address(text)?;
+    if address.ip().is_unspecified() || address.ip().is_multicast() || address.port() == 0 {
+        return Err("nobody can be reached there; give one address of this machine and a port from 1 up");
+    }
+    Ok(address)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +146,7 @@ mod tests {
             ["--store", "disk"],
             ["--store", "etcd://"],
             ["--advertise", "pi.local:50051"],
+            ["--advertise", "0.0.0.0:50051"],
             ["--heartbeat-log-max-bytes", "0"],
             ["--heartbeat-log-max-bytes", "-1"],
             ["--heartbeat-log-max-age", "0"],

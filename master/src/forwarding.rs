@@ -15,6 +15,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::shared::Shared;
+use crate::waiting::NoPlace;
 
 /// Marks a request that another master has passed on. It is answered where it arrives.
 pub(crate) const FORWARDED: &str = "facefleet-forwarded";
@@ -43,7 +44,11 @@ impl Shared {
                 query.waited = waited + clock::now().saturating_duration_since(begun);
                 continue;
             };
-            match elder.route_guide(forwarded(wire::RouteRequest::from(query.clone()))).await {
+            let answer = tokio::select! {
+                answer = elder.route_guide(forwarded(wire::RouteRequest::from(query.clone()))) => answer,
+                () = self.waiting.stopped() => return Err(NoPlace::Here.into()),
+            };
+            match answer {
                 Ok(reply) => {
                     return Route::try_from(reply.into_inner())
                         .map_err(|invalid| Status::internal(invalid.to_string()));

@@ -122,7 +122,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let Config { policy, loss, admission, heartbeat_log, store, advertise } = config;
     let bound = listener.local_addr()?;
-    let (shared, share) = open(store, policy, loss, admission, bound, advertise);
+    let (shared, share) = open(&store, policy, loss, admission, bound, advertise);
     let journal = heartbeat_log.map(|log| {
         let records = shared.queue.subscribe(0);
         task::spawn_blocking(move || log.keep(records, &Handle::current()))
@@ -160,7 +160,7 @@ pub async fn run(
 /// The state, and what shares it with other masters for as long as it is polled.
 #[cfg_attr(not(feature = "etcd"), expect(unused_variables, reason = "nobody looks for a master that shares nothing"))]
 fn open(
-    store: Store,
+    store: &Store,
     policy: PolicyName,
     loss: Loss,
     admission: Option<Limit>,
@@ -172,7 +172,7 @@ fn open(
         #[cfg(feature = "etcd")]
         Store::Etcd(members) => {
             let shared = Arc::new(Shared::sharing(policy, loss).admitting(admission));
-            let registrar = store::etcd::Registrar::new(shared.clone(), members, bound, advertise);
+            let registrar = store::etcd::Registrar::new(shared.clone(), members.clone(), bound, advertise);
             (shared, Box::pin(registrar.run()))
         }
     }

@@ -57,6 +57,11 @@ impl Waiting {
         self.stopping.cancel();
     }
 
+    /// Waits until the master stops.
+    pub(crate) async fn stopped(&self) {
+        self.stopping.cancelled().await;
+    }
+
     fn calls(&self) -> MutexGuard<'_, HashMap<Ticket, Arc<Notify>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,11 +120,11 @@ impl Shared {
                 Some(Answer::Waits(ticket)) => Call::new(self, ticket),
             }
         };
-        let Waiting { max_wait, stopping, .. } = &self.waiting;
+        let max_wait = self.waiting.max_wait;
         tokio::select! {
             place = call.placed() => Ok(Some(place)),
-            () = tokio::time::sleep(max_wait.saturating_sub(query.waited)) => Err(NoPlace::InTime { max_wait: *max_wait }),
-            () = stopping.cancelled() => Err(NoPlace::Here),
+            () = tokio::time::sleep(max_wait.saturating_sub(query.waited)) => Err(NoPlace::InTime { max_wait }),
+            () = self.waiting.stopped() => Err(NoPlace::Here),
         }
     }
 }

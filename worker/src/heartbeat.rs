@@ -25,7 +25,8 @@ use crate::stats::Stats;
 
 /// A refused worker asks again after this many heartbeats: only a person can change the answer.
 const REFUSED_HEARTBEATS: u32 = 10;
-/// How long a worker stays with a master that is cut off from the others, since those may be cut off as well.
+/// How long a worker stays with a master that is cut off from the registry; longer by as much with every one that is cut
+/// off as well, for then it is etcd that is away.
 const STAY: Duration = Duration::from_secs(10);
 
 /// Keeps one worker joined.
@@ -54,6 +55,8 @@ struct Joined {
 /// The master that is talked to.
 struct Contact {
     turn: usize,
+    /// How many masters before this one, one after the other, were left because they were cut off.
+    cut_off: u32,
     master: HostPort,
     client: MasterClient<Channel>,
 }
@@ -121,8 +124,9 @@ impl Member {
 
     fn contact(&self, turn: usize) -> Contact {
         let master = self.masters.at(turn).clone();
-        let endpoint = grpc::endpoint(&master).timeout(grpc::call_timeout(&self.masters));
-        Contact { turn, master, client: MasterClient::new(endpoint.connect_lazy()) }
+        let patience = grpc::call_timeout(&self.masters);
+        let endpoint = grpc::endpoint(&master).connect_timeout(patience).timeout(patience);
+        Contact { turn, cut_off: 0, master, client: MasterClient::new(endpoint.connect_lazy()) }
     }
 
     async fn stay_joined(&self, contact: &mut Contact, joined: &mut Option<Joined>) -> Infallible {
@@ -138,17 +142,20 @@ impl Member {
                 Ok(now) => {
                     *joined = Some(now);
                     (self.on_join)(&contact.master, now.id);
-                    self.beat(&mut contact.client, now, &mut beats, &mut outage).await.map_err(JoinError::from)
+                    self.beat(contact, now, &mut beats, &mut outage).await.map_err(JoinError::from)
                 }
                 Err(error) => Err(error),
             };
+            let next = contact.turn + 1;
             match ended {
-                Ok(Again::Here) => continue,
-                Ok(Again::Elsewhere) => {}
-                Err(error) => self.wait_after(&error, contact, &mut outage).await,
-            }
-            if self.masters.count() > 1 {
-                *contact = self.contact(contact.turn + 1);
+                Ok(Again::Here) => {}
+                Ok(Again::Elsewhere) => *contact = Contact { cut_off: contact.cut_off + 1, ..self.contact(next) },
+                Err(error) => {
+                    self.wait_after(&error, contact, &mut outage).await;
+                    if self.masters.count() > 1 {
+                        *contact = self.contact(next);
+                    }
+                }
             }
         }
     }
@@ -185,7 +192,7 @@ impl Member {
     /// Pushes the state until the worker has to join again, or (Err) the master cannot be reached.
     async fn beat(
         &self,
-        client: &mut MasterClient<Channel>,
+        contact: &mut Contact,
         joined: Joined,
         beats: &mut Interval,
         outage: &mut Outage,
@@ -198,7 +205,7 @@ impl Member {
             }
             let load = self.load();
             said_draining = load.draining;
-            let reply = client.push_state(self.heartbeat(joined, load)).await?.into_inner();
+            let reply = contact.client.push_state(self.heartbeat(joined, load)).await?.into_inner();
             *outage = Outage::default();
             let wire::PushStateReply { unknown, drain, epoch, stale } = reply;
             if drain && !self.draining.is_cancelled() {
@@ -213,8 +220,11 @@ impl Member {
                 tracing::info!("the master has forgotten this worker; joining again");
                 return Ok(Again::Here);
             }
+            if !stale {
+                contact.cut_off = 0;
+            }
             let stayed = clock::now().saturating_duration_since(joined.since);
-            if stale && self.masters.count() > 1 && stayed >= STAY {
+            if stale && self.masters.count() > 1 && stayed >= STAY * (1 + contact.cut_off) {
                 tracing::info!("the master is cut off from the registry that it shares; joining the next one");
                 return Ok(Again::Elsewhere);
             }

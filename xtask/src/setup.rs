@@ -1,4 +1,4 @@
-//! Sets up ffmpeg, the one program that facefleet needs and cargo cannot build.
+//! Sets up programs that cargo cannot build: ffmpeg, the one that facefleet needs, and etcd, which several masters share.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -30,6 +30,29 @@ pub(crate) fn ffmpeg(stop: &Stop) -> Result<(), Error> {
     } else {
         Err(Error::NoFfmpeg("the package manager did not bring it; see https://ffmpeg.org/download.html".to_owned()))
     }
+}
+
+const ETCD: &[&str] = &["apt-get", "install", "-y", "--no-install-recommends", "etcd-server"];
+
+/// Installs etcd for the tests of several masters, where that needs nobody's consent. Elsewhere those tests say that they
+/// are skipped, and this says how to change that.
+///
+/// # Errors
+/// [`Error::Interrupted`].
+pub(crate) fn etcd(stop: &Stop) -> Result<(), Error> {
+    if starts("etcd") {
+        return Ok(());
+    }
+    if is_root() && starts(ETCD[0]) {
+        println!("installing etcd: {}", ETCD.join(" "));
+        match bring(ETCD, Some(&["apt-get", "update"]), stop) {
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Ok(()) if starts("etcd") => return Ok(()),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    println!("without etcd, the tests of several masters are skipped (Debian: sudo {})", ETCD.join(" "));
+    Ok(())
 }
 
 /// How ffmpeg gets onto a machine.

@@ -53,8 +53,9 @@ impl<Line: Clone> Masters<Line> {
         let is_new = !self.others.contains_key(&address);
         let fresh = || Other { keeper, since, is_registered: true, is_heard: false, line: line() };
         let other = self.others.entry(address).or_insert_with(fresh);
-        // An earlier life's registration may outlive it, and come after this one's in a list.
-        if since >= other.since {
+        // An earlier life's registration may outlive it, and come after this one's in a list. What was known before it was
+        // registered again may be of a registry that has lost all it knew, revisions included.
+        if !other.is_registered || since >= other.since {
             (other.keeper, other.since) = (keeper, since);
         }
         other.is_registered = true;
@@ -161,5 +162,19 @@ mod tests {
         }
         masters.remove(2);
         assert!(!masters.not_heard(at(1)));
+    }
+
+    #[test]
+    fn a_registry_that_has_lost_all_it_knew_counts_anew() {
+        let mut masters = Masters::default();
+        masters.begin(5000);
+        add(&mut masters, 1, 1, 4000);
+        masters.heard(at(1));
+        assert_eq!(elders(&masters), [1]);
+        masters.begin(4);
+        add(&mut masters, 1, 1, 6);
+        assert!(elders(&masters).is_empty());
+        masters.begin(8);
+        assert_eq!(elders(&masters), [1]);
     }
 }

@@ -7,7 +7,7 @@
 //! how busy it is, also while etcd is down.
 //!
 //! Every master answers from memory. What changes the memory, and what has to be written, is decided by the
-//! [scheduler](crate::scheduler) and its [`book`], which are pure; [`etcd`] and [`peers`] carry it.
+//! [scheduler](crate::scheduler) and its [`book`], which are pure; `etcd` and `peers` carry it.
 
 use std::str::FromStr;
 
@@ -54,10 +54,19 @@ impl FromStr for Store {
         }
         let members = text.strip_prefix("etcd://").ok_or(StoreError::Neither)?;
         let members = members.split(',').map(HostPort::from_str).collect::<Result<Vec<_>, _>>()?;
-        #[cfg(feature = "etcd")]
-        return Ok(Store::Etcd(members));
-        #[cfg(not(feature = "etcd"))]
-        return Err(drop(members)).map_err(|()| StoreError::NotBuilt);
+        Store::etcd(members)
+    }
+}
+
+impl Store {
+    #[cfg(feature = "etcd")]
+    fn etcd(members: Vec<HostPort>) -> Result<Store, StoreError> {
+        Ok(Store::Etcd(members))
+    }
+
+    #[cfg(not(feature = "etcd"))]
+    fn etcd(_: Vec<HostPort>) -> Result<Store, StoreError> {
+        Err(StoreError::NotBuilt)
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) enum EtcdError {
         why: String,
     },
     /// Somebody else has written or deleted what only masters write.
-    #[error("the key `{key}` is not as a master has left it")]
+    #[error("the key `{key}` is not as a master has left it: delete it, and a master writes it anew")]
     Spoilt {
         /// Which key.
         key: String,

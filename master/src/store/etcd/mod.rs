@@ -157,6 +157,11 @@ impl Registrar {
             if let Some(ip) = peers.into_iter().find_map(|peer| local_towards(peer).ok()) {
                 address.set_ip(ip);
             }
+            if address.ip().is_loopback() {
+                tracing::warn!(
+                    "masters on other machines do not reach this one at {address}: say where with --advertise"
+                );
+            }
         }
         address
     }
@@ -242,23 +247,23 @@ impl Registrar {
         Ok(())
     }
 
-    /// Writes what has to be written.
+    /// Writes what has to be written, but no more at once than leaves time to lengthen the lease.
     async fn tell(&self, etcd: &mut Etcd, lease: &Lease) -> Result<(), EtcdError> {
-        loop {
-            let changes = self.shared.locked().0.to_tell(MOST_WRITES);
-            if changes.is_empty() {
-                return Ok(());
-            }
-            let op = |change: &Change| match change {
-                Change::Keep(id, join) => put(keys::worker(*id), keys::value(join.clone(), self.me), lease.id),
-                Change::Delete(id) => Op::Delete(DeleteRequest { key: keys::worker(*id).into_bytes() }),
-            };
-            let written = etcd.write(changes.iter().map(op).collect()).await;
-            if let Err(error) = written {
-                self.shared.locked().0.not_told(&changes);
-                return Err(error);
-            }
+        let changes = self.shared.locked().0.to_tell(MOST_WRITES);
+        if changes.is_empty() {
+            return Ok(());
         }
+        let op = |change: &Change| match change {
+            Change::Keep(id, join) => put(keys::worker(*id), keys::value(join.clone(), self.me), lease.id),
+            Change::Delete(id) => Op::Delete(DeleteRequest { key: keys::worker(*id).into_bytes() }),
+        };
+        let written = etcd.write(changes.iter().map(op).collect()).await;
+        if written.is_err() {
+            self.shared.locked().0.not_told(&changes);
+        }
+        // There may be more.
+        self.shared.news.notify_one();
+        written
     }
 }
 
@@ -287,3 +292,6 @@ fn master(keeper: u64, kv: &KeyValue) -> Option<Registered> {
     }
     Some(Registered { keeper, address: address?, since: kv.create_revision })
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use crate::policy::PolicyName;
 pub(super) const MASTERS: usize = 3;
 pub(super) const WORKERS: usize = 5;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     /// A worker beats; if its master is gone or does not know it, it joins.
     Beat(usize),

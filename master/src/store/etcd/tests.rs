@@ -1,0 +1,119 @@
+//! Whatever stands in etcd: what means nothing is passed over, and what means something is taken in beside it.
+
+use super::*;
+use crate::liveness::Loss;
+use crate::policy::PolicyName;
+use facefleet_proto::{Join, wire};
+use proptest::prelude::*;
+
+const EPOCH: u64 = 7;
+const ME: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50051);
+
+fn registrar() -> Registrar {
+    let shared = Arc::new(Shared::sharing(PolicyName::default(), Loss::default()));
+    Registrar::new(shared, vec![ME.into()], ME, None)
+}
+
+fn kv(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> KeyValue {
+    KeyValue { key: key.into(), create_revision: 3, mod_revision: 3, value: value.into() }
+}
+
+fn worker(n: u16) -> KeyValue {
+    let (ip, name) = ("10.0.0.1".to_owned(), format!("w{n}"));
+    let join = wire::JoinRequest { ip, port: n.into(), weight: 1, name, generation: 1, ..Default::default() };
+    kv(keys::worker(WorkerId(n.into())), keys::value(Join::try_from(join).unwrap(), 99))
+}
+
+fn written(kv: KeyValue) -> Event {
+    Event { r#type: EventType::Put.into(), kv: Some(kv) }
+}
+
+fn deleted(kv: KeyValue) -> Event {
+    Event { r#type: EventType::Delete.into(), kv: Some(kv) }
+}
+
+fn told(events: Vec<Event>) -> Option<WatchResponse> {
+    Some(WatchResponse { events, ..WatchResponse::default() })
+}
+
+fn names(registrar: &Registrar) -> Vec<String> {
+    let nodes = registrar.shared.nodes(false).nodes;
+    nodes.into_iter().map(|node| node.identity.name).collect()
+}
+
+/// A key that may be one of ours, and a value that may be cut off or have a changed byte.
+fn garbage() -> impl Strategy<Value = KeyValue> {
+    let key = prop_oneof![
+        any::<Vec<u8>>(),
+        "facefleet/(workers|masters)/[0-9+-]{0,12}".prop_map(String::into_bytes),
+        "facefleet/[a-z/0-9-]{0,12}".prop_map(String::into_bytes),
+    ];
+    let spoilt =
+        (any::<prop::sample::Index>(), any::<u8>(), any::<prop::sample::Index>()).prop_map(|(at, byte, end)| {
+            let mut value = worker(9).value;
+            let at = at.index(value.len());
+            value[at] = byte;
+            value.truncate(end.index(value.len() + 1));
+            value
+        });
+    let value = prop_oneof![any::<Vec<u8>>(), spoilt];
+    let is_harmless = |(key, value): &(Vec<u8>, Vec<u8>)| {
+        // What follows is no garbage: a registration that happens to be right.
+        let is_registration = matches!(keys::key(key), Key::Worker(id) if keys::registration(id, value).is_some());
+        !is_registration && !matches!(keys::key(key), Key::Epoch | Key::NextId)
+    };
+    (key, value).prop_filter("garbage", is_harmless).prop_map(|(key, value)| kv(key, value))
+}
+
+proptest! {
+    #[test]
+    fn garbage_is_passed_over(first in prop::collection::vec(garbage(), 0..8), then in prop::collection::vec(garbage(), 0..8)) {
+        let mut registrar = registrar();
+        let all = first.into_iter().chain([worker(1)]).collect();
+        registrar.begin(EPOCH, 0..10, all, ME);
+        prop_assert_eq!(names(&registrar), ["w1"]);
+        let events = then.iter().cloned().map(written).chain([written(worker(2))]).collect();
+        registrar.heard(told(events)).unwrap();
+        prop_assert_eq!(names(&registrar), ["w1", "w2"]);
+        let harmless = then.into_iter().filter(|kv| !matches!(keys::key(&kv.key), Key::Worker(WorkerId(1 | 2))));
+        registrar.heard(told(harmless.map(deleted).collect())).unwrap();
+        prop_assert_eq!(names(&registrar), ["w1", "w2"]);
+    }
+}
+
+#[test]
+fn a_key_that_only_masters_write_ends_the_session() {
+    let mut registrar = registrar();
+    registrar.begin(EPOCH, 0..10, vec![worker(1)], ME);
+    for event in [
+        written(kv(keys::EPOCH, "8")),
+        deleted(kv(keys::EPOCH, "")),
+        written(kv(keys::NEXT_ID, "ten")),
+        deleted(kv(keys::NEXT_ID, "")),
+    ] {
+        let error = registrar.heard(told(vec![event])).unwrap_err();
+        assert!(matches!(error, EtcdError::Spoilt { .. }), "{error}");
+    }
+    registrar.heard(told(vec![written(kv(keys::NEXT_ID, "4294967295"))])).unwrap();
+    assert_eq!(names(&registrar), ["w1"]);
+}
+
+#[test]
+fn a_watch_that_ends_ends_the_session() {
+    let mut registrar = registrar();
+    let canceled = WatchResponse { canceled: true, cancel_reason: "compacted".to_owned(), events: Vec::new() };
+    let errors = [Some(canceled), None].map(|heard| registrar.heard(heard).unwrap_err().to_string());
+    assert_eq!(errors, ["it ended the watch: compacted", "it ended the watch: without a reason"]);
+    registrar.heard(told(vec![Event { r#type: 5, kv: None }])).unwrap();
+}
+
+/// In etcd all keys of a lease go with one revision, those of masters first.
+#[test]
+fn what_goes_with_its_master_is_told_from_what_was_deleted() {
+    let mut registrar = registrar();
+    registrar.begin(EPOCH, 0..10, vec![worker(1), worker(2)], ME);
+    let at = |kv: KeyValue, mod_revision| deleted(KeyValue { mod_revision, ..kv });
+    let master = kv(keys::master(99), "");
+    registrar.heard(told(vec![at(master, 10), at(worker(1), 10), at(worker(2), 11)])).unwrap();
+    assert_eq!(names(&registrar), ["w1"]);
+}
