@@ -16,10 +16,10 @@ use crate::report;
 use crate::start_order::wait_for_frame;
 use crate::system;
 
-/// Frames of a video that comes in parts, one of its first part, and one of its second.
-const FRAMES: u64 = 250;
+/// Frames that a stream does whose video comes in parts: it ends in the second. And one of each part.
+const FRAMES: u64 = 110;
 const FIRST_PART: u64 = 20;
-const SECOND_PART: u64 = 90;
+const SECOND_PART: u64 = 100;
 /// Frames of the streams that wait.
 const SHORT: u64 = 20;
 
@@ -78,7 +78,8 @@ impl Site {
 
 fn hold(master: SocketAddr, args: &[&str]) -> (Process, VideoInParts) {
     let (source, at) = (asset("demo.mp4"), master.to_string());
-    let run = ["run", text(&source), "--master", &at, "--json", "-"];
+    let limit = FRAMES.to_string();
+    let run = ["run", text(&source), "--master", &at, "--limit", &limit, "--json", "-"];
     let (mut client, video) = VideoInParts::client(&[&run, args].concat());
     wait_for_frame(&mut client, FIRST_PART);
     (client, video)
@@ -169,16 +170,12 @@ fn a_master_that_starts_again_grants_no_slot_twice() {
     let second = site.wait(1);
     site.master.process.kill();
     assert!(system::is_gone(site.master.process.id()));
-    video.go_on();
-    wait_for_frame(&mut first, SECOND_PART);
-
     site.master = Service::master_with(site.master.address, &["--admission", "fifo"]).unwrap();
     site.worker.joined().unwrap();
-    // Only the first can be the one: it is the one that the worker works for.
     site.wait_for(1, 1, 1);
     video.go_on();
-    wait_for_frame(&mut first, SECOND_PART + 50);
-    assert_eq!(site.state(), Some((1, 1, 1)));
+    wait_for_frame(&mut first, SECOND_PART);
+    assert_eq!(site.state(), Some((1, 1, 1)), "had the second been let in, it would be done by now");
     drop(video);
     assert_done(first, FRAMES);
     assert_done(second, SHORT);

@@ -80,3 +80,6 @@ fn slots(worker: &Worker) -> u32 {
     let will_name = worker.join.heartbeat_interval.is_some() && worker.load.is_none();
     if will_name { 0 } else { worker.join.cores }
 }
+
+#[cfg(test)]
+mod tests;
