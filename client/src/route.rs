@@ -197,3 +197,92 @@ fn retry_after(status: &Status) -> Option<Duration> {
     let after = Duration::from_millis(after.to_str().ok()?.parse().ok()?);
     Some(after.min(LONGEST_RETRY))
 }
+
+#[cfg(test)]
+mod tests {
+    use facefleet_master::admission::{Limit, Order};
+    use facefleet_master::{Config, run};
+    use facefleet_service::address::HostPort;
+    use tokio::net::TcpListener;
+    use tokio_util::sync::{CancellationToken, DropGuard};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    async fn listener() -> (TcpListener, HostPort) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().into();
+        (listener, address)
+    }
+
+    /// A master without workers, or, with a limit, one whose worker has no slots, as it does not beat. It ends with the guard.
+    async fn master(max_wait: Option<Duration>) -> (DropGuard, HostPort) {
+        let (listener, address) = listener().await;
+        let admission = max_wait.map(|max_wait| Limit { order: Order::Fifo, max_wait });
+        let config = Config { admission, ..Config::default() };
+        let stop = CancellationToken::new();
+        tokio::spawn(run(listener, config, stop.clone().cancelled_owned()));
+        if max_wait.is_some() {
+            let heartbeat_interval_ms = 60_000;
+            let join = wire::JoinRequest {
+                ip: "10.0.0.1".into(),
+                port: 7,
+                weight: 1,
+                heartbeat_interval_ms,
+                ..Default::default()
+            };
+            MasterClient::new(grpc::channel(&address)).join(join).await.unwrap();
+        }
+        (stop.drop_guard(), address)
+    }
+
+    fn masters(all: &[&HostPort]) -> Masters {
+        let all: Vec<String> = all.iter().map(|master| master.to_string()).collect();
+        Masters::new(&all.join(",").parse().unwrap())
+    }
+
+    fn query() -> RouteQuery {
+        RouteQuery { lease: Some(5), ..RouteQuery::default() }
+    }
+
+    #[tokio::test]
+    async fn a_master_that_says_nothing_is_left_for_the_next() {
+        // The system takes its connections, as those of a process that is stopped.
+        let (_silent, silent) = listener().await;
+        let (_up, master) = master(None).await;
+        let mut masters = masters(&[&silent, &master]);
+        for turn in [1, 1] {
+            masters.ask(query());
+            assert!(matches!(masters.says().await, Said::Route(Ok(_))));
+            assert_eq!(masters.asker.standing().turn, turn);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_waited_for_counts_at_the_next_master() {
+        let (up, first) = master(Some(LONG)).await;
+        let (_up, second) = master(Some(Duration::from_secs(1))).await;
+        let mut masters = masters(&[&first, &second]);
+        masters.ask(query());
+        assert!(matches!(masters.says().await, Said::Waits(1)));
+        drop(up);
+        let Said::Route(Err(NoRoute::Later { why, after })) = masters.says().await else {
+            panic!("it has waited a second")
+        };
+        assert!(why.contains("--max-wait") && after == Duration::from_secs(5), "{why} {after:?}");
+        assert_eq!(masters.asker.standing().waited, Duration::ZERO, "to be refused is an answer");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_ends_while_it_waits_leaves_the_queue() {
+        let (_up, address) = master(Some(LONG)).await;
+        let mut masters = masters(&[&address]);
+        masters.ask(query());
+        assert!(matches!(masters.says().await, Said::Waits(1)));
+        masters.end(vec![TaskResult { lease: Some(5), ..TaskResult::default() }]).await;
+        let mut client = MasterClient::new(grpc::channel(&address));
+        let list = client.list_nodes(wire::ListNodesRequest { without_nodes: true }).await.unwrap().into_inner();
+        assert_eq!(list.waiting, 0);
+    }
+}

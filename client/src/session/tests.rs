@@ -1,4 +1,4 @@
-use facefleet_proto::{AnalyzeOpen, Lease, Route, RouteQuery, WorkerId};
+use facefleet_proto::{AnalyzeOpen, Lease, Route, RouteQuery, TaskResult, WorkerId};
 use facefleet_service::clock;
 
 use super::*;
@@ -303,4 +303,54 @@ fn a_live_stream_that_nobody_serves_holds_so_many_frames_and_a_file_none_that_ca
     let mut file = with_workers(&[], None, now);
     file.frame(frame(0), now);
     assert!(!file.wants_frame());
+}
+
+#[test]
+fn a_stream_that_waits_for_a_place_says_so_and_one_that_has_workers_does_not() {
+    let now = clock::now();
+    let mut session = Session::new(spec(None), 1);
+    session.tick(now);
+    [3, 3, 1].map(|streams| session.waits(streams));
+    let waits =
+        ["3 streams wait", "1 stream waits"].map(|who| format!("waiting for a free place on the cluster: {who}"));
+    assert_eq!(said(&mut session), waits);
+    session.routed(route(&[candidate("a", 1)], 1), now);
+    session.link_up(LinkId(0), greeting("a"), now);
+    session.waits(2);
+    assert!(said(&mut session).is_empty());
+}
+
+#[test]
+fn a_stream_that_is_refused_asks_again_when_it_was_told_to() {
+    let now = clock::now();
+    let mut session = Session::new(spec(None), 1);
+    session.tick(now);
+    actions(&mut session);
+    let after = Duration::from_secs(5);
+    session.routed(Err(NoRoute::Later { why: "no place".to_owned(), after }), now);
+    assert_eq!(said(&mut session), ["no place; asking again in 5 s"]);
+    let asks = |session: &mut Session, now| {
+        session.tick(now);
+        actions(session).iter().any(|action| matches!(action, Action::Ask(_)))
+    };
+    assert!(!asks(&mut session, now + after - Duration::from_millis(1)));
+    assert!(asks(&mut session, now + after));
+}
+
+#[test]
+fn the_results_of_a_stream_end_its_lease_and_tell_what_was_measured() {
+    let now = clock::now();
+    let query = RouteQuery { lease: Some(77), ..spec(None).query };
+    let mut session = Session::new(StreamSpec { query, ..spec(None) }, 1);
+    session.tick(now);
+    let end = |epoch| TaskResult { lease: Some(77), epoch, ..TaskResult::default() };
+    assert_eq!(session.results(), [end(0)], "nobody has answered");
+    session.routed(route(&[candidate("a", 1), candidate("b", 2)], 9), now);
+    session.link_up(LinkId(0), greeting("a"), now);
+    session.link_up(LinkId(1), greeting("b"), now);
+    session.frame(frame(0), now);
+    let frame_time = Some(Duration::from_millis(40));
+    session.answer(LinkId(0), Answer { pace: Pace { frame_time, ..Pace::default() }, ..ok(0, 0) }, now);
+    let measured = TaskResult { worker: Some(WorkerId(1)), frame_time, frames: 1, lease: None, epoch: 9 };
+    assert_eq!(session.results(), [end(9), measured]);
 }
