@@ -310,7 +310,7 @@ fn a_stream_that_waits_for_a_place_says_so_and_one_that_has_workers_does_not() {
     let now = clock::now();
     let mut session = Session::new(spec(None), 1);
     session.tick(now);
-    [3, 3, 1].map(|streams| session.waits(streams));
+    [3, 3, 1].into_iter().for_each(|streams| session.waits(streams));
     let waits =
         ["3 streams wait", "1 stream waits"].map(|who| format!("waiting for a free place on the cluster: {who}"));
     assert_eq!(said(&mut session), waits);

@@ -199,12 +199,12 @@ proptest! {
                     // Err: it was silent for so long that it is forgotten.
                     let _ = scheduler.leave(id, generation, EPOCH);
                 },
-                Step::Beat(number, drains, leases) => if let Some(life) = model.workers.get_mut(&number) {
-                    if scheduler.heartbeat(&beat(life.id, life.generation, drains, &leases), now).is_ok() {
-                        (life.slots, life.heard) = (life.cores, now);
-                        let id = life.id;
-                        if drains { model.withdraw(id) }
-                    }
+                Step::Beat(number, drains, leases) => if let Some(life) = model.workers.get_mut(&number)
+                    && scheduler.heartbeat(&beat(life.id, life.generation, drains, &leases), now).is_ok()
+                {
+                    (life.slots, life.heard) = (life.cores, now);
+                    let id = life.id;
+                    if drains { model.withdraw(id) }
                 },
                 Step::Ask(lease) => match scheduler.ask(&query(lease), now) {
                     Some(Answer::Placed(place)) => {
