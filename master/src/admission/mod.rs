@@ -189,7 +189,12 @@ impl Admission {
         let stream = self.streams.get_mut(&lease).expect("it was there or has just begun");
         stream.renew(now);
         match stream.state {
-            State::Has(worker) => Answer::Placed(Place { lease, worker, ttl: stream.ttl() }),
+            State::Has(worker) => {
+                let place = Place { lease, worker, ttl: stream.ttl() };
+                // An earlier call must not take the slot along when it ends.
+                stream.ticket.take().map(|older| self.tickets.remove(&older));
+                Answer::Placed(place)
+            }
             State::Wants | State::Ended if !is_known && self.queue.len() > MAX_WAITING => {
                 self.forget(lease);
                 Answer::Full

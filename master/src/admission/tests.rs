@@ -191,6 +191,18 @@ fn a_question_that_is_asked_again_is_one_stream() {
 }
 
 #[test]
+fn a_call_that_ends_late_does_not_take_the_slot_of_a_later_one() {
+    let (mut admission, now) = cluster(Order::Fifo, &[A]);
+    place(admission.ask(stream(1), now));
+    let older = ticket(admission.ask(stream(2), now));
+    admission.end(1, now);
+    assert_eq!(admission.admit(now), [older]);
+    assert_eq!(place(admission.ask(stream(2), now)), (2, A));
+    admission.cancel(older);
+    assert_eq!(admission.slots(A), (1, 1));
+}
+
+#[test]
 fn a_lease_ends_when_workers_name_it_no_more() {
     let (mut admission, start) = cluster(Order::Fifo, &[A]);
     place(admission.ask(stream(1), start));
