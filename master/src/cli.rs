@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "DETECTION", env = "FACEFLEET_LOSS", default_value = "missed")]
     pub loss: Loss,
 
-    /// How many streams are let in at once.
+    /// How many streams are let in at once, and who of the others is next.
     #[arg(long, value_name = "ADMISSION", env = "FACEFLEET_ADMISSION", default_value = "open")]
     pub admission: AdmissionName,
 
