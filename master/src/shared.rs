@@ -177,7 +177,7 @@ impl Shared {
 
     /// Waits until the stream may be let in, and says where to.
     pub(crate) async fn route(&self, query: &RouteQuery) -> Result<Route, NoPlace> {
-        let place = self.place(query).await?;
+        let place = if self.is_open { None } else { self.place(query).await? };
         let route = self.offer(query);
         let lease = place.map(|place| Lease { id: place.lease, ttl: place.ttl }).or(route.lease);
         Ok(Route { lease, ..route })

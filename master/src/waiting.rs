@@ -106,7 +106,7 @@ impl Drop for Call<'_> {
 }
 
 impl Shared {
-    /// Waits for a slot. None: everybody is let in, or nobody is there to be let in to.
+    /// Waits for a slot. None: there is no worker to wait for, or everybody is let in.
     pub(crate) async fn place(&self, query: &RouteQuery) -> Result<Option<Place>, NoPlace> {
         let call = {
             let (mut scheduler, now) = self.locked();
