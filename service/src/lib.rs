@@ -6,6 +6,7 @@ pub mod address;
 pub mod backoff;
 pub mod cli;
 pub mod clock;
+pub mod config_file;
 pub mod grpc;
 mod incoming;
 pub mod listen;

@@ -1,0 +1,115 @@
+//! Flags as keys of a file: which are, and what they take.
+
+use std::any::TypeId;
+use std::fmt;
+
+use clap::{Arg, Command};
+use toml::de::DeValue;
+
+use crate::address::HostPorts;
+
+/// The flags that are keys of the file, and the arguments that are not, of `command` or of its subcommand `main`.
+pub(super) struct Keys {
+    /// In the order of the help text.
+    flags: Vec<Arg>,
+    /// Names of what only a command line can say.
+    others: Vec<String>,
+}
+
+/// The keys of a program's file.
+pub(super) fn keys(command: &Command, main: Option<&str>) -> Keys {
+    let mut command = command.clone();
+    // Adds --help and --version, and to subcommands the flags that all of them have.
+    command.build();
+    let of = main.map_or(&command, |main| command.find_subcommand(main).expect("the program names one that it has"));
+    let (flags, others) = of.get_arguments().cloned().partition::<Vec<Arg>, _>(is_key);
+    let others = others.iter().map(|arg| arg.get_long().unwrap_or(arg.get_id().as_str()).to_owned()).collect();
+    Keys { flags, others }
+}
+
+fn is_key(arg: &Arg) -> bool {
+    arg.get_long().is_some_and(|name| name != "config") && arg.get_env().is_some()
+}
+
+impl Keys {
+    /// The flag of that name.
+    pub(super) fn get(&self, key: &str) -> Option<&Arg> {
+        self.flags.iter().find(|flag| name(flag) == key)
+    }
+
+    /// Whether `arg` is one of them.
+    pub(super) fn contains(&self, arg: &Arg) -> bool {
+        self.flags.iter().any(|flag| same(flag, arg))
+    }
+
+    /// Whether only a command line can say it.
+    pub(super) fn excludes(&self, key: &str) -> bool {
+        self.others.iter().any(|other| other == key)
+    }
+
+    /// The key that is spelt most like `wrong`.
+    pub(super) fn nearest(&self, wrong: &str) -> &str {
+        let wrong = wrong.to_lowercase().replace('_', "-");
+        let likeness = |flag: &&Arg| strsim::jaro_winkler(&wrong, name(flag));
+        let nearest = self.flags.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        name(nearest.expect("every program has flags"))
+    }
+}
+
+/// The key of a flag.
+pub(super) fn name(flag: &Arg) -> &str {
+    flag.get_long().unwrap_or_default()
+}
+
+/// Whether two flags, of different subcommands perhaps, mean the same.
+pub(super) fn same(one: &Arg, other: &Arg) -> bool {
+    one.get_long() == other.get_long() && one.get_env() == other.get_env()
+}
+
+/// What a flag takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// True or false.
+    Switch,
+    /// Several texts, which are behind commas on a command line.
+    List,
+    /// One text, or a number, which are the same on a command line.
+    Text,
+}
+
+impl Kind {
+    pub(super) fn of(flag: &Arg) -> Kind {
+        let value = flag.get_value_parser().type_id();
+        if value == TypeId::of::<bool>() {
+            Kind::Switch
+        } else if value == TypeId::of::<HostPorts>() {
+            Kind::List
+        } else {
+            Kind::Text
+        }
+    }
+
+    /// The value as one would write it on a command line; None: it is not of this kind.
+    pub(super) fn text(self, value: &DeValue<'_>) -> Option<String> {
+        Some(match (self, value) {
+            (Kind::Switch, DeValue::Boolean(value)) => value.to_string(),
+            (Kind::List | Kind::Text, DeValue::String(text)) => text.clone().into_owned(),
+            (Kind::Text, DeValue::Integer(number)) if number.radix() == 10 => number.as_str().to_owned(),
+            (Kind::Text, DeValue::Float(number)) => number.as_str().to_owned(),
+            (Kind::List, DeValue::Array(items)) => {
+                items.iter().map(|item| item.get_ref().as_str()).collect::<Option<Vec<&str>>>()?.join(",")
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Switch => "true or false",
+            Kind::List => "a text in quotes or a [list] of them",
+            Kind::Text => "a text in quotes or a decimal number",
+        })
+    }
+}

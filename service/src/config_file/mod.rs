@@ -1,0 +1,149 @@
+//! The configuration file of a program, around clap: flags win over the environment, the environment over the file, and
+//! the file over the defaults.
+//!
+//! The keys of the file are the long names of the program's flags, so there is one list of settings, and a new flag is a new
+//! key. What the file says becomes the default value of the flag before the command line is parsed for good: precedence
+//! and checks are clap's own.
+//!
+//! - A flag is a key when it has an environment variable; `--config` has one and is none. What says what to do now
+//!   (`--help`, `--completions`, `--check-config`, …) has no variable.
+//! - A program with subcommands names one, whose flags are the keys. Another subcommand takes a key if it has a flag of that
+//!   name and with that environment variable, which is how this project says that two flags mean the same.
+//! - A switch that a file can turn on must take `=false`, so that the command line can turn it off.
+
+mod flag;
+mod print;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process;
+
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::cli;
+use read::ConfigFile;
+
+/// The flags about the configuration file.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// File with settings, as in `log = "warn"` for --log warn. Flags and environment win over it. Empty: none is read
+    /// [default: /etc/facefleet/{master,worker,client}.toml, where there is one].
+    #[arg(long, value_name = "FILE", env = "FACEFLEET_CONFIG", global = true, display_order = 1002)]
+    pub config: Option<OsString>,
+
+    /// Check the configuration file, say what is wrong with it, and exit.
+    #[arg(long, global = true, display_order = 1003)]
+    pub check_config: bool,
+
+    /// Print the configuration in effect, with where each value comes from, as a file for --config, and exit.
+    #[arg(long, global = true, display_order = 1004)]
+    pub print_config: bool,
+}
+
+/// Reads the command line, the environment and the configuration file of this process. `command` has the flags of
+/// [`ConfigArgs`]; if it has subcommands, `main` names the one whose flags are the keys of the file.
+///
+/// Does not return from `--help`, `--check-config` and the like, which end the process with 0, nor from wrong usage or a bad
+/// file, which end it with 2.
+pub fn parse<A: FromArgMatches>(command: Command, main: Option<&str>) -> A {
+    let default = default_path(command.get_name());
+    let outcome = evaluate(command, main, default, env::args_os().collect());
+    let started = outcome.and_then(|outcome| match outcome {
+        Outcome::Start(matches) => A::from_arg_matches(&matches),
+        Outcome::Say(text) => {
+            cli::announce(&text);
+            process::exit(0)
+        }
+    });
+    started.unwrap_or_else(|error| error.exit())
+}
+
+/// What a command line comes to.
+enum Outcome {
+    /// The program is to start, with this.
+    Start(ArgMatches),
+    /// This is to be printed, and that is all.
+    Say(String),
+}
+
+/// [`parse`] without the process: `default` is the file that is read where none is named, if it exists.
+fn evaluate(
+    command: Command,
+    main: Option<&str>,
+    default: Option<PathBuf>,
+    mut args: Vec<OsString>,
+) -> Result<Outcome, clap::Error> {
+    // Wrong usage and --help come first: they need no file. What is missing may be in the file.
+    let asked = lenient(command.clone()).try_get_matches_from(&args)?;
+    let ConfigArgs { config, check_config, print_config } = ConfigArgs::from_arg_matches(&asked)?;
+    if is_about_completions(&asked) {
+        return command.try_get_matches_from(args).map(Outcome::Start);
+    }
+
+    let keys = flag::keys(&command, main);
+    let file = match config {
+        Some(none) if none.is_empty() => Ok(None),
+        Some(named) => ConfigFile::read(named.into(), &keys).map(Some),
+        None => default.clone().map_or(Ok(None), |path| ConfigFile::read_if_there(path, &keys)),
+    };
+    let file = file.map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
+    let command = with_defaults(command, file.as_ref());
+
+    if print_config {
+        if let (None, Some(main)) = (asked.subcommand_name(), main) {
+            args.push(main.into());
+        }
+        let mut command = lenient(command);
+        let matches = command.try_get_matches_from_mut(args)?;
+        return Ok(Outcome::Say(print::toml(&command, &matches, &keys, file.as_ref())));
+    }
+    if check_config {
+        return Ok(Outcome::Say(match (file, default) {
+            (Some(file), _) => format!("{} is good", file.path.display()),
+            (None, Some(place)) => format!("there is no configuration file; its place is {}", place.display()),
+            (None, None) => "there is no configuration file".to_owned(),
+        }));
+    }
+    command.try_get_matches_from(args).map(Outcome::Start)
+}
+
+/// The command, content with a command line on which something is missing.
+fn lenient(command: Command) -> Command {
+    command.subcommand_required(false).mut_args(optional).mut_subcommands(|sub| sub.mut_args(optional))
+}
+
+fn optional(arg: Arg) -> Arg {
+    arg.required(false).required_unless_present(Resettable::Reset)
+}
+
+/// The command with what the file says as the defaults of its flags.
+fn with_defaults(command: Command, file: Option<&ConfigFile>) -> Command {
+    let filled = |arg: Arg| match file.and_then(|file| file.setting(&arg)) {
+        Some(setting) => optional(arg).default_value(setting.text.clone()),
+        None => arg,
+    };
+    command.mut_args(filled).mut_subcommands(|sub| sub.mut_args(filled))
+}
+
+/// A completion script is for a shell that starts, whatever the machine's configuration is.
+fn is_about_completions(matches: &ArgMatches) -> bool {
+    let name = "completions";
+    let has_flag = matches.ids().any(|id| id.as_str() == name);
+    matches.subcommand_name() == Some(name)
+        || (has_flag && matches.value_source(name) == Some(ValueSource::CommandLine))
+}
+
+/// Where the file of a program is: `/etc/facefleet/worker.toml` for `facefleet-worker`. On Windows the folder is that of the
+/// machine's programs, if the system names it.
+fn default_path(program: &str) -> Option<PathBuf> {
+    let folder = if cfg!(windows) { PathBuf::from(env::var_os("ProgramData")?) } else { PathBuf::from("/etc") };
+    let name = program.strip_prefix("facefleet-").unwrap_or(program);
+    Some(folder.join("facefleet").join(format!("{name}.toml")))
+}

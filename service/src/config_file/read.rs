@@ -1,0 +1,162 @@
+//! What a file says, checked key by key, so that each mistake has a file and a line.
+
+use std::error::Error as _;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Command};
+use toml::de::{DeTable, DeValue};
+
+use super::flag::{self, Keys, Kind};
+
+/// Greatest file that is read, in bytes. All flags with long values and comments are some thousand.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// A file that was found good.
+pub(super) struct ConfigFile {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    settings: Vec<Setting>,
+}
+
+/// One line of it.
+pub(super) struct Setting {
+    flag: Arg,
+    /// The value as one would write it on a command line.
+    pub(super) text: String,
+    /// Counted from 1.
+    pub(super) line: usize,
+}
+
+/// A line of a file.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: PathBuf,
+    line: usize,
+}
+
+/// Why a file is not used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileError {
+    /// The system does not give it.
+    #[error("cannot read the configuration file {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// It cannot be a configuration file.
+    #[error("{} has more than {MAX_BYTES} bytes, which is no configuration file", path.display())]
+    TooLarge { path: PathBuf },
+    /// It is in another encoding, or no text at all.
+    #[error("{place}: this is not UTF-8; save the file as UTF-8 text")]
+    NotUtf8 { place: Place },
+    /// It is not TOML.
+    #[error("{place}: this is not TOML: {problem}")]
+    Syntax { place: Place, problem: String },
+    /// There is no flag of that name.
+    #[error("{place}: there is no key `{}`; the nearest is `{nearest}`", key.escape_debug())]
+    UnknownKey { place: Place, key: String, nearest: String },
+    /// There is, but it would make no sense here.
+    #[error("{place}: `{key}` is for the command line, and no key of this file")]
+    NotAKey { place: Place, key: String },
+    /// The value is of the wrong type.
+    #[error("{place}: `{key}` takes {takes}, and this is of type {found}")]
+    WrongType { place: Place, key: String, takes: Kind, found: &'static str },
+    /// The flag does not take this value.
+    #[error("{place}: `{key}` cannot be {text:?}: {reason}")]
+    BadValue { place: Place, key: String, text: String, reason: String },
+}
+
+impl ConfigFile {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or something in it is wrong: the first such thing.
+    pub(super) fn read(path: PathBuf, keys: &Keys) -> Result<ConfigFile, FileError> {
+        let bytes = match bytes(&path) {
+            Ok(bytes) if bytes.len() as u64 > MAX_BYTES => return Err(FileError::TooLarge { path }),
+            Ok(bytes) => bytes,
+            Err(source) => return Err(FileError::Read { path, source }),
+        };
+        let place = |offset: usize| {
+            let line = 1 + bytes[..offset].iter().filter(|byte| **byte == b'\n').count();
+            Place { path: path.clone(), line }
+        };
+        let text = str::from_utf8(&bytes).map_err(|e| FileError::NotUtf8 { place: place(e.valid_up_to()) })?;
+        let table = DeTable::parse(text).map_err(|error| FileError::Syntax {
+            place: place(error.span().map_or(0, |span| span.start)),
+            problem: error.message().to_owned(),
+        })?;
+        // The table is sorted by key.
+        let mut lines: Vec<_> = table.get_ref().iter().collect();
+        lines.sort_by_key(|(key, _)| key.span().start);
+        let settings: Result<_, _> = lines
+            .into_iter()
+            .map(|(key, value)| Setting::new(key.get_ref(), value.get_ref(), place(key.span().start), keys))
+            .collect();
+        Ok(ConfigFile { settings: settings?, path })
+    }
+
+    /// The same for a file that nobody named: None where there is none.
+    ///
+    /// # Errors
+    /// As for [`ConfigFile::read`].
+    pub(super) fn read_if_there(path: PathBuf, keys: &Keys) -> Result<Option<ConfigFile>, FileError> {
+        match ConfigFile::read(path, keys) {
+            Err(FileError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            result => result.map(Some),
+        }
+    }
+
+    /// What it says of a flag.
+    pub(super) fn setting(&self, flag: &Arg) -> Option<&Setting> {
+        self.settings.iter().find(|setting| flag::same(&setting.flag, flag))
+    }
+}
+
+impl Setting {
+    fn new(key: &str, value: &DeValue<'_>, place: Place, keys: &Keys) -> Result<Setting, FileError> {
+        let name = key.to_owned();
+        let Some(flag) = keys.get(key) else {
+            return Err(if keys.excludes(key) {
+                FileError::NotAKey { place, key: name }
+            } else {
+                FileError::UnknownKey { place, key: name, nearest: keys.nearest(key).to_owned() }
+            });
+        };
+        let takes = Kind::of(flag);
+        let Some(text) = takes.text(value) else {
+            return Err(FileError::WrongType { place, key: name, takes, found: value.type_str() });
+        };
+        match objection(flag, &text) {
+            Some(reason) => Err(FileError::BadValue { place, key: name, text, reason }),
+            None => Ok(Setting { flag: flag.clone(), text, line: place.line }),
+        }
+    }
+}
+
+/// The file, or one byte more than may be.
+fn bytes(path: &PathBuf) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What a flag's own parser has against a value: clap lets it be called on a command line only, so it gets one.
+fn objection(flag: &Arg, text: &str) -> Option<String> {
+    let alone = Arg::new("value").value_parser(flag.get_value_parser().clone());
+    let command = Command::new("value").no_binary_name(true).arg(alone);
+    let error = command.try_get_matches_from(["--", text]).err()?;
+    Some(match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(reason), _) => reason.to_string(),
+        (None, Some(ContextValue::Strings(valid))) if !valid.is_empty() => format!("write {}", valid.join(" or ")),
+        // The one other thing that a parser objects to, in paths.
+        (None, _) => "it is empty".to_owned(),
+    })
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.path.display(), self.line)
+    }
+}
