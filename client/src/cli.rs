@@ -3,10 +3,11 @@
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{self, PathBuf};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use facefleet_proto::MAX_DETECT_SIZE;
 use facefleet_service::address::HostPorts;
+use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::log::LogArgs;
 use facefleet_vision::DetectorKind;
 
@@ -23,6 +24,9 @@ pub struct Cli {
     /// How to log.
     #[command(flatten)]
     pub log: LogArgs,
+    /// Where more settings are.
+    #[command(flatten)]
+    pub config_file: ConfigArgs,
 }
 
 /// What to do.
@@ -156,10 +160,10 @@ fn positive(text: &str) -> Result<f32, String> {
 }
 
 impl Cli {
-    /// Reads the command line; wrong usage ends the process with 2.
+    /// Reads command line, environment and configuration file, whose keys are the flags of `run`; wrong usage ends the
+    /// process with 2.
     pub fn from_env() -> Cli {
-        let matches = Cli::program().get_matches();
-        let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+        let cli: Cli = config_file::parse(Cli::program(), Some("run"));
         if let Command::Run(run) = &cli.command {
             run.check().unwrap_or_else(|e| e.exit());
         }
@@ -221,6 +225,7 @@ impl RunArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::FromArgMatches;
 
     fn run_args(args: &[&str]) -> Result<Box<RunArgs>, clap::Error> {
         let all = [&["facefleet-client", "run"], args].concat();

@@ -30,7 +30,7 @@ impl Program {
         }
     }
 
-    /// A command that starts it, in an environment without settings of ours.
+    /// A command that starts it, without the settings of this machine's environment and files.
     ///
     /// # Errors
     /// It is not there and cannot be built.
@@ -44,6 +44,7 @@ impl Program {
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FACEFLEET_")) {
             command.env_remove(name);
         }
+        command.env("FACEFLEET_CONFIG", "");
         // What a worker measures of itself is kept beside the programs, and not among the user's files.
         command.env("CACHE_DIRECTORY", folder.join("cache"));
         Ok(command)

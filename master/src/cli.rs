@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
+use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::log::LogArgs;
 
 use crate::admission::{AdmissionName, Limit};
@@ -88,9 +89,18 @@ pub struct Args {
     /// Where and how to log.
     #[command(flatten)]
     pub log: LogArgs,
+
+    /// Where more settings are.
+    #[command(flatten)]
+    pub config_file: ConfigArgs,
 }
 
 impl Args {
+    /// What this process was told by flags, environment and configuration file; wrong usage ends it with 2.
+    pub fn from_env() -> Args {
+        config_file::parse(Args::command(), None)
+    }
+
     /// What the master is to do, with the heartbeat log open.
     ///
     /// # Errors
@@ -124,7 +134,6 @@ fn reachable(text: &str) -> Result<SocketAddr, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
     use clap::error::ErrorKind;
 
     #[test]

@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use facefleet_master::cli::Args;
 use facefleet_master::{RunError, make_room, run};
 use facefleet_service::{cli, listen, log, shutdown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::from_env();
     if let Some(shell) = args.completions {
         cli::print_completions::<Args>(shell);
         return ExitCode::SUCCESS;

@@ -1,5 +1,5 @@
-//! What every facefleet process needs to be a service: the clock, command-line manners, listening, logging, shutdown,
-//! backoff, and one place where gRPC servers and channels get their limits and timeouts.
+//! What every facefleet process needs to be a service: the clock, command-line manners, configuration files, listening,
+//! logging, shutdown, backoff, and one place where gRPC servers and channels get their limits and timeouts.
 #![forbid(unsafe_code)]
 
 pub mod address;

@@ -5,10 +5,11 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use facefleet_proto::MAX_NAME_BYTES;
 use facefleet_service::address::HostPorts;
+use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::log::LogArgs;
 use facefleet_service::{cli, grpc};
 use facefleet_vision::DetectorKind;
@@ -77,9 +78,18 @@ pub struct Args {
     /// How to log.
     #[command(flatten)]
     pub log: LogArgs,
+
+    /// Where more settings are.
+    #[command(flatten)]
+    pub config_file: ConfigArgs,
 }
 
 impl Args {
+    /// What this process was told by flags, environment and configuration file; wrong usage ends it with 2.
+    pub fn from_env() -> Args {
+        config_file::parse(Args::command(), None)
+    }
+
     /// The worker that the flags describe. It prints `joined MASTER as worker ID` each time it joins.
     ///
     /// # Panics

@@ -3,7 +3,6 @@
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
 use facefleet_service::listen::ListenError;
 use facefleet_service::{cli, listen, log, shutdown};
 use facefleet_worker::RunError;
@@ -22,7 +21,7 @@ enum Error {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::from_env();
     if let Some(shell) = args.completions {
         cli::print_completions::<Args>(shell);
         return ExitCode::SUCCESS;

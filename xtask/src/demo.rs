@@ -32,7 +32,7 @@ pub(crate) fn run(video: &str, stop: &Stop) -> Result<(), Error> {
 
     println!("starting one master and {WORKERS} workers; their logs go to {}", out.logs.display());
     let mut cluster = Cluster::start(&master, &worker, &out.logs, stop)?;
-    let mut command = Command::new(client);
+    let mut command = program(&client);
     command.arg("run").arg(video).args(["--master", &cluster.address, "--workers", &WORKERS.to_string()]);
     command.arg("--annotate").arg(&out.video).arg("--json").arg(&out.faces);
     let ran = Running::start("the client", &mut command)?.wait(|| {
@@ -52,6 +52,13 @@ pub(crate) fn run(video: &str, stop: &Stop) -> Result<(), Error> {
         println!("{what}: {}", path.display());
     }
     Ok(())
+}
+
+/// A command that starts one of our programs, without what files of this machine say.
+fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.env("FACEFLEET_CONFIG", "");
+    command
 }
 
 /// The files of one run.
@@ -89,7 +96,7 @@ struct Cluster {
 
 impl Cluster {
     fn start(master: &Path, worker: &Path, logs: &Path, stop: &Stop) -> Result<Cluster, Error> {
-        let mut command = Command::new(master);
+        let mut command = program(master);
         command.args(["--listen", "127.0.0.1:0"]);
         let mut master = Service::start("master", &mut command, logs)?;
         let address = master.wait_for(listening_on, stop)?.to_string();
@@ -99,7 +106,7 @@ impl Cluster {
         let mut cluster = Cluster { workers: Vec::new(), master, address };
         for number in 1..=WORKERS {
             let name = format!("demo-{number}");
-            let mut command = Command::new(worker);
+            let mut command = program(worker);
             command.args(["--master", &cluster.address, "--listen", "127.0.0.1:0"]);
             command.args(["--name", &name, "--threads", &threads]);
             cluster.workers.push(Service::start(&name, &mut command, logs)?);

@@ -3,6 +3,7 @@
 
 mod admission;
 mod bad_input;
+mod config_file;
 mod fixed_fields;
 mod heartbeat_log;
 mod lifecycle;

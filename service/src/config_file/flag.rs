@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::fmt;
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command, value_parser};
 use toml::de::DeValue;
 
 use crate::address::HostPorts;
@@ -59,6 +59,22 @@ impl Keys {
 /// The key of a flag.
 pub(super) fn name(flag: &Arg) -> &str {
     flag.get_long().unwrap_or_default()
+}
+
+/// A switch that environment or file can turn on, made such that the command line can turn it off: `--local=false`.
+pub(super) fn reversible(arg: Arg) -> Arg {
+    if arg.get_env().is_none() || !matches!(arg.get_action(), ArgAction::SetTrue) {
+        return arg;
+    }
+    arg.action(ArgAction::Set)
+        .value_parser(value_parser!(bool))
+        .value_name("YES")
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_value("false")
+        .default_missing_value("true")
+        .hide_default_value(true)
+        .hide_possible_values(true)
 }
 
 /// Whether two flags, of different subcommands perhaps, mean the same.

@@ -9,7 +9,7 @@
 //!   (`--help`, `--completions`, `--check-config`, …) has no variable.
 //! - A program with subcommands names one, whose flags are the keys. Another subcommand takes a key if it has a flag of that
 //!   name and with that environment variable, which is how this project says that two flags mean the same.
-//! - A switch that a file can turn on must take `=false`, so that the command line can turn it off.
+//! - A switch with an environment variable also takes `=false`, so that a flag wins over environment and file there too.
 
 mod flag;
 mod print;
@@ -80,6 +80,7 @@ fn evaluate(
     default: Option<PathBuf>,
     mut args: Vec<OsString>,
 ) -> Result<Outcome, clap::Error> {
+    let command = each_arg(command, flag::reversible);
     // Wrong usage and --help come first: they need no file. What is missing may be in the file.
     let asked = lenient(command.clone()).try_get_matches_from(&args)?;
     let ConfigArgs { config, check_config, print_config } = ConfigArgs::from_arg_matches(&asked)?;
@@ -116,7 +117,7 @@ fn evaluate(
 
 /// The command, content with a command line on which something is missing.
 fn lenient(command: Command) -> Command {
-    command.subcommand_required(false).mut_args(optional).mut_subcommands(|sub| sub.mut_args(optional))
+    each_arg(command.subcommand_required(false), optional)
 }
 
 fn optional(arg: Arg) -> Arg {
@@ -125,11 +126,14 @@ fn optional(arg: Arg) -> Arg {
 
 /// The command with what the file says as the defaults of its flags.
 fn with_defaults(command: Command, file: Option<&ConfigFile>) -> Command {
-    let filled = |arg: Arg| match file.and_then(|file| file.setting(&arg)) {
+    each_arg(command, |arg| match file.and_then(|file| file.setting(&arg)) {
         Some(setting) => optional(arg).default_value(setting.text.clone()),
         None => arg,
-    };
-    command.mut_args(filled).mut_subcommands(|sub| sub.mut_args(filled))
+    })
+}
+
+fn each_arg(command: Command, change: impl Fn(Arg) -> Arg) -> Command {
+    command.mut_args(&change).mut_subcommands(|sub| sub.mut_args(&change))
 }
 
 /// A completion script is for a shell that starts, whatever the machine's configuration is.

@@ -28,8 +28,10 @@ struct Probe {
     log_file: Option<PathBuf>,
     #[arg(long, env = "PROBE_POLICY", default_value = "fair")]
     policy: Policy,
-    #[arg(long, env = "PROBE_LIVE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, env = "PROBE_LIVE", value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     live: Option<bool>,
+    #[arg(long, env = "PROBE_FAST")]
+    fast: bool,
     #[arg(long)]
     completions: Option<String>,
     #[command(flatten)]
@@ -102,6 +104,7 @@ name = "say \"pi\" \\ \u00fc # 1"
 log-file = "/var/log/a.jsonl"
 policy = "first"
 live = false
+fast = true
 "#;
 
 #[test]
@@ -111,7 +114,7 @@ fn each_kind_of_value_arrives() {
     assert_eq!((probe.max_wait, probe.priority, probe.score), (30, -5, Some(0.5)));
     assert_eq!(probe.name.as_deref(), Some("say \"pi\" \\ ü # 1"));
     assert_eq!(probe.log_file, Some(PathBuf::from("/var/log/a.jsonl")));
-    assert_eq!((probe.policy, probe.live), (Policy::First, Some(false)));
+    assert_eq!((probe.policy, probe.live, probe.fast), (Policy::First, Some(false), true));
 }
 
 #[test]
@@ -122,9 +125,16 @@ fn a_number_may_be_a_text_and_a_list_of_one_too() {
 
 #[test]
 fn flags_win_over_the_file() {
-    let probe = probe(FULL, "--master c:3 --max-wait 20 --live");
+    let probe = probe(FULL, "--master c:3 --max-wait 20 --live --fast=false");
     assert_eq!(probe.master.unwrap().to_string(), "c:3");
-    assert_eq!((probe.max_wait, probe.live, probe.priority), (20, Some(true), -5));
+    assert_eq!((probe.max_wait, probe.live, probe.fast, probe.priority), (20, Some(true), false, -5));
+}
+
+#[test]
+fn a_switch_is_off_until_it_is_turned_on() {
+    for (text, args, fast) in [("", "", false), ("", "--fast", true), ("fast = false", "--fast", true)] {
+        assert_eq!(probe(text, &format!("--master a:1 {args}")).fast, fast, "{text} {args}");
+    }
 }
 
 #[test]
@@ -153,6 +163,7 @@ fn a_bad_line_is_named() {
         ("max-wait = 0x10", 1, "decimal number"),
         ("name = ['a', 'b']", 1, "of type array"),
         ("name.first = 'a'", 1, "of type table"),
+        ("fast = 1", 1, "`fast` takes true or false"),
         ("live = 'true'", 1, "`live` takes true or false, and this is of type string"),
         ("name = 'x'\nmax-wait = 3\nname = 'y'", 3, "duplicate key"),
         ("name = x", 1, "this is not TOML"),
@@ -239,7 +250,8 @@ fn what_is_printed_says_where_it_comes_from() {
         "# Seconds to wait\nmax-wait = 30  # file, line 2\n",
         "priority = -5  # flag\n",
         "[possible values: fair, first]\npolicy = \"fair\"  # default\n",
-        "# live = <LIVE>  # not set",
+        "fast = false  # default",
+        "# live = <YES>  # not set",
     ] {
         assert!(printed.contains(line), "no `{line}` in\n{printed}");
     }

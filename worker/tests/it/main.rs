@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod analyze;
+mod config_file;
 mod heartbeat;
 mod limits;
 mod program;

@@ -3,14 +3,20 @@
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
-fn worker(args: &[&str]) -> Output {
+/// The program, without the settings of this machine's environment and files.
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_facefleet-worker"));
     for name in std::env::vars_os().map(|(name, _)| name) {
         if name.to_string_lossy().starts_with("FACEFLEET_") {
             command.env_remove(name);
         }
     }
-    command.args(args).output().unwrap()
+    command.env("FACEFLEET_CONFIG", "");
+    command
+}
+
+fn worker(args: &[&str]) -> Output {
+    program().args(args).output().unwrap()
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Master {
         } else {
             own
         };
-        command.args(["--listen", &LOOPBACK.to_string(), "--log", "warn"]);
+        command.args(["--listen", &LOOPBACK.to_string(), "--log", "warn", "--config", ""]);
         let mut process = Process::start("the master", command)?;
         let listening = |line: &str| line.strip_prefix("listening on ")?.parse().ok();
         let address = process.wait_for("say where it listens", listening)?;
