@@ -108,8 +108,10 @@ fn evaluate(
     if check_config {
         return Ok(Outcome::Say(match (file, default) {
             (Some(file), _) => format!("{} is good", file.path.display()),
-            (None, Some(place)) => format!("there is no configuration file; its place is {}", place.display()),
-            (None, None) => "there is no configuration file".to_owned(),
+            (None, Some(place)) => {
+                format!("no configuration file is read; the default one would be {}", place.display())
+            }
+            (None, None) => "no configuration file is read".to_owned(),
         }));
     }
     command.try_get_matches_from(args).map(Outcome::Start)

@@ -225,7 +225,10 @@ fn a_named_file_replaces_the_default_one_which_need_not_exist() {
         Some(&60_u32)
     );
     let check = said(evaluate(Probe::command(), None, Some(missing), words("facefleet-probe", "--check-config")));
-    assert!(check.starts_with("there is no configuration file; its place is ") && check.ends_with("missing.toml"));
+    assert!(
+        check.starts_with("no configuration file is read; the default one would be ")
+            && check.ends_with("missing.toml")
+    );
 }
 
 #[test]
