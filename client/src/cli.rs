@@ -59,7 +59,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
     pub master: Option<HostPorts>,
 
-    /// Use this machine alone: a master and one worker a core, inside this process. Wins over FACEFLEET_MASTER.
+    /// Use this machine alone: a master and one worker a core, inside this process. Wins over --master, wherever that is said.
     #[arg(long, env = "FACEFLEET_LOCAL")]
     pub local: bool,
 
