@@ -139,9 +139,14 @@ impl Scheduler {
     /// [`Scheduler::expire`]; without it, who is lost gets no routes, however many they are.
     pub fn doubt(&mut self, now: Instant) -> Option<Turn> {
         let heard = self.registry.workers().filter(|worker| worker.health(now) != Health::Lost).count();
+        let vanished: Vec<WorkerId> = self.outage.vanished().collect();
         let turn = self.outage.look(heard, now);
         if matches!(turn, Some(Turn::Over { .. })) {
             self.hidden = Groups::new(self.policy, self.epoch);
+            vanished.into_iter().for_each(|id| self.withdraw_slots(id));
+        }
+        if self.outage.is_on() {
+            self.hold_slots(now);
         }
         for worker in self.outage.vanished().filter_map(|id| self.registry.get(id)) {
             if !worker.load.as_ref().is_some_and(|load| load.draining) {

@@ -78,10 +78,10 @@ impl Shared {
 
     /// The same, but streams beyond the slots wait.
     pub(crate) fn admitting(self, limit: Option<Limit>) -> Shared {
-        let Some(Limit { order, max_wait }) = limit else { return self };
+        let Some(limit) = limit else { return self };
         let scheduler = self.scheduler.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let scheduler = Mutex::new(scheduler.admitting(order, clock::now()));
-        Shared { scheduler, waiting: Waiting::new(max_wait), is_open: false, ..self }
+        let scheduler = Mutex::new(scheduler.admitting(limit, clock::now()));
+        Shared { scheduler, waiting: Waiting::new(limit.max_wait), is_open: false, ..self }
     }
 
     /// Whether one more worker may join from this address now.

@@ -11,15 +11,17 @@
 //! the streams that held them go on where they run, and are the first to get other slots.
 
 mod order;
+mod queue;
 mod slots;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use facefleet_proto::WorkerId;
 
 use order::Rank;
-pub use order::{AdmissionName, Order, STEP};
+pub use order::{AdmissionName, Limit, Order};
+use queue::Queue;
 use slots::Slots;
 
 /// How long a lease lasts that was named once and is named no more: the time in which a client that lost all its workers at
@@ -41,15 +43,6 @@ const MAX_STREAMS: usize = 100_000;
 
 /// Names a stream's place, for as long as the stream lives.
 pub type LeaseId = u64;
-
-/// That there is a limit to the streams that are let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// Who of those who wait is next.
-    pub order: Order,
-    /// How long a stream waits before it is refused.
-    pub max_wait: Duration,
-}
 
 /// One call that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,12 +90,11 @@ pub struct Place {
 /// Slots, the streams that hold them, and those that want one.
 #[derive(Debug)]
 pub struct Admission {
-    order: Order,
+    limit: Limit,
     start: Instant,
     slots: Slots,
     streams: HashMap<LeaseId, Stream>,
-    /// The streams that want a slot and have none, the next one first. Not all of them have a call that waits.
-    queue: BTreeMap<Rank, LeaseId>,
+    queue: Queue,
     /// The calls that wait, or have not heard yet that they need not any more.
     tickets: HashMap<Ticket, LeaseId>,
     /// Those that are to be told.
@@ -134,10 +126,10 @@ enum State {
 
 impl Admission {
     /// Nobody offers anything yet. Streams that choose no lease get numbers from `first_lease` on.
-    pub fn new(order: Order, first_lease: LeaseId, now: Instant) -> Admission {
+    pub fn new(limit: Limit, first_lease: LeaseId, now: Instant) -> Admission {
         let (slots, streams, queue, tickets, called) = Default::default();
         Admission {
-            order,
+            limit,
             start: now,
             slots,
             streams,
@@ -149,23 +141,24 @@ impl Admission {
         }
     }
 
-    /// A worker is in service and offers so many slots.
+    /// A worker is in service and offers so many slots. If they are fewer than before, who came last loses its own.
     pub fn offer(&mut self, worker: WorkerId, slots: u32, detectors: &[String]) {
-        let too_many = self.slots.offer(worker, slots, detectors);
-        let mut holders = if too_many > 0 { self.holders(worker) } else { Vec::new() };
-        holders.sort_unstable_by_key(|(rank, _)| std::cmp::Reverse(*rank));
-        for (_, lease) in holders.into_iter().take(too_many as usize) {
-            self.slots.give_back(worker);
+        self.slots.offer(worker, slots, detectors);
+        let too_many = self.slots.excess(worker);
+        if too_many == 0 {
+            return;
+        }
+        let mut holders: Vec<LeaseId> = self.slots.holders(worker).collect();
+        holders.sort_unstable_by_key(|lease| self.streams[lease].rank);
+        for lease in holders.split_off(holders.len() - too_many) {
+            self.slots.give_back(worker, lease);
             self.displace(lease);
         }
     }
 
     /// A worker is in service no more.
     pub fn withdraw(&mut self, worker: WorkerId) {
-        if self.slots.of(worker).1 > 0 {
-            self.holders(worker).into_iter().for_each(|(_, lease)| self.displace(lease));
-        }
-        self.slots.withdraw(worker);
+        self.slots.withdraw(worker).into_iter().for_each(|lease| self.displace(lease));
     }
 
     /// A stream asks for a slot, or again, for more workers, under the one that it holds.
@@ -174,20 +167,21 @@ impl Admission {
             self.next_lease += 1;
             self.next_lease - 1
         });
-        let state = self.streams.get(&lease).map(|stream| stream.state).filter(|state| *state != State::Ended);
-        let has_slot = matches!(state, Some(State::Has(_)));
+        let known = self.streams.get_mut(&lease).filter(|stream| stream.state != State::Ended);
+        let is_known = known.is_some();
+        let has_slot = known.as_ref().is_some_and(|stream| matches!(stream.state, State::Has(_)));
+        // Its client is there, and its turn stays its own, also while there is nobody to take it.
+        known.into_iter().for_each(|stream| stream.renew(now));
         if !has_slot && !self.slots.has(asking.detector.as_deref()) {
             return Answer::Nobody;
         }
-        let is_known = state.is_some();
         if !is_known {
             let number = self.number();
-            let rank = self.order.rank(&asking, now.saturating_duration_since(self.start), number);
+            let rank = self.limit.rank(&asking, now.saturating_duration_since(self.start), number);
             self.begin(lease, rank, asking.detector, now);
         }
         self.fill(now);
         let stream = self.streams.get_mut(&lease).expect("it was there or has just begun");
-        stream.renew(now);
         match stream.state {
             State::Has(worker) => {
                 let place = Place { lease, worker, ttl: stream.ttl() };
@@ -250,9 +244,9 @@ impl Admission {
         let until = now + NAMED_TTL.max(interval * MISSED_BEATS);
         stream.until = if stream.is_named { stream.until.max(until) } else { until };
         stream.is_named = true;
-        if stream.state == State::Wants && self.slots.take_of(worker) {
+        if stream.state == State::Wants && self.slots.take_of(worker, lease) {
             stream.state = State::Has(worker);
-            self.queue.remove(&stream.rank);
+            self.queue.remove(stream.detector.as_deref(), stream.rank);
             self.called.extend(stream.ticket);
         }
     }
@@ -275,9 +269,14 @@ impl Admission {
         over.into_iter().for_each(|lease| self.forget(lease));
     }
 
+    /// Nobody can be heard, so no lease ends. To be called as often as [`Admission::expire`].
+    pub fn hold(&mut self, now: Instant) {
+        self.streams.values_mut().filter(|stream| stream.state != State::Ended).for_each(|stream| stream.renew(now));
+    }
+
     /// In which order slots are given.
     pub fn order(&self) -> Order {
-        self.order
+        self.limit.order
     }
 
     /// How many streams want a slot and have none.
@@ -290,48 +289,35 @@ impl Admission {
         self.slots.of(worker)
     }
 
-    /// Gives free slots to those who are next. A stream that can use none of the free ones holds up nobody.
+    /// Gives free slots to those who are next.
     fn fill(&mut self, now: Instant) {
-        let settles = now.saturating_duration_since(self.start) < SETTLES_WITHIN;
-        if settles || !self.slots.is_any_free() || self.queue.is_empty() {
+        if now.saturating_duration_since(self.start) < SETTLES_WITHIN {
             return;
         }
-        let mut in_vain: Vec<Option<String>> = Vec::new();
-        let mut placed = Vec::new();
-        for (rank, lease) in &self.queue {
-            let stream = self.streams.get_mut(lease).expect("who is in the queue is known");
-            if in_vain.contains(&stream.detector) {
-                continue;
-            }
-            let Some(worker) = self.slots.take(stream.detector.as_deref()) else {
-                in_vain.push(stream.detector.clone());
-                continue;
-            };
+        loop {
+            let mut heads = self.queue.heads().into_iter();
+            let next = heads.find_map(|(_, lease, detector)| Some((lease, self.slots.take(detector, lease)?)));
+            let Some((lease, worker)) = next else { return };
+            let stream = self.streams.get_mut(&lease).expect("who is in the queue is known");
             stream.state = State::Has(worker);
-            placed.push(*rank);
+            self.queue.remove(stream.detector.as_deref(), stream.rank);
             self.called.extend(stream.ticket);
-            if !self.slots.is_any_free() {
-                break;
-            }
-        }
-        for rank in placed {
-            self.queue.remove(&rank);
         }
     }
 
     fn begin(&mut self, lease: LeaseId, rank: Rank, detector: Option<String>, now: Instant) {
         let until = now + UNNAMED_TTL;
+        self.queue.insert(detector.as_deref(), rank, lease);
         let stream = Stream { rank, detector, state: State::Wants, ticket: None, is_named: false, until };
         self.streams.insert(lease, stream);
-        self.queue.insert(rank, lease);
     }
 
     /// Takes its slot, or its place in the queue, from a stream.
     fn vacate(&mut self, lease: LeaseId) {
         let stream = &self.streams[&lease];
         match stream.state {
-            State::Has(worker) => self.slots.give_back(worker),
-            State::Wants => drop(self.queue.remove(&stream.rank)),
+            State::Has(worker) => self.slots.give_back(worker, lease),
+            State::Wants => self.queue.remove(stream.detector.as_deref(), stream.rank),
             State::Ended => {}
         }
     }
@@ -346,12 +332,7 @@ impl Admission {
     fn displace(&mut self, lease: LeaseId) {
         let stream = self.streams.get_mut(&lease).expect("who holds a slot is known");
         stream.state = State::Wants;
-        self.queue.insert(stream.rank, lease);
-    }
-
-    fn holders(&self, worker: WorkerId) -> Vec<(Rank, LeaseId)> {
-        let holders = self.streams.iter().filter(|(_, stream)| stream.state == State::Has(worker));
-        holders.map(|(lease, stream)| (stream.rank, *lease)).collect()
+        self.queue.insert(stream.detector.as_deref(), stream.rank, lease);
     }
 
     /// A ticket for the stream's newest call. An older one, whose client does not wait for it any more, is void.

@@ -35,15 +35,24 @@ impl AdmissionName {
 pub enum Order {
     /// First come, first served.
     Fifo,
-    /// See [`STEP`].
+    /// See [`Limit::step`].
     Fair,
 }
 
-/// What a step of priority is worth: a stream goes before all that came up to this much earlier with one step less. So
-/// the order ages: what has waited longer than the steps between them are worth is not passed any more, and nobody starves.
-pub const STEP: Duration = Duration::from_secs(1);
-/// The range in which steps count: that of the client's `--priority`. It bounds for how long anybody can be passed.
+/// That there is a limit to the streams that are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Who of those who wait is next.
+    pub order: Order,
+    /// How long a stream waits before it is refused.
+    pub max_wait: Duration,
+}
+
+/// The range in which steps count: that of the client's `--priority`.
 const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
+/// Steps between the least and the most that a stream can have: from the lowest priority to the highest, and the 30
+/// doublings of a size.
+const STEPS: u32 = 230;
 
 /// A place in the order, the lowest first: when a stream would have come to be next, had it no priority, and a number
 /// that settles ties by who asked first.
@@ -68,12 +77,21 @@ impl Order {
             Order::Fair => "fair",
         }
     }
+}
+
+impl Limit {
+    /// What a step of priority is worth: a stream goes before all that came up to this much earlier with one step less. So
+    /// the order ages: what has waited longer than the steps between them are worth is not passed any more. All steps
+    /// together are worth half of the longest wait. Who has waited for so long is passed by nobody, and nobody starves.
+    pub fn step(&self) -> Duration {
+        self.max_wait / 2 / STEPS
+    }
 
     /// The rank of a stream that asks at this time since the beginning, as the `number`th.
-    pub(super) fn rank(self, asking: &Asking, at: Duration, number: u64) -> Rank {
-        let head_start = match self {
+    pub(super) fn rank(&self, asking: &Asking, at: Duration, number: u64) -> Rank {
+        let head_start = match self.order {
             Order::Fifo => 0,
-            Order::Fair => micros(STEP) * i64::from(steps(asking)),
+            Order::Fair => micros(self.step()) * i64::from(steps(asking)),
         };
         Rank { came_us: micros(at) - micros(asking.waited) - head_start, number }
     }

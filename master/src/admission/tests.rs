@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use facefleet_service::clock;
 use proptest::prelude::*;
@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// With which a step of priority is worth a second.
+const MAX_WAIT: Duration = Duration::from_secs(460);
 const A: WorkerId = WorkerId(0);
 const B: WorkerId = WorkerId(1);
 
@@ -16,7 +18,7 @@ fn stream(lease: LeaseId) -> Asking {
 /// Workers with one slot each.
 fn cluster(order: Order, workers: &[WorkerId]) -> (Admission, Instant) {
     let start = clock::now();
-    let mut admission = Admission::new(order, 1000, start);
+    let mut admission = Admission::new(Limit { order, max_wait: MAX_WAIT }, 1000, start);
     let now = start + SETTLES_WITHIN;
     workers.iter().for_each(|worker| admission.offer(*worker, 1, &[]));
     (admission, now)
@@ -74,7 +76,7 @@ fn whoever_is_beyond_the_slots_waits_until_one_is_free() {
 #[test]
 fn a_master_that_has_just_started_lets_nobody_begin_before_it_knows_who_runs() {
     let start = clock::now();
-    let mut admission = Admission::new(Order::Fifo, 1000, start);
+    let mut admission = Admission::new(Limit { order: Order::Fifo, max_wait: MAX_WAIT }, 1000, start);
     admission.offer(A, 2, &[]);
     let [second, third] = [2, 3].map(|lease| ticket(admission.ask(stream(lease), start)));
     admission.name(1, A, SECOND, start + SECOND);
@@ -92,6 +94,26 @@ fn with_no_worker_in_service_who_waits_is_told_so() {
     ticket(admission.ask(stream(2), now));
     admission.withdraw(A);
     assert_eq!([1, 2].map(|lease| admission.ask(stream(lease), now)), [Answer::Nobody; 2]);
+}
+
+#[test]
+fn a_stream_keeps_its_turn_while_the_only_worker_starts_again() {
+    let (mut admission, start) = cluster(Order::Fifo, &[A]);
+    place(admission.ask(stream(1), start));
+    admission.name(1, A, SECOND, start);
+    let waits = ticket(admission.ask(stream(2), start));
+    admission.withdraw(A);
+    let mut now = start;
+    for _ in 0..20 {
+        now += SECOND;
+        assert_eq!(admission.ask(stream(1), now), Answer::Nobody);
+        admission.expire(now);
+    }
+    admission.offer(A, 1, &[]);
+    assert_eq!(admission.admit(now), []);
+    assert_eq!(place(admission.ask(stream(1), now)), (1, A));
+    admission.end(1, now);
+    assert_eq!(admission.admit(now), [waits]);
 }
 
 #[test]
@@ -151,7 +173,7 @@ fn nobody_starves_in_fair() {
     place(admission.ask(stream(0), start));
     let lowest = ticket(admission.ask(Asking { priority: -100, size: 1, ..stream(1) }, start));
     for second in 1_u32.. {
-        assert!(second <= 232, "200 steps of priority and 31 doublings are worth that many seconds");
+        assert!(second <= 231, "all steps there are take half of the longest wait");
         let now = start + SECOND * second;
         let highest = Asking { priority: 100, size: i32::MAX, ..stream(1 + u64::from(second)) };
         ticket(admission.ask(highest, now));
@@ -393,7 +415,8 @@ proptest! {
             }
             let wanting = admission.streams.iter().filter(|(_, stream)| stream.state == State::Wants);
             let wanting: BTreeMap<Rank, LeaseId> = wanting.map(|(lease, stream)| (stream.rank, *lease)).collect();
-            prop_assert_eq!(&wanting, &admission.queue);
+            let queued = admission.queue.all();
+            prop_assert_eq!(&wanting, &queued);
             for lease in wanting.values() {
                 let needs = admission.streams[lease].detector.is_some();
                 prop_assert!(!free.iter().any(|has| *has || !needs), "a slot is free that {lease} could use");

@@ -5,13 +5,13 @@ use std::time::Instant;
 use facefleet_proto::{Heartbeat, RouteQuery, WorkerId};
 
 use super::Scheduler;
-use crate::admission::{Admission, Answer, Asking, Order, Place, Ticket};
+use crate::admission::{Admission, Answer, Asking, Limit, Place, Ticket};
 use crate::registry::Worker;
 
 impl Scheduler {
-    /// The same, but streams beyond the slots wait, in this order. Without it everybody is let in.
-    pub fn admitting(self, order: Order, now: Instant) -> Scheduler {
-        Scheduler { admission: Some(Admission::new(order, self.epoch, now)), ..self }
+    /// The same, but streams beyond the slots wait. Without it everybody is let in.
+    pub fn admitting(self, limit: Limit, now: Instant) -> Scheduler {
+        Scheduler { admission: Some(Admission::new(limit, self.epoch, now)), ..self }
     }
 
     /// A stream asks to be let in, or, being in, for more workers. None: everybody is.
@@ -62,6 +62,17 @@ impl Scheduler {
     /// A worker is in service no more.
     pub(super) fn withdraw_slots(&mut self, id: WorkerId) {
         self.admission.iter_mut().for_each(|admission| admission.withdraw(id));
+    }
+
+    /// In an outage of the master's own, streams run on unheard: nobody's slot becomes free, and nobody is let in past those
+    /// who wait.
+    pub(super) fn hold_slots(&mut self, now: Instant) {
+        if self.admission.is_none() {
+            return;
+        }
+        let vanished: Vec<WorkerId> = self.outage.vanished().collect();
+        vanished.into_iter().for_each(|id| self.offer_slots(id));
+        self.admission.iter_mut().for_each(|admission| admission.hold(now));
     }
 
     /// A worker that was heard of names the leases of its streams.

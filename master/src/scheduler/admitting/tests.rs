@@ -7,8 +7,9 @@ use facefleet_service::clock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::admission::{LeaseId, NAMED_TTL, SETTLES_WITHIN};
+use crate::admission::{LeaseId, NAMED_TTL, Order, SETTLES_WITHIN};
 use crate::liveness::Loss;
+use crate::outage::Turn;
 use crate::policy::PolicyName;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -19,7 +20,8 @@ const EPOCH: u64 = 7;
 fn scheduler() -> (Scheduler, Instant) {
     let start = clock::now();
     let scheduler = Scheduler::new(PolicyName::default(), EPOCH).detecting(Loss::default());
-    (scheduler.admitting(Order::Fifo, start), start + SETTLES_WITHIN)
+    let limit = Limit { order: Order::Fifo, max_wait: SECOND * 60 };
+    (scheduler.admitting(limit, start), start + SETTLES_WITHIN)
 }
 
 /// The worker with this number, which has so many cores.
@@ -93,6 +95,33 @@ fn a_worker_that_drains_or_is_lost_or_leaves_takes_its_slots_along() {
 }
 
 #[test]
+fn in_an_outage_of_the_masters_own_nobody_is_let_in_past_those_who_wait() {
+    let (mut scheduler, mut now) = scheduler();
+    for number in 0..2 {
+        let id = scheduler.join(join(number, 1, 1), now).unwrap().id;
+        scheduler.heartbeat(&beat(id, 1, false, &[u64::from(number) + 1]), now).unwrap();
+    }
+    assert!(matches!(scheduler.ask(&query(3), now), Some(Answer::Waits(_))));
+    for _ in 0..20 {
+        now += SECOND;
+        scheduler.expire(now);
+        scheduler.doubt(now);
+        assert!(matches!(scheduler.ask(&query(4), now), Some(Answer::Waits(_))), "there is no place");
+        assert_eq!((scheduler.admit(now), slots(&scheduler, now)), (vec![], vec![(1, 1), (1, 1)]));
+    }
+    assert_eq!(scheduler.summary(now).vanished, 2);
+    // The cable is back; one of the streams has ended meanwhile, and one worker stays away.
+    scheduler.heartbeat(&beat(WorkerId(0), 1, false, &[]), now).unwrap();
+    scheduler.join(join(2, 1, 1), now).unwrap();
+    assert!(matches!(scheduler.doubt(now), Some(Turn::Over { lost: 1 })));
+    assert_eq!(slots(&scheduler, now), [(1, 1), (0, 0), (0, 0)]);
+    now += NAMED_TTL;
+    scheduler.heartbeat(&beat(WorkerId(0), 1, false, &[]), now).unwrap();
+    scheduler.expire(now);
+    assert_eq!(scheduler.admit(now).len(), 1, "the first of those who wait has the slot of the one that has ended");
+}
+
+#[test]
 fn what_a_client_has_measured_counts_where_the_worker_says_nothing() {
     let (mut scheduler, now) = scheduler();
     let old = scheduler.join(Join { heartbeat_interval: None, ..join(0, 0, 1) }, now).unwrap().id;
@@ -161,6 +190,8 @@ struct Life {
     cores: u32,
     slots: u32,
     heard: Instant,
+    drains: bool,
+    is_lost: bool,
 }
 
 impl Model {
@@ -170,11 +201,18 @@ impl Model {
         self.let_in.retain(|_, (worker, _)| *worker != id);
     }
 
-    fn pass(&mut self, now: Instant) {
-        let lost = |life: &&Life| now.saturating_duration_since(life.heard) > LOST_AFTER;
-        let lost: Vec<WorkerId> = self.workers.values().filter(lost).map(|life| life.id).collect();
-        lost.into_iter().for_each(|id| self.withdraw(id));
-        self.let_in.retain(|_, (_, at)| now.saturating_duration_since(*at) < NAMED_TTL);
+    /// `hidden` are those that an outage of the master's own keeps in service.
+    fn pass(&mut self, hidden: &[WorkerId], now: Instant) {
+        let lost = |life: &&mut Life| now.saturating_duration_since(life.heard) > LOST_AFTER;
+        for life in self.workers.values_mut().filter(lost) {
+            if !std::mem::replace(&mut life.is_lost, true) {
+                // Its streams may have got slots elsewhere since.
+                self.let_in.retain(|_, (worker, _)| *worker != life.id);
+            }
+            life.slots = if hidden.contains(&life.id) && !life.drains { life.cores } else { 0 };
+        }
+        let slots: BTreeMap<WorkerId, u32> = self.workers.values().map(|life| (life.id, life.slots)).collect();
+        self.let_in.retain(|_, (worker, at)| slots[worker] > 0 && now.saturating_duration_since(*at) < NAMED_TTL);
     }
 }
 
@@ -191,7 +229,7 @@ proptest! {
                     model.lives += 1;
                     let joined = scheduler.join(join(number, model.lives, cores), now).unwrap();
                     joined.replaced.iter().for_each(|worker| model.withdraw(worker.id));
-                    let life = Life { id: joined.id, generation: model.lives, cores, slots: 0, heard: now };
+                    let life = Life { id: joined.id, generation: model.lives, cores, slots: 0, heard: now, drains: false, is_lost: false };
                     model.workers.insert(number, life);
                 }
                 Step::Leave(number) => if let Some(Life { id, generation, .. }) = model.workers.remove(&number) {
@@ -202,7 +240,7 @@ proptest! {
                 Step::Beat(number, drains, leases) => if let Some(life) = model.workers.get_mut(&number)
                     && scheduler.heartbeat(&beat(life.id, life.generation, drains, &leases), now).is_ok()
                 {
-                    (life.slots, life.heard) = (life.cores, now);
+                    (life.slots, life.heard, life.drains, life.is_lost) = (life.cores, now, drains, false);
                     let id = life.id;
                     if drains { model.withdraw(id) }
                 },
@@ -228,7 +266,7 @@ proptest! {
                     now += SECOND * quarters / 4;
                     scheduler.expire(now);
                     scheduler.doubt(now);
-                    model.pass(now);
+                    model.pass(&scheduler.outage.vanished().collect::<Vec<_>>(), now);
                 }
             }
             scheduler.admit(now);
@@ -241,7 +279,8 @@ proptest! {
             }
             for node in scheduler.nodes(now).nodes {
                 prop_assert_eq!(node.slots, offered.get(&node.id).copied().unwrap_or(0), "{:?}", node);
-                prop_assert!(node.slots == 0 || node.health == Health::Healthy, "{:?}", node);
+                let is_hidden = scheduler.outage.vanished().any(|id| id == node.id);
+                prop_assert!(node.slots == 0 || node.health == Health::Healthy || is_hidden, "{:?}", node);
                 prop_assert!(granted.get(&node.id).copied().unwrap_or(0) <= node.slots_taken, "{:?}", node);
                 prop_assert!(node.slots_taken <= node.slots, "{:?}", node);
             }
