@@ -160,8 +160,11 @@ fn assumptions(workers: &[Worker], nodes: &[Node]) -> Vec<String> {
         BUSY_AT_MOST * 100.0
     )];
     if is_known_by(&[How::FramesNow, How::LastFrames]) {
-        assumed
-            .push("the cameras send frames like those that the workers had, and ask for the same of them".to_owned());
+        assumed.push(
+            "the cameras send frames like those that the workers had, ask for the same of them, and a frame takes no \
+             longer when all threads are busy"
+                .to_owned(),
+        );
     }
     if is_known_by(&[How::SelfTest]) {
         assumed.push(

@@ -41,6 +41,15 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    /// How many connections it may have more at one time than at another. Whoever leaves one of several masters comes to
+    /// the others: six workers, four clients, and the masters themselves.
+    pub(crate) fn connections(&self) -> f64 {
+        match self {
+            Role::Etcd | Role::Master { steady: false, .. } => 12.0,
+            Role::Master { .. } | Role::Worker { .. } | Role::Client { .. } => 2.0,
+        }
+    }
+
     /// When it ends, as a person would do it: clients, workers, masters, etcd.
     pub(crate) fn turn_to_end(&self) -> usize {
         match self {

@@ -8,8 +8,7 @@ use crate::proc::Held;
 
 /// Growth that is none, in percent.
 const MOST_GROWTH: f64 = 10.0;
-/// Growth that is none whatever its percentage: one connection more or less, and a few pages.
-const MOST_FILES: f64 = 2.0;
+/// Growth that is none whatever its percentage, beside connections: a few pages.
 const MOST_THREADS: f64 = 2.0;
 const MOST_KB: f64 = 1024.0;
 
@@ -66,8 +65,8 @@ impl Life {
         self.samples.iter().map(|(_, held)| held.rss_kb).max().unwrap_or_default()
     }
 
-    /// None: after the warm-up there is less of it than the warm-up was long.
-    pub(crate) fn judge(&self, warm_up: Duration) -> Option<Judged> {
+    /// So many `connections` more are no growth. None: after the warm-up there is less of it than the warm-up was long.
+    pub(crate) fn judge(&self, warm_up: Duration, connections: f64) -> Option<Judged> {
         let measured = self.length().checked_sub(warm_up).filter(|measured| *measured >= warm_up)?;
         let samples: Vec<Held> =
             self.samples.iter().filter(|(age, _)| *age >= warm_up).map(|(_, held)| *held).collect();
@@ -84,7 +83,7 @@ impl Life {
         Some(Judged {
             measured,
             rss: trend(|held| held.rss_kb, MOST_KB),
-            files: trend(|held| held.files, MOST_FILES),
+            files: trend(|held| held.files, connections),
             threads: trend(|held| held.threads, MOST_THREADS),
         })
     }
@@ -114,7 +113,7 @@ mod tests {
 
     #[test]
     fn growth_in_the_warm_up_is_none() {
-        let judged = life(60, |second| 10_000 + second.min(9) * 5_000).judge(WARM_UP).unwrap();
+        let judged = life(60, |second| 10_000 + second.min(9) * 5_000).judge(WARM_UP, 2.0).unwrap();
         assert_eq!(judged.measured, Duration::from_secs(50));
         assert_eq!(judged.rss, Trend { first: 55_000.0, last: 55_000.0, is_flat: true });
         assert!(judged.is_flat());
@@ -122,14 +121,14 @@ mod tests {
 
     #[test]
     fn a_leak_is_seen_and_less_than_a_tenth_is_none() {
-        assert!(!life(60, |second| 20_000 + second * 100).judge(WARM_UP).unwrap().is_flat());
-        assert!(life(60, |second| 20_000 + second * 30).judge(WARM_UP).unwrap().is_flat());
-        assert!(life(60, |second| 20_000 - second * 100).judge(WARM_UP).unwrap().is_flat());
+        assert!(!life(60, |second| 20_000 + second * 100).judge(WARM_UP, 2.0).unwrap().is_flat());
+        assert!(life(60, |second| 20_000 + second * 30).judge(WARM_UP, 2.0).unwrap().is_flat());
+        assert!(life(60, |second| 20_000 - second * 100).judge(WARM_UP, 2.0).unwrap().is_flat());
     }
 
     #[test]
     fn a_short_life_is_not_judged() {
-        assert!(life(19, |_| 1).judge(WARM_UP).is_none());
-        assert!(life(20, |_| 1).judge(WARM_UP).is_some());
+        assert!(life(19, |_| 1).judge(WARM_UP, 2.0).is_none());
+        assert!(life(20, |_| 1).judge(WARM_UP, 2.0).is_some());
     }
 }

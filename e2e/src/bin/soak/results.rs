@@ -69,7 +69,7 @@ impl Results {
         let mut processes = Vec::new();
         for (name, role) in cast {
             let lives: Vec<&Life> = lives.iter().filter(|life| life.name == name).collect();
-            let judged: Vec<Judged> = lives.iter().filter_map(|life| life.judge(warm_up)).collect();
+            let judged: Vec<Judged> = lives.iter().filter_map(|life| life.judge(warm_up, role.connections())).collect();
             let is_steady = match role {
                 Role::Master { steady, .. } | Role::Worker { steady } | Role::Client { steady, .. } => steady,
                 Role::Etcd => false,
@@ -91,6 +91,7 @@ impl Results {
                 threads: longest.map(|judged| judged.threads),
             });
         }
+        problems.extend(routes.as_ref().and_then(|routes| lost(routes, &frames)));
         let warm_up_s = warm_up.as_secs();
         Results { minutes, seed, warm_up_s, faults, faults_skipped, frames, routes, processes, problems }
     }
@@ -104,6 +105,14 @@ impl Results {
         let json = serde_json::to_string_pretty(self).expect("figures are names and numbers") + "\n";
         fs::write(path, json).map_err(Error::file(path))
     }
+}
+
+/// What was lost for good although another master, and another worker, was always there.
+fn lost(routes: &Answers, frames: &Tally) -> Option<String> {
+    let failed: u64 = frames.failed.values().sum();
+    let is_well = failed == 0 && routes.over_a_second == 0;
+    let ms = routes.longest_without_ms;
+    (!is_well).then(|| format!("{failed} frames failed, and for {ms} ms no master gave a route"))
 }
 
 /// A life that is not flat, in words.

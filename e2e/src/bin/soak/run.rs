@@ -152,8 +152,7 @@ impl Soak {
         })
     }
 
-    /// Lets everybody come back, and sees whether several masters then know all workers. One that is alone forgets those
-    /// that were killed as soon as they are back.
+    /// Lets everybody come back, and sees whether all of several masters then know all workers.
     fn calm_down(&mut self) -> Result<(), Error> {
         let Some(routes) = self.routes.take() else { return Ok(()) };
         self.notes.routes = Some(routes.answers());
