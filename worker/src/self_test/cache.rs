@@ -82,7 +82,9 @@ pub(super) fn folder() -> Option<PathBuf> {
             named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))
         }
     };
-    named("CACHE_DIRECTORY").or_else(|| Some(of_the_user()?.join("facefleet")))
+    // A unit may have several; the first one will do.
+    let of_the_service = env::var_os("CACHE_DIRECTORY").and_then(|folders| env::split_paths(&folders).next());
+    of_the_service.filter(|path| path.is_absolute()).or_else(|| Some(of_the_user()?.join("facefleet")))
 }
 
 /// Version, size and time of this program's file: two builds of one version need not be as fast as each other.
