@@ -32,6 +32,7 @@ impl Session {
 
     /// The answer is kept back until the stream is let in: so many wait, this one among them.
     pub(crate) fn waits(&mut self, streams: u32) {
+        self.routing.kept_out();
         if self.links.is_empty() {
             let who = if streams == 1 { "1 stream waits".to_owned() } else { format!("{streams} streams wait") };
             self.say(format!("waiting for a free place on the cluster: {who}"));
@@ -59,9 +60,9 @@ impl Session {
         }
     }
 
-    /// While the master is away, what it said last is all that is known, and a worker that was lost may well be back.
+    /// While the master offers nobody, what it said last is all that is known, and a worker that was lost may well be back.
     pub(super) fn connect_to_known(&mut self, now: Instant) {
-        if self.routing.is_away() && self.links.len() < self.routing.wanted() {
+        if self.routing.is_left_alone() && self.links.len() < self.routing.wanted() {
             for address in self.workers.candidates().map(|c| c.address).collect::<Vec<_>>() {
                 self.connect(address, now);
             }

@@ -288,6 +288,12 @@ impl Dispatch {
         self.lanes.get(&link).and_then(Lane::frame_time)
     }
 
+    /// The link that is missed least: the slowest of those that hold no frame.
+    pub(crate) fn spare(&self) -> Option<LinkId> {
+        let idle = self.lanes.iter().filter(|(_, lane)| lane.in_flight.is_empty());
+        idle.min_by(|(_, a), (_, b)| a.rate().total_cmp(&b.rate())).map(|(link, _)| *link)
+    }
+
     /// Links that keep an answer back for too long: to be closed, and given to [`Dispatch::link_down`].
     pub(crate) fn overdue(&self, now: Instant) -> Vec<LinkId> {
         let alternative = self.lanes.values().any(Lane::has_answered);

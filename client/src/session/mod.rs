@@ -323,6 +323,13 @@ impl Session {
         let has_all = self.links.len() >= self.routing.wanted();
         let is_short = has_all && self.dispatch.is_short();
         self.routing.short(is_short, now);
+        if self.links.len() > self.routing.wanted()
+            && let Some(spare) = self.dispatch.spare()
+        {
+            self.links.remove(&spare);
+            self.dispatch.link_down(spare, Ending::Left);
+            self.actions.push_back(Action::Close(spare));
+        }
         let missing = self.routing.wanted().saturating_sub(self.links.len());
         if missing > 0 && self.routing.is_due(now) {
             let linked = self.linked();

@@ -13,6 +13,9 @@ const REFRESH: Duration = Duration::from_secs(1);
 const AT_FIRST: usize = 8;
 /// For how much longer frames have to wait than not before a stream takes more.
 const SHORT_FOR: Duration = Duration::from_millis(200);
+/// When frames have waited next to never for this long, half of the workers may well be enough. If they are not, that is
+/// found out within [`SHORT_FOR`].
+const ENOUGH_FOR: Duration = Duration::from_secs(300);
 
 /// One question at a time, with growing waits while there is no answer.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(super) struct Routing {
     was_short: (bool, Option<Instant>),
     /// How much longer they have not been enough than they have.
     short_for: Duration,
+    /// Since when that has been never; None: it is not so.
+    enough_since: Option<Instant>,
     /// The life of the master that answered last; 0 before.
     epoch: u64,
     asking: bool,
@@ -32,6 +37,8 @@ pub(super) struct Routing {
     waits: Backoff,
     /// Whether the last question had no answer.
     away: bool,
+    /// Whether the master keeps the stream waiting, or has refused it, so that no other worker is to be had.
+    is_kept_out: bool,
     seed: u64,
 }
 
@@ -43,11 +50,13 @@ impl Routing {
             wanted,
             was_short: (false, None),
             short_for: Duration::ZERO,
+            enough_since: None,
             epoch: 0,
             asking: false,
             next: None,
             waits: Backoff::seeded(seed),
             away: false,
+            is_kept_out: false,
             seed,
         }
     }
@@ -68,6 +77,12 @@ impl Routing {
             self.wanted = self.wanted.saturating_mul(2).min(self.query.wanted);
             self.hurry();
         }
+        let is_enough = !is_short && self.short_for.is_zero();
+        self.enough_since = self.enough_since.filter(|_| is_enough).or(is_enough.then_some(now));
+        if self.enough_since.is_some_and(|since| now.saturating_duration_since(since) >= ENOUGH_FOR) {
+            self.wanted = (self.wanted / 2).max(self.query.wanted.min(AT_FIRST));
+            self.enough_since = Some(now);
+        }
     }
 
     /// The life of the master that answered last; 0 before.
@@ -80,9 +95,15 @@ impl Routing {
         self.query.detector.as_deref()
     }
 
-    /// Whether the master does not answer: what it said last is all that there is.
-    pub(super) fn is_away(&self) -> bool {
-        self.away
+    /// Whether what the master said last is all that there is: it does not answer, or has no place now for a stream that it
+    /// had let in.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.away || self.is_kept_out && self.epoch != 0
+    }
+
+    /// The answer is kept back, for there is no place for the stream.
+    pub(super) fn kept_out(&mut self) {
+        self.is_kept_out = true;
     }
 
     /// Whether it is time to ask.
@@ -100,6 +121,7 @@ impl Routing {
     pub(super) fn answered(&mut self, epoch: u64, now: Instant) -> bool {
         self.asking = false;
         self.away = false;
+        self.is_kept_out = false;
         self.seed = self.seed.wrapping_add(1);
         self.waits = Backoff::seeded(self.seed);
         self.next = Some(now + REFRESH);
@@ -117,12 +139,13 @@ impl Routing {
     pub(super) fn refused(&mut self, after: Duration, now: Instant) {
         self.asking = false;
         self.away = false;
+        self.is_kept_out = true;
         self.next = Some(now + after);
     }
 
-    /// A worker was lost: the next question, if the master is there to answer it, has no time to wait.
+    /// A worker was lost: the next question, if the master is there and has a place, has no time to wait.
     pub(super) fn hurry(&mut self) {
-        if !self.away {
+        if !self.away && !self.is_kept_out {
             self.next = None;
         }
     }
@@ -150,6 +173,16 @@ mod tests {
         let mut wanted: Vec<usize> = wanted.collect();
         wanted.dedup();
         assert_eq!(wanted, [8, 16, 32, 64, 100]);
-        assert_eq!(Routing::new(RouteQuery { wanted: 3, ..query }, 1).wanted(), 3);
+        // Never, for hours: as many as at first are enough.
+        let wanted = (0..100).map(|minute| {
+            routing.short(false, start + ms * 60_000 * (4 + minute));
+            routing.wanted()
+        });
+        let mut wanted: Vec<usize> = wanted.collect();
+        wanted.dedup();
+        assert_eq!(wanted, [100, 50, 25, 12, 8]);
+        let mut few = Routing::new(RouteQuery { wanted: 3, ..query }, 1);
+        (0..100).for_each(|minute| few.short(false, start + ms * 60_000 * minute));
+        assert_eq!(few.wanted(), 3);
     }
 }

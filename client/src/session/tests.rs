@@ -258,6 +258,52 @@ fn a_stream_takes_more_workers_while_those_that_it_has_cannot_do_its_frames() {
 }
 
 #[test]
+fn a_stream_lets_go_of_workers_that_it_has_not_needed_for_long() {
+    let start = clock::now();
+    let query = RouteQuery { wanted: 16, ..RouteQuery::default() };
+    let mut session = Session::new(StreamSpec { query, ..spec(None) }, 1);
+    [0, 200].into_iter().for_each(|ms| session.routing.short(true, start + Duration::from_millis(ms)));
+    session.tick(start);
+    let candidates: Vec<Candidate> = (1..17).map(|port| candidate(&port.to_string(), port)).collect();
+    session.routed(route(&candidates, 1), start);
+    (0..16).for_each(|link| session.link_up(LinkId(link), greeting(&(link + 1).to_string()), start));
+    session.frame(frame(0), start);
+    let [(busy, seq)] = actions(&mut session).into_iter().filter_map(sent).collect::<Vec<_>>()[..] else {
+        panic!("one frame is sent")
+    };
+    let at = |minute: u32| start + Duration::from_mins(1) * minute;
+    (0..16).for_each(|minute| session.settle(at(minute)));
+    let closed: Vec<LinkId> = actions(&mut session)
+        .into_iter()
+        .filter_map(|a| if let Action::Close(link) = a { Some(link) } else { None })
+        .collect();
+    assert_eq!((closed.len(), session.links.len(), closed.contains(&busy)), (8, 8, false), "{closed:?}");
+    session.answer(busy, ok(seq, 0), at(16));
+    assert!(session.has_ready() && question(&mut session).is_none(), "nothing is lost or asked for");
+}
+
+#[test]
+fn a_stream_that_has_lost_its_place_goes_back_to_the_workers_that_it_knows() {
+    let start = clock::now();
+    let mut session = with_workers(&["a"], None, start);
+    session.tick(start + Duration::from_secs(2));
+    assert!(question(&mut session).is_some());
+    session.waits(3);
+    session.link_down(LinkId(0), &Lost::because("the network was cut"), start + Duration::from_secs(3));
+    let later = start + Duration::from_secs(10);
+    session.tick(later);
+    let connects = |actions: Vec<Action>| actions.iter().filter(|action| matches!(action, Action::Connect(..))).count();
+    assert_eq!(connects(actions(&mut session)), 1, "the question is open, and may be for minutes");
+    // One that was never let in stays out.
+    let mut fresh = Session::new(spec(None), 1);
+    fresh.tick(start);
+    fresh.waits(3);
+    fresh.routed(Err(NoRoute::Later { why: "full".to_owned(), after: Duration::from_secs(5) }), start);
+    fresh.tick(later);
+    assert_eq!(connects(actions(&mut fresh)), 0);
+}
+
+#[test]
 fn while_the_master_is_away_a_lost_worker_is_tried_again_all_the_same() {
     let start = clock::now();
     let mut session = with_workers(&["a"], None, start);
