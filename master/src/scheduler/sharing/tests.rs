@@ -107,17 +107,24 @@ fn an_empty_registry_is_filled_again_and_gives_no_id_twice() {
     assert_eq!(world.held().len(), 2);
 }
 
-/// Its own words tell it nothing, and other words nothing that it does not know better.
 #[test]
 fn an_earlier_life_does_not_come_back() {
     let mut world = two_and_one();
-    // The second master keeps a life that the first one has replaced without being able to tell.
-    world.play([Op::Move(0), Op::CutOff(0)]);
+    world.act(Op::Move(0));
     world.exchange();
-    world.play([Op::Die(0), Op::Restart(0)]);
+    // The second master keeps a life that the first one replaces without being able to tell.
+    world.play([Op::CutOff(0), Op::Move(0), Op::Restart(0)]);
+    let id = world.id(0);
     world.act(Op::Connect(0));
+    assert_eq!(world.routed(0), BTreeSet::from([0]));
     world.exchange();
     world.act(Op::Beat(0));
-    assert_eq!(world.held().len(), 1);
-    world.settle();
+    assert_eq!((world.id(0), world.held()), (id, BTreeSet::from([(id, 0)])));
+}
+
+#[test]
+fn a_session_that_begins_is_no_sign_of_life() {
+    let mut world = two_and_one();
+    world.play([Op::Die(0), Op::Wait(3001), Op::CutOff(1), Op::Connect(1)]);
+    assert!(world.routed(1).is_empty());
 }
