@@ -13,7 +13,7 @@ use facefleet_proto::{Health, Heartbeat, WorkerId};
 use super::Scheduler;
 use crate::lease::Leases;
 use crate::registry::Worker;
-use crate::store::book::{Book, Change, Registration};
+use crate::store::book::{Book, Change, Registration, next_ids};
 
 /// Why the shared registry holds a worker no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +44,7 @@ impl Scheduler {
             *self = Scheduler { leases, admission: self.admission.take(), ..fresh };
         }
         self.take_ids(ids);
-        self.note(|book| {
-            book.cut_off = None;
-            book.all_again();
-        });
+        self.note(|book| book.cut_off = None);
     }
 
     /// The shared registry does not answer. Returns whether that is news.
@@ -62,7 +59,8 @@ impl Scheduler {
         self.book.as_ref().and_then(|book| book.cut_off)
     }
 
-    /// All that the shared registry holds, in the order in which it was written. `me` is this master as a keeper.
+    /// All that the shared registry holds, in the order in which it was written. What is this master's own has to be written
+    /// again, because its lease is another one. `me` is this master as a keeper.
     pub fn told_all(&mut self, all: Vec<Registration>, me: u64, now: Instant) {
         let held: HashSet<WorkerId> = all.iter().map(|registration| registration.id).collect();
         for registration in all {
@@ -150,9 +148,10 @@ impl Scheduler {
         self.note(|book| book.set_aside(end));
     }
 
-    /// See [`Book::next_ids`].
-    pub fn next_ids(&self, free: Option<u32>) -> Range<u32> {
-        self.book.as_ref().map_or(0..0, |book| book.next_ids(free))
+    /// See [`next_ids`]. What is known of the ids of another epoch says nothing of those of this one.
+    pub fn next_ids(&self, epoch: u64, free: Option<u32>) -> Range<u32> {
+        let book = self.book.as_ref().filter(|_| epoch == self.epoch);
+        next_ids(book.map_or(0, Book::end_of_ids), free)
     }
 
     /// Those of this block come next.

@@ -24,7 +24,7 @@ pub struct Book {
     dirty: BTreeSet<WorkerId>,
     /// Since when nothing is heard of the shared registry; None: it answers.
     pub cut_off: Option<Instant>,
-    /// Whoever knows of no other id begins here.
+    /// All ids below are set aside, or given, by whichever master.
     end_of_ids: u32,
 }
 
@@ -97,11 +97,6 @@ impl Book {
         self.dirty.insert(id);
     }
 
-    /// All keys have to be written again.
-    pub fn all_again(&mut self) {
-        self.dirty.extend(&self.ours);
-    }
-
     /// The next `most` keys to be written.
     pub fn take_dirty(&mut self, most: usize) -> Vec<WorkerId> {
         std::iter::from_fn(|| self.dirty.pop_first()).take(most).collect()
@@ -112,17 +107,22 @@ impl Book {
         self.end_of_ids = self.end_of_ids.max(end);
     }
 
-    /// The ids to set aside next, where the registry says that those from `free` on are free. None: it says nothing, because
-    /// it is new or has lost all it knew.
-    pub fn next_ids(&self, free: Option<u32>) -> Range<u32> {
-        let start = match (free, self.end_of_ids) {
-            (Some(free), known) => free.max(known),
-            (None, 0) => 0,
-            (None, known) => known.saturating_add(PASSED_OVER),
-        };
-        let start = start.min(END_OF_IDS);
-        start..(start + BLOCK).min(END_OF_IDS)
+    /// Where the ids end that are set aside, as far as this master knows.
+    pub fn end_of_ids(&self) -> u32 {
+        self.end_of_ids
     }
+}
+
+/// The ids to set aside next, where all below `known` are set aside, and the registry says that those from `free` on are free.
+/// None: it says nothing, because it is new or has lost all it knew.
+pub fn next_ids(known: u32, free: Option<u32>) -> Range<u32> {
+    let start = match (free, known) {
+        (Some(free), known) => free.max(known),
+        (None, 0) => 0,
+        (None, known) => known.saturating_add(PASSED_OVER),
+    };
+    let start = start.min(END_OF_IDS);
+    start..(start + BLOCK).min(END_OF_IDS)
 }
 
 #[cfg(test)]
@@ -131,16 +131,13 @@ mod tests {
 
     #[test]
     fn ids_are_set_aside_once() {
-        let mut book = Book::new(facefleet_service::clock::now());
-        assert_eq!(book.next_ids(None), 0..BLOCK);
-        assert_eq!(book.next_ids(Some(5)), 5..5 + BLOCK);
-        book.set_aside(2000);
-        book.set_aside(1000);
-        assert_eq!(book.next_ids(Some(5)), 2000..2000 + BLOCK);
-        assert_eq!(book.next_ids(Some(3000)), 3000..3000 + BLOCK);
-        assert_eq!(book.next_ids(None).start, 2000 + PASSED_OVER);
+        assert_eq!(next_ids(0, None), 0..BLOCK);
+        assert_eq!(next_ids(0, Some(5)), 5..5 + BLOCK);
+        assert_eq!(next_ids(2000, Some(5)), 2000..2000 + BLOCK);
+        assert_eq!(next_ids(2000, Some(3000)), 3000..3000 + BLOCK);
+        assert_eq!(next_ids(2000, None).start, 2000 + PASSED_OVER);
         for free in [END_OF_IDS - 1, END_OF_IDS, u32::MAX] {
-            let ids = book.next_ids(Some(free));
+            let ids = next_ids(2000, Some(free));
             assert!(ids.len() <= 1 && ids.end == END_OF_IDS, "{ids:?}");
         }
     }

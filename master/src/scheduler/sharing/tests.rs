@@ -3,6 +3,7 @@
 
 mod world;
 
+use facefleet_proto::Health;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use world::{MASTERS, Op, WORKERS, World};
@@ -22,6 +23,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => master.clone().prop_map(Op::Connect),
         1 => master.prop_map(Op::Crash),
         1 => Just(Op::EndLeases),
+        1 => (0..WORKERS).prop_map(Op::DeleteKey),
         1 => Just(Op::Wipe),
         3 => (100..4000_u64).prop_map(Op::Wait),
     ]
@@ -81,9 +83,37 @@ fn who_is_kept_by_a_master_that_is_cut_off_is_not_lost() {
     world.act(Op::Beat(0));
     world.act(Op::Wait(2000));
     assert_eq!(world.routed(1), BTreeSet::from([0]));
+    world.play([Op::Wait(2000), Op::Beat(0)]);
+    assert_eq!(world.routed(1), BTreeSet::from([0]), "it was silent for too long, and is heard again");
     world.act(Op::Connect(0));
     world.exchange();
     assert_eq!(world.held().len(), 1);
+}
+
+#[test]
+fn who_dies_with_its_master_is_forgotten_when_it_is_lost() {
+    let mut world = two_and_one();
+    let id = world.id(0);
+    world.play([Op::Crash(0), Op::Die(0), Op::EndLeases]);
+    world.exchange();
+    assert_eq!(world.health(1, id), Some(Health::Healthy));
+    world.act(Op::Wait(3001));
+    assert_eq!(world.health(1, id), None);
+}
+
+#[test]
+fn who_is_heard_is_registered_again() {
+    let mut world = two_and_one();
+    let held = world.held();
+    world.act(Op::DeleteKey(0));
+    world.exchange();
+    assert_eq!(world.held(), held);
+}
+
+#[test]
+fn no_two_masters_give_leases_of_one_number() {
+    let mut world = two_and_one();
+    assert_ne!(world.lease(0), world.lease(1));
 }
 
 #[test]
@@ -127,4 +157,5 @@ fn a_session_that_begins_is_no_sign_of_life() {
     let mut world = two_and_one();
     world.play([Op::Die(0), Op::Wait(3001), Op::CutOff(1), Op::Connect(1)]);
     assert!(world.routed(1).is_empty());
+    assert_eq!(world.health(1, world.id(0)), Some(Health::Lost));
 }

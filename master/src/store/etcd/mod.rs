@@ -91,7 +91,7 @@ impl Registrar {
         let mut etcd = Etcd::connect(member).await?;
         let mut lease = etcd.lease(LEASE_S).await?;
         let epoch = self.epoch(&mut etcd).await?;
-        let ids = self.ids(&mut etcd).await?;
+        let ids = self.ids(&mut etcd, epoch).await?;
         let address = self.address_towards(member).await;
         etcd.write(vec![put(keys::master(self.me), address.to_string().into_bytes(), lease.id)]).await?;
         let (all, revision) = etcd.all(keys::PREFIX, keys::END).await?;
@@ -108,7 +108,7 @@ impl Registrar {
                 _ = keep.tick() => {
                     lease.keep().await?;
                     if self.shared.locked().0.ids_left() < FEW {
-                        let ids = self.ids(&mut etcd).await?;
+                        let ids = self.ids(&mut etcd, epoch).await?;
                         self.shared.locked().0.take_ids(ids);
                     }
                 }
@@ -132,11 +132,11 @@ impl Registrar {
     }
 
     /// Sets ids aside that nobody else will give.
-    async fn ids(&self, etcd: &mut Etcd) -> Result<Range<u32>, EtcdError> {
+    async fn ids(&self, etcd: &mut Etcd, epoch: u64) -> Result<Range<u32>, EtcdError> {
         loop {
             let there = etcd.get(keys::NEXT_ID).await?;
             let free = there.as_ref().map(|kv| keys::plain(kv).ok_or_else(|| spoilt(keys::NEXT_ID))).transpose()?;
-            let ids = self.shared.locked().0.next_ids(free);
+            let ids = self.shared.locked().0.next_ids(epoch, free);
             let written_by = there.map_or(0, |kv| kv.mod_revision);
             let op = put(keys::NEXT_ID.to_owned(), ids.end.to_string().into_bytes(), 0);
             if etcd.write_if(keys::NEXT_ID, written_by, op).await? {

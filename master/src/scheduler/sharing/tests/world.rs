@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::{Identity, Join, RouteQuery, WorkerId};
+use facefleet_proto::{Identity, Join, Route, RouteQuery, WorkerId};
 use facefleet_service::clock;
 
 use super::super::*;
@@ -36,6 +36,8 @@ pub(super) enum Op {
     Crash(usize),
     /// The leases of sessions that are over end.
     EndLeases,
+    /// Somebody deletes the key of a worker.
+    DeleteKey(usize),
     /// The registry loses all it knows, unless there is a master that has not come back since it last did: what others do in
     /// between, such a master cannot guess.
     Wipe,
@@ -153,6 +155,11 @@ impl World {
             Op::Connect(master) => self.connect(master),
             Op::Crash(n) => self.masters[n] = master(self.fresh(), self.now),
             Op::EndLeases => self.end_leases(),
+            Op::DeleteKey(worker) => {
+                if let Some((id, _)) = self.workers[worker].joined {
+                    self.store.write(0, 0, &[Change::Delete(id)]);
+                }
+            }
             Op::Wipe => {
                 let life = self.store.life;
                 if self.masters.iter().any(|master| master.scheduler.epoch() != 0 && master.store_life != life) {
@@ -223,7 +230,7 @@ impl World {
         *store_life = self.store.life;
         let known = scheduler.epoch();
         let epoch = *self.store.epoch.get_or_insert(if known == 0 { epoch_if_new } else { known });
-        let ids = scheduler.next_ids(self.store.next_id);
+        let ids = scheduler.next_ids(epoch, self.store.next_id);
         self.store.next_id = Some(ids.end);
         self.store.masters.insert(*me, lease);
         scheduler.connected(epoch, ids, self.now);
@@ -299,16 +306,30 @@ impl World {
         panic!("they do not stop talking");
     }
 
+    fn route(&mut self, master: usize) -> Route {
+        let query = RouteQuery { wanted: usize::MAX, ..RouteQuery::default() };
+        self.masters[master].scheduler.route(&query, self.now)
+    }
+
     /// Which workers a master offers, by their number in this world.
     pub(super) fn routed(&mut self, master: usize) -> BTreeSet<usize> {
-        let query = RouteQuery { wanted: usize::MAX, ..RouteQuery::default() };
-        let route = self.masters[master].scheduler.route(&query, self.now);
+        let route = self.route(master);
         let gone = &self.masters[master].gone;
         let number = |name: &str| name[1..].parse().unwrap();
         for candidate in &route.candidates {
             assert!(!gone.contains(&candidate.id.unwrap()), "master {master} offers {candidate:?}, who is gone");
         }
         route.candidates.iter().map(|candidate| number(&candidate.name)).collect()
+    }
+
+    /// The number of a lease that a master gives.
+    pub(super) fn lease(&mut self, master: usize) -> u64 {
+        self.route(master).lease.unwrap().id
+    }
+
+    /// How a worker is as a master knows it; None: it does not know it.
+    pub(super) fn health(&self, master: usize, id: WorkerId) -> Option<Health> {
+        Some(self.masters[master].scheduler.registry.get(id)?.health(self.now))
     }
 
     pub(super) fn id(&self, worker: usize) -> WorkerId {
