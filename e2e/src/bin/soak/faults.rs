@@ -32,7 +32,7 @@ pub(crate) enum Fault {
 
 /// Those of a cluster with one master: the first ones.
 const WITH_ONE_MASTER: usize = 6;
-/// How much longer masters and etcd stay away where there are several of them: until leases in etcd (10 s) end, or not.
+/// How much longer masters and etcd stay away where there are several of them: until leases in etcd (6 s) end, or not.
 const LONGER: u32 = 3;
 
 impl Fault {
