@@ -3,13 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use facefleet_proto::{Heartbeat, Join, RETRY_AFTER_MS, RouteQuery, TaskResult, WorkerId, wire};
+use facefleet_proto::{Heartbeat, Join, RETRY_AFTER_MS, RouteQuery, WorkerId, wire};
 use futures_util::{Stream, stream};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
 use crate::advertised::{Ends, as_seen};
-use crate::forwarding::FORWARDED;
+use crate::forwarding::hops;
 use crate::join_limit::PER_S;
 use crate::record::Record;
 use crate::registry::Refused;
@@ -66,15 +66,10 @@ impl wire::master_server::Master for Service {
 
     async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
         let client = ends(&request);
-        let is_forwarded = is_forwarded(&request);
+        let hops = hops(&request);
         let query = RouteQuery::try_from(request.into_inner())?;
         let (shared, stream, wanted) = (self.ready()?, query.stream_id.clone(), query.wanted);
-        let route = if is_forwarded {
-            shared.route(&query).await.map_err(Status::from)
-        } else {
-            shared.route_as_one(query).await
-        };
-        let mut route = route?;
+        let mut route = shared.route_as_one(query, hops).await?;
         for candidate in &mut route.candidates {
             candidate.address = as_seen(candidate.address, client);
         }
@@ -83,13 +78,9 @@ impl wire::master_server::Master for Service {
     }
 
     async fn submit_result(&self, request: Request<wire::TaskResult>) -> Answer<wire::TaskResult> {
-        let is_forwarded = is_forwarded(&request);
+        let hops = hops(&request);
         let result = request.into_inner();
-        if is_forwarded {
-            self.0.submit(&TaskResult::from(result));
-        } else {
-            self.0.submit_as_one(result).await;
-        }
+        self.0.submit_as_one(result, hops).await;
         Ok(Response::new(result))
     }
 
@@ -106,10 +97,10 @@ impl wire::master_server::Master for Service {
     }
 
     async fn list_nodes(&self, request: Request<wire::ListNodesRequest>) -> Answer<wire::ListNodesReply> {
-        let is_forwarded = is_forwarded(&request);
+        let hops = hops(&request);
         let wire::ListNodesRequest { without_nodes } = request.into_inner();
         let mut nodes = self.0.nodes(without_nodes);
-        if !is_forwarded && let Some(waiting) = self.0.waiting_elsewhere().await {
+        if let Some(waiting) = self.0.waiting_elsewhere(hops).await {
             nodes.waiting = waiting;
         }
         Ok(Response::new(nodes.into()))
@@ -152,11 +143,6 @@ fn record(next: Next<Arc<Record>>) -> wire::HeartbeatRecord {
         state: Some(heartbeat.into()),
         missed,
     }
-}
-
-/// Whether another master has passed this on.
-fn is_forwarded<T>(request: &Request<T>) -> bool {
-    request.metadata().contains_key(FORWARDED)
 }
 
 fn ends<T>(request: &Request<T>) -> Option<Ends> {

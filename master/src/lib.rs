@@ -61,8 +61,9 @@ const GRACE: Duration = Duration::from_secs(2);
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// Programs that are connected at once. A worker and a client have one connection each.
 const MAX_CONNECTIONS: usize = 16_384;
-/// Calls at once on one connection: one program has a few, a proxy for a whole site some hundreds.
-const MAX_STREAMS: u32 = 1024;
+/// Calls at once on one connection: one program has a few, a proxy for a whole site some hundreds, and a master that passes on
+/// the questions of its clients as many as may wait ([`admission::MAX_WAITING`]), and those that come too late for that.
+const MAX_STREAMS: u32 = 16_384;
 
 /// What a master is told when it starts.
 #[derive(Debug, Default)]

@@ -4,16 +4,15 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, Join, Lease, Nodes, Route, RouteQuery, TaskResult, WorkerId};
 use facefleet_service::clock;
 use facefleet_service::quiet::Quiet;
 use tokio::sync::{Notify, watch};
-use tonic::transport::Channel;
 use tracing::{error, info, warn};
 
 use crate::TICK;
 use crate::admission::Limit;
+use crate::forwarding::Line;
 use crate::join_limit::{JoinLimit, PER_S};
 use crate::liveness::Loss;
 use crate::outage::Turn;
@@ -45,7 +44,7 @@ pub(crate) struct Shared {
     /// The calls that wait for a slot.
     pub(crate) waiting: Waiting,
     /// The others that share it.
-    pub(crate) masters: watch::Sender<Masters<MasterClient<Channel>>>,
+    pub(crate) masters: watch::Sender<Masters<Line>>,
     /// Whether everybody is let in.
     pub(crate) is_open: bool,
 }

@@ -110,7 +110,11 @@ struct Stream {
     rank: Rank,
     detector: Option<String>,
     state: State,
-    ticket: Option<Ticket>,
+    /// Of its calls, mostly one. While masters come and go, the same question may come by two ways for a moment, and which of
+    /// them goes away is not known.
+    tickets: Vec<Ticket>,
+    /// Whether one of them was told of the slot that it has. The others do not take it along when they end.
+    is_told: bool,
     /// Whether a worker has named it.
     is_named: bool,
     until: Instant,
@@ -184,10 +188,8 @@ impl Admission {
         let stream = self.streams.get_mut(&lease).expect("it was there or has just begun");
         match stream.state {
             State::Has(worker) => {
-                let place = Place { lease, worker, ttl: stream.ttl() };
-                // An earlier call must not take the slot along when it ends.
-                stream.ticket.take().map(|older| self.tickets.remove(&older));
-                Answer::Placed(place)
+                stream.is_told = true;
+                Answer::Placed(Place { lease, worker, ttl: stream.ttl() })
             }
             State::Wants | State::Ended if !is_known && self.queue.len() > MAX_WAITING => {
                 self.forget(lease);
@@ -209,7 +211,8 @@ impl Admission {
         let lease = self.tickets.get(&ticket).copied()?;
         let stream = self.streams.get_mut(&lease).expect("a stream has its ticket until it is forgotten");
         let State::Has(worker) = stream.state else { return None };
-        stream.ticket = None;
+        stream.tickets.retain(|other| *other != ticket);
+        stream.is_told = true;
         stream.renew(now);
         let ttl = stream.ttl();
         self.tickets.remove(&ticket);
@@ -220,9 +223,9 @@ impl Admission {
     pub fn cancel(&mut self, ticket: Ticket) {
         let Some(lease) = self.tickets.remove(&ticket) else { return };
         let stream = self.streams.get_mut(&lease).expect("a stream has its ticket until it is forgotten");
-        stream.ticket = None;
+        stream.tickets.retain(|other| *other != ticket);
         // One that workers name has been running, and ends when they name it no more.
-        if !stream.is_named {
+        if stream.tickets.is_empty() && !stream.is_told && !stream.is_named {
             self.forget(lease);
         }
     }
@@ -247,7 +250,7 @@ impl Admission {
         if stream.state == State::Wants && self.slots.take_of(worker, lease) {
             stream.state = State::Has(worker);
             self.queue.remove(stream.detector.as_deref(), stream.rank);
-            self.called.extend(stream.ticket);
+            self.called.extend(&stream.tickets);
         }
     }
 
@@ -256,15 +259,14 @@ impl Admission {
         if self.streams.contains_key(&lease) {
             self.vacate(lease);
             let stream = self.streams.get_mut(&lease).expect("it is there");
-            let ticket = stream.ticket.take();
             (stream.state, stream.until) = (State::Ended, now + NAMED_TTL);
-            ticket.map(|ticket| self.tickets.remove(&ticket));
+            stream.tickets.drain(..).for_each(|ticket| drop(self.tickets.remove(&ticket)));
         }
     }
 
     /// Ends the leases that nobody has named in time. To be called a few times a second.
     pub fn expire(&mut self, now: Instant) {
-        let is_over = |stream: &Stream| stream.ticket.is_none() && stream.until <= now;
+        let is_over = |stream: &Stream| stream.tickets.is_empty() && stream.until <= now;
         let over: Vec<LeaseId> = self.streams.iter().filter(|(_, stream)| is_over(stream)).map(|(id, _)| *id).collect();
         over.into_iter().for_each(|lease| self.forget(lease));
     }
@@ -301,14 +303,15 @@ impl Admission {
             let stream = self.streams.get_mut(&lease).expect("who is in the queue is known");
             stream.state = State::Has(worker);
             self.queue.remove(stream.detector.as_deref(), stream.rank);
-            self.called.extend(stream.ticket);
+            self.called.extend(&stream.tickets);
         }
     }
 
     fn begin(&mut self, lease: LeaseId, rank: Rank, detector: Option<String>, now: Instant) {
         let until = now + UNNAMED_TTL;
         self.queue.insert(detector.as_deref(), rank, lease);
-        let stream = Stream { rank, detector, state: State::Wants, ticket: None, is_named: false, until };
+        let (state, tickets) = (State::Wants, Vec::new());
+        let stream = Stream { rank, detector, state, tickets, is_told: false, is_named: false, until };
         self.streams.insert(lease, stream);
     }
 
@@ -324,24 +327,22 @@ impl Admission {
 
     fn forget(&mut self, lease: LeaseId) {
         self.vacate(lease);
-        let ticket = self.streams.remove(&lease).and_then(|stream| stream.ticket);
-        ticket.map(|ticket| self.tickets.remove(&ticket));
+        let tickets = self.streams.remove(&lease).map_or_else(Vec::new, |stream| stream.tickets);
+        tickets.into_iter().for_each(|ticket| drop(self.tickets.remove(&ticket)));
     }
 
     /// The slot of a stream is gone.
     fn displace(&mut self, lease: LeaseId) {
         let stream = self.streams.get_mut(&lease).expect("who holds a slot is known");
-        stream.state = State::Wants;
+        (stream.state, stream.is_told) = (State::Wants, false);
         self.queue.insert(stream.detector.as_deref(), stream.rank, lease);
     }
 
-    /// A ticket for the stream's newest call. An older one, whose client does not wait for it any more, is void.
+    /// A ticket for one more call of the stream.
     fn ticket(&mut self, lease: LeaseId) -> Ticket {
         let ticket = Ticket(self.number());
         let stream = self.streams.get_mut(&lease).expect("only a known stream gets a ticket");
-        if let Some(older) = stream.ticket.replace(ticket) {
-            self.tickets.remove(&older);
-        }
+        stream.tickets.push(ticket);
         self.tickets.insert(ticket, lease);
         ticket
     }

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::repeat;
 
 use facefleet_service::clock;
 use proptest::prelude::*;
@@ -213,6 +214,19 @@ fn a_question_that_is_asked_again_is_one_stream() {
 }
 
 #[test]
+fn of_two_calls_of_a_stream_either_may_go_away() {
+    for goes in [0, 1] {
+        let (mut admission, now) = cluster(Order::Fifo, &[A]);
+        place(admission.ask(stream(1), now));
+        let mut calls = vec![ticket(admission.ask(stream(2), now)), ticket(admission.ask(stream(2), now))];
+        admission.cancel(calls.remove(goes));
+        admission.end(1, now);
+        assert_eq!(admission.admit(now), calls);
+        assert_eq!(admission.collect(calls[0], now).unwrap().lease, 2);
+    }
+}
+
+#[test]
 fn a_call_that_ends_late_does_not_take_the_slot_of_a_later_one() {
     let (mut admission, now) = cluster(Order::Fifo, &[A]);
     place(admission.ask(stream(1), now));
@@ -421,8 +435,8 @@ proptest! {
                 let needs = admission.streams[lease].detector.is_some();
                 prop_assert!(!free.iter().any(|has| *has || !needs), "a slot is free that {lease} could use");
             }
-            let waiting: BTreeMap<Ticket, LeaseId> =
-                admission.streams.iter().filter_map(|(lease, stream)| Some((stream.ticket?, *lease))).collect();
+            let of_a_stream = |(lease, stream): (&LeaseId, &Stream)| stream.tickets.clone().into_iter().zip(repeat(*lease));
+            let waiting: BTreeMap<Ticket, LeaseId> = admission.streams.iter().flat_map(of_a_stream).collect();
             prop_assert_eq!(waiting, admission.tickets.iter().map(|(ticket, lease)| (*ticket, *lease)).collect());
         }
     }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, wire};
@@ -14,11 +13,8 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::masters::Registered;
+use crate::forwarding::Line;
 use crate::shared::Shared;
-
-/// A master that says nothing for this long is pinged, and given up when as long has passed again: others wait for it with
-/// what only one of them may decide.
-const KEEPALIVE: Duration = Duration::from_millis(500);
 
 /// Listens to other masters until it is dropped.
 pub(super) struct Peers {
@@ -41,24 +37,18 @@ impl Peers {
     pub(super) fn add(&mut self, master: Registered) {
         while self.listening.try_join_next().is_some() {}
         let mut is_new = false;
-        self.shared.masters.send_modify(|masters| is_new = masters.add(master, || line(master.address)));
+        self.shared.masters.send_modify(|masters| is_new = masters.add(master, || Line::to(master.address)));
         if is_new {
             self.listening.spawn(listen(self.shared.clone(), master.address));
         }
     }
 }
 
-fn line(address: SocketAddr) -> MasterClient<Channel> {
-    let endpoint = grpc::endpoint(&address.into());
-    let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).keep_alive_timeout(KEEPALIVE);
-    MasterClient::new(endpoint.connect_timeout(2 * KEEPALIVE).connect_lazy())
-}
-
 async fn listen(shared: Arc<Shared>, address: SocketAddr) {
     let mut waits = Backoff::default();
     loop {
         let Some(line) = shared.masters.borrow().line(address) else { return };
-        let lost = hear(&shared, address, line, &mut waits).await;
+        let lost = hear(&shared, address, line.short, &mut waits).await;
         let why = lost.as_ref().map_or_else(|status| grpc::explain(status), |()| "it stops".to_owned());
         let mut is_registered = false;
         shared.masters.send_modify(|masters| is_registered = masters.not_heard(address));

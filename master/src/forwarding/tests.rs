@@ -1,0 +1,153 @@
+use std::sync::Arc;
+
+use facefleet_proto::wire::master_server::MasterServer;
+use facefleet_proto::{Heartbeat, Identity, Join, LegacyState, Load};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::MAX_STREAMS;
+use crate::admission::{Limit, MAX_WAITING, Order};
+use crate::liveness::Loss;
+use crate::policy::PolicyName;
+use crate::store::masters::Registered;
+
+/// A master whose only slot is taken, so that whoever asks it waits.
+fn full() -> Arc<Shared> {
+    let limit = Limit { order: Order::Fifo, max_wait: Duration::from_secs(3600) };
+    let shared = Shared::new(PolicyName::default(), Loss::default()).admitting(Some(limit));
+    let identity = Identity { name: "pi".into(), generation: 1 };
+    let join = wire::JoinRequest { ip: "10.0.0.1".into(), port: 7, weight: 1, cores: 1, ..Default::default() };
+    let join = Join { identity, ..Join::try_from(join).unwrap() };
+    let (id, epoch) = shared.join(join).unwrap();
+    let (load, legacy) = (Load::default(), LegacyState::default());
+    shared.heartbeat(Heartbeat { id, generation: 1, epoch, load, legacy, leases: vec![u64::MAX] });
+    Arc::new(shared)
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn serve(shared: Arc<Shared>, listener: TcpListener) {
+    let service = MasterServer::new(crate::grpc::Service(shared));
+    let incoming = grpc::incoming(listener, 16);
+    grpc::server(MAX_STREAMS).add_service(service).serve_with_incoming(incoming).await.unwrap();
+}
+
+/// The master has the registry's word that it is there since `since`, and that another one is since `other`, which it hears.
+fn registered(shared: &Shared, since: i64, address: SocketAddr, other: i64) {
+    shared.masters.send_modify(|masters| {
+        masters.begin(since);
+        masters.add(Registered { keeper: 1, address, since: other }, || Line::to(address));
+        masters.heard(address);
+    });
+}
+
+/// Streams that ask a master.
+fn ask(shared: &Arc<Shared>, streams: u64) -> JoinSet<Result<Route, Status>> {
+    let one = |lease| {
+        let (shared, query) = (shared.clone(), RouteQuery { lease: Some(lease), ..RouteQuery::default() });
+        async move { shared.route_as_one(query, 0).await }
+    };
+    (1..=streams).map(one).collect()
+}
+
+/// Goes on with everything else until so many streams wait at these masters.
+async fn until_wait<const N: usize>(masters: [&Shared; N], streams: [u32; N]) {
+    let wait = async {
+        while masters.map(|master| master.nodes(true).waiting) != streams {
+            tokio::task::yield_now().await;
+        }
+    };
+    let seen = || masters.map(|master| master.nodes(true).waiting);
+    timeout(Duration::from_secs(20), wait)
+        .await
+        .unwrap_or_else(|_| panic!("{streams:?} should wait, and {:?} do", seen()));
+}
+
+#[tokio::test]
+async fn who_waits_at_a_master_that_is_the_oldest_no_more_comes_to_the_one_that_is() {
+    let (older, younger) = (full(), full());
+    let [(at, older_at), (also_at, younger_at)] = [listen().await, listen().await];
+    let servers = [serve(older.clone(), at), serve(younger.clone(), also_at)];
+    let _servers: JoinSet<()> = servers.into_iter().collect();
+    registered(&older, 10, younger_at, 20);
+    registered(&younger, 20, older_at, 10);
+    let _calls = ask(&younger, 3);
+    until_wait([&older, &younger], [3, 0]).await;
+    // Its key has ended, and it is registered anew.
+    registered(&younger, 20, older_at, 30);
+    until_wait([&older, &younger], [0, 3]).await;
+    registered(&older, 30, younger_at, 20);
+    until_wait([&older, &younger], [0, 3]).await;
+    // The same happens to the other one, which hears of it last.
+    registered(&older, 30, younger_at, 40);
+    until_wait([&older, &younger], [0, 3]).await;
+    registered(&younger, 40, older_at, 30);
+    until_wait([&older, &younger], [3, 0]).await;
+}
+
+#[tokio::test]
+async fn a_question_that_comes_to_a_master_with_elders_goes_on_to_them() {
+    let [oldest, middle, youngest] = [full(), full(), full()];
+    let [(at, oldest_at), (also_at, middle_at)] = [listen().await, listen().await];
+    let servers = [serve(oldest.clone(), at), serve(middle.clone(), also_at)];
+    let _servers: JoinSet<()> = servers.into_iter().collect();
+    registered(&middle, 20, oldest_at, 10);
+    // The youngest does not hear the oldest.
+    registered(&youngest, 30, middle_at, 20);
+    let _calls = ask(&youngest, 3);
+    until_wait([&oldest, &middle, &youngest], [3, 0, 0]).await;
+    assert_eq!(youngest.waiting_elsewhere(0).await, Some(3));
+}
+
+#[tokio::test]
+async fn two_that_take_each_other_for_the_older_one_do_not_ask_each_other_for_ever() {
+    let masters = [full(), full()];
+    let [(at, first_at), (also_at, second_at)] = [listen().await, listen().await];
+    let servers = [serve(masters[0].clone(), at), serve(masters[1].clone(), also_at)];
+    let _servers: JoinSet<()> = servers.into_iter().collect();
+    registered(&masters[0], 20, second_at, 10);
+    registered(&masters[1], 20, first_at, 10);
+    let _calls = ask(&masters[0], 1);
+    until_wait([&masters[0], &masters[1]], [0, 1]).await;
+}
+
+#[tokio::test]
+async fn a_master_that_has_failed_once_is_asked_again_when_it_is_heard_again() {
+    let (older, younger) = (full(), full());
+    let (listener, older_at) = listen().await;
+    registered(&younger, 20, older_at, 10);
+    let _calls = ask(&younger, 3);
+    let nobody_is_let_in = async {
+        loop {
+            drop(listener.accept().await);
+        }
+    };
+    tokio::select! {
+        () = nobody_is_let_in => {}
+        () = until_wait([&older, &younger], [0, 3]) => {}
+    }
+    let mut servers = JoinSet::new();
+    servers.spawn(serve(older.clone(), listener));
+    younger.masters.send_modify(|masters| assert!(masters.not_heard(older_at)));
+    tokio::task::yield_now().await;
+    younger.masters.send_modify(|masters| masters.heard(older_at));
+    until_wait([&older, &younger], [3, 0]).await;
+}
+
+#[tokio::test]
+async fn as_many_may_wait_elsewhere_as_may_wait_here() {
+    let (older, younger) = (full(), full());
+    let (listener, older_at) = listen().await;
+    let _server: JoinSet<()> = [serve(older.clone(), listener)].into_iter().collect();
+    registered(&younger, 20, older_at, 10);
+    let most = MAX_WAITING as u64;
+    let mut calls = ask(&younger, most + 1);
+    let refused = calls.join_next().await.unwrap().unwrap().unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    assert_eq!(younger.waiting_elsewhere(0).await, Some(u32::try_from(most).unwrap()), "it answers all the same");
+}
