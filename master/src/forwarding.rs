@@ -28,6 +28,7 @@ const MOST_HOPS: u32 = 3;
 const PATIENCE: Duration = Duration::from_millis(300);
 /// A master that says nothing for this long is pinged, and given up when as long has passed again: others wait for it with
 /// what only one of them may decide.
+#[cfg(feature = "etcd")]
 const KEEPALIVE: Duration = Duration::from_millis(500);
 
 /// How another master is reached. Calls that wait for a slot have a connection of their own: a connection has room for so
@@ -39,6 +40,7 @@ pub(crate) struct Line {
     pub(crate) short: MasterClient<Channel>,
 }
 
+#[cfg(feature = "etcd")]
 impl Line {
     /// Connects when it is first used.
     pub(crate) fn to(address: SocketAddr) -> Line {
@@ -139,5 +141,5 @@ fn forwarded<T>(message: T, hops: u32) -> Request<T> {
     request
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "etcd"))]
 mod tests;

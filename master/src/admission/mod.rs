@@ -260,7 +260,9 @@ impl Admission {
             self.vacate(lease);
             let stream = self.streams.get_mut(&lease).expect("it is there");
             (stream.state, stream.until) = (State::Ended, now + NAMED_TTL);
-            stream.tickets.drain(..).for_each(|ticket| drop(self.tickets.remove(&ticket)));
+            for ticket in stream.tickets.drain(..) {
+                self.tickets.remove(&ticket);
+            }
         }
     }
 
@@ -327,8 +329,9 @@ impl Admission {
 
     fn forget(&mut self, lease: LeaseId) {
         self.vacate(lease);
-        let tickets = self.streams.remove(&lease).map_or_else(Vec::new, |stream| stream.tickets);
-        tickets.into_iter().for_each(|ticket| drop(self.tickets.remove(&ticket)));
+        for ticket in self.streams.remove(&lease).into_iter().flat_map(|stream| stream.tickets) {
+            self.tickets.remove(&ticket);
+        }
     }
 
     /// The slot of a stream is gone.
