@@ -132,6 +132,11 @@ impl From<SocketAddr> for HostPort {
     }
 }
 
+/// Whether a socket that is bound to every address of a kind, `bound`, hears a peer at `peer`. `[::]` takes IPv4 as well.
+pub fn hears(bound: IpAddr, peer: IpAddr) -> bool {
+    bound.is_ipv6() || peer.is_ipv4()
+}
+
 /// The local address that packets to `peer` leave from, which is the one `peer` can answer to. Nothing is sent.
 ///
 /// # Errors
@@ -185,6 +190,13 @@ mod tests {
         {
             assert_eq!(text.parse::<HostPorts>(), Err(problem), "{text}");
         }
+    }
+
+    #[test]
+    fn an_ipv4_socket_is_not_reached_by_ipv6_and_one_for_both_is() {
+        let [any4, any6, peer4, peer6] = ["0.0.0.0", "::", "192.0.2.7", "2001:db8::7"].map(|ip| ip.parse().unwrap());
+        assert_eq!([hears(any4, peer4), hears(any4, peer6)], [true, false]);
+        assert_eq!([hears(any6, peer4), hears(any6, peer6)], [true, true]);
     }
 
     #[test]

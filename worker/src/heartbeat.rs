@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, Join, LegacyState, Load, WorkerId, wire};
-use facefleet_service::address::{HostPort, HostPorts, local_towards};
+use facefleet_service::address::{HostPort, HostPorts, hears, local_towards};
 use facefleet_service::backoff::Backoff;
 use facefleet_service::{clock, grpc};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
@@ -49,7 +49,6 @@ struct Joined {
     id: WorkerId,
     /// Which life of the master knows the id.
     epoch: u64,
-    since: Instant,
 }
 
 /// The master that is talked to.
@@ -111,7 +110,7 @@ impl Member {
         let mut contact = self.contact(0);
         let mut joined = None;
         let None = stop.run_until_cancelled(self.stay_joined(&mut contact, &mut joined)).await;
-        let Some(Joined { id, epoch, .. }) = joined else { return };
+        let Some(Joined { id, epoch }) = joined else { return };
         let leave = wire::LeaveRequest { id: id.to_wire(), generation: self.join.identity.generation, epoch };
         for _ in self.masters.iter() {
             match contact.client.leave(leave).await {
@@ -171,7 +170,7 @@ impl Member {
         let wire::JoinReply { id, success, epoch } = reply.into_inner();
         let id = u32::try_from(id).ok().filter(|_| success).map(WorkerId).ok_or(JoinError::NotTaken)?;
         tracing::info!(master = %contact.master, %id, %address, "joined");
-        Ok(Joined { id, epoch, since: clock::now() })
+        Ok(Joined { id, epoch })
     }
 
     /// The address of this machine at which the master can reach it.
@@ -198,6 +197,7 @@ impl Member {
         outage: &mut Outage,
     ) -> Result<Again, Status> {
         let mut said_draining = false;
+        let mut outlook = Outlook::default();
         loop {
             tokio::select! {
                 _ = beats.tick() => {}
@@ -223,15 +223,14 @@ impl Member {
             if !stale {
                 contact.cut_off = 0;
             }
-            let stayed = clock::now().saturating_duration_since(joined.since);
-            if stale && self.masters.count() > 1 && stayed >= STAY * (1 + contact.cut_off) {
+            if outlook.is_hopeless(stale, contact.cut_off, clock::now()) && self.masters.count() > 1 {
                 tracing::info!("the master is cut off from the registry that it shares; joining the next one");
                 return Ok(Again::Elsewhere);
             }
         }
     }
 
-    fn heartbeat(&self, Joined { id, epoch, .. }: Joined, load: Load) -> wire::NodeState {
+    fn heartbeat(&self, Joined { id, epoch }: Joined, load: Load) -> wire::NodeState {
         let utx = i64::try_from(clock::unix_us() / 1_000_000).unwrap_or(i64::MAX);
         let generation = self.join.identity.generation;
         let legacy = LegacyState { utx, ..LegacyState::default() };
@@ -270,9 +269,20 @@ impl Member {
     }
 }
 
-/// Whether a socket that is bound to every address, `bound`, hears a peer at `peer`. `[::]` takes IPv4 as well.
-fn hears(bound: IpAddr, peer: IpAddr) -> bool {
-    bound.is_ipv6() || peer.is_ipv4()
+/// Since when the master has said, at each heartbeat, that it is cut off from the registry that it shares.
+#[derive(Default)]
+struct Outlook(Option<Instant>);
+
+impl Outlook {
+    /// Takes in what the master says now. Returns whether it is time for another one, where so many before it were left.
+    fn is_hopeless(&mut self, stale: bool, left: u32, now: Instant) -> bool {
+        if !stale {
+            self.0 = None;
+            return false;
+        }
+        let since = *self.0.get_or_insert(now);
+        now.saturating_duration_since(since) >= STAY * (1 + left)
+    }
 }
 
 /// From the first failure until a heartbeat has arrived again.
@@ -310,10 +320,21 @@ mod tests {
     const HEARTBEAT: Duration = Duration::from_millis(50);
 
     #[test]
-    fn an_ipv4_socket_is_not_reached_by_ipv6_and_one_for_both_is() {
-        let [any4, any6, peer4, peer6] = ["0.0.0.0", "::", "192.0.2.7", "2001:db8::7"].map(|ip| ip.parse().unwrap());
-        assert_eq!([hears(any4, peer4), hears(any4, peer6)], [true, false]);
-        assert_eq!([hears(any6, peer4), hears(any6, peer6)], [true, true]);
+    fn a_master_that_is_cut_off_has_time_to_come_back() {
+        let (mut outlook, joined) = (Outlook::default(), clock::now());
+        let mut is_hopeless = |s, stale, left| outlook.is_hopeless(stale, left, joined + Duration::from_secs(s));
+        assert!(!is_hopeless(3600, true, 0), "it has just been cut off, however long ago this worker joined");
+        assert!(!is_hopeless(3609, true, 0));
+        assert!(!is_hopeless(3609, false, 0), "it is back");
+        assert!(!is_hopeless(3610, true, 0));
+        assert!(!is_hopeless(3619, true, 0));
+        assert!(!is_hopeless(3620, true, 1), "all seem to be cut off");
+        assert!(is_hopeless(3620, true, 0));
+        assert!(is_hopeless(3630, true, 1));
+    }
+
+    #[test]
+    fn whoever_listens_on_the_other_kind_of_address_is_told_what_to_do() {
         let master = "pi.local:50051".parse().unwrap();
         let error = JoinError::Family { master, bound: "0.0.0.0:50050".parse().unwrap() }.to_string();
         assert!(error.contains("--listen [::]:50050") && error.contains("--advertise"), "{error}");
