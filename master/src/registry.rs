@@ -220,9 +220,9 @@ impl Registry {
         }
     }
 
-    /// Looks for workers that have been silent for too long. Each loss is reported once. Unless it `forgets`, those that have
-    /// been silent for very long stay lost.
-    pub fn expire(&mut self, now: Instant, forgets: bool) -> Vec<Expired> {
+    /// Looks for workers that have been silent for too long. Each loss is reported once. Those that have been silent for very
+    /// long are forgotten if they `may` be, and stay lost otherwise.
+    pub fn expire(&mut self, now: Instant, may: impl Fn(WorkerId) -> bool) -> Vec<Expired> {
         let mut expired = Vec::new();
         let mut forgotten = Vec::new();
         for worker in self.workers.values_mut() {
@@ -233,7 +233,7 @@ impl Registry {
                     let silent = worker.liveness.silent(now);
                     expired.push(Expired::Lost { worker: worker.clone(), silent });
                 }
-                Check::Forgotten if forgets => forgotten.push(worker.id),
+                Check::Forgotten if may(worker.id) => forgotten.push(worker.id),
                 Check::Forgotten => {}
             }
         }

@@ -104,10 +104,13 @@ impl Scheduler {
     }
 
     /// See [`Registry::expire`]. To be called a few times a second; routes leave a lost worker out even before. In an outage
-    /// of the master's own nobody is forgotten, however long it lasts.
+    /// of the master's own nobody is forgotten, however long it lasts. Nor is a worker that another master keeps, which would
+    /// not tell of it again: it goes when that master says so, or is gone itself.
     pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
         self.looked = Some(now);
-        let expired = self.registry.expire(now, !self.outage.is_on());
+        let (is_outage, book) = (self.outage.is_on(), self.book.as_ref());
+        let may_forget = |id| !is_outage && book.is_none_or(|book| book.is_ours(id));
+        let expired = self.registry.expire(now, may_forget);
         for event in &expired {
             match event {
                 Expired::Lost { worker, .. } => {

@@ -104,14 +104,14 @@ fn run(script: Vec<Op>) {
             }
             Wait(ms) => now += Duration::from_millis(ms),
             Lose(expected) => {
-                let lost = registry.expire(now, true).into_iter().map(|event| match event {
+                let lost = registry.expire(now, |_| true).into_iter().map(|event| match event {
                     Expired::Lost { worker, .. } => worker.id.0,
                     Expired::Forgotten(worker) => panic!("step {step}: {worker} is forgotten"),
                 });
                 assert_eq!(lost.collect::<Vec<_>>(), expected, "step {step}");
             }
             Forget(expected) => {
-                let forgotten = registry.expire(now, true).into_iter().map(|event| match event {
+                let forgotten = registry.expire(now, |_| true).into_iter().map(|event| match event {
                     Expired::Lost { worker, .. } => panic!("step {step}: {worker} is only lost"),
                     Expired::Forgotten(worker) => worker.id.0,
                 });

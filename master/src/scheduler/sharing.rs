@@ -4,6 +4,7 @@
 //! heartbeats on to the other masters, who so know as well as the first how it is. All masters are one cluster with one
 //! epoch, and an id means the same worker to all of them.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;
@@ -77,8 +78,9 @@ impl Scheduler {
         }
     }
 
-    /// A registration was written. The last one that was written has the name and the address, but for an earlier life of a
-    /// worker that is alive here: that one is deleted. A worker that is new here gets routes from its first heartbeat on, because
+    /// A registration was written. The last one that was written has the name and the address, but for one of a worker that is
+    /// alive here, if that is an earlier life, or the same life, which two masters knew nothing of each other to give an id
+    /// each: that one is deleted. A worker that is new here gets routes from its first heartbeat on, because
     /// it may have been registered for long, and silent.
     pub fn told(&mut self, registration: Registration, me: u64, now: Instant) {
         let Registration { id, join, keeper } = registration;
@@ -86,8 +88,14 @@ impl Scheduler {
             return;
         }
         let namesake = self.registry.named(&join.identity.name).filter(|ours| self.is_ours_to_keep(ours.id));
-        let is_later = |ours: &Worker| ours.join.identity.generation > join.identity.generation;
-        if namesake.is_some_and(|ours| ours.id != id && is_later(ours) && ours.health(now) != Health::Lost) {
+        let (theirs, is_life) = (join.identity.generation, join.identity.generation != 0);
+        let wins = |ours: &Worker| match ours.join.identity.generation.cmp(&theirs) {
+            Ordering::Less => false,
+            // Whoever has only joined here may be heard elsewhere.
+            Ordering::Equal => is_life && ours.load.is_some(),
+            Ordering::Greater => true,
+        };
+        if namesake.is_some_and(|ours| ours.id != id && wins(ours) && ours.health(now) != Health::Lost) {
             return self.note(|book| book.again(id));
         }
         for worker in self.registry.adopt(id, join, now) {
@@ -98,14 +106,20 @@ impl Scheduler {
         self.note(|book| book.taken_over(id));
     }
 
-    /// A registration is gone. Whom this master hears itself it registers again. Any other worker goes, at once or when it
-    /// falls silent. Returns it if it is gone.
+    /// A registration is gone. Whom this master keeps it registers again; at the next heartbeat, if another master has deleted
+    /// it, for that one may hear it as well: so of two that would go on to contradict each other the one stops that does not
+    /// hear it. Any other worker goes, at once or when it falls silent. Returns it if it is gone.
     pub fn told_gone(&mut self, id: WorkerId, gone: Gone, now: Instant) -> Option<Worker> {
-        if self.is_ours_to_keep(id) {
-            self.note(|book| book.again(id));
-            return None;
-        }
+        let is_kept = self.is_ours_to_keep(id);
         let worker = match gone {
+            Gone::Unkept if is_kept => {
+                self.note(|book| book.again(id));
+                None
+            }
+            Gone::Deleted if is_kept => {
+                self.note(|book| book.taken_over(id));
+                self.registry.let_go(id, now)
+            }
             Gone::Deleted => self.registry.remove(id),
             Gone::Unkept => self.registry.let_go(id, now),
         }?;

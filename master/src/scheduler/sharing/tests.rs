@@ -3,6 +3,7 @@
 
 mod world;
 
+use crate::liveness::FORGET_AFTER;
 use facefleet_proto::Health;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -107,6 +108,9 @@ fn who_is_heard_is_registered_again() {
     let held = world.held();
     world.act(Op::DeleteKey(0));
     world.exchange();
+    assert!(world.held().is_empty());
+    world.act(Op::Beat(0));
+    world.exchange();
     assert_eq!(world.held(), held);
 }
 
@@ -158,4 +162,48 @@ fn a_session_that_begins_is_no_sign_of_life() {
     world.play([Op::Die(0), Op::Wait(3001), Op::CutOff(1), Op::Connect(1)]);
     assert!(world.routed(1).is_empty());
     assert_eq!(world.health(1, world.id(0)), Some(Health::Lost));
+}
+
+/// Two masters gave an id each to one life of a worker while they could not tell each other.
+#[test]
+fn the_id_that_a_worker_uses_outlives_the_one_that_it_has_left() {
+    for (order, since_it_moved) in [([0, 1], 0), ([1, 0], 0), ([0, 1], 2), ([1, 0], 2)] {
+        let mut world = World::new();
+        world.play([Op::Connect(0), Op::Connect(1), Op::CutOff(0), Op::CutOff(1)]);
+        world.play([Op::Restart(0), Op::Beat(0), Op::Move(0), Op::Beat(0)]);
+        let id = world.id(0);
+        // After two of these waits the first master takes it for lost.
+        (0..since_it_moved).for_each(|_| world.play([Op::Wait(2000), Op::Beat(0)]));
+        for master in order {
+            world.act(Op::Connect(master));
+            world.exchange();
+        }
+        world.act(Op::Beat(0));
+        world.exchange();
+        world.act(Op::Beat(0));
+        assert_eq!((world.id(0), world.held()), (id, BTreeSet::from([(id, 1)])), "{order:?}, {since_it_moved}");
+        assert_eq!([world.routed(0), world.routed(1)], [BTreeSet::from([0]), BTreeSet::from([0])]);
+    }
+}
+
+#[test]
+fn who_is_kept_by_another_master_is_not_forgotten_while_that_one_is_not_heard() {
+    let mut world = two_and_one();
+    let heard_by_the_first = |world: &mut World| {
+        let beat = world.heartbeat(0);
+        world.masters[0].scheduler.heartbeat(&beat, world.now).unwrap();
+    };
+    for _ in 0..FORGET_AFTER.as_secs() + 10 {
+        world.act(Op::Wait(1000));
+        heard_by_the_first(&mut world);
+    }
+    assert_eq!([world.routed(0), world.routed(1)], [BTreeSet::from([0]), BTreeSet::new()]);
+    world.act(Op::Beat(0));
+    assert_eq!(world.routed(1), BTreeSet::from([0]));
+    // It is forgotten by the one that keeps it, for all.
+    world.act(Op::Wait(4000));
+    world.act(Op::Wait(FORGET_AFTER.as_millis() as u64));
+    world.exchange();
+    assert!(world.held().is_empty());
+    assert!(world.masters.iter().all(|master| master.scheduler.registry.workers().next().is_none()));
 }

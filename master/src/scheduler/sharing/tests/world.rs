@@ -60,8 +60,6 @@ struct Store {
     next_id: Option<u32>,
     /// With the lease that each is under, in the order in which they were written.
     held: Vec<(u64, Registration)>,
-    /// The lease of each life of a master.
-    masters: BTreeMap<u64, u64>,
     /// All that it has told so far.
     words: Vec<Word>,
 }
@@ -83,8 +81,8 @@ impl Store {
     }
 }
 
-struct Master {
-    scheduler: Scheduler,
+pub(super) struct Master {
+    pub(super) scheduler: Scheduler,
     /// This life of it.
     me: u64,
     /// The lease, and how many words it has heard.
@@ -104,9 +102,9 @@ struct Worker {
 
 pub(super) struct World {
     store: Store,
-    masters: Vec<Master>,
+    pub(super) masters: Vec<Master>,
     workers: Vec<Worker>,
-    now: Instant,
+    pub(super) now: Instant,
     /// Counts sessions, lives and clusters, so that each has a number of its own.
     count: u64,
     /// Who was given an id, in which epoch.
@@ -199,11 +197,19 @@ impl World {
         }
     }
 
+    /// What a worker that has joined says to its master.
+    pub(super) fn heartbeat(&self, worker: usize) -> Heartbeat {
+        let Worker { join, joined, .. } = &self.workers[worker];
+        let ((id, epoch), (load, legacy, leases)) = (joined.unwrap(), Default::default());
+        Heartbeat { id, generation: join.identity.generation, epoch, load, legacy, leases }
+    }
+
     fn beat(&mut self, worker: usize) {
-        let Worker { join, is_alive: true, master, joined } = &self.workers[worker] else { return };
-        let Some((id, epoch)) = *joined else { return self.join(worker) };
-        let (load, legacy, leases) = Default::default();
-        let beat = Heartbeat { id, generation: join.identity.generation, epoch, load, legacy, leases };
+        let Worker { is_alive: true, master, joined, .. } = &self.workers[worker] else { return };
+        if joined.is_none() {
+            return self.join(worker);
+        }
+        let beat = self.heartbeat(worker);
         if self.masters[*master].scheduler.heartbeat(&beat, self.now).is_err() {
             return self.join(worker);
         }
@@ -232,7 +238,6 @@ impl World {
         let epoch = *self.store.epoch.get_or_insert(if known == 0 { epoch_if_new } else { known });
         let ids = scheduler.next_ids(epoch, self.store.next_id);
         self.store.next_id = Some(ids.end);
-        self.store.masters.insert(*me, lease);
         scheduler.connected(epoch, ids, self.now);
         let all: Vec<Registration> = self.store.held.iter().map(|(_, held)| held.clone()).collect();
         for registration in all.iter().filter(|registration| registration.keeper != *me) {
@@ -281,13 +286,9 @@ impl World {
     fn end_leases(&mut self) {
         let held = self.masters.iter().filter_map(|master| master.session).map(|(lease, _)| lease);
         let held: BTreeSet<u64> = held.collect();
-        let of_masters: BTreeSet<u64> = self.store.masters.values().copied().collect();
-        for (lease, registration) in self.store.held.extract_if(.., |(lease, _)| !held.contains(lease)) {
-            // A master that has begun another session has moved its own key to the new lease.
-            let how = if of_masters.contains(&lease) { Gone::Unkept } else { Gone::Deleted };
-            self.store.words.push(Word::Gone(registration.id, how));
+        for (_, registration) in self.store.held.extract_if(.., |(lease, _)| !held.contains(lease)) {
+            self.store.words.push(Word::Gone(registration.id, Gone::Unkept));
         }
-        self.store.masters.retain(|_, lease| held.contains(lease));
     }
 
     /// All hear and tell until nobody has anything to say.
