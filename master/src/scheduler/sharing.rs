@@ -48,11 +48,9 @@ impl Scheduler {
         self.note(|book| book.cut_off = None);
     }
 
-    /// The shared registry does not answer. Returns whether that is news.
-    pub fn cut_off(&mut self, now: Instant) -> bool {
-        let is_news = self.cut_off_since().is_none();
+    /// The shared registry does not answer.
+    pub fn cut_off(&mut self, now: Instant) {
         self.note(|book| _ = book.cut_off.get_or_insert(now));
-        is_news
     }
 
     /// Since when the shared registry has not answered; None: it does, or there is none.

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How long a master that is not heard is tried again after its registration has ended: it may be cut off from the registry,
+/// which holds nothing of it then, and have lost the connection to this one for a moment only.
+const TRIED_FOR: Duration = Duration::from_secs(60);
 
 /// The other masters, by where they are reached, each with a `Line` to it.
 #[derive(Debug)]
@@ -16,10 +21,13 @@ struct Other<Line> {
     /// The life of it that was registered last.
     keeper: u64,
     since: i64,
-    /// One that is not is listened to for as long as it talks: it may be cut off from the registry alone.
+    /// One that is not is listened to for as long as it talks, and tried for some time more: it may be cut off from the
+    /// registry alone.
     is_registered: bool,
     /// Whether its heartbeats come.
     is_heard: bool,
+    /// Since when they come no more; None: they come, or never came.
+    missed: Option<Instant>,
     line: Line,
 }
 
@@ -32,6 +40,17 @@ pub struct Registered {
     pub address: SocketAddr,
     /// The revision of the registry that has it since.
     pub since: i64,
+}
+
+/// Whether a master that is not heard is to be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// Yes: it is registered.
+    Registered,
+    /// Yes: it may be cut off from the registry.
+    Unregistered,
+    /// No: it is gone.
+    Enough,
 }
 
 impl<Line> Default for Masters<Line> {
@@ -51,7 +70,7 @@ impl<Line: Clone> Masters<Line> {
     pub fn add(&mut self, master: Registered, line: impl FnOnce() -> Line) -> bool {
         let Registered { keeper, address, since } = master;
         let is_new = !self.others.contains_key(&address);
-        let fresh = || Other { keeper, since, is_registered: true, is_heard: false, line: line() };
+        let fresh = || Other { keeper, since, is_registered: true, is_heard: false, missed: None, line: line() };
         let other = self.others.entry(address).or_insert_with(fresh);
         // An earlier life's registration may outlive it, and come after this one's in a list. What was known before it was
         // registered again may be of a registry that has lost all it knew, revisions included.
@@ -75,18 +94,22 @@ impl<Line: Clone> Masters<Line> {
 
     /// Its heartbeats come from now on.
     pub fn heard(&mut self, address: SocketAddr) {
-        self.others.entry(address).and_modify(|other| other.is_heard = true);
+        self.others.entry(address).and_modify(|other| (other.is_heard, other.missed) = (true, None));
     }
 
-    /// Its heartbeats come no more. Returns whether it is worth trying again.
-    pub fn not_heard(&mut self, address: SocketAddr) -> bool {
-        let Some(other) = self.others.get_mut(&address) else { return false };
+    /// Its heartbeats do not come. Returns whether to try again; with [`Tried::Enough`] it is known no more.
+    pub fn not_heard(&mut self, address: SocketAddr, now: Instant) -> Tried {
+        let Some(other) = self.others.get_mut(&address) else { return Tried::Enough };
         other.is_heard = false;
-        if !other.is_registered {
+        let missed = *other.missed.get_or_insert(now);
+        if other.is_registered {
+            Tried::Registered
+        } else if now.saturating_duration_since(missed) < TRIED_FOR {
+            Tried::Unregistered
+        } else {
             self.others.remove(&address);
-            return false;
+            Tried::Enough
         }
-        true
     }
 
     /// The masters that are heard and have been registered for longer than this one, the oldest first. What only one master
@@ -102,6 +125,7 @@ impl<Line: Clone> Masters<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use facefleet_service::clock;
 
     fn at(port: u16) -> SocketAddr {
         SocketAddr::from(([10, 0, 0, 1], port))
@@ -125,7 +149,7 @@ mod tests {
         assert!(elders(&masters).is_empty());
         (1..=3).for_each(|port| masters.heard(at(port)));
         assert_eq!(elders(&masters), [2, 1]);
-        assert!(masters.not_heard(at(2)));
+        assert_eq!(masters.not_heard(at(2), clock::now()), Tried::Registered);
         assert_eq!(elders(&masters), [1]);
         // It comes back after its key has ended.
         masters.heard(at(2));
@@ -137,14 +161,21 @@ mod tests {
     }
 
     #[test]
-    fn who_is_cut_off_from_the_registry_is_an_elder_for_as_long_as_it_talks() {
-        let mut masters = Masters::default();
+    fn who_is_cut_off_from_the_registry_is_an_elder_while_it_talks_and_is_tried_again() {
+        let (mut masters, start) = (Masters::default(), clock::now());
         masters.begin(30);
         add(&mut masters, 1, 1, 20);
         masters.heard(at(1));
         masters.remove(1);
         assert_eq!(elders(&masters), [1]);
-        assert!(!masters.not_heard(at(1)));
+        let hiccup = start + Duration::from_secs(3600);
+        assert_eq!(masters.not_heard(at(1), hiccup), Tried::Unregistered);
+        assert_eq!((elders(&masters), masters.line(at(1))), (vec![], Some(())));
+        masters.heard(at(1));
+        assert_eq!(elders(&masters), [1]);
+        let gone = hiccup + TRIED_FOR;
+        assert_eq!(masters.not_heard(at(1), gone), Tried::Unregistered, "it was heard in between");
+        assert_eq!(masters.not_heard(at(1), gone + TRIED_FOR), Tried::Enough);
         assert_eq!((elders(&masters), masters.line(at(1))), (vec![], None));
         assert!(add(&mut masters, 1, 1, 50), "it is listened to again");
     }
@@ -158,10 +189,10 @@ mod tests {
                 add(&mut masters, keeper, 1, since);
             }
             masters.remove(1);
-            assert!(masters.not_heard(at(1)), "the second life is registered");
+            assert_eq!(masters.not_heard(at(1), clock::now()), Tried::Registered, "the second life is");
         }
         masters.remove(2);
-        assert!(!masters.not_heard(at(1)));
+        assert_eq!(masters.not_heard(at(1), clock::now()), Tried::Unregistered);
     }
 
     #[test]

@@ -2,29 +2,37 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, wire};
 use facefleet_service::backoff::Backoff;
-use facefleet_service::grpc;
+use facefleet_service::quiet::Quiet;
+use facefleet_service::{clock, grpc};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::masters::Registered;
+use super::masters::{Registered, Tried};
 use crate::forwarding::Line;
 use crate::shared::Shared;
+
+/// How often it is worth a line that a registered master is not heard.
+const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// Listens to other masters until it is dropped.
 pub(super) struct Peers {
     shared: Arc<Shared>,
+    /// Wakes those that wait to try again: a master is registered, maybe theirs.
+    registered: Arc<Notify>,
     listening: JoinSet<()>,
 }
 
 impl Peers {
     pub(super) fn new(shared: Arc<Shared>) -> Peers {
-        Peers { shared, listening: JoinSet::new() }
+        Peers { shared, registered: Arc::default(), listening: JoinSet::new() }
     }
 
     /// A session has begun: these are registered, and no others.
@@ -38,25 +46,33 @@ impl Peers {
         while self.listening.try_join_next().is_some() {}
         let mut is_new = false;
         self.shared.masters.send_modify(|masters| is_new = masters.add(master, || Line::to(master.address)));
+        self.registered.notify_waiters();
         if is_new {
-            self.listening.spawn(listen(self.shared.clone(), master.address));
+            self.listening.spawn(listen(self.shared.clone(), self.registered.clone(), master.address));
         }
     }
 }
 
-async fn listen(shared: Arc<Shared>, address: SocketAddr) {
-    let mut waits = Backoff::default();
+async fn listen(shared: Arc<Shared>, registered: Arc<Notify>, address: SocketAddr) {
+    let (mut waits, mut quiet) = (Backoff::default(), Quiet::new(SAID_EVERY));
     loop {
         let Some(line) = shared.masters.borrow().line(address) else { return };
         let lost = hear(&shared, address, line.short, &mut waits).await;
         let why = lost.as_ref().map_or_else(|status| grpc::explain(status), |()| "it stops".to_owned());
-        let mut is_registered = false;
-        shared.masters.send_modify(|masters| is_registered = masters.not_heard(address));
-        if !is_registered {
-            return tracing::info!("the master at {address} is gone: {why}");
+        let (mut tried, now) = (Tried::Enough, clock::now());
+        shared.masters.send_modify(|masters| tried = masters.not_heard(address, now));
+        match tried {
+            Tried::Enough => return tracing::info!("the master at {address} is gone: {why}"),
+            Tried::Registered if quiet.ask(now).is_some() => tracing::warn!(
+                "the master that is registered at {address} is not heard, and so its workers are not: {why}; if it runs, see \
+                 whether that is its address (--advertise says it) and whether a firewall is between"
+            ),
+            Tried::Registered | Tried::Unregistered => tracing::debug!("the master at {address} is not heard: {why}"),
         }
-        tracing::debug!("the master at {address} is not heard: {why}");
-        sleep(waits.next_wait()).await;
+        tokio::select! {
+            () = sleep(waits.next_wait()) => {}
+            () = registered.notified() => {}
+        }
     }
 }
 

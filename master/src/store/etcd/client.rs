@@ -1,5 +1,6 @@
 //! The few calls to etcd that a registry takes.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use facefleet_service::address::HostPort;
@@ -44,6 +45,15 @@ pub(crate) enum EtcdError {
         what: &'static str,
         /// What it said, if anything.
         why: String,
+    },
+    /// Other masters would not reach this one at any address that is known.
+    #[error(
+        "this master, which listens on {bound}, has no address towards it at which other masters reach it: listen on both \
+         kinds of address with --listen [::]:{}, or say with --advertise where they do", bound.port()
+    )]
+    NoAddress {
+        /// Where this master listens.
+        bound: SocketAddr,
     },
     /// Somebody else has written or deleted what only masters write.
     #[error("the key `{key}` is not as a master has left it: delete it, and a master writes it anew")]

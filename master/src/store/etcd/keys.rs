@@ -1,7 +1,8 @@
 //! How the registry looks in etcd.
 //!
 //! `facefleet/epoch` and `facefleet/next-id` are decimal numbers that stay for ever; `facefleet/masters/KEEPER` is where
-//! the other masters reach one, and `facefleet/workers/ID` is a [`Stored`]: both go with the lease of their master.
+//! the other masters reach one, and `facefleet/workers/ID` is a [`Stored`]: both go with the lease of their master. So does
+//! `facefleet/leases/LEASE`, which is empty: nobody deletes it, so when it goes, the lease has ended.
 
 use std::str::FromStr;
 
@@ -17,6 +18,8 @@ pub(super) const PREFIX: &str = "facefleet/";
 pub(super) const END: &str = "facefleet0";
 pub(super) const EPOCH: &str = "facefleet/epoch";
 pub(super) const NEXT_ID: &str = "facefleet/next-id";
+/// Before [`WORKERS`]: the keys of a lease go in their order, and those of workers have to be known for what they are.
+const LEASES: &str = "facefleet/leases/";
 const MASTERS: &str = "facefleet/masters/";
 const WORKERS: &str = "facefleet/workers/";
 
@@ -36,10 +39,15 @@ struct Stored {
 pub(super) enum Key {
     Epoch,
     NextId,
+    Lease(i64),
     Master(u64),
     Worker(WorkerId),
     /// Nothing that this version knows.
     Other,
+}
+
+pub(super) fn lease(lease: i64) -> String {
+    format!("{LEASES}{lease}")
 }
 
 pub(super) fn master(keeper: u64) -> String {
@@ -53,11 +61,13 @@ pub(super) fn worker(id: WorkerId) -> String {
 /// Reads a key. One that no master would write so is nothing.
 pub(super) fn key(key: &[u8]) -> Key {
     let text = str::from_utf8(key).unwrap_or_default();
-    let known =
-        [EPOCH, NEXT_ID, MASTERS, WORKERS].into_iter().find_map(|known| Some((known, text.strip_prefix(known)?)));
+    let known = [EPOCH, NEXT_ID, LEASES, MASTERS, WORKERS]
+        .into_iter()
+        .find_map(|known| Some((known, text.strip_prefix(known)?)));
     match known {
         Some((EPOCH, "")) => Key::Epoch,
         Some((NEXT_ID, "")) => Key::NextId,
+        Some((LEASES, lease)) => canonical(lease).map_or(Key::Other, Key::Lease),
         Some((MASTERS, keeper)) => canonical(keeper).map_or(Key::Other, Key::Master),
         Some((WORKERS, id)) => {
             let id = canonical(id).filter(|id| *id < END_OF_IDS);
@@ -113,6 +123,7 @@ mod tests {
 
     #[test]
     fn keys_are_read_as_they_are_written() {
+        assert_eq!(key(lease(5).as_bytes()), Key::Lease(5));
         assert_eq!(key(master(5).as_bytes()), Key::Master(5));
         assert_eq!(key(worker(WorkerId(5)).as_bytes()), Key::Worker(WorkerId(5)));
         assert_eq!(key(EPOCH.as_bytes()), Key::Epoch);
@@ -132,5 +143,6 @@ mod tests {
         }
         assert_eq!(key(b"facefleet/workers/\xff"), Key::Other);
         assert!(PREFIX < END && EPOCH < END && worker(WorkerId(u32::MAX)).as_str() < END);
+        assert!(lease(i64::MAX) < worker(WorkerId(0)));
     }
 }

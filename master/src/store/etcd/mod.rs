@@ -4,12 +4,13 @@
 //! written under the lease. Whatever goes wrong ends the session, and the next one begins the same way, so that there is
 //! no half of a session to repair. In between the master goes on with what it knows.
 
+mod address;
 mod client;
 mod keys;
 mod messages;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,8 +51,10 @@ pub(crate) struct Registrar {
     /// This life of this master.
     me: u64,
     peers: Peers,
-    /// The revision that ended the lease of another master, and so deleted all its keys.
+    /// The revision that ended a lease, and so deleted all its keys.
     lease_ended: i64,
+    /// Whether a line says that there is no session.
+    is_loss_said: bool,
 }
 
 impl Registrar {
@@ -62,7 +65,8 @@ impl Registrar {
         advertise: Option<SocketAddr>,
     ) -> Registrar {
         let peers = Peers::new(shared.clone());
-        Registrar { shared, members, bound, advertise, me: fastrand::u64(..), peers, lease_ended: 0 }
+        let me = fastrand::u64(..);
+        Registrar { shared, members, bound, advertise, me, peers, lease_ended: 0, is_loss_said: false }
     }
 
     /// Shares the registry for as long as it is polled.
@@ -71,20 +75,28 @@ impl Registrar {
         loop {
             let member = self.members[turn % self.members.len()].clone();
             let Err(error) = self.session(&member).await;
-            let is_news = {
-                let (mut scheduler, now) = self.shared.locked();
-                scheduler.cut_off(now)
-            };
-            if is_news {
+            if !self.lost() {
+                tracing::debug!("etcd at {member}: {error}");
+            } else if self.shared.is_ready() {
                 tracing::warn!(
                     "cut off from etcd at {member}: {error}; going on with what is known, which may be stale"
                 );
             } else {
-                tracing::debug!("etcd at {member}: {error}");
+                tracing::warn!(
+                    "cannot begin to share the registry in etcd at {member}: {error}; trying on, and answering nobody \
+                     until then (--store says where etcd is)"
+                );
             }
             turn += 1;
             sleep(TRY_AGAIN).await;
         }
+    }
+
+    /// There is no session. Returns whether that is news.
+    fn lost(&mut self) -> bool {
+        let (mut scheduler, now) = self.shared.locked();
+        scheduler.cut_off(now);
+        !std::mem::replace(&mut self.is_loss_said, true)
     }
 
     async fn session(&mut self, member: &HostPort) -> Result<Infallible, EtcdError> {
@@ -92,8 +104,9 @@ impl Registrar {
         let mut lease = etcd.lease(LEASE_S).await?;
         let epoch = self.epoch(&mut etcd).await?;
         let ids = self.ids(&mut etcd, epoch).await?;
-        let address = self.address_towards(member).await;
-        etcd.write(vec![put(keys::master(self.me), address.to_string().into_bytes(), lease.id)]).await?;
+        let address = self.address_towards(member).await?;
+        let here = [(keys::lease(lease.id), String::new()), (keys::master(self.me), address.to_string())];
+        etcd.write(here.map(|(key, value)| put(key, value.into_bytes(), lease.id)).into()).await?;
         let (all, revision) = etcd.all(keys::PREFIX, keys::END).await?;
         let mut watch = etcd.watch(keys::PREFIX, keys::END, revision + 1).await?;
         self.begin(epoch, ids, all, address);
@@ -105,15 +118,13 @@ impl Registrar {
             tokio::select! {
                 heard = watch.message() => self.heard(heard?)?,
                 () = self.shared.news.notified() => {}
-                _ = keep.tick() => {
-                    lease.keep().await?;
-                    if self.shared.locked().0.ids_left() < FEW {
-                        let ids = self.ids(&mut etcd, epoch).await?;
-                        self.shared.locked().0.take_ids(ids);
-                    }
-                }
+                _ = keep.tick() => lease.keep().await?,
             }
-            self.tell(&mut etcd, &lease).await?;
+            if self.lacks_ids() {
+                let ids = self.ids(&mut etcd, epoch).await?;
+                self.shared.locked().0.take_ids(ids);
+            }
+            self.tell(&mut etcd, &lease, address.ip()).await?;
         }
     }
 
@@ -131,6 +142,12 @@ impl Registrar {
         there.as_ref().and_then(keys::plain).filter(|epoch| *epoch != 0).ok_or_else(|| spoilt(keys::EPOCH))
     }
 
+    /// Whether it is time to set more ids aside. When all are given there is nothing to set aside any more.
+    fn lacks_ids(&self) -> bool {
+        let (scheduler, _) = self.shared.locked();
+        scheduler.ids_left() < FEW && !scheduler.next_ids(scheduler.epoch(), Some(0)).is_empty()
+    }
+
     /// Sets ids aside that nobody else will give.
     async fn ids(&self, etcd: &mut Etcd, epoch: u64) -> Result<Range<u32>, EtcdError> {
         loop {
@@ -146,24 +163,17 @@ impl Registrar {
     }
 
     /// Where others reach this master.
-    async fn address_towards(&self, member: &HostPort) -> SocketAddr {
-        if let Some(advertise) = self.advertise {
-            return advertise;
+    async fn address_towards(&self, member: &HostPort) -> Result<SocketAddr, EtcdError> {
+        let found = member.resolve_all().await.unwrap_or_default();
+        let chosen = address::towards(self.bound, &found, local_towards);
+        let unknown = || EtcdError::NoAddress { bound: self.bound };
+        let address = self.advertise.or(chosen).ok_or_else(unknown)?;
+        // Whoever says so may have all masters on one machine, if etcd is there too.
+        let is_said = self.advertise.is_some() || !self.bound.ip().is_unspecified();
+        if address.ip().is_loopback() && !(is_said && found.iter().all(|at| at.ip().is_loopback())) {
+            tracing::warn!("masters on other machines do not reach this one at {address}: say where with --advertise");
         }
-        let mut address = self.bound;
-        if address.ip().is_unspecified() {
-            let peers = member.resolve_all().await.unwrap_or_default();
-            // None: etcd has just been reached, so there is one.
-            if let Some(ip) = peers.into_iter().find_map(|peer| local_towards(peer).ok()) {
-                address.set_ip(ip);
-            }
-            if address.ip().is_loopback() {
-                tracing::warn!(
-                    "masters on other machines do not reach this one at {address}: say where with --advertise"
-                );
-            }
-        }
-        address
+        Ok(address)
     }
 
     /// Takes in what was read at the beginning of a session.
@@ -175,13 +185,14 @@ impl Registrar {
                 Key::Master(keeper) if keeper == self.me => since = kv.create_revision,
                 // Our own address is that of an earlier life of ours.
                 Key::Master(keeper) => masters.extend(master(keeper, &kv).filter(|master| master.address != address)),
-                Key::Epoch | Key::NextId | Key::Other => {}
+                Key::Epoch | Key::NextId | Key::Lease(_) | Key::Other => {}
             }
         }
         let (mut scheduler, now) = self.shared.locked();
         scheduler.connected(epoch, ids, now);
         scheduler.told_all(registrations, self.me, now);
         drop(scheduler);
+        self.is_loss_said = false;
         self.peers.begin(since, masters);
     }
 
@@ -221,7 +232,7 @@ impl Registrar {
             Key::Master(keeper) if keeper != self.me => {
                 master(keeper, kv).into_iter().for_each(|master| self.peers.add(master));
             }
-            Key::Master(_) | Key::Other => {}
+            Key::Lease(_) | Key::Master(_) | Key::Other => {}
         }
         Ok(())
     }
@@ -237,24 +248,26 @@ impl Registrar {
                 drop(scheduler);
                 worker.iter().for_each(|worker| tracing::info!("{worker} is gone, by another master's word"));
             }
-            // All keys of a lease go at once and in their order, in which masters are before workers.
-            Key::Master(keeper) => {
-                self.lease_ended = kv.mod_revision;
-                self.shared.masters.send_modify(|masters| masters.remove(keeper));
-            }
+            // All keys of a lease go at once and in their order, in which leases are before workers. That of a master may
+            // be under its next lease already.
+            Key::Lease(_) => self.lease_ended = kv.mod_revision,
+            Key::Master(keeper) => self.shared.masters.send_modify(|masters| masters.remove(keeper)),
             Key::Other => {}
         }
         Ok(())
     }
 
     /// Writes what has to be written, but no more at once than leaves time to lengthen the lease.
-    async fn tell(&self, etcd: &mut Etcd, lease: &Lease) -> Result<(), EtcdError> {
+    async fn tell(&self, etcd: &mut Etcd, lease: &Lease, here: IpAddr) -> Result<(), EtcdError> {
         let changes = self.shared.locked().0.to_tell(MOST_WRITES);
         if changes.is_empty() {
             return Ok(());
         }
         let op = |change: &Change| match change {
-            Change::Keep(id, join) => put(keys::worker(*id), keys::value(join.clone(), self.me), lease.id),
+            Change::Keep(id, join) => {
+                let join = address::seen_from_afar(join.clone(), here);
+                put(keys::worker(*id), keys::value(join, self.me), lease.id)
+            }
             Change::Delete(id) => Op::Delete(DeleteRequest { key: keys::worker(*id).into_bytes() }),
         };
         let written = etcd.write(changes.iter().map(op).collect()).await;

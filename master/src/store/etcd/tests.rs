@@ -3,6 +3,7 @@
 use super::*;
 use crate::liveness::Loss;
 use crate::policy::PolicyName;
+use crate::registry::END_OF_IDS;
 use facefleet_proto::{Join, wire};
 use proptest::prelude::*;
 
@@ -45,7 +46,7 @@ fn names(registrar: &Registrar) -> Vec<String> {
 fn garbage() -> impl Strategy<Value = KeyValue> {
     let key = prop_oneof![
         any::<Vec<u8>>(),
-        "facefleet/(workers|masters)/[0-9+-]{0,12}".prop_map(String::into_bytes),
+        "facefleet/(workers|masters|leases)/[0-9+-]{0,12}".prop_map(String::into_bytes),
         "facefleet/[a-z/0-9-]{0,12}".prop_map(String::into_bytes),
     ];
     let spoilt =
@@ -107,13 +108,30 @@ fn a_watch_that_ends_ends_the_session() {
     registrar.heard(told(vec![Event { r#type: 5, kv: None }])).unwrap();
 }
 
-/// In etcd all keys of a lease go with one revision, those of masters first.
+/// In etcd all keys of a lease go with one revision, its own before those of workers. The master may be under another one.
 #[test]
-fn what_goes_with_its_master_is_told_from_what_was_deleted() {
+fn what_goes_with_a_lease_is_told_from_what_was_deleted() {
     let mut registrar = registrar();
     registrar.begin(EPOCH, 0..10, vec![worker(1), worker(2)], ME);
     let at = |kv: KeyValue, mod_revision| deleted(KeyValue { mod_revision, ..kv });
-    let master = kv(keys::master(99), "");
-    registrar.heard(told(vec![at(master, 10), at(worker(1), 10), at(worker(2), 11)])).unwrap();
+    let lease = kv(keys::lease(i64::MAX), "");
+    registrar.heard(told(vec![at(lease, 10), at(worker(1), 10), at(worker(2), 11)])).unwrap();
     assert_eq!(names(&registrar), ["w1"]);
+}
+
+#[test]
+fn that_there_is_no_session_is_said_once_also_if_there_never_was_one() {
+    let mut registrar = registrar();
+    assert_eq!([registrar.lost(), registrar.lost()], [true, false]);
+    registrar.begin(EPOCH, 0..10, Vec::new(), ME);
+    assert_eq!([registrar.lost(), registrar.lost()], [true, false]);
+}
+
+#[test]
+fn ids_are_set_aside_while_there_are_any() {
+    let mut registrar = registrar();
+    for (ids, lacks) in [(0..10, true), (0..1024, false), (END_OF_IDS - 10..END_OF_IDS, false)] {
+        registrar.begin(EPOCH, ids, Vec::new(), ME);
+        assert_eq!(registrar.lacks_ids(), lacks);
+    }
 }
