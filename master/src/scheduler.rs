@@ -269,21 +269,25 @@ fn contender(worker: &Worker, leases: &Leases) -> Contender {
         weight: worker.join.weight,
         cores: worker.join.cores,
         frame_ms: frame_ms(worker),
-        slowdown: worker.load.as_ref().map_or(1.0, |load| load.throttling.slowdown()),
+        slowdown: slowdown(worker),
         backlog: u64::from(in_flight) + u64::from(leases.promised(worker.id)),
         cpu_percent: worker.load.as_ref().map_or(0.0, |load| load.cpu_percent),
     }
 }
 
 /// What its frames take now, as it says, or else as clients have said, for an old worker says nothing; before the first
-/// one, what it measured of itself when it started.
+/// one, what it measured of itself when it started, and longer while it is held back, which frames tell by themselves.
 fn frame_ms(worker: &Worker) -> Option<f32> {
     let load = worker.load.as_ref();
     let busy = load.and_then(|load| load.frame_ms);
     let measured = load.and_then(|load| load.frames_per_s).or(worker.join.frames_per_s);
-    let idle = measured.map(|fps| 1000.0 * worker.join.cores as f32 / fps);
+    let idle = measured.map(|fps| 1000.0 * worker.join.cores as f32 / fps * slowdown(worker));
     // A worker may claim next to no frames at all, and the time of one is then past all numbers.
     busy.or(worker.submitted_ms).or(idle.filter(|ms| ms.is_normal()))
+}
+
+fn slowdown(worker: &Worker) -> f32 {
+    worker.load.as_ref().map_or(1.0, |load| load.throttling.slowdown())
 }
 
 fn candidate(worker: &Worker, share: f64) -> Candidate {

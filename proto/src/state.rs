@@ -36,7 +36,8 @@ pub struct Load {
     pub in_flight: u32,
     /// Those of them that wait for a detector thread.
     pub queued: u32,
-    /// Milliseconds that one detector thread spends on a frame, a moving average; None before the first frame.
+    /// Milliseconds that one detector thread spends on a frame, a moving average; None before the first frame. It rises at
+    /// once when something begins to hold the machine back.
     pub frame_ms: Option<f32>,
     /// Frames answered well since the worker started.
     pub frames_ok: u64,

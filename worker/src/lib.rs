@@ -93,7 +93,7 @@ pub async fn run(
     let bound = listener.local_addr().map_err(RunError::Listener)?;
     let stats = Stats::default();
     let pool = Pool::start(&config, stats.clone()).await?;
-    let machine = LoadMonitor::start().map_err(RunError::Thread)?;
+    let machine = LoadMonitor::start(stats.clone()).map_err(RunError::Thread)?;
     // A stop has three steps: no new stream is taken, then connections are closed, then the master is told.
     let draining = CancellationToken::new();
     let close = CancellationToken::new();

@@ -10,6 +10,7 @@ use facefleet_proto::Throttling;
 use sysinfo::{Components, System};
 use tokio::sync::watch;
 
+use crate::stats::Stats;
 use crate::throttle;
 
 /// Reading sensors takes milliseconds, on some boards more than a hundred.
@@ -36,11 +37,11 @@ pub(crate) struct LoadMonitor {
 }
 
 impl LoadMonitor {
-    /// Starts to measure.
+    /// Starts to measure, and tells `stats` what holds the machine back.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub(crate) fn start() -> io::Result<LoadMonitor> {
+    pub(crate) fn start(stats: Stats) -> io::Result<LoadMonitor> {
         let (publish, latest) = watch::channel(MachineLoad::default());
         let (stop, stopped) = mpsc::channel();
         thread::Builder::new().name("load".to_owned()).spawn(move || {
@@ -48,6 +49,7 @@ impl LoadMonitor {
             loop {
                 let load = machine.measure();
                 let before = publish.send_replace(load);
+                stats.held_back(load.throttling);
                 throttle::tell(before.throttling, load.throttling);
                 if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
                     return;
@@ -75,7 +77,7 @@ impl Machine {
     }
 
     fn measure(&mut self) -> MachineLoad {
-        let mut load = MachineLoad { throttling: throttle::read(Path::new("/sys")), ..MachineLoad::default() };
+        let mut load = MachineLoad { throttling: throttle::read(Path::new(throttle::SYS)), ..MachineLoad::default() };
         if let Some(system) = &mut self.system {
             system.refresh_cpu_usage();
             system.refresh_memory();

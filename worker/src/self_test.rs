@@ -10,12 +10,14 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use facefleet_proto::Throttling;
 use facefleet_service::clock;
 use facefleet_vision::Job;
 
 use crate::config::Config;
 use crate::device::{Device, Engine};
 use crate::stats::Stats;
+use crate::throttle::{self, SYS};
 use cache::Cache;
 
 /// A frame of the demonstration video: 640x360 as from a camera, with four faces, so that each stage of a detector has
@@ -50,6 +52,8 @@ pub(crate) struct Test {
     threads: usize,
     cache: Option<Cache>,
     stats: Stats,
+    /// Where the kernel shows what holds the machine back.
+    sys: PathBuf,
     /// One for each thread that has measured.
     paces: Mutex<Vec<Pace>>,
 }
@@ -68,7 +72,7 @@ impl Test {
             stats.self_tested(frames_per_s);
             return None;
         }
-        Some(Test { threads, cache, stats: stats.clone(), paces: Mutex::default() })
+        Some(Test { threads, cache, stats: stats.clone(), sys: PathBuf::from(SYS), paces: Mutex::default() })
     }
 
     /// A thread's part. The last thread that is done says what came out.
@@ -80,7 +84,13 @@ impl Test {
             return;
         }
         let frames_per_s = paces.iter().map(Pace::frames_per_s).sum::<f64>() as f32;
-        self.stats.self_tested(frames_per_s);
+        let slowdown = paces.iter().map(|pace| pace.throttling.slowdown()).fold(1.0, f32::max);
+        // Whoever hears of it takes this off again for as long as the machine is held back.
+        self.stats.self_tested(frames_per_s * slowdown);
+        if slowdown > 1.0 {
+            tracing::info!(frames_per_s, "measured, while the machine was held back: not kept");
+            return;
+        }
         if !paces.iter().all(Pace::is_even) {
             tracing::info!(frames_per_s, "measured, while something else kept the machine busy: not kept");
             return;
@@ -94,6 +104,7 @@ impl Test {
     /// None: a frame came, or this one cannot be worked on within the worker's limits.
     fn measure(&self, engine: &mut Engine) -> Option<Pace> {
         let mut times = Vec::new();
+        let before = throttle::read(&self.sys);
         let mut at = clock::now();
         let end = at + SPAN;
         while at < end {
@@ -105,7 +116,8 @@ impl Test {
                 return None;
             }
         }
-        Pace::of(times)
+        let after = throttle::read(&self.sys);
+        Pace::of(times, if before.is_on() { before } else { after })
     }
 }
 
@@ -114,18 +126,20 @@ impl Test {
 struct Pace {
     fastest: Duration,
     middle: Duration,
+    /// What held the machine back meanwhile.
+    throttling: Throttling,
 }
 
 impl Pace {
     /// Of the times in their order. The first frame does not count when there are others: buffers grow with it.
-    fn of(mut times: Vec<Duration>) -> Option<Pace> {
+    fn of(mut times: Vec<Duration>, throttling: Throttling) -> Option<Pace> {
         if times.len() > 1 {
             times.remove(0);
         }
         times.sort();
         let middle = *times.get(times.len() / 2)?;
         let fastest = *times.first()?;
-        (!middle.is_zero()).then_some(Pace { fastest, middle })
+        (!middle.is_zero()).then_some(Pace { fastest, middle, throttling })
     }
 
     fn frames_per_s(&self) -> f64 {

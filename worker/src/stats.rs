@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use facefleet_proto::Load;
+use facefleet_proto::{Load, Throttling};
 
 /// How much the newest frame moves the average. With 1/8 the average follows a change (another video, a processor that
 /// slows down for its heat) within about 16 frames, and one odd frame moves it by an eighth.
@@ -27,6 +27,7 @@ struct Counters {
     queued: u32,
     frame_ms: Option<f32>,
     frames_per_s: Option<f32>,
+    throttling: Throttling,
     ok: u64,
     dropped: u64,
     failed: u64,
@@ -62,7 +63,16 @@ impl Stats {
         counters.frame_ms = Some(counters.frame_ms.map_or(ms, |average| average + (ms - average) * NEWEST));
     }
 
-    /// Takes in how many frames a second the worker does, as it measured itself.
+    /// Takes in what holds the machine back now. When that begins, frames are expected to take longer from now on, and when it
+    /// ends, not any more: the average follows at once, and real frames put right what this is wrong about.
+    pub(crate) fn held_back(&self, throttling: Throttling) {
+        let mut counters = self.counters();
+        let change = throttling.slowdown() / counters.throttling.slowdown();
+        counters.throttling = throttling;
+        counters.frame_ms = counters.frame_ms.map(|average| average * change);
+    }
+
+    /// Takes in how many frames a second the worker does while nothing holds its machine back, as it measured itself.
     pub(crate) fn self_tested(&self, frames_per_s: f32) {
         self.counters().frames_per_s = Some(frames_per_s);
     }
@@ -147,5 +157,31 @@ mod tests {
         }
         let settled = stats.load().frame_ms.unwrap();
         assert!((79.0..=80.0).contains(&settled), "{settled}");
+    }
+
+    #[test]
+    fn a_machine_that_is_held_back_is_slower_at_once_and_not_twice() {
+        let [free, hot] = [0, 8].map(Throttling::from_bits);
+        let stats = Stats::default();
+        stats.held_back(hot);
+        assert_eq!(stats.load().frame_ms, None);
+        stats.held_back(free);
+        stats.measured(Duration::from_millis(40));
+        for _ in 0..3 {
+            stats.held_back(hot);
+            assert_eq!(
+                stats.load().frame_ms,
+                Some(60.0),
+                "before any frame has told, and once for as long as it lasts"
+            );
+        }
+        stats.held_back(free);
+        assert_eq!(stats.load().frame_ms, Some(40.0));
+        stats.held_back(hot);
+        for _ in 0..64 {
+            stats.measured(Duration::from_millis(100));
+        }
+        let settled = stats.load().frame_ms.unwrap();
+        assert!((99.0..=100.0).contains(&settled), "what frames take is what counts: {settled}");
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use facefleet_proto::Throttling;
 
+/// Where the kernel shows what it knows of the machine.
+pub(crate) const SYS: &str = "/sys";
 /// Where the kernel of Raspberry Pi OS shows the firmware's word, in hexadecimal digits.
 const FIRMWARE: &str = "devices/platform/soc/soc:firmware/get_throttled";
 /// The processor's sensor: its kind, and its temperature in thousandths of a degree Celsius.
@@ -16,7 +18,7 @@ const SENSOR_KIND: &str = "cpu-thermal";
 /// (<https://www.raspberrypi.com/documentation/computers/raspberry-pi.html#frequency-management-and-thermal-control>).
 const HOT_C: f32 = 80.0;
 
-/// What the kernel says below `sys`, which is `/sys`: the firmware's word, or, where other kernels of a Raspberry Pi do not
+/// What the kernel says below `sys`, which is [`SYS`]: the firmware's word, or, where other kernels of a Raspberry Pi do not
 /// show it, whether the processor is hot. Nothing on other machines.
 pub(crate) fn read(sys: &Path) -> Throttling {
     let read = |file: &str| fs::read_to_string(sys.join(file)).ok();

@@ -60,10 +60,11 @@ pub struct Contender {
     pub weight: u32,
     /// Detector threads, at least 1.
     pub cores: u32,
-    /// Milliseconds that one detector thread spends on a frame, a moving average; None when it has not measured it.
+    /// Milliseconds that one detector thread spends on a frame, a moving average; None when it has not measured it. What holds
+    /// its machine back is in it.
     pub frame_ms: Option<f32>,
-    /// What a worker that is held back (by heat, by its power supply) gets less than its times or its weight earn it: 1, or
-    /// more while it is. Its times follow only once frames have come through, and less to do is what lets it recover.
+    /// How much less than its weight earns it a worker gets that is held back (by heat, by its power supply): 1, or more
+    /// while it is. Less to do is what lets it recover.
     pub slowdown: f32,
     /// Frames that it holds by its last heartbeat, and those that were promised to it since.
     pub backlog: u64,

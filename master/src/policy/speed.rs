@@ -4,7 +4,7 @@ use super::Contender;
 
 /// The speed of each worker, in frames per millisecond: above 0 and finite. A worker that has measured nothing is taken to
 /// need the median time of those that have; when none has, each is as fast as its weight and its cores claim, in no unit.
-/// One that is held back is slower than that.
+/// One that is held back is slower than either.
 pub fn speeds(contenders: &[Contender]) -> Vec<f64> {
     let mut measured: Vec<f32> = contenders.iter().filter_map(|contender| contender.frame_ms).collect();
     measured.sort_by(f32::total_cmp);
@@ -12,11 +12,12 @@ pub fn speeds(contenders: &[Contender]) -> Vec<f64> {
     contenders
         .iter()
         .map(|contender| {
-            let speed = match contender.frame_ms.or(median) {
-                Some(frame_ms) => f64::from(contender.cores) / f64::from(frame_ms),
-                None => f64::from(contender.cores) * f64::from(contender.weight),
-            };
-            speed / f64::from(contender.slowdown)
+            let (cores, slowdown) = (f64::from(contender.cores), f64::from(contender.slowdown));
+            match (contender.frame_ms, median) {
+                (Some(frame_ms), _) => cores / f64::from(frame_ms),
+                (None, Some(frame_ms)) => cores / f64::from(frame_ms) / slowdown,
+                (None, None) => cores * f64::from(contender.weight) / slowdown,
+            }
         })
         .collect()
 }
@@ -49,12 +50,15 @@ mod tests {
     }
 
     #[test]
-    fn who_is_held_back_is_slower_also_before_anything_was_measured() {
-        for frame_ms in [None, Some(100.0)] {
-            let held_back = Contender { frame_ms, slowdown: 1.5, ..new() };
-            let speeds = speeds(&[Contender { slowdown: 1.0, ..held_back.clone() }, held_back]);
+    fn who_is_held_back_is_slower_than_what_others_measured_or_it_claims() {
+        let held_back = Contender { slowdown: 1.5, ..new() };
+        let measured = Contender { frame_ms: Some(100.0), ..new() };
+        for others in [vec![], vec![measured.clone()]] {
+            let speeds = speeds(&[vec![new(), held_back.clone()], others].concat());
             assert_eq!(speeds[0], speeds[1] * 1.5);
         }
+        let speeds = speeds(&[measured.clone(), Contender { slowdown: 1.5, ..measured }]);
+        assert_eq!(speeds[0], speeds[1], "its own times tell already");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+#[cfg(unix)]
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -16,20 +18,27 @@ fn engine() -> Engine {
     Device::Detectors.engine(DetectorKind::default(), Limits::default(), 0).unwrap()
 }
 
-fn ms(times: &[u64]) -> Vec<Duration> {
-    times.iter().map(|ms| Duration::from_millis(*ms)).collect()
+fn pace(times_ms: &[u64]) -> Option<Pace> {
+    Pace::of(times_ms.iter().map(|ms| Duration::from_millis(*ms)).collect(), Throttling::default())
 }
 
 #[test]
 fn the_middle_one_counts_and_the_first_one_does_not() {
-    let pace = Pace::of(ms(&[500, 20, 90, 22])).unwrap();
-    assert_eq!(pace, Pace { fastest: Duration::from_millis(20), middle: Duration::from_millis(22) });
-    assert!(pace.is_even() && (pace.frames_per_s() - 1000.0 / 22.0).abs() < 1e-6);
-    assert!(!Pace::of(ms(&[500, 20, 30, 40])).unwrap().is_even());
-    let only = Pace::of(ms(&[1500])).unwrap();
+    let even = pace(&[500, 20, 90, 22]).unwrap();
+    assert_eq!(
+        even,
+        Pace {
+            fastest: Duration::from_millis(20),
+            middle: Duration::from_millis(22),
+            throttling: Throttling::default()
+        }
+    );
+    assert!(even.is_even() && (even.frames_per_s() - 1000.0 / 22.0).abs() < 1e-6);
+    assert!(!pace(&[500, 20, 30, 40]).unwrap().is_even());
+    let only = pace(&[1500]).unwrap();
     assert!(only.is_even() && only.middle == Duration::from_millis(1500), "a slow thread has one");
-    assert_eq!(Pace::of(Vec::new()), None);
-    assert_eq!(Pace::of(ms(&[0, 0])), None, "no clock is that fine");
+    assert_eq!(pace(&[]), None);
+    assert_eq!(pace(&[0, 0]), None, "no clock is that fine");
 }
 
 #[test]
@@ -61,6 +70,21 @@ fn all_threads_count_and_a_thread_that_was_needed_ends_the_test() {
     test.take_part(&mut engine);
     let one = Pace::frames_per_s(&test.paces.lock().unwrap()[0]) as f32;
     assert!(stats.load().frames_per_s.unwrap() > one);
+}
+
+#[cfg(unix)] // The firmware's folder has a colon in its name.
+#[test]
+fn what_was_measured_while_the_machine_was_held_back_is_not_kept_and_does_not_count_twice() {
+    let [folder, sys] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let word = sys.path().join("devices/platform/soc/soc:firmware/get_throttled");
+    fs::create_dir_all(word.parent().unwrap()).unwrap();
+    fs::write(word, "4\n").unwrap();
+    let (config, stats) = (config(folder.path()), Stats::default());
+    let test = Test { sys: sys.path().to_owned(), ..Test::of(&config, &stats).unwrap() };
+    test.take_part(&mut engine());
+    let measured = test.paces.lock().unwrap()[0].frames_per_s() as f32;
+    assert_eq!(stats.load().frames_per_s, Some(measured * Throttling::from_bits(4).slowdown()));
+    assert!(Test::of(&config, &Stats::default()).is_some(), "the next start measures again");
 }
 
 #[test]
