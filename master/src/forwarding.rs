@@ -141,5 +141,6 @@ fn forwarded<T>(message: T, hops: u32) -> Request<T> {
     request
 }
 
-#[cfg(all(test, feature = "etcd"))]
+#[cfg(test)]
+#[cfg(feature = "etcd")]
 mod tests;
