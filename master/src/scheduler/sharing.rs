@@ -76,21 +76,21 @@ impl Scheduler {
         }
     }
 
-    /// A registration was written. The last one that was written has the name and the address, but for one of a worker that is
-    /// alive here, if that is an earlier life, or the same life, which two masters knew nothing of each other to give an id
-    /// each: that one is deleted. A worker that is new here gets routes from its first heartbeat on, because
-    /// it may have been registered for long, and silent.
+    /// A registration was written. The last one that was written has the name and the address, unless the worker that has the
+    /// name is kept here and alive, in a later life, or in the same one, to which two masters that knew nothing of each other
+    /// gave an id each: then what was written is deleted. A worker that is new here gets routes from its first heartbeat on,
+    /// because it may have been registered for long, and silent.
     pub fn told(&mut self, registration: Registration, me: u64, now: Instant) {
         let Registration { id, join, keeper } = registration;
         if keeper == me {
             return;
         }
         let namesake = self.registry.named(&join.identity.name).filter(|ours| self.is_ours_to_keep(ours.id));
-        let (theirs, is_life) = (join.identity.generation, join.identity.generation != 0);
+        let theirs = join.identity.generation;
         let wins = |ours: &Worker| match ours.join.identity.generation.cmp(&theirs) {
             Ordering::Less => false,
             // Whoever has only joined here may be heard elsewhere.
-            Ordering::Equal => is_life && ours.load.is_some(),
+            Ordering::Equal => theirs != 0 && ours.load.is_some(),
             Ordering::Greater => true,
         };
         if namesake.is_some_and(|ours| ours.id != id && wins(ours) && ours.health(now) != Health::Lost) {

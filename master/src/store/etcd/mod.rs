@@ -9,6 +9,7 @@ mod client;
 mod keys;
 mod messages;
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -53,8 +54,8 @@ pub(crate) struct Registrar {
     peers: Peers,
     /// The revision that ended a lease, and so deleted all its keys.
     lease_ended: i64,
-    /// Whether a line says that there is no session.
-    is_loss_said: bool,
+    /// Why there has been no session since the last one, as far as the log says so.
+    said: HashSet<String>,
 }
 
 impl Registrar {
@@ -66,7 +67,7 @@ impl Registrar {
     ) -> Registrar {
         let peers = Peers::new(shared.clone());
         let me = fastrand::u64(..);
-        Registrar { shared, members, bound, advertise, me, peers, lease_ended: 0, is_loss_said: false }
+        Registrar { shared, members, bound, advertise, me, peers, lease_ended: 0, said: HashSet::new() }
     }
 
     /// Shares the registry for as long as it is polled.
@@ -75,7 +76,7 @@ impl Registrar {
         loop {
             let member = self.members[turn % self.members.len()].clone();
             let Err(error) = self.session(&member).await;
-            if !self.lost() {
+            if !self.lost(&error) {
                 tracing::debug!("etcd at {member}: {error}");
             } else if self.shared.is_ready() {
                 tracing::warn!(
@@ -92,11 +93,12 @@ impl Registrar {
         }
     }
 
-    /// There is no session. Returns whether that is news.
-    fn lost(&mut self) -> bool {
+    /// There is no session. Returns whether that, or the reason, is news.
+    fn lost(&mut self, error: &EtcdError) -> bool {
         let (mut scheduler, now) = self.shared.locked();
         scheduler.cut_off(now);
-        !std::mem::replace(&mut self.is_loss_said, true)
+        drop(scheduler);
+        self.said.insert(error.to_string())
     }
 
     async fn session(&mut self, member: &HostPort) -> Result<Infallible, EtcdError> {
@@ -192,7 +194,7 @@ impl Registrar {
         scheduler.connected(epoch, ids, now);
         scheduler.told_all(registrations, self.me, now);
         drop(scheduler);
-        self.is_loss_said = false;
+        self.said.clear();
         self.peers.begin(since, masters);
     }
 

@@ -120,11 +120,15 @@ fn what_goes_with_a_lease_is_told_from_what_was_deleted() {
 }
 
 #[test]
-fn that_there_is_no_session_is_said_once_also_if_there_never_was_one() {
+fn why_there_is_no_session_is_said_once_also_if_there_never_was_one() {
     let mut registrar = registrar();
-    assert_eq!([registrar.lost(), registrar.lost()], [true, false]);
+    let are_news = |registrar: &mut Registrar| {
+        let errors = [EtcdError::Silent, EtcdError::Silent, EtcdError::NoAddress { bound: ME }, EtcdError::Silent];
+        errors.map(|error| registrar.lost(&error))
+    };
+    assert_eq!(are_news(&mut registrar), [true, false, true, false]);
     registrar.begin(EPOCH, 0..10, Vec::new(), ME);
-    assert_eq!([registrar.lost(), registrar.lost()], [true, false]);
+    assert_eq!(are_news(&mut registrar), [true, false, true, false]);
 }
 
 #[test]
