@@ -10,7 +10,9 @@ use facefleet_e2e::{Etcd, LOOPBACK, Process, Service, asset, client, wait_until}
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::wire::{ListNodesReply, ListNodesRequest, RouteRequest};
 use facefleet_service::clock;
+use facefleet_service::grpc::CALL_TIMEOUT;
 use nix::sys::signal::Signal;
+use tonic::Request;
 
 use crate::faults::network::{network, say_skipped};
 use crate::faults::{assert_unharmed, start};
@@ -100,9 +102,10 @@ fn ask<T>(master: SocketAddr, call: impl AsyncFnOnce(MasterClient<tonic::transpo
     })
 }
 
-/// The workers that a master has for a client; none, if it does not answer.
+/// The workers that a master has for a client; none, if it does not answer in time.
 fn offered(master: SocketAddr) -> BTreeSet<String> {
-    let query = RouteRequest { wanted: u32::MAX, ..RouteRequest::default() };
+    let mut query = Request::new(RouteRequest { wanted: u32::MAX, ..RouteRequest::default() });
+    query.set_timeout(CALL_TIMEOUT);
     let route = ask(master, async |mut master| master.route_guide(query).await);
     route.into_iter().flat_map(|route| route.into_inner().candidates).map(|candidate| candidate.name).collect()
 }
@@ -138,7 +141,9 @@ fn one_is_killed_while_frames_flow() {
         fleet.kill_master(killed);
         let start = clock::now();
         assert_eq!(offered(left).len(), 2);
-        println!("routes from the other one {:?} after the first was killed", clock::now() - start);
+        let took = clock::now() - start;
+        println!("routes from the other one {took:?} after the first was killed");
+        assert!(took < CALL_TIMEOUT, "{took:?}");
         video.go_on();
         for worker in &mut fleet.workers {
             assert!(worker.joined().unwrap() < 2, "it has another id");

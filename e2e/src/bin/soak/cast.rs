@@ -41,12 +41,12 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// How many connections it may have more at one time than at another. Whoever leaves one of several masters comes to
-    /// the others: six workers, four clients, and the masters themselves.
-    pub(crate) fn connections(&self) -> f64 {
+    /// How many connections it may have more at one time than at another, where there are so many masters. Whoever leaves
+    /// one of several comes to the others: six workers, four clients, and the masters themselves.
+    pub(crate) fn connections(&self, masters: usize) -> f64 {
         match self {
-            Role::Etcd | Role::Master { steady: false, .. } => 12.0,
-            Role::Master { .. } | Role::Worker { .. } | Role::Client { .. } => 2.0,
+            Role::Etcd | Role::Master { .. } if masters > 1 => 12.0,
+            Role::Etcd | Role::Master { .. } | Role::Worker { .. } | Role::Client { .. } => 2.0,
         }
     }
 
@@ -92,7 +92,7 @@ pub(crate) fn cast(masters: usize) -> Vec<(String, Role)> {
     cast.extend(several.then(|| ("etcd".to_owned(), Role::Etcd)));
     cast.extend((0..masters).map(|number| {
         let name = if several { format!("master-{}", number + 1) } else { "master".to_owned() };
-        (name, Role::Master { number, steady: !several })
+        (name, Role::Master { number, steady: number == 0 })
     }));
     cast.extend((1..=workers).map(|n| (format!("worker-{n}"), Role::Worker { steady: n == 1 })));
     cast.extend(clients.iter().map(|(name, role)| ((*name).to_owned(), *role)));

@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
 /// The time within which another master has to answer when one is gone.
 const IN_TIME: Duration = Duration::from_secs(1);
+/// What is too long also where everybody shares a few cores that are all busy.
+const TOO_LONG: Duration = Duration::from_secs(3);
 
 /// Questions to all masters.
 pub(crate) struct Routes {
@@ -34,8 +36,22 @@ pub(crate) struct Answers {
     pub(crate) routes: u64,
     /// The longest time without one from any master, in milliseconds.
     pub(crate) longest_without_ms: u64,
-    /// How often there was none for more than a second.
-    pub(crate) over_a_second: u32,
+    /// Each time for which there was none for more than a second, in milliseconds.
+    pub(crate) over_a_second_ms: Vec<u64>,
+}
+
+impl Answers {
+    /// Whether clients that began had to wait for longer than a busy machine explains.
+    pub(crate) fn are_late(&self) -> bool {
+        u128::from(self.longest_without_ms) > TOO_LONG.as_millis()
+    }
+
+    /// There was none between these.
+    fn gap(&mut self, from: Instant, to: Instant) {
+        let ms = to.saturating_duration_since(from).as_millis() as u64;
+        self.longest_without_ms = self.longest_without_ms.max(ms);
+        self.over_a_second_ms.extend((u128::from(ms) > IN_TIME.as_millis()).then_some(ms));
+    }
 }
 
 #[derive(Debug)]
@@ -43,17 +59,30 @@ struct Seen {
     answers: Answers,
     /// When each master last gave a route.
     last: Vec<Option<Instant>>,
+    /// When the first question was asked.
+    start: Instant,
 }
 
 impl Seen {
     fn answer(&mut self, master: usize, now: Instant) {
-        let before = self.last.iter().flatten().max().copied();
-        let without = before.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
-        let Answers { routes, longest_without_ms, over_a_second } = &mut self.answers;
-        *routes += 1;
-        *longest_without_ms = (*longest_without_ms).max(without.as_millis() as u64);
-        *over_a_second += u32::from(without > IN_TIME);
+        // Before the first answer masters and workers have yet to start.
+        if let Some(before) = self.latest() {
+            self.answers.gap(before, now);
+        }
+        self.answers.routes += 1;
         self.last[master] = Some(now);
+    }
+
+    /// When any master last gave a route.
+    fn latest(&self) -> Option<Instant> {
+        self.last.iter().flatten().max().copied()
+    }
+
+    /// What was answered until now, with the gap that no answer has ended.
+    fn answers(&self, now: Instant) -> Answers {
+        let mut answers = self.answers.clone();
+        answers.gap(self.latest().unwrap_or(self.start), now);
+        answers
     }
 }
 
@@ -67,7 +96,11 @@ impl Routes {
             (*master, MasterClient::new(endpoint.connect_lazy()))
         };
         let masters: Vec<_> = masters.iter().map(client).collect();
-        let seen = Arc::new(Mutex::new(Seen { answers: Answers::default(), last: vec![None; masters.len()] }));
+        let seen = Arc::new(Mutex::new(Seen {
+            answers: Answers::default(),
+            last: vec![None; masters.len()],
+            start: clock::now(),
+        }));
         for (number, (_, client)) in masters.iter().enumerate() {
             runtime.spawn(ask_one(number, client.clone(), seen.clone()));
         }
@@ -101,7 +134,7 @@ impl Routes {
 
     /// What was answered so far.
     pub(crate) fn answers(&self) -> Answers {
-        locked(&self.seen).answers.clone()
+        locked(&self.seen).answers(clock::now())
     }
 }
 
@@ -127,10 +160,17 @@ mod tests {
     #[test]
     fn a_gap_is_the_time_in_which_no_master_answers() {
         let start = clock::now();
-        let mut seen = Seen { answers: Answers::default(), last: vec![None; 2] };
+        let mut seen = Seen { answers: Answers::default(), last: vec![None; 2], start };
         for (master, ms) in [(0, 5_000), (1, 5_400), (0, 5_900), (0, 6_900), (1, 8_000), (0, 8_001)] {
             seen.answer(master, start + Duration::from_millis(ms));
         }
-        assert_eq!(seen.answers, Answers { routes: 6, longest_without_ms: 1_100, over_a_second: 1 });
+        let expected = Answers { routes: 6, longest_without_ms: 1_100, over_a_second_ms: vec![1_100] };
+        assert_eq!(seen.answers(start + Duration::from_millis(8_101)), expected);
+        // Nobody answers any more.
+        let at_the_end = seen.answers(start + Duration::from_millis(12_001));
+        assert_eq!(at_the_end.over_a_second_ms, [1_100, 4_000]);
+        assert!(at_the_end.are_late() && !expected.are_late());
+        let never = Seen { answers: Answers::default(), last: vec![None; 2], start };
+        assert!(never.answers(start + TOO_LONG * 2).are_late(), "nobody has ever answered");
     }
 }

@@ -113,8 +113,10 @@ impl Soak {
         let fitting: Vec<usize> = (0..self.members.len()).filter(|at| fault.fits(&self.members[*at].role)).collect();
         let target = fitting[target % fitting.len()];
         let is_left_alone = match self.members[target].role {
-            Role::Master { steady: true, .. } => steady_are_left_alone,
-            Role::Master { .. } | Role::Etcd => !self.has_a_master_without(target),
+            Role::Master { steady, .. } => {
+                (steady && steady_are_left_alone) || (self.routes.is_some() && !self.has_a_master_without(target))
+            }
+            Role::Etcd => !self.has_a_master_without(target),
             Role::Worker { .. } | Role::Client { .. } => false,
         };
         let member = &mut self.members[target];
