@@ -24,8 +24,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const WARM_UP: Duration = Duration::from_secs(3);
 /// A worker that is not taken at once, because so many join from one address, comes again after this.
 const JOIN_AGAIN: Duration = Duration::from_millis(200);
-/// What clients want, in turn: 0 is an old one, which gets one, and 256 is ours, unless it is told otherwise.
-const WANTED: [u32; 3] = [0, 8, 256];
+/// What clients want, in turn: 0 is an old one, which gets one; ours wants 8 at first, and later as many again as it has.
+const WANTED: [u32; 3] = [0, 8, 16];
 /// Every so many-th route finds nobody, as that of a client that has all workers: it asks for a detector that none has.
 const FINDS_NOBODY: usize = 4;
 const NO_DETECTOR: &str = "none-has-this";

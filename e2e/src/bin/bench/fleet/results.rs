@@ -99,7 +99,7 @@ impl fmt::Display for Results {
         writeln!(
             f,
             "One master on one core; a heartbeat a second of each worker, {routes_per_s} routes a second (an old client's, 8 and \
-             256 wanted, every fourth finds nobody), {seconds} s each. All workers share {connections} connections."
+             16 wanted, every fourth finds nobody), {seconds} s each. All workers share {connections} connections."
         )?;
         writeln!(
             f,
