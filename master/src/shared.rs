@@ -140,9 +140,7 @@ impl Shared {
             .map(|beat| (beat.worker.join.identity.name.clone(), beat.worker.join.address, beat.back_after));
         let pulse =
             Pulse { unknown: beat.is_err(), epoch: scheduler.epoch(), stale: scheduler.cut_off_since().is_some() };
-        let called = scheduler.admit(now);
-        drop(scheduler);
-        self.waiting.wake(&called);
+        self.admit(scheduler, now);
         let Ok((name, address, back_after)) = beat else {
             self.warn_of_unknown(&heartbeat, now);
             return pulse;
@@ -159,9 +157,7 @@ impl Shared {
     pub(crate) fn overheard(&self, heartbeat: &Heartbeat) {
         let (mut scheduler, now) = self.locked();
         scheduler.overheard(heartbeat, now);
-        let called = scheduler.admit(now);
-        drop(scheduler);
-        self.waiting.wake(&called);
+        self.admit(scheduler, now);
     }
 
     pub(crate) fn leave(&self, id: WorkerId, generation: u64, epoch: u64) -> Result<(), Unknown> {
@@ -200,9 +196,7 @@ impl Shared {
     pub(crate) fn submit(&self, result: &TaskResult) {
         let (mut scheduler, now) = self.locked();
         scheduler.submit(result, now);
-        let called = scheduler.admit(now);
-        drop(scheduler);
-        self.waiting.wake(&called);
+        self.admit(scheduler, now);
     }
 
     /// What is known of the cluster, with or without its workers.
@@ -216,9 +210,7 @@ impl Shared {
         let (mut scheduler, now) = self.locked();
         let expired = scheduler.expire(now);
         let turn = scheduler.doubt(now);
-        let called = scheduler.admit(now);
-        drop(scheduler);
-        self.waiting.wake(&called);
+        self.admit(scheduler, now);
         self.joins.lock().unwrap_or_else(PoisonError::into_inner).0.tidy(now);
         let untold = expired.len().saturating_sub(TOLD_AT_ONCE);
         for event in expired.into_iter().take(TOLD_AT_ONCE) {
@@ -240,6 +232,13 @@ impl Shared {
             Some(Turn::Over { lost }) => warn!("most workers are heard of again; {lost} stay lost and get no routes"),
             None => {}
         }
+    }
+
+    /// Lets in whoever is next, after something that may have freed a slot, and tells those calls once the lock is gone.
+    pub(crate) fn admit(&self, mut scheduler: MutexGuard<'_, Scheduler>, now: Instant) {
+        let called = scheduler.admit(now);
+        drop(scheduler);
+        self.waiting.wake(&called);
     }
 
     /// The scheduler and the time. The time is read under the lock, so that it never goes back from one call to the

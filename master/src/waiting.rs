@@ -99,9 +99,7 @@ impl Drop for Call<'_> {
         let (mut scheduler, now) = self.shared.locked();
         // The slot of one that was called and has not come is the next one's.
         scheduler.cancel(self.ticket);
-        let called = scheduler.admit(now);
-        drop(scheduler);
-        self.shared.waiting.wake(&called);
+        self.shared.admit(scheduler, now);
     }
 }
 
