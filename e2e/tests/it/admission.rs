@@ -6,10 +6,9 @@ use std::net::SocketAddr;
 
 use facefleet_e2e::{Ended, LOOPBACK, Process, Service, asset, client, wait_until};
 use facefleet_proto::wire::ListNodesRequest;
-use facefleet_proto::wire::master_client::MasterClient;
 use nix::sys::signal::Signal;
-use tokio::runtime::{self, Runtime};
 
+use crate::masters::ask;
 use crate::media::text;
 use crate::parts::VideoInParts;
 use crate::report;
@@ -27,7 +26,6 @@ const SHORT: u64 = 20;
 struct Site {
     master: Service,
     worker: Service,
-    runtime: Runtime,
 }
 
 impl Site {
@@ -35,14 +33,13 @@ impl Site {
         let master = Service::master_with(LOOPBACK, args).unwrap();
         let mut worker = Service::worker("worker-1", master.address).unwrap();
         worker.joined().unwrap();
-        Site { master, worker, runtime: runtime::Builder::new_current_thread().enable_all().build().unwrap() }
+        Site { master, worker }
     }
 
     /// Slots that are offered and taken, and streams that wait; None while the master is not there.
     fn state(&self) -> Option<(u32, u32, u32)> {
-        let uri = format!("http://{}", self.master.address);
-        let list = async { MasterClient::connect(uri).await.ok()?.list_nodes(ListNodesRequest::default()).await.ok() };
-        let list = self.runtime.block_on(list)?.into_inner();
+        let list = ask(self.master.address, async |mut master| master.list_nodes(ListNodesRequest::default()).await);
+        let list = list.ok()?.into_inner();
         let sum = |of: fn(&facefleet_proto::wire::Node) -> u32| list.nodes.iter().map(of).sum();
         let (slots, taken) = (sum(|node| node.slots), sum(|node| node.slots_taken));
         assert!(taken <= slots, "{list:?}");

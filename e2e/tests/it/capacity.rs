@@ -1,5 +1,7 @@
 //! How fast the workers of a cluster are, as they say themselves, and what that comes to.
 
+use std::net::SocketAddr;
+
 use facefleet_e2e::{Cluster, LOOPBACK, Service, asset, client, wait_until};
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::wire::{JoinRequest, NodeState, RouteRequest};
@@ -8,8 +10,8 @@ use serde_json::{Value, json};
 use crate::media::text;
 
 /// What `facefleet-client COMMAND --json` prints of this master's cluster.
-fn told(command: &str, master: &Service) -> Value {
-    let ended = client(&[command, "--json", "--master", &master.address.to_string()]).unwrap().end().unwrap();
+pub(crate) fn told(command: &str, master: SocketAddr) -> Value {
+    let ended = client(&[command, "--json", "--master", &master.to_string()]).unwrap().end().unwrap();
     assert_eq!(ended.code, Some(0), "{:#?}", ended.stderr);
     serde_json::from_str(&ended.stdout.concat()).unwrap()
 }
@@ -17,12 +19,12 @@ fn told(command: &str, master: &Service) -> Value {
 #[test]
 fn a_worker_measures_itself_until_frames_tell_more() {
     let cluster = Cluster::start(1).unwrap();
-    let is_known_by = |how: &str| told("capacity", &cluster.master)["workers"][0]["how"] == how;
+    let is_known_by = |how: &str| told("capacity", cluster.master.address)["workers"][0]["how"] == how;
     wait_until("the worker has measured itself", || is_known_by("self_test"));
 
-    let capacity = told("capacity", &cluster.master);
+    let capacity = told("capacity", cluster.master.address);
     let frames_per_s = capacity["frames_per_s"].as_f64().unwrap();
-    let measured = told("nodes", &cluster.master)["nodes"][0]["load"]["frames_per_s"].as_f64().unwrap();
+    let measured = told("nodes", cluster.master.address)["nodes"][0]["load"]["frames_per_s"].as_f64().unwrap();
     assert!(frames_per_s > 0.0 && frames_per_s as f32 == measured as f32, "{capacity:#}");
     assert_eq!(capacity["cameras"].as_f64(), Some((frames_per_s * 0.8 / 10.0).floor()), "{capacity:#}");
 
@@ -52,9 +54,9 @@ async fn a_worker_that_is_held_back_says_so_and_its_share_shrinks_until_it_is_no
         let offered = route.candidates.iter().find(|candidate| candidate.id == id).unwrap();
         assert!((offered.share - share).abs() < 1e-6, "{throttled:x}: {route:?}");
 
-        let load = &told("nodes", &master)["nodes"][0]["load"];
+        let load = &told("nodes", master.address)["nodes"][0]["load"];
         assert_eq!((&load["held_back_by"], &load["was_held_back_by"]), (&now, &before));
-        let capacity = told("capacity", &master);
+        let capacity = told("capacity", master.address);
         assert_eq!(capacity["workers"][0]["held_back_by"], now);
         assert_eq!(capacity["cameras"], if share < 0.5 { 1 } else { 2 }, "{capacity:#}");
     }

@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use tonic::Request;
 
 use crate::faults::network::{network, say_skipped};
-use crate::faults::{assert_unharmed, start};
+use crate::faults::{assert_no_worker_was_lost, assert_unharmed, start};
 use crate::media::text;
 use crate::report;
 
@@ -94,7 +94,7 @@ fn master_with(store: &str, listen: SocketAddr, args: &[&str]) -> Service {
 }
 
 /// Asks a master.
-fn ask<T>(master: SocketAddr, call: impl AsyncFnOnce(MasterClient<tonic::transport::Channel>) -> T) -> T {
+pub(crate) fn ask<T>(master: SocketAddr, call: impl AsyncFnOnce(MasterClient<tonic::transport::Channel>) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let channel = facefleet_service::grpc::channel(&master.into());
@@ -125,12 +125,6 @@ fn wait_for_word(process: &mut Process, word: &str) {
     process.wait_for_stderr(&format!("say `{word}`"), |line| line.contains(word).then_some(())).unwrap();
 }
 
-#[track_caller]
-fn assert_no_worker_was_lost(stream: Process) {
-    let (ended, _) = assert_unharmed(stream);
-    assert!(!ended.stderr.iter().any(|line| line.contains("lost worker")), "{:#?}", ended.stderr);
-}
-
 /// Each in turn, the one that all workers have joined first.
 #[test]
 fn one_is_killed_while_frames_flow() {
@@ -154,7 +148,7 @@ fn one_is_killed_while_frames_flow() {
         fleet.wait_until_all_offer_all();
     }
     drop(video);
-    assert_no_worker_was_lost(stream);
+    assert_no_worker_was_lost(&assert_unharmed(stream).0);
 }
 
 #[test]
@@ -169,7 +163,7 @@ fn all_are_killed_and_started_again() {
     [0, 1].into_iter().for_each(|master| fleet.restart_master(master));
     fleet.wait_until_all_offer_all();
     drop(video);
-    assert_no_worker_was_lost(stream);
+    assert_no_worker_was_lost(&assert_unharmed(stream).0);
 }
 
 #[test]
@@ -200,7 +194,7 @@ fn etcd_hangs_and_dies_and_comes_back_empty() {
     let ids: BTreeSet<i32> = known(fleet.masters[2].address).nodes.iter().map(|node| node.id).collect();
     assert_eq!(ids.len(), 3);
     drop(video);
-    assert_no_worker_was_lost(stream);
+    assert_no_worker_was_lost(&assert_unharmed(stream).0);
 }
 
 /// There is one slot, and each of two masters has a client that wants it. The older one decides for both until it is killed.
@@ -291,5 +285,5 @@ fn one_is_cut_off_from_etcd() {
         assert!(both_offer_both());
     });
     drop(video);
-    assert_no_worker_was_lost(stream);
+    assert_no_worker_was_lost(&assert_unharmed(stream).0);
 }

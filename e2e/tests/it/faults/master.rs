@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
-use facefleet_e2e::{Cluster, Service, client, wait_until};
+use facefleet_e2e::{Cluster, Service, wait_until};
 use nix::sys::signal::Signal;
-use serde_json::Value;
 
 use super::workers::assert_that_its_death_costs_nothing;
-use super::{AFTER_SECOND_PART, answered, assert_unharmed, start, wait_until_used};
+use super::{AFTER_SECOND_PART, answered, assert_no_worker_was_lost, assert_unharmed, start, wait_until_used};
+use crate::capacity::told;
 use crate::report;
 use crate::start_order::wait_for_frame;
 use crate::system;
@@ -59,7 +59,7 @@ fn stopped() {
     drop(video);
     let (ended, _) = assert_unharmed(client);
     assert!(system::is_stopped(cluster.master.process.id()));
-    assert!(!ended.stderr.iter().any(|line| line.contains("lost worker")), "{:#?}", ended.stderr);
+    assert_no_worker_was_lost(&ended);
 }
 
 #[test]
@@ -71,14 +71,12 @@ fn asked_to_leave() {
     assert_eq!(left.code, Some(0), "{left:?}");
     drop(video);
     let (ended, _) = assert_unharmed(client);
-    assert!(!ended.stderr.iter().any(|line| line.contains("lost worker")), "{:#?}", ended.stderr);
+    assert_no_worker_was_lost(&ended);
 }
 
 /// The names of the workers that the master knows, all of which must be healthy.
 fn nodes(master: SocketAddr) -> Vec<String> {
-    let ended = client(&["nodes", "--json", "--master", &master.to_string()]).unwrap().end().unwrap();
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    let list: Value = serde_json::from_str(&ended.stdout.join("\n")).unwrap();
+    let list = told("nodes", master);
     let nodes = list["nodes"].as_array().expect("`nodes` is a list");
     assert!(nodes.iter().all(|node| node["state"] == "healthy"), "{list:#}");
     let mut names: Vec<String> = nodes.iter().map(|node| node["name"].as_str().unwrap().to_owned()).collect();

@@ -61,6 +61,11 @@ pub(crate) fn assert_unharmed(client: Process) -> (Ended, Vec<Line>) {
     (ended, lines)
 }
 
+#[track_caller]
+pub(crate) fn assert_no_worker_was_lost(ended: &Ended) {
+    assert!(!ended.stderr.iter().any(|line| line.contains("lost worker")), "{:#?}", ended.stderr);
+}
+
 /// What one machine finds by itself, found once for all tests.
 fn faces_without_faults() -> &'static [Option<Vec<Face>>] {
     static FACES: OnceLock<Vec<Option<Vec<Face>>>> = OnceLock::new();
