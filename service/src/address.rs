@@ -19,6 +19,12 @@ pub struct HostPort {
 pub struct HostPorts(Vec<HostPort>);
 
 impl HostPorts {
+    /// All of `all`. None: there are none.
+    pub fn new(all: impl IntoIterator<Item = HostPort>) -> Option<HostPorts> {
+        let all: Vec<HostPort> = all.into_iter().collect();
+        (!all.is_empty()).then_some(HostPorts(all))
+    }
+
     /// The one that is used after `turn` others, which go round.
     pub fn at(&self, turn: usize) -> &HostPort {
         &self.0[turn % self.0.len()]

@@ -1,5 +1,6 @@
 //! What every facefleet process needs to be a service: the clock, command-line manners, configuration files, listening,
-//! logging, shutdown, backoff, and one place where gRPC servers and channels get their limits and timeouts.
+//! finding the master, logging, shutdown, backoff, and one place where gRPC servers and channels get their limits and
+//! timeouts.
 #![forbid(unsafe_code)]
 
 pub mod address;
@@ -7,6 +8,7 @@ pub mod backoff;
 pub mod cli;
 pub mod clock;
 pub mod config_file;
+pub mod discovery;
 pub mod grpc;
 mod incoming;
 pub mod listen;

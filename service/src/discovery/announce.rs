@@ -1,0 +1,116 @@
+//! Saying that a master is there.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mdns_sd::{DaemonEvent, Receiver, ServiceInfo};
+use sysinfo::System;
+use tokio::time::{interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{host_name, instance_name, shown};
+use super::daemon::Daemon;
+use super::interface::{hears, leads_out};
+use super::{CLUSTER, PROTOCOL_VERSION, SERVICE, TXT_VERSION};
+
+/// How often the cluster is asked for. It changes when a registry that is shared comes back empty.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the first announcement may take until it is worth a warning. It takes 0.75 s to see that the name is free.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Announces a master that listens on `bound` until `stop`, and then that it is gone. `cluster` is the epoch of its
+/// cluster, 0 while that is not known, for which time nothing is announced.
+///
+/// A master that nobody else can reach is not announced, and neither is one on a machine that cannot: then a line in the
+/// log says so.
+pub async fn announce(bound: SocketAddr, cluster: impl Fn() -> u64 + Send, stop: CancellationToken) {
+    if bound.ip().is_loopback() {
+        return tracing::debug!("not announced: only this machine reaches {bound}");
+    }
+    let announcer = match Announcer::start(bound) {
+        Ok(announcer) => announcer,
+        Err(error) => return tracing::warn!("cannot announce this master on the network: {error}"),
+    };
+    let None = stop.run_until_cancelled(announcer.keep_announced(cluster)).await;
+    announcer.daemon.end().await;
+}
+
+struct Announcer {
+    daemon: Daemon,
+    events: Receiver<DaemonEvent>,
+    instance: String,
+    host: String,
+    port: u16,
+}
+
+impl Announcer {
+    fn start(bound: SocketAddr) -> Result<Announcer, mdns_sd::Error> {
+        let daemon = Daemon::start(move |name, ip| leads_out(name, ip) && hears(bound.ip(), ip))?;
+        let events = daemon.ask().monitor()?;
+        let host = System::host_name().ok().filter(|host| !host.is_empty()).unwrap_or_else(|| "master".to_owned());
+        let port = bound.port();
+        Ok(Announcer { daemon, events, instance: instance_name(&host, port), host: host_name(&host, port), port })
+    }
+
+    async fn keep_announced(&self, cluster: impl Fn() -> u64) -> Infallible {
+        let mut looks = interval(LOOK_EVERY);
+        let mut announced = 0;
+        let mut heard_of = false;
+        let too_long = sleep(PATIENCE);
+        tokio::pin!(too_long);
+        let mut is_late = false;
+        loop {
+            tokio::select! {
+                _ = looks.tick() => {
+                    let now = cluster();
+                    if now != announced {
+                        announced = now;
+                        self.register(now);
+                    }
+                }
+                Ok(event) = self.events.recv_async() => heard_of |= self.tell(&event, heard_of),
+                () = &mut too_long, if !heard_of && !is_late && announced != 0 => {
+                    is_late = true;
+                    tracing::warn!(
+                        "this master is not announced, as no network here takes it: workers and clients need --master"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Announces the master, or what has changed about it.
+    fn register(&self, cluster: u64) {
+        let Announcer { daemon, instance, host, port, .. } = self;
+        let cluster = format!("{cluster:x}");
+        let txt = [TXT_VERSION, PROTOCOL_VERSION, (CLUSTER, cluster.as_str())];
+        // Addresses are those of the interfaces that count, also when they change.
+        let service = ServiceInfo::new(SERVICE, instance, host, (), *port, &txt[..]).map(ServiceInfo::enable_addr_auto);
+        if let Err(error) = service.and_then(|service| daemon.ask().register(service)) {
+            tracing::warn!("cannot announce this master on the network: {error}");
+        }
+    }
+
+    /// Whether the event is that others have been told.
+    fn tell(&self, event: &DaemonEvent, before: bool) -> bool {
+        match event {
+            DaemonEvent::Announce(instance, _) if !before => {
+                tracing::info!("announced on this network as `{}`", shown(instance));
+                true
+            }
+            DaemonEvent::NameChange(change) => {
+                tracing::info!("the name `{}` is taken on this network", shown(&change.original));
+                false
+            }
+            DaemonEvent::Error(error) => {
+                tracing::warn!("announcing this master: {error}");
+                false
+            }
+            event => {
+                tracing::debug!("announcing this master: {event:?}");
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Whom to join, of all who answered.
+
+use std::fmt;
+
+use crate::address::{HostPort, HostPorts};
+
+/// Clusters, and masters of a cluster, that an error lists. More are counted.
+const LISTED: usize = 8;
+
+/// A master that was found and takes connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Master {
+    pub(super) name: String,
+    pub(super) address: HostPort,
+    /// The epoch of its cluster.
+    pub(super) cluster: u64,
+}
+
+impl Master {
+    /// Adds it to those that were found. What was known of it before is replaced: it may have a better address by now, or
+    /// have started anew.
+    pub(super) fn add_to(self, found: &mut Vec<Master>) {
+        found.retain(|known| {
+            known.address != self.address && (&known.name, known.cluster) != (&self.name, self.cluster)
+        });
+        found.push(self);
+    }
+}
+
+/// The masters, at least one, of a cluster that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster(Vec<Master>);
+
+impl Cluster {
+    /// Where its masters are.
+    ///
+    /// # Panics
+    /// Never: a cluster that was found has a master.
+    pub fn masters(&self) -> HostPorts {
+        HostPorts::new(self.0.iter().map(|master| master.address.clone())).expect("it was found by a master of it")
+    }
+}
+
+/// Its masters by name and address: ``master `laptop:50051` at 10.0.0.5:50051``.
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.len() == 1 { "master " } else { "masters " })?;
+        let shown = self.0.iter().map(|Master { name, address, .. }| format!("`{name}` at {address}"));
+        f.write_str(&listed(shown, ", "))
+    }
+}
+
+/// Masters of different clusters announce themselves, and nobody has said which is meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("several clusters announce themselves on this network: {}; say which with --master HOST:PORT", list(.0))]
+pub struct SeveralClusters(Vec<Cluster>);
+
+fn list(clusters: &[Cluster]) -> String {
+    listed(clusters.iter().map(Cluster::to_string), "; ")
+}
+
+fn listed(all: impl ExactSizeIterator<Item = String>, between: &str) -> String {
+    let untold = all.len().saturating_sub(LISTED);
+    let told = all.take(LISTED).collect::<Vec<_>>().join(between);
+    if untold == 0 { told } else { format!("{told}{between}and {untold} more") }
+}
+
+/// The cluster that all of these masters belong to. None: there are none.
+///
+/// # Errors
+/// They belong to several.
+pub(super) fn choose(mut found: Vec<Master>) -> Result<Option<Cluster>, SeveralClusters> {
+    // By name, so that everybody sees the same order.
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut clusters: Vec<Cluster> = Vec::new();
+    for master in found {
+        match clusters.iter_mut().find(|cluster| cluster.0[0].cluster == master.cluster) {
+            Some(cluster) => cluster.0.push(master),
+            None => clusters.push(Cluster(vec![master])),
+        }
+    }
+    if clusters.len() > 1 { Err(SeveralClusters(clusters)) } else { Ok(clusters.pop()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn master(name: &str, address: &str, cluster: u64) -> Master {
+        Master { name: name.into(), address: address.parse().unwrap(), cluster }
+    }
+
+    #[test]
+    fn nobody_and_one() {
+        assert_eq!(choose(vec![]), Ok(None));
+        let one = choose(vec![master("a:1", "10.0.0.1:1", 7)]).unwrap().unwrap();
+        assert_eq!(
+            (one.to_string(), one.masters().to_string()),
+            ("master `a:1` at 10.0.0.1:1".into(), "10.0.0.1:1".into())
+        );
+    }
+
+    #[test]
+    fn a_master_that_answers_again_is_one_master() {
+        let mut found = vec![master("a:1", "10.0.0.1:1", 7)];
+        let (elsewhere, anew) = (master("a:1", "10.0.0.2:1", 7), master("a:1", "10.0.0.2:1", 8));
+        elsewhere.clone().add_to(&mut found);
+        assert_eq!(found, [elsewhere]);
+        anew.clone().add_to(&mut found);
+        assert_eq!(found, [anew]);
+        master("a:1", "10.0.0.3:1", 9).add_to(&mut found);
+        assert_eq!(found.len(), 2, "boards that were cloned have one name");
+    }
+
+    #[test]
+    fn masters_that_share_a_registry_are_one_cluster() {
+        let found = vec![master("b:1", "10.0.0.2:1", 7), master("a:1", "10.0.0.1:1", 7)];
+        let one = choose(found).unwrap().unwrap();
+        assert_eq!(one.masters().to_string(), "10.0.0.1:1,10.0.0.2:1");
+        assert_eq!(one.to_string(), "masters `a:1` at 10.0.0.1:1, `b:1` at 10.0.0.2:1");
+    }
+
+    #[test]
+    fn several_clusters_are_listed() {
+        let found =
+            vec![master("b:1", "10.0.0.2:1", 8), master("a:1", "10.0.0.1:1", 7), master("c:1", "10.0.0.3:1", 8)];
+        let said = choose(found).unwrap_err().to_string();
+        let list = "master `a:1` at 10.0.0.1:1; masters `b:1` at 10.0.0.2:1, `c:1` at 10.0.0.3:1; say";
+        assert!(said.contains(list) && said.contains("--master HOST:PORT"), "{said}");
+    }
+
+    #[test]
+    fn a_flood_is_not_listed() {
+        let found = (1..=100).map(|n| master(&format!("m{n}"), &format!("10.0.0.1:{n}"), n)).collect();
+        let said = choose(found).unwrap_err().to_string();
+        assert!(said.contains("; and 92 more; say") && said.len() < 600, "{said}");
+    }
+}
