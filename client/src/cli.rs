@@ -54,12 +54,13 @@ pub struct RunArgs {
     #[arg(value_name = "INPUT", env = "FACEFLEET_INPUT")]
     pub input: String,
 
-    /// The master of the cluster to use; with several, all of them: a:50051,b:50051. Without it, everything runs on this
-    /// machine, as with --local.
+    /// The master of the cluster to use; with several, all of them: a:50051,b:50051 [default: the one that announces itself on
+    /// this network; if there is none, everything runs on this machine, as with --local].
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
     pub master: Option<HostPorts>,
 
-    /// Use this machine alone: a master and one worker a core, inside this process. Wins over --master, wherever that is said.
+    /// Use this machine alone: a master and one worker a core, inside this process. Wins over --master, wherever that is said,
+    /// and nobody is looked for.
     #[arg(long, env = "FACEFLEET_LOCAL")]
     pub local: bool,
 
@@ -127,9 +128,9 @@ pub struct RunArgs {
 /// List the workers of a cluster.
 #[derive(Args, Clone, Debug)]
 pub struct NodesArgs {
-    /// The master of the cluster; of several, the first that answers.
+    /// The master of the cluster; of several, the first that answers [default: the one that announces itself on this network].
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
-    pub master: HostPorts,
+    pub master: Option<HostPorts>,
 
     /// Print JSON instead of a table.
     #[arg(long, env = "FACEFLEET_JSON_OUTPUT")]
@@ -139,9 +140,9 @@ pub struct NodesArgs {
 /// Say how many cameras a cluster carries, and how that is known.
 #[derive(Args, Clone, Debug)]
 pub struct CapacityArgs {
-    /// The master of the cluster; of several, the first that answers.
+    /// The master of the cluster; of several, the first that answers [default: the one that announces itself on this network].
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
-    pub master: HostPorts,
+    pub master: Option<HostPorts>,
 
     /// Frames a second that a camera sends.
     #[arg(long, value_name = "N", env = "FACEFLEET_FPS", default_value = "10", value_parser = positive)]
@@ -176,6 +177,17 @@ impl Cli {
     }
 }
 
+/// Where a run is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted<'a> {
+    /// Here.
+    ThisMachine,
+    /// On the cluster of these masters.
+    Named(&'a HostPorts),
+    /// On the cluster that is found, and here if there is none.
+    Found,
+}
+
 impl RunArgs {
     fn check(&self) -> Result<(), clap::Error> {
         let to_stdout = self.json.as_ref().is_some_and(|json| json.as_os_str() == "-");
@@ -202,9 +214,13 @@ impl RunArgs {
         Ok(())
     }
 
-    /// The cluster to use; None: this machine.
-    pub(crate) fn cluster(&self) -> Option<&HostPorts> {
-        self.master.as_ref().filter(|_| !self.local)
+    /// The cluster to use.
+    pub(crate) fn cluster(&self) -> Wanted<'_> {
+        match &self.master {
+            _ if self.local => Wanted::ThisMachine,
+            Some(masters) => Wanted::Named(masters),
+            None => Wanted::Found,
+        }
     }
 
     /// The outputs of one of the streams, counted from 0.
@@ -281,10 +297,12 @@ mod tests {
     }
 
     #[test]
-    fn local_is_the_default_and_wins() {
-        assert_eq!(run_args(&["a.mp4"]).unwrap().cluster(), None);
-        assert_eq!(run_args(&["a.mp4", "--master", "pi:1", "--local"]).unwrap().cluster(), None);
-        assert!(run_args(&["a.mp4", "--master", "pi:1"]).unwrap().cluster().is_some());
+    fn nobody_is_looked_for_where_somebody_is_named() {
+        let pi = "pi:1".parse().unwrap();
+        assert_eq!(run_args(&["a.mp4"]).unwrap().cluster(), Wanted::Found);
+        assert_eq!(run_args(&["a.mp4", "--local"]).unwrap().cluster(), Wanted::ThisMachine);
+        assert_eq!(run_args(&["a.mp4", "--master", "pi:1", "--local"]).unwrap().cluster(), Wanted::ThisMachine);
+        assert_eq!(run_args(&["a.mp4", "--master", "pi:1"]).unwrap().cluster(), Wanted::Named(&pi));
     }
 
     #[test]

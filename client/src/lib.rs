@@ -12,6 +12,7 @@ mod frame;
 pub mod ledger;
 mod link;
 mod local;
+mod masters;
 pub mod nodes;
 mod report;
 mod route;
@@ -22,6 +23,7 @@ mod stream;
 
 pub use ffmpeg::FfmpegError;
 pub use local::LocalError;
+pub use masters::MastersError;
 pub use report::ReportError;
 pub use run::RunError;
 pub use source::InputError;
@@ -39,6 +41,9 @@ pub enum Error {
     /// `nodes` and `capacity`.
     #[error(transparent)]
     Nodes(#[from] nodes::NodesError),
+    /// No master is named, and which one is meant cannot be found out.
+    #[error(transparent)]
+    Masters(#[from] MastersError),
 }
 
 /// Does what the command line says.
@@ -49,12 +54,12 @@ pub async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Run(args) => Ok(run::run(*args).await?),
         Command::Nodes(NodesArgs { master, json }) => {
-            let nodes = nodes::list(&master).await?;
+            let nodes = nodes::list(&masters::of(master).await?).await?;
             facefleet_service::cli::announce(&if json { nodes::json(&nodes) } else { nodes::table(&nodes) });
             Ok(())
         }
         Command::Capacity(CapacityArgs { master, fps, json }) => {
-            let capacity = Capacity::of(&nodes::list(&master).await?, fps);
+            let capacity = Capacity::of(&nodes::list(&masters::of(master).await?).await?, fps);
             facefleet_service::cli::announce(&if json { capacity.json() } else { capacity.text() });
             Ok(())
         }

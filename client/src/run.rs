@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use facefleet_proto::{AnalyzeOpen, RouteQuery};
 use facefleet_service::address::HostPorts;
+use facefleet_service::discovery::SeveralClusters;
 use facefleet_service::{clock, shutdown};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, Wanted};
 use crate::ffmpeg::FfmpegError;
 use crate::frame::Finished;
 use crate::ledger::Counts;
 use crate::local::{Local, LocalError};
+use crate::masters;
 use crate::report::{self, Outputs, Progress, Report, ReportError, Summary};
 use crate::session::{MOST_LINKS, StreamSpec};
 use crate::source::{Input, InputError, Media, Source};
@@ -39,6 +41,9 @@ pub enum RunError {
     /// What was to be written.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// The clusters that were found.
+    #[error("{0}; or use this machine alone with --local")]
+    Several(#[from] SeveralClusters),
     /// The cluster inside this process.
     #[error(transparent)]
     Local(#[from] LocalError),
@@ -163,11 +168,19 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
         let annotate = args.output(args.annotate.as_ref(), stream);
         reports.push(Report::start(&Outputs { media: media.clone(), json, annotate })?);
     }
-    let local = match args.cluster() {
-        Some(_) => None,
-        None => Some(Local::start(args.workers, args.clients).await?),
+    let masters = match args.cluster() {
+        Wanted::ThisMachine => None,
+        Wanted::Named(masters) => Some(masters.clone()),
+        Wanted::Found => masters::found_or_none().await?,
     };
-    let masters = args.cluster().or(local.as_ref().map(Local::masters)).expect("it is one or the other").clone();
+    let (local, masters) = match masters {
+        Some(masters) => (None, masters),
+        None => {
+            let local = Local::start(args.workers, args.clients).await?;
+            let masters = local.masters().clone();
+            (Some(local), masters)
+        }
+    };
     Ok(Prepared { media, max_age, reports, local, masters })
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::{ArgAction, CommandFactory, Parser};
 use clap_complete::Shell;
 use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::log::LogArgs;
@@ -57,6 +57,20 @@ pub struct Args {
     /// port of --listen].
     #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_ADVERTISE", value_parser = reachable)]
     pub advertise: Option<SocketAddr>,
+
+    /// Whether workers and clients on this network find this master by themselves (mDNS). One that listens on loopback alone
+    /// is not announced.
+    #[arg(
+        long,
+        value_name = "YES",
+        env = "FACEFLEET_ANNOUNCE",
+        default_value_t = true,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub announce: bool,
 
     /// File to append every heartbeat to, one JSON object a line.
     #[arg(long, value_name = "FILE", env = "FACEFLEET_HEARTBEAT_LOG")]
@@ -114,8 +128,8 @@ impl Args {
         let heartbeat_log = self.heartbeat_log.as_ref().map(open).transpose()?;
         let max_wait = Duration::from_secs(self.max_wait.into());
         let admission = self.admission.order().map(|order| Limit { order, max_wait });
-        let (store, advertise) = (self.store.clone(), self.advertise);
-        Ok(Config { policy: self.policy, loss: self.loss, admission, heartbeat_log, store, advertise })
+        let (store, advertise, announce) = (self.store.clone(), self.advertise, self.announce);
+        Ok(Config { policy: self.policy, loss: self.loss, admission, heartbeat_log, store, advertise, announce })
     }
 }
 
@@ -155,6 +169,7 @@ mod tests {
             ["--store", "disk"],
             ["--store", "etcd://"],
             ["--advertise", "pi.local:50051"],
+            ["--announce=perhaps", "--log=info"],
             ["--advertise", "0.0.0.0:50051"],
             ["--heartbeat-log-max-bytes", "0"],
             ["--heartbeat-log-max-bytes", "-1"],
@@ -170,6 +185,13 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn masters_are_announced_unless_somebody_says_no() {
+        let announces = |args: &[&str]| Args::parse_from([&["facefleet-master"], args].concat()).announce;
+        let cases = [&[][..], &["--announce"], &["--announce=true"], &["--announce=false"]].map(announces);
+        assert_eq!(cases, [true, true, true, false]);
     }
 
     #[test]

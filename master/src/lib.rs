@@ -39,12 +39,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facefleet_proto::wire::master_server::MasterServer;
+use facefleet_service::discovery;
 use facefleet_service::grpc as transport;
 use facefleet_service::listen::ListenError;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use admission::Limit;
 pub use journal::HeartbeatLog;
@@ -81,6 +83,8 @@ pub struct Config {
     /// Where other masters of the same store reach this one; None: the address that it listens on, or, when that is every
     /// address of the machine, the one that reaches the store.
     pub advertise: Option<SocketAddr>,
+    /// Whether this network is told where the master is.
+    pub announce: bool,
 }
 
 /// Why a master does not run.
@@ -121,7 +125,7 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let Config { policy, loss, admission, heartbeat_log, store, advertise } = config;
+    let Config { policy, loss, admission, heartbeat_log, store, advertise, announce } = config;
     let bound = listener.local_addr()?;
     let (shared, share) = open(&store, policy, loss, admission, bound, advertise);
     let journal = heartbeat_log.map(|log| {
@@ -131,6 +135,10 @@ pub async fn run(
     tracing::info!(address = %bound, policy = policy.as_str(), "master is up");
 
     let stopping = CancellationToken::new();
+    let announcing = announce.then(|| {
+        let (shared, stop) = (shared.clone(), stopping.clone());
+        AbortOnDropHandle::new(tokio::spawn(discovery::announce(bound, move || shared.epoch(), stop)))
+    });
     let service = MasterServer::new(grpc::Service(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let server = transport::server(MAX_STREAMS).add_service(service).serve_with_incoming_shutdown(
         transport::incoming(listener, MAX_CONNECTIONS),
@@ -151,6 +159,10 @@ pub async fn run(
         }
     };
 
+    stopping.cancel();
+    if let Some(announcing) = announcing {
+        announcing.await.expect("announcing does not panic");
+    }
     shared.queue.close();
     if let Some(journal) = journal {
         journal.await.expect("the journal does not panic");

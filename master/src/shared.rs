@@ -104,7 +104,12 @@ impl Shared {
 
     /// Whether the cluster is known: a master that shares a registry has to have reached it once.
     pub(crate) fn is_ready(&self) -> bool {
-        self.locked().0.epoch() != 0
+        self.epoch() != 0
+    }
+
+    /// Which life of the master, or of the masters that share a registry, this is. 0: not known yet.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.locked().0.epoch()
     }
 
     /// Takes a worker in, and says in which life of the master its number means something.

@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use facefleet_proto::MAX_NAME_BYTES;
 use facefleet_service::address::HostPorts;
@@ -19,11 +19,15 @@ use crate::{Config, Limits, SelfTest};
 /// Finds faces in the frames it is sent. Start one on each machine; it joins the master by itself, whichever of the two
 /// starts first.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "facefleet-worker", version)]
+#[command(name = "facefleet-worker", version, args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What to do instead.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// The master to join. With several that share a store, all of them: a:50051,b:50051. It joins one, and the next when
-    /// that one does not answer.
-    #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER", required_unless_present = "completions")]
+    /// that one does not answer [default: the one that announces itself on this network].
+    #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
     pub master: Option<HostPorts>,
 
     /// Where to take frames. Port 0 lets the system choose one.
@@ -84,18 +88,26 @@ pub struct Args {
     pub config_file: ConfigArgs,
 }
 
+/// What the program can do beside working for a master.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Measure how many frames a second this machine does with each detector, and exit
+    Bench {
+        /// How long to measure each; minutes show what heat does to a board
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        seconds: u32,
+    },
+}
+
 impl Args {
     /// What this process was told by flags, environment and configuration file; wrong usage ends it with 2.
     pub fn from_env() -> Args {
         config_file::parse(Args::command(), None)
     }
 
-    /// The worker that the flags describe. It prints `joined MASTER as worker ID` each time it joins.
-    ///
-    /// # Panics
-    /// When there is no `--master`, which the parser allows only beside `--completions`.
-    pub fn into_config(self) -> Config {
-        let master = self.master.expect("the parser asks for --master");
+    /// The worker that the flags describe, for masters that they name, or that were found. It prints `joined MASTER as
+    /// worker ID` each time it joins.
+    pub fn into_config(self, masters: HostPorts) -> Config {
         let threads = self.threads.and_then(|threads| NonZeroUsize::new(threads.into())).unwrap_or_else(|| {
             std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN) // Err: not known on this system.
         });
@@ -114,7 +126,8 @@ impl Args {
             },
             grace: Duration::from_secs(self.grace.into()),
             on_join: Arc::new(|master, id| cli::announce(&format!("joined {master} as worker {id}"))),
-            ..Config::new(master, threads)
+            discover: self.master.is_none(),
+            ..Config::new(masters, threads)
         }
     }
 }

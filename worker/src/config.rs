@@ -25,6 +25,9 @@ pub type OnJoin = Arc<dyn Fn(&HostPort, WorkerId) + Send + Sync>;
 pub struct Config {
     /// The masters of the cluster, of which one is joined at a time.
     pub masters: HostPorts,
+    /// Whether the network is searched for other masters when none of these answers for long, as it should be where these
+    /// were found there.
+    pub discover: bool,
     /// Where clients reach this worker. None: the address it listens on; when that is every address of the machine, the
     /// one that reaches the master, found again at each join, so that a machine may change networks.
     pub advertise: Option<SocketAddr>,
@@ -69,6 +72,7 @@ impl Config {
     pub fn new(masters: impl Into<HostPorts>, threads: NonZeroUsize) -> Config {
         Config {
             masters: masters.into(),
+            discover: false,
             advertise: None,
             name: None,
             weight: 1,

@@ -8,17 +8,16 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, Join, LegacyState, Load, WorkerId, wire};
 use facefleet_service::address::{HostPort, HostPorts, hears, local_towards};
 use facefleet_service::backoff::Backoff;
 use facefleet_service::{clock, grpc};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::config::OnJoin;
+use crate::contact::{Contact, Search};
 use crate::leases::Leases;
 use crate::load::LoadMonitor;
 use crate::stats::Stats;
@@ -32,6 +31,8 @@ const STAY: Duration = Duration::from_secs(10);
 /// Keeps one worker joined.
 pub(crate) struct Member {
     pub(crate) masters: HostPorts,
+    /// Whether others are looked for when none of these answers.
+    pub(crate) discover: bool,
     /// What the worker says of itself. `address` is found again at each join, unless `fixed_address`.
     pub(crate) join: Join,
     pub(crate) fixed_address: bool,
@@ -49,15 +50,6 @@ struct Joined {
     id: WorkerId,
     /// Which life of the master knows the id.
     epoch: u64,
-}
-
-/// The master that is talked to.
-struct Contact {
-    turn: usize,
-    /// How many masters before this one, one after the other, were left because they were cut off.
-    cut_off: u32,
-    master: HostPort,
-    client: MasterClient<Channel>,
 }
 
 /// Why a worker that has joined has to join again.
@@ -107,25 +99,18 @@ impl JoinError {
 impl Member {
     /// Joins and beats until `stop`, then leaves.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut contact = self.contact(0);
+        let mut contact = Contact::first(self.masters.clone());
         let mut joined = None;
         let None = stop.run_until_cancelled(self.stay_joined(&mut contact, &mut joined)).await;
         let Some(Joined { id, epoch }) = joined else { return };
         let leave = wire::LeaveRequest { id: id.to_wire(), generation: self.join.identity.generation, epoch };
-        for _ in self.masters.iter() {
+        for _ in 0..contact.count() {
             match contact.client.leave(leave).await {
                 Ok(_) => return tracing::info!(%id, "left the master"),
                 Err(status) => tracing::warn!("left without a word to the master: {}", grpc::explain(&status)),
             }
-            contact = self.contact(contact.turn + 1);
+            contact.next();
         }
-    }
-
-    fn contact(&self, turn: usize) -> Contact {
-        let master = self.masters.at(turn).clone();
-        let patience = grpc::call_timeout(&self.masters);
-        let endpoint = grpc::endpoint(&master).connect_timeout(patience).timeout(patience);
-        Contact { turn, cut_off: 0, master, client: MasterClient::new(endpoint.connect_lazy()) }
     }
 
     async fn stay_joined(&self, contact: &mut Contact, joined: &mut Option<Joined>) -> Infallible {
@@ -145,15 +130,16 @@ impl Member {
                 }
                 Err(error) => Err(error),
             };
-            let next = contact.turn + 1;
             match ended {
                 Ok(Again::Here) => {}
-                Ok(Again::Elsewhere) => *contact = Contact { cut_off: contact.cut_off + 1, ..self.contact(next) },
+                Ok(Again::Elsewhere) => {
+                    let cut_off = contact.cut_off + 1;
+                    contact.next();
+                    contact.cut_off = cut_off;
+                }
                 Err(error) => {
                     self.wait_after(&error, contact, &mut outage).await;
-                    if self.masters.count() > 1 {
-                        *contact = self.contact(next);
-                    }
+                    contact.next();
                 }
             }
         }
@@ -223,7 +209,7 @@ impl Member {
             if !stale {
                 contact.cut_off = 0;
             }
-            if outlook.is_hopeless(stale, contact.cut_off, clock::now()) && self.masters.count() > 1 {
+            if outlook.is_hopeless(stale, contact.cut_off, clock::now()) && contact.count() > 1 {
                 tracing::info!("the master is cut off from the registry that it shares; joining the next one");
                 return Ok(Again::Elsewhere);
             }
@@ -251,8 +237,9 @@ impl Member {
 
     /// Says what went wrong, unless this outage has had that cause before, and waits until it is time to try again: at once,
     /// while there are masters that were not asked.
-    async fn wait_after(&self, error: &JoinError, Contact { master, .. }: &Contact, outage: &mut Outage) {
-        let wait = outage.next_wait(error, self.interval, self.masters.count());
+    async fn wait_after(&self, error: &JoinError, contact: &mut Contact, outage: &mut Outage) {
+        let master = &contact.master;
+        let wait = outage.next_wait(error, self.interval, contact.count());
         if outage.is_news(master, error) {
             if error.is_refusal() {
                 tracing::error!("the master at {master} refuses this worker; asking every {wait:?}: {error}");
@@ -262,10 +249,15 @@ impl Member {
                 tracing::warn!("waiting for the master at {master}: {error}");
             }
         }
-        tokio::select! {
-            () = sleep(wait) => {}
-            () = self.draining.cancelled() => {}
-        }
+        let is_lost_for_long = self.discover && outage.search.is_due(clock::now());
+        let wait = async {
+            sleep(wait).await;
+            if is_lost_for_long {
+                contact.look_elsewhere().await;
+            }
+        };
+        // None: the worker drains.
+        self.draining.run_until_cancelled(wait).await;
     }
 }
 
@@ -291,6 +283,7 @@ struct Outage {
     backoff: Backoff,
     failures: usize,
     said: HashSet<String>,
+    search: Search,
 }
 
 impl Outage {

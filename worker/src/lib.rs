@@ -8,8 +8,10 @@
 
 mod analyze;
 mod analyzers;
+pub mod bench;
 pub mod cli;
 mod config;
+mod contact;
 mod device;
 mod fair;
 mod frame;
@@ -119,6 +121,7 @@ pub async fn run(
     let member = Member {
         fixed_address: config.advertise.is_some() || !bound.ip().is_unspecified(),
         masters: config.masters,
+        discover: config.discover,
         join,
         interval: config.heartbeat,
         stats,

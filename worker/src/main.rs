@@ -2,21 +2,29 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use facefleet_service::address::HostPorts;
+use facefleet_service::discovery::SeveralClusters;
 use facefleet_service::listen::ListenError;
-use facefleet_service::{cli, listen, log, shutdown};
+use facefleet_service::{cli, discovery, listen, log, shutdown};
 use facefleet_worker::RunError;
-use facefleet_worker::cli::Args;
+use facefleet_worker::bench::{self, BenchError};
+use facefleet_worker::cli::{Args, Command};
 
 /// Why the program ends with 1.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(transparent)]
+    Masters(#[from] SeveralClusters),
     #[error("cannot wait for signals: {0}")]
     Signal(io::Error),
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error(transparent)]
+    Bench(#[from] BenchError),
 }
 
 #[tokio::main]
@@ -27,6 +35,10 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     log::init(&args.log);
+    if let Some(Command::Bench { seconds }) = args.command {
+        let measured = bench::run(Duration::from_secs(seconds.into()), &mut io::stdout().lock());
+        return cli::finish("facefleet-worker", measured.map_err(Error::from));
+    }
     cli::finish("facefleet-worker", run(args).await)
 }
 
@@ -35,6 +47,17 @@ async fn run(args: Args) -> Result<(), Error> {
     let listener = listen::bind(args.listen).await?;
     let bound = listener.local_addr().map_err(RunError::Listener)?;
     cli::announce(&format!("listening on {bound}"));
-    facefleet_worker::run(listener, args.into_config(), shutdown.cancelled_owned()).await?;
+    let Some(masters) = shutdown.run_until_cancelled(masters(&args)).await else { return Ok(()) };
+    facefleet_worker::run(listener, args.into_config(masters?), shutdown.cancelled_owned()).await?;
     Ok(())
+}
+
+/// The masters to join, once they are known.
+async fn masters(args: &Args) -> Result<HostPorts, SeveralClusters> {
+    if let Some(named) = &args.master {
+        return Ok(named.clone());
+    }
+    let cluster = discovery::wait().await?;
+    tracing::info!("found the {cluster}");
+    Ok(cluster.masters())
 }

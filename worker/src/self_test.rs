@@ -103,27 +103,34 @@ impl Test {
 
     /// None: a frame came, or this one cannot be worked on within the worker's limits.
     fn measure(&self, engine: &mut Engine) -> Option<Pace> {
-        let mut times = Vec::new();
         let before = throttle::read(&self.sys);
-        let mut at = clock::now();
-        let end = at + SPAN;
-        while at < end {
-            engine.analyze(FRAME, None, &Job::default()).ok()?;
-            let done = clock::now();
-            times.push(done.saturating_duration_since(at));
-            at = done;
-            if self.stats.load().in_flight > 0 {
-                return None;
-            }
-        }
+        let times = times(engine, SPAN, || self.stats.load().in_flight == 0)?;
         let after = throttle::read(&self.sys);
         Pace::of(times, if before.is_on() { before } else { after })
     }
 }
 
+/// How long each frame takes of those that `engine` can begin with within `span`; at least one. None: the picture cannot be
+/// worked on, or `go_on`, which is asked after each, said no.
+pub(crate) fn times(engine: &mut Engine, span: Duration, go_on: impl Fn() -> bool) -> Option<Vec<Duration>> {
+    let mut times = Vec::new();
+    let mut at = clock::now();
+    let end = at + span;
+    while at < end || times.is_empty() {
+        engine.analyze(FRAME, None, &Job::default()).ok()?;
+        let done = clock::now();
+        times.push(done.saturating_duration_since(at));
+        at = done;
+        if !go_on() {
+            return None;
+        }
+    }
+    Some(times)
+}
+
 /// How long frames take a thread while all others have some, too.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Pace {
+pub(crate) struct Pace {
     fastest: Duration,
     middle: Duration,
     /// What held the machine back meanwhile.
@@ -132,7 +139,7 @@ struct Pace {
 
 impl Pace {
     /// Of the times in their order. The first frame does not count when there are others: buffers grow with it.
-    fn of(mut times: Vec<Duration>, throttling: Throttling) -> Option<Pace> {
+    pub(crate) fn of(mut times: Vec<Duration>, throttling: Throttling) -> Option<Pace> {
         if times.len() > 1 {
             times.remove(0);
         }
@@ -142,7 +149,7 @@ impl Pace {
         (!middle.is_zero()).then_some(Pace { fastest, middle, throttling })
     }
 
-    fn frames_per_s(&self) -> f64 {
+    pub(crate) fn frames_per_s(&self) -> f64 {
         1.0 / self.middle.as_secs_f64()
     }
 

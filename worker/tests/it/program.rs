@@ -3,6 +3,10 @@
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
+use clap::Parser;
+use facefleet_worker::cli::Args;
+use facefleet_worker::cli::Command::Bench;
+
 /// The program, without the settings of this machine's environment and files.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_facefleet-worker"));
@@ -21,8 +25,7 @@ fn worker(args: &[&str]) -> Output {
 
 #[test]
 fn wrong_usage_is_named_and_ends_with_2() {
-    let cases: [(&[&str], &str); 14] = [
-        (&[], "--master"),
+    let cases: [(&[&str], &str); 15] = [
         (&["--master", "pi"], "no port"),
         (&["--master", "pi:50051", "--weight", "0"], "--weight"),
         (&["--master", "pi:50051", "--weight", "-1"], "-1"),
@@ -36,6 +39,8 @@ fn wrong_usage_is_named_and_ends_with_2() {
         (&["--master", "pi:50051", "--detector", "dlib"], "choose one of: seeta"),
         (&["--master", "pi:50051", "--name", ""], "--name"),
         (&["--master", "pi:50051", "--listen", "here"], "--listen"),
+        (&["bench", "--seconds", "0"], "--seconds"),
+        (&["--threads", "2", "bench"], "bench"),
     ];
     for (args, said) in cases {
         let output = worker(args);
@@ -43,6 +48,12 @@ fn wrong_usage_is_named_and_ends_with_2() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
         assert!(stderr.contains(said), "{args:?} does not say `{said}`: {stderr}");
     }
+}
+
+#[test]
+fn the_bench_asks_for_no_master() {
+    let args = Args::try_parse_from(["facefleet-worker", "bench"]).unwrap();
+    assert!(matches!(args.command, Some(Bench { seconds: 5 })), "{args:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::surf;
 use crate::kernels::Dense;
 
 /// The SeetaFace Detection model for frontal faces, as published with SeetaFace (BSD-2-Clause).
-pub(crate) const FRONTAL: &[u8] = include_bytes!("../../../../assets/seeta_fd_frontal_v1.0.bin");
+pub(crate) static FRONTAL: &[u8] = include_bytes!("../../../../assets/seeta_fd_frontal_v1.0.bin");
 
 /// A funnel of classifiers: boosted cascades look at every window of a picture, and each later tier looks closer at what
 /// is left, and moves it. Parsed once and shared by all detectors.
