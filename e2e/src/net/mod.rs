@@ -8,12 +8,17 @@
 //! machines. TUN is everywhere, cuts, delays and losses are one mechanism, and what was lost is counted. It takes root
 //! and no program: nothing has a name, so that two runs cannot meet, and the kernel takes everything away when the
 //! processes end, however they end.
+//!
+//! A router carries nothing that is for everybody. Where that is needed the cables are Ethernet ([`Cable`]), TAP devices are
+//! in place of TUN, and this process is a switch.
 
+mod cable;
 mod lane;
 mod node;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -22,9 +27,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_tun::Tun;
 
+pub use cable::Cable;
+use cable::{MAX_FRAME_BYTES, To};
 use lane::Lane;
 pub use lane::{Traffic, Weather};
-use node::{MTU, Node};
+use node::Node;
 
 /// Packets on their way from one node to another. More are lost, as in any router.
 const MOST_PACKETS: usize = 4096;
@@ -36,7 +43,29 @@ pub struct Network {
     /// `[from][to]`.
     lanes: Vec<Vec<Arc<Mutex<Lane>>>>,
     /// Carries the packets.
-    _runtime: Runtime,
+    runtime: Runtime,
+}
+
+/// A device that leads nowhere, and what was sent there.
+#[derive(Clone, Debug, Default)]
+pub struct DeadEnd {
+    datagrams_for_all: Arc<AtomicU64>,
+}
+
+impl DeadEnd {
+    /// How many UDP packets were sent there to a multicast address.
+    pub fn datagrams_for_all(&self) -> u64 {
+        self.datagrams_for_all.load(Ordering::Relaxed)
+    }
+
+    async fn count(self, device: Tun) {
+        let mut frame = [0; MAX_FRAME_BYTES];
+        while let Ok(length) = device.recv(&mut frame).await {
+            if cable::is_datagram_for_all(&frame[..length]) {
+                self.datagrams_for_all.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 /// A cable's direction: what decides about its packets, and where they wait.
@@ -54,8 +83,20 @@ impl Network {
     /// # Panics
     /// More nodes than there are addresses, which is 254.
     pub fn new(nodes: usize, seed: u64) -> io::Result<Network> {
+        Network::with(Cable::Ip, nodes, seed)
+    }
+
+    /// The same with these cables.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    ///
+    /// # Panics
+    /// As [`Network::new`].
+    pub fn with(cable: Cable, nodes: usize, seed: u64) -> io::Result<Network> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let made = (0..nodes).map(|node| Node::new(address(node), runtime.handle())).collect::<io::Result<Vec<_>>>()?;
+        let made =
+            (0..nodes).map(|node| Node::new(cable, address(node), runtime.handle())).collect::<io::Result<Vec<_>>>()?;
         let (made, devices): (Vec<Node>, Vec<Tun>) = made.into_iter().unzip();
         let devices: Vec<Arc<Tun>> = devices.into_iter().map(Arc::new).collect();
 
@@ -64,14 +105,17 @@ impl Network {
         let lanes: Vec<Vec<_>> = (0..nodes).map(|_| (0..nodes).map(&mut lane).collect()).collect();
         for (device, lanes) in devices.iter().zip(&lanes) {
             let wire = |(lane, to): (&Arc<Mutex<Lane>>, &Arc<Tun>)| {
+                if Arc::ptr_eq(device, to) {
+                    return None;
+                }
                 let (queue, packets) = mpsc::channel(MOST_PACKETS);
                 runtime.spawn(deliver(packets, to.clone()));
-                Wire { lane: lane.clone(), queue }
+                Some(Wire { lane: lane.clone(), queue })
             };
             let wires = lanes.iter().zip(&devices).map(wire).collect();
-            runtime.spawn(collect(device.clone(), wires));
+            runtime.spawn(collect(device.clone(), cable, wires));
         }
-        Ok(Network { nodes: made, lanes, _runtime: runtime })
+        Ok(Network { nodes: made, lanes, runtime })
     }
 
     /// A port of a node; 0: any that is free.
@@ -82,6 +126,17 @@ impl Network {
     /// Does something on a node: sockets and processes that it makes are there for as long as they live.
     pub fn on<T: Send>(&self, node: usize, act: impl FnOnce() -> T + Send) -> T {
         self.nodes[node].enter(act)
+    }
+
+    /// Gives a node one more Ethernet device, which leads nowhere, as one does that is for containers.
+    ///
+    /// # Errors
+    /// The kernel refuses it.
+    pub fn add_dead_end(&self, node: usize, name: &str, address: Ipv4Addr) -> io::Result<DeadEnd> {
+        let device = self.nodes[node].enter(|| Cable::Ethernet.device(name, address, self.runtime.handle()))?;
+        let end = DeadEnd::default();
+        self.runtime.spawn(end.clone().count(device));
+        Ok(end)
     }
 
     /// Changes the weather of all that goes from one node to another, and counts anew.
@@ -121,26 +176,18 @@ fn address(node: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, last.expect("a network has 254 addresses"))
 }
 
-/// The node that a packet is for. None: IPv6, or for everybody.
-fn destination(packet: &[u8]) -> Option<usize> {
-    match packet {
-        [version, ..] if version >> 4 != 4 => None,
-        packet => match packet.get(16..20)? {
-            [10, 0, 0, last] => usize::from(*last).checked_sub(1),
-            _ => None,
-        },
-    }
-}
-
 /// Takes what leaves a node, until the network ends.
-async fn collect(from: Arc<Tun>, wires: Vec<Wire>) {
-    let mut packet = [0; MTU];
+async fn collect(from: Arc<Tun>, cable: Cable, wires: Vec<Option<Wire>>) {
+    let mut packet = [0; MAX_FRAME_BYTES];
     while let Ok(length) = from.recv(&mut packet).await {
         let packet = &packet[..length];
-        let Some(wire) = destination(packet).and_then(|node| wires.get(node)) else { continue };
-        if let Some(due) = locked(&wire.lane).carry(clock::now()) {
-            // Err: the queue is full.
-            let _ = wire.queue.try_send((due, packet.to_vec()));
+        let to = cable.destination(packet);
+        let wires = wires.iter().enumerate().filter(|(node, _)| to == To::All || to == To::One(*node));
+        for wire in wires.filter_map(|(_, wire)| wire.as_ref()) {
+            if let Some(due) = locked(&wire.lane).carry(clock::now()) {
+                // Err: the queue is full.
+                let _ = wire.queue.try_send((due, packet.to_vec()));
+            }
         }
     }
 }
@@ -151,23 +198,5 @@ async fn deliver(mut packets: mpsc::Receiver<(Instant, Vec<u8>)>, to: Arc<Tun>) 
         tokio::time::sleep_until(due.into()).await;
         // Err: the device takes no more, and the packet is lost.
         let _ = to.send(&packet).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packets_are_for_nodes_by_their_address() {
-        let mut packet = [0_u8; 40];
-        packet[0] = 0x45;
-        packet[16..20].copy_from_slice(&address(3).octets());
-        assert_eq!(destination(&packet), Some(3));
-        packet[16..20].copy_from_slice(&[224, 0, 0, 22]);
-        assert_eq!(destination(&packet), None);
-        packet[0] = 0x60;
-        assert_eq!(destination(&packet), None);
-        assert_eq!((destination(&[]), destination(&[0x45; 19])), (None, None));
     }
 }

@@ -10,10 +10,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use tokio::runtime::Handle;
 use tokio_tun::Tun;
 
-/// All nodes are neighbours.
-const NETMASK: Ipv4Addr = Ipv4Addr::new(255, 255, 255, 0);
-/// Bytes of the greatest packet, as on Ethernet.
-pub(super) const MTU: usize = 1500;
+use super::cable::Cable;
 
 /// A network namespace. The kernel keeps it as long as this, or a process in it.
 #[derive(Debug)]
@@ -26,20 +23,13 @@ impl Node {
     /// device, and what is written to the device comes in. The device goes when it is dropped.
     ///
     /// # Errors
-    /// The kernel has no namespaces or no TUN devices, or we may not make any.
-    pub(super) fn new(address: Ipv4Addr, runtime: &Handle) -> io::Result<(Node, Tun)> {
+    /// The kernel has no namespaces or no such devices, or we may not make any.
+    pub(super) fn new(cable: Cable, address: Ipv4Addr, runtime: &Handle) -> io::Result<(Node, Tun)> {
         // A namespace belongs to a thread: this one makes it, and ends.
         in_thread(|| {
-            let _registers_the_device_with = runtime.enter();
             unshare(CloneFlags::CLONE_NEWNET)?;
             let namespace = File::open("/proc/thread-self/ns/net")?;
-            let device = Tun::builder().name("wire").address(address).netmask(NETMASK).mtu(MTU as i32).up();
-            let device = device.build().map_err(|error| match error {
-                tokio_tun::Error::IoError(error) => error,
-                tokio_tun::Error::NixError(error) => error.into(),
-            })?;
-            let device = device.into_iter().next().ok_or_else(|| io::Error::other("no device was made"))?;
-            Ok((Node { namespace }, device))
+            Ok((Node { namespace }, cable.device("wire", address, runtime)?))
         })
     }
 

@@ -7,6 +7,7 @@ mod bad_workers;
 mod capacity;
 mod demo;
 mod detectors;
+mod discovery;
 mod fake_worker;
 mod faults;
 mod fixed;

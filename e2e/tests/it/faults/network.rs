@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use facefleet_e2e::net::{Network, Weather};
+use facefleet_e2e::net::{Cable, Network, Weather};
 use facefleet_e2e::{Process, Service, wait_until};
 use facefleet_service::clock;
 
@@ -71,7 +71,12 @@ impl Fleet {
 
 /// A network of so many nodes. None, and a line that says so, where there is no way to make networks.
 pub(crate) fn network(test: &str, nodes: usize) -> Option<Network> {
-    match Network::new(nodes, SEED) {
+    network_of(Cable::Ip, test, nodes)
+}
+
+/// The same with these cables.
+pub(crate) fn network_of(cable: Cable, test: &str, nodes: usize) -> Option<Network> {
+    match Network::with(cable, nodes, SEED) {
         Err(error) if cannot_be(&error) => {
             say_skipped(test, &format!("it needs root, network namespaces and TUN: {error}"));
             None
