@@ -21,12 +21,23 @@ pub(crate) fn command() -> Command {
 /// # Errors
 /// Those of the build, and [`Error::NoProgram`] when a package holds no such program.
 pub(crate) fn build_release<const N: usize>(programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
-    let mut build = command();
-    build.args(["build", "--locked", "--release", "--message-format=json-render-diagnostics", "--bins"]);
+    build_release_with(command().arg("build"), programs, stop)
+}
+
+/// As [`build_release`], with a cargo of the caller's, which may have flags of its own after `build`.
+///
+/// # Errors
+/// The same.
+pub(crate) fn build_release_with<const N: usize>(
+    cargo: &mut Command,
+    programs: [&str; N],
+    stop: &Stop,
+) -> Result<[PathBuf; N], Error> {
+    let build = cargo.args(["--locked", "--release", "--message-format=json-render-diagnostics", "--bins"]);
     for program in programs {
         build.args(["--package", program]);
     }
-    let mut built = executables(&process::output("cargo build", &mut build, stop)?);
+    let mut built = executables(&process::output("cargo build", build, stop)?);
     let mut paths = [const { PathBuf::new() }; N];
     for (path, program) in paths.iter_mut().zip(programs) {
         *path = built.remove(program).ok_or_else(|| Error::NoProgram(program.to_owned()))?;

@@ -1,14 +1,13 @@
 //! `cargo xtask demo`: a whole cluster on this machine, one process each, and the client's run on a video.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
 use crate::error::Error;
 use crate::process::Running;
-use crate::service::Service;
+use crate::service::{Service, joined, listening_on};
 use crate::wait::Stop;
 use crate::{cargo, setup};
 
@@ -145,32 +144,5 @@ impl Drop for Cluster {
         for worker in &self.workers {
             worker.ask_to_stop();
         }
-    }
-}
-
-/// The address in a service's first line, `listening on ADDR:PORT`.
-fn listening_on(line: &str) -> Option<SocketAddr> {
-    line.strip_prefix("listening on ")?.trim().parse().ok()
-}
-
-/// Whether the line is a worker's `joined MASTER as worker ID`.
-fn joined(line: &str) -> Option<()> {
-    let (_master, id) = line.strip_prefix("joined ")?.split_once(" as worker ")?;
-    id.trim().parse::<i32>().ok().map(|_| ())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lines_of_the_services_are_understood() {
-        assert_eq!(listening_on("listening on 127.0.0.1:50051"), Some(([127, 0, 0, 1], 50051).into()));
-        assert_eq!(listening_on("listening on [::1]:7"), "[::1]:7".parse().ok());
-        assert_eq!(listening_on("listening on nowhere"), None);
-        assert_eq!(listening_on("not listening on 127.0.0.1:1"), None);
-        assert_eq!(joined("joined 127.0.0.1:50051 as worker 2"), Some(()));
-        assert_eq!(joined("joined 127.0.0.1:50051 as worker"), None);
-        assert_eq!(joined("listening on 127.0.0.1:50051"), None);
     }
 }

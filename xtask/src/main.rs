@@ -4,6 +4,8 @@ mod cargo;
 mod codegen;
 mod demo;
 mod demo_video;
+mod deploy;
+mod dist;
 mod error;
 mod fuzz;
 mod pi_check;
@@ -11,6 +13,8 @@ mod process;
 mod service;
 mod setup;
 mod test;
+#[cfg(test)]
+mod tidy;
 mod tools;
 mod wait;
 mod yunet;
@@ -18,9 +22,12 @@ mod yunet;
 use std::env;
 use std::path::{self, Path};
 use std::process::ExitCode;
+use std::slice;
 
 use clap::Parser;
 
+use crate::deploy::Deploy;
+use crate::dist::Arch;
 use crate::error::Error;
 use crate::wait::Stop;
 
@@ -67,8 +74,19 @@ enum Xtask {
         #[arg(long)]
         check: bool,
     },
-    /// Run the tests of the vision library on an emulated arm64, and count the instructions that NEON saves
+    /// Build the programs for a Raspberry Pi, check what they ask of it, and run them and the tests of the vision library on an
+    /// emulated one
     PiCheck,
+    /// Make what is installed on other machines: an archive and Debian packages, in target/dist
+    Dist {
+        /// Only for this processor
+        #[arg(long)]
+        arch: Option<Arch>,
+    },
+    /// Install, start, upgrade and remove the packages in a small Debian of its own, and deploy to it; needs root
+    DistCheck,
+    /// Install a worker on other machines over ssh, or bring it up to date, and start it
+    Deploy(Deploy),
     /// Feed the readers of models and frames with bytes that nobody would think of
     Fuzz {
         /// Seconds for each of them
@@ -109,6 +127,9 @@ fn run(command: Xtask) -> Result<(), Error> {
         Xtask::DemoVideo => demo_video::run(&stop),
         Xtask::YunetWeights { check } => yunet::run(check),
         Xtask::PiCheck => pi_check::run(&stop),
+        Xtask::Dist { arch } => dist::run(arch.as_ref().map_or(&Arch::ALL[..], slice::from_ref), &stop).map(drop),
+        Xtask::DistCheck => dist::check::run(&stop),
+        Xtask::Deploy(deploy) => deploy::run(&deploy, &stop),
         Xtask::Fuzz { seconds } => fuzz::run(seconds, &stop),
     }
 }

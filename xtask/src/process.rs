@@ -74,6 +74,11 @@ impl Running {
         }
     }
 
+    /// The number that the system gave it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop, without waiting.
     pub(crate) fn ask_to_stop(&self) {
         if self.status.is_none() {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::iter;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
@@ -63,6 +64,19 @@ impl Service {
         found
     }
 
+    /// The number that the system gave the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it has written so far.
+    ///
+    /// # Errors
+    /// Its log cannot be read.
+    pub(crate) fn log(&self) -> Result<String, Error> {
+        fs::read_to_string(&self.log).map_err(Error::file(&self.log))
+    }
+
     /// The error that says how it ended; nothing while it runs.
     pub(crate) fn died(&mut self) -> Result<Option<Error>, Error> {
         let died = |status| Error::Died { name: self.name.clone(), status, log: self.log.clone() };
@@ -81,6 +95,17 @@ impl Service {
     }
 }
 
+/// The address in a service's first line, `listening on ADDR:PORT`.
+pub(crate) fn listening_on(line: &str) -> Option<SocketAddr> {
+    line.strip_prefix("listening on ")?.trim().parse().ok()
+}
+
+/// Whether the line is a worker's `joined MASTER as worker ID`.
+pub(crate) fn joined(line: &str) -> Option<()> {
+    let (_master, id) = line.strip_prefix("joined ")?.split_once(" as worker ")?;
+    id.trim().parse::<i32>().ok().map(|_| ())
+}
+
 /// The last [`TAIL`] lines.
 fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
@@ -90,6 +115,17 @@ fn tail(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lines_of_the_services_are_understood() {
+        assert_eq!(listening_on("listening on 127.0.0.1:50051"), Some(([127, 0, 0, 1], 50051).into()));
+        assert_eq!(listening_on("listening on [::1]:7"), "[::1]:7".parse().ok());
+        assert_eq!(listening_on("listening on nowhere"), None);
+        assert_eq!(listening_on("not listening on 127.0.0.1:1"), None);
+        assert_eq!(joined("joined 127.0.0.1:50051 as worker 2"), Some(()));
+        assert_eq!(joined("joined 127.0.0.1:50051 as worker"), None);
+        assert_eq!(joined("listening on 127.0.0.1:50051"), None);
+    }
 
     #[test]
     fn tail_is_the_end_of_a_text() {

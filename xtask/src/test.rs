@@ -22,8 +22,8 @@ const STEPS: [Step; 6] = [
     Step {
         name: "clippy",
         env: None,
-        // With the code generator, which nothing else here builds.
-        args: "clippy --locked --workspace --all-targets --features xtask/codegen -- -D warnings",
+        // With the code generator and the writer of manuals, which nothing else here builds.
+        args: "clippy --locked --workspace --all-targets --features xtask/codegen,xtask/manuals -- -D warnings",
     },
     Step { name: "generated code", env: None, args: "xtask codegen --check" },
     Step { name: "docs", env: Some(("RUSTDOCFLAGS", "-D warnings")), args: "doc --locked --workspace --no-deps" },

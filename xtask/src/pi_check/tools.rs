@@ -25,7 +25,7 @@ const PACKAGES: [&str; 5] =
 ///
 /// # Errors
 /// [`Error::NoArmTools`] with the lines to type, where we may not install or where it did not work.
-pub(super) fn install(stop: &Stop) -> Result<(), Error> {
+pub(crate) fn install(stop: &Stop) -> Result<(), Error> {
     if show_versions(stop)? {
         return Ok(());
     }

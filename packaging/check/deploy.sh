@@ -1,0 +1,65 @@
+#!/bin/sh
+# `cargo xtask deploy` to a Debian with an ssh server, over the network that this script and the Debian share with nobody else.
+set -eu
+. packaging/check/common.sh
+ip link set lo up
+# A cable, so that the master can be found; nobody is at its other end.
+ip link add eth0 type veth peer name far
+ip address add 192.168.77.1/24 dev eth0
+ip link set far up
+ip link set eth0 up
+mkdir "$WORK/bin" "$WORK/shared"
+
+# Keys of their own, and an ssh that knows no others.
+for key in host user; do
+    ssh-keygen -q -t ed25519 -N '' -f "$WORK/shared/$key"
+done
+printf '* %s\n' "$(cat "$WORK/shared/host.pub")" >"$WORK/known"
+cat >"$WORK/ssh_config" <<END
+Port 2022
+IdentityFile $WORK/shared/user
+IdentitiesOnly yes
+UserKnownHostsFile $WORK/known
+END
+for program in ssh scp; do
+    printf '#!/bin/sh\nexec %s -F "%s" "$@"\n' "$(command -v $program)" "$WORK/ssh_config" >"$WORK/bin/$program"
+done
+chmod +x "$WORK"/bin/*
+PATH=$WORK/bin:$PATH
+
+systemd-nspawn --quiet --register=no --keep-unit --volatile=overlay --directory="$DEBIAN" \
+    --bind-ro="$WORK/shared:/shared" --bind-ro="$(realpath packaging/check):/check" \
+    --boot systemd.run=/check/sshd.sh </dev/null >"$WORK/console.log" 2>&1 &
+debian=$!
+"$MASTER" >"$WORK/master.log" 2>&1 &
+master=$!
+# The Debian is switched off in good order.
+trap 'kill -37 $debian; kill $master; wait' EXIT
+trap 'exit 1' INT TERM
+wait_for ssh pi@127.0.0.1 true
+
+deploy() {
+    "$XTASK" deploy --packages "$PACKAGES" "$@"
+}
+echo "-- what it would do"
+deploy --dry-run pi@127.0.0.1 | grep -v '^$' | head -n 4
+! ssh pi@127.0.0.1 test -e /usr/bin/facefleet-worker || fail "a dry run is not to install anything"
+
+echo "-- the first time, beside a host that is off; nobody names the master"
+begin=$(date +%s%N)
+! deploy pi@127.0.0.2 pi@127.0.0.1 2>"$WORK/stderr" || fail "a host that is off is to be an error"
+cat "$WORK/stderr"
+grep -q '^xtask: failed on 1 of the hosts: pi@127.0.0.2' "$WORK/stderr" || fail "the error is to name that host alone"
+# Without a name it would do the work itself if it did not find the master.
+"$CLIENT" run assets/photos/astronaut.jpg --master 127.0.0.1:50051 --json - >"$WORK/faces"
+end=$(date +%s%N)
+grep -q '"box"' "$WORK/faces" || fail "no face was found"
+echo "from deploy to the first frame served: $(((end - begin) / 1000000)) ms"
+
+echo "-- once more, where it is installed already, and with a name for the master; and again"
+deploy --master 127.0.0.1:50051 pi@127.0.0.1
+deploy --master localhost:50051 pi@127.0.0.1
+ssh pi@127.0.0.1 'grep -c "^master = " /etc/facefleet/worker.toml; ls -A' | tee "$WORK/there"
+grep -qx 1 "$WORK/there" || fail "the configuration is to name one master"
+! grep deb "$WORK/there" || fail "the package is to be removed once it is installed"
+echo "deploy: passed"
