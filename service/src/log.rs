@@ -3,15 +3,16 @@
 use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The logging flags of every program.
 #[derive(Args, Clone, Debug)]
 pub struct LogArgs {
     /// What to log: off, error, warn, info, debug, trace, or a filter such as `warn,facefleet_worker=debug`.
-    #[arg(long, value_name = "FILTER", env = "FACEFLEET_LOG", default_value = "info", value_parser = checked_filter, global = true, display_order = 1000)]
-    pub log: String,
+    #[arg(long, value_name = "FILTER", env = "FACEFLEET_LOG", default_value = "info", value_parser = filter, global = true, display_order = 1000)]
+    pub log: Targets,
 
     /// How to write log lines.
     #[arg(
@@ -34,42 +35,71 @@ pub enum LogFormat {
     Json,
 }
 
-fn checked_filter(text: &str) -> Result<String, String> {
-    // The filter would take a level that is misspelt for the only target to log, and be silent about all others.
-    if !text.contains(['=', ',']) && text.parse::<LevelFilter>().is_err() {
-        return Err(format!(
-            "it is no level: write off, error, warn, info, debug or trace, or TARGET=LEVEL, as in {text}=debug"
-        ));
-    }
-    EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
+/// Reads `LEVEL` and `TARGET=LEVEL`, any number of them behind commas. A target is a module, with all that is in it; a level
+/// alone is for those that are not named.
+fn filter(text: &str) -> Result<Targets, String> {
+    text.split(',').try_fold(Targets::new(), |filter, part| {
+        let (target, level) = match part.split_once('=') {
+            Some((target, level)) => (Some(target), level),
+            None => (None, part),
+        };
+        // An empty level would be taken for `error`, and a target of other signs than a module's name has would log nothing.
+        let level = level.parse::<LevelFilter>().ok().filter(|_| !level.is_empty());
+        match (target, level) {
+            (None, Some(level)) => Ok(filter.with_default(level)),
+            (Some(target), Some(level)) if is_module(target) => Ok(filter.with_target(target, level)),
+            _ => Err(format!(
+                "`{part}` is neither a level (off, error, warn, info, debug or trace) nor MODULE=LEVEL, as in facefleet_worker=debug"
+            )),
+        }
+    })
+}
+
+fn is_module(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':')
 }
 
 /// Starts logging for this process. A second call changes nothing, so tests may call it too.
 pub fn init(args: &LogArgs) {
-    let filter = EnvFilter::builder().parse_lossy(&args.log);
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE) // What is logged is for the filter to say.
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
+    let filter = args.log.clone();
     // Err: another subscriber is installed already, and keeps its place.
     let _ = match args.log_format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().try_init(),
+        LogFormat::Text => lines.finish().with(filter).try_init(),
+        LogFormat::Json => lines.json().finish().with(filter).try_init(),
     };
 }
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
-    fn a_misspelt_level_is_refused() {
+    fn a_level_is_for_all_but_the_modules_that_have_their_own() {
+        let filter = filter("warn,facefleet_worker=debug,facefleet_worker::pool=off").unwrap();
+        let most = |module| {
+            let levels = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
+            levels.into_iter().find(|level| filter.would_enable(module, level))
+        };
+        assert_eq!(most("h2::client"), Some(Level::WARN));
+        assert_eq!(most("facefleet_worker::stats"), Some(Level::DEBUG));
+        assert_eq!(most("facefleet_worker::pool"), None);
+    }
+
+    #[test]
+    fn what_would_be_misunderstood_is_refused() {
         for good in ["info", "WARN", "off", "warn,facefleet_worker=debug", "facefleet_worker=trace"] {
-            assert_eq!(checked_filter(good).as_deref(), Ok(good));
+            assert!(filter(good).is_ok(), "{good}");
         }
-        for bad in ["inof", "facefleet_worker", "warn=inof"] {
-            assert!(checked_filter(bad).is_err(), "{bad}");
+        for bad in ["", "inof", "info,", "facefleet_worker", "warn=inof", "a=", "=info", "info,inof=", "a[span]=info"] {
+            assert!(filter(bad).is_err(), "{bad}");
         }
+        assert!(filter("warn,debgu").unwrap_err().starts_with("`debgu` is neither a level"));
     }
 }
