@@ -26,7 +26,7 @@ pub(crate) fn run(video: &str, stop: &Stop) -> Result<(), Error> {
     setup::ffmpeg(stop)?;
     println!("building facefleet");
     let [master, worker, client] =
-        cargo::build_release(["facefleet-master", "facefleet-worker", "facefleet-client"], stop)?;
+        cargo::build_quick(["facefleet-master", "facefleet-worker", "facefleet-client"], stop)?;
     let out = Outputs::prepare(Path::new(OUT))?;
 
     println!("starting one master and {WORKERS} workers; their logs go to {}", out.logs.display());

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use super::{BUILD, PACKAGE, TARGET, cargo};
+use crate::cargo::QUICK;
 use crate::error::Error;
 use crate::process;
 use crate::wait::Stop;
 
 /// The plugin. It runs inside the emulator, so it is built for this machine.
 const PLUGIN: &str = "insn-count";
-/// Its file, below [`BUILD`].
-const PLUGIN_FILE: &str = "release/libinsn_count.so";
+/// Its file, below [`BUILD`] and the profile.
+const PLUGIN_FILE: &str = "libinsn_count.so";
 
 /// Instructions a frame of a detector with the kernels of this name, once the first frame has filled the buffers.
 ///
@@ -18,7 +19,7 @@ const PLUGIN_FILE: &str = "release/libinsn_count.so";
 /// Those of building and running, kernels that are not there among them, and [`Error::NoCount`].
 pub(super) fn per_frame(detector: &str, kernels: &str, stop: &Stop) -> Result<u64, Error> {
     let mut plugin = cargo();
-    plugin.args(["build", "--quiet", "--locked", "--release", "--package", PLUGIN]);
+    plugin.args(["build", "--quiet", "--locked", "--profile", QUICK, "--package", PLUGIN]);
     process::run("the build of the plugin", &mut plugin, stop)?;
     Ok((whole_run(detector, kernels, 3, stop)? - whole_run(detector, kernels, 1, stop)?) / 2)
 }
@@ -26,9 +27,9 @@ pub(super) fn per_frame(detector: &str, kernels: &str, stop: &Stop) -> Result<u6
 /// Instructions from start to end, reading the picture and the model included.
 fn whole_run(detector: &str, kernels: &str, frames: u32, stop: &Stop) -> Result<u64, Error> {
     let mut run = cargo();
-    run.args(["run", "--quiet", "--locked", "--release", "--package", PACKAGE, "--target", TARGET]);
+    run.args(["run", "--quiet", "--locked", "--profile", QUICK, "--package", PACKAGE, "--target", TARGET]);
     run.args(["--example", "count", "--", detector, kernels, &frames.to_string()]);
-    run.env("QEMU_PLUGIN", Path::new(BUILD).join(PLUGIN_FILE));
+    run.env("QEMU_PLUGIN", Path::new(BUILD).join(QUICK).join(PLUGIN_FILE));
     let lines = process::output("counting", &mut run, stop)?;
     lines.iter().find_map(|line| instructions(line)).ok_or(Error::NoCount)
 }

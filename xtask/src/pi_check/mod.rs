@@ -107,10 +107,10 @@ fn megas(number: u64) -> f64 {
     number as f64 / 1e6
 }
 
-/// Optimised like the programs that go onto a board: they are what has to be right, and an emulator is slow enough.
+/// Optimised like the programs that go onto a board: that code is what has to be right, and an emulator is slow enough.
 fn test() -> Command {
     let mut command = cargo();
-    command.args(["test", "--locked", "--release", "--package", PACKAGE, "--target", TARGET]);
+    command.args(["test", "--locked", "--profile", cargo::QUICK, "--package", PACKAGE, "--target", TARGET]);
     command
 }
 
