@@ -30,18 +30,19 @@ name_this_host() {
     printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$(hostname)" >/etc/hosts
 }
 
-# Every file of this system, logs and the package manager's own notes left out.
+# Every file, user and group of this system, logs and the package manager's own notes left out.
 files() {
     find / -xdev \( -path /proc -o -path /run -o -path /tmp -o -path /result -o -path /var/log -o -path /var/lib/dpkg \) -prune \
         -o -print | sort
+    cut -d: -f1 /etc/passwd /etc/group
 }
 
 # Ends with an error if anything is there that was not, or gone that was.
 nothing_left() {
     files >/tmp/after
-    diff /tmp/before /tmp/after || fail "files were left behind, or went"
+    diff /tmp/before /tmp/after || fail "files or users were left behind, or went"
     ! dpkg-query --list 'facefleet*' 2>/dev/null | grep -v '^[^ ]*un ' | grep facefleet || fail "dpkg knows of a package"
-    ! find /var/lib/dpkg -name '*facefleet*' | grep . || fail "dpkg kept something"
+    ! find /var/lib/dpkg /run -xdev -name '*facefleet*' | grep . || fail "something of it is kept elsewhere"
 }
 
 master_is() {

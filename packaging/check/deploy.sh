@@ -34,32 +34,50 @@ debian=$!
 "$MASTER" >"$WORK/master.log" 2>&1 &
 master=$!
 # The Debian is switched off in good order.
-trap 'kill -37 $debian; kill $master; wait' EXIT
+trap 'kill $debian $master; wait' EXIT
 trap 'exit 1' INT TERM
 wait_for ssh pi@127.0.0.1 true
 
 deploy() {
     "$XTASK" deploy --packages "$PACKAGES" "$@"
 }
-echo "-- what it would do"
-deploy --dry-run pi@127.0.0.1 | grep -v '^$' | head -n 4
-! ssh pi@127.0.0.1 test -e /usr/bin/facefleet-worker || fail "a dry run is not to install anything"
+on_board() {
+    ssh pi@127.0.0.1 "$@"
+}
+echo "-- what it would do, also to a host that is off"
+deploy --dry-run pi@127.0.0.1 pi@127.0.0.2 >"$WORK/plan"
+grep -v '^ ' "$WORK/plan"
+for said in 'scp .*facefleet-worker_.*\.deb pi@127.0.0.1:$' 'ssh .* pi@127.0.0.2 ' 'dpkg .*--install "$package"' 'nodes$'; do
+    grep -q "$said" "$WORK/plan" || fail "a dry run is to say: $said"
+done
+! on_board test -e /usr/bin/facefleet-worker || fail "a dry run is not to install anything"
 
-echo "-- the first time, beside a host that is off; nobody names the master"
+echo "-- the first time, behind a host that is off and one where nothing may be installed; nobody names the master"
 begin=$(date +%s%N)
-! deploy pi@127.0.0.2 pi@127.0.0.1 2>"$WORK/stderr" || fail "a host that is off is to be an error"
+code=0
+deploy pi@127.0.0.2 guest@127.0.0.1 pi@127.0.0.1 2>"$WORK/stderr" || code=$?
 cat "$WORK/stderr"
-grep -q '^xtask: failed on 1 of the hosts: pi@127.0.0.2' "$WORK/stderr" || fail "the error is to name that host alone"
 # Without a name it would do the work itself if it did not find the master.
 "$CLIENT" run assets/photos/astronaut.jpg --master 127.0.0.1:50051 --json - >"$WORK/faces"
 end=$(date +%s%N)
 grep -q '"box"' "$WORK/faces" || fail "no face was found"
+[ "$code" = 1 ] || fail "the exit code is to be 1, not $code"
+grep -q '^xtask: failed on 2 of the hosts: pi@127.0.0.2: .*; guest@127.0.0.1: ' "$WORK/stderr" || fail "the error is to name those hosts"
+grep -q 'connect to host 127.0.0.2 .* Connection refused' "$WORK/stderr" || fail "ssh is to say why"
+grep -q 'sudo: .*password' "$WORK/stderr" || fail "sudo is to say why"
+! on_board sudo sh -c "'ls /home/guest/*.deb'" || fail "a package is not to stay where it cannot be installed"
 echo "from deploy to the first frame served: $(((end - begin) / 1000000)) ms"
 
 echo "-- once more, where it is installed already, and with a name for the master; and again"
-deploy --master 127.0.0.1:50051 pi@127.0.0.1
-deploy --master localhost:50051 pi@127.0.0.1
-ssh pi@127.0.0.1 'grep -c "^master = " /etc/facefleet/worker.toml; ls -A' | tee "$WORK/there"
-grep -qx 1 "$WORK/there" || fail "the configuration is to name one master"
-! grep deb "$WORK/there" || fail "the package is to be removed once it is installed"
+pid() {
+    on_board sudo systemctl show --property=MainPID --value facefleet-worker
+}
+for address in 127.0.0.1:50051 localhost:50051; do
+    before=$(pid)
+    deploy --master $address pi@127.0.0.1
+    [ "$(pid)" != "$before" ] || fail "the worker is to be started again"
+    on_board cat /etc/facefleet/worker.toml | grep '^master = ' >"$WORK/master"
+    [ "$(cat "$WORK/master")" = "master = \"$address\"" ] || fail "the configuration is to name $address alone"
+done
+! on_board ls -A | grep deb || fail "the package is to be removed once it is installed"
 echo "deploy: passed"

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Makes this Debian a board that was set up for ssh: a user who gets in with a key and may use sudo.
+# Makes this Debian a board that was set up for ssh: a user who gets in with a key and may use sudo, and one who may not.
 set -eu
 . /check/common.sh
 name_this_host
-useradd --create-home --shell /bin/bash pi
+for user in pi guest; do
+    useradd --create-home --shell /bin/bash $user
+    install -D -o $user -m 600 /shared/user.pub /home/$user/.ssh/authorized_keys
+done
 echo 'pi ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/pi
-install -D -o pi -m 600 /shared/user.pub /home/pi/.ssh/authorized_keys
 install -m 600 /shared/host /etc/ssh/host
 mkdir -p /run/sshd
 # While a system starts, and this one does until this script ends, only root gets in, unless it is said that users may.

@@ -83,7 +83,7 @@ enum Xtask {
         #[arg(long)]
         arch: Option<Arch>,
     },
-    /// Install, start, upgrade and remove the packages in a small Debian of its own, and deploy to it; needs root
+    /// Install, start, upgrade and remove the packages in small Debians of its own, and deploy to them; needs root
     DistCheck,
     /// Install a worker on other machines over ssh, or bring it up to date, and start it
     Deploy(Deploy),

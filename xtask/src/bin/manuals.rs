@@ -30,10 +30,22 @@ fn write(program: &Command, folder: &Path) -> Result<(), Box<dyn Error>> {
     let man = folder.join("man");
     fs::create_dir_all(&man)?;
     clap_mangen::generate_to(program.clone(), &man)?;
+    for entry in fs::read_dir(&man)? {
+        let page = entry?.path();
+        fs::write(&page, in_ascii(&fs::read_to_string(&page)?))?;
+    }
     for shell in SHELLS {
         let folder = folder.join(shell.to_string());
         fs::create_dir_all(&folder)?;
         clap_complete::generate_to(shell, &mut program.clone(), program.get_name(), &folder)?;
     }
     Ok(())
+}
+
+/// Other letters as groff_char(7) names them: not every reader of man pages knows UTF-8.
+fn in_ascii(page: &str) -> String {
+    let named = |letter: char| {
+        if letter.is_ascii() { letter.to_string() } else { format!("\\[u{:04X}]", u32::from(letter)) }
+    };
+    page.chars().map(named).collect()
 }

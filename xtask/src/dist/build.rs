@@ -13,7 +13,8 @@ use crate::{cargo, process};
 /// The programs; each comes from the package of the same name.
 pub(super) const PROGRAMS: [&str; 3] = ["facefleet-master", "facefleet-worker", "facefleet-client"];
 
-/// Builds the programs for `arch` and returns where they are, in the order of [`PROGRAMS`]. They are linked statically.
+/// Builds the programs for `arch` and returns where they are, in the order of [`PROGRAMS`]. They are linked statically, and
+/// stripped.
 ///
 /// # Errors
 /// Those of the build; for arm64 also [`Error::NoArmTools`].
@@ -70,13 +71,14 @@ pub(super) fn here() -> Result<Arch, Error> {
     here.ok_or(Error::NoPackages(env::consts::ARCH))
 }
 
-/// A cargo that builds static programs, in which no path of this machine can be read, for [`Arch::Amd64`].
+/// A cargo that builds static programs, in which neither names of functions nor paths of this machine are, for [`Arch::Amd64`].
 fn cargo_for_pcs() -> Command {
     let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
     // The last one wins where one path is in another.
     let hidden = [(home, "/cargo"), (env::current_dir().ok(), "/facefleet"), (path::absolute(target).ok(), "/target")];
-    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
+    // Names of functions take room that only profilers have a use for. On boards it is .cargo/config.toml that says both.
+    let mut flags = ["-Ctarget-feature=+crt-static", "-Cstrip=symbols"].map(str::to_owned).to_vec();
     for (path, shown) in hidden {
         flags.extend(path.map(|path| format!("--remap-path-prefix={}={shown}", path.display())));
     }

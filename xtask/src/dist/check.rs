@@ -1,8 +1,9 @@
-//! `cargo xtask dist-check`: the packages of this machine's processor in a small Debian of its own. What happens there is in the
+//! `cargo xtask dist-check`: the packages of this machine's processor in small Debians of its own. What happens there is in the
 //! scripts of `packaging/check`.
 //!
-//! The Debian is made once, by debootstrap, and never written to: each run has a layer in memory on top of it. It is started
+//! A Debian is made once, by debootstrap, and never written to: each run has a layer in memory on top of it. It is started
 //! twice, by systemd-nspawn: without a systemd of its own, as when an image for a board is made, and with one, as on a board.
+//! However the check ends, no process and no mount of it is left.
 
 use std::env;
 use std::fs::{self, File};
@@ -17,8 +18,10 @@ use crate::{process, setup};
 
 /// Everything of the check.
 const FOLDER: &str = "target/dist-check";
-/// The release of Debian, which is that of Raspberry Pi OS, and what is in the smallest variant of it and what else a board has.
-const DEBIAN: [&str; 3] = ["--variant=minbase", "--include=openssh-server,sudo,systemd,systemd-sysv", "bookworm"];
+/// The releases of Debian that Raspberry Pi OS has been made of, 12 and 13.
+const RELEASES: [&str; 2] = ["bookworm", "trixie"];
+/// The smallest variant of it, and what else a board has.
+const DEBIAN: [&str; 2] = ["--variant=minbase", "--include=openssh-server,sudo,systemd,systemd-sysv"];
 /// The programs that the check takes, and the packages of Debian that bring them.
 const TOOLS: [(&str, &str); 5] = [
     ("debootstrap", "debootstrap"),
@@ -40,8 +43,10 @@ pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
     let folder = path::absolute(FOLDER).map_err(Error::file(Path::new(FOLDER)))?;
     step("tools");
     tools(stop)?;
-    step("a Debian");
-    let debian = debian(&folder, stop)?;
+    step("Debians");
+    for release in RELEASES {
+        make(release, &folder, stop)?;
+    }
     step("packages");
     let packages = folder.join("packages");
     let parts = parts(build::here()?, stop)?;
@@ -51,15 +56,17 @@ pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
         empty(&folder)?;
         write(parts, &folder)?;
     }
-    let check = Check { folder, debian, packages, stop };
-    step("without systemd");
-    check.run("offline.sh", Start::Script)?;
-    step("with systemd");
-    if check.run("booted.sh", Start::Systemd)? {
-        step("deploy");
-        check.deploy(&parts.programs)?;
-    } else {
-        println!("SKIPPED: deploy, which needs a systemd that can be started, too");
+    let check = Check { folder, packages, stop };
+    for release in RELEASES {
+        step(&format!("{release}, without systemd"));
+        check.run("offline.sh", release, Start::Script)?;
+        step(&format!("{release}, with systemd"));
+        if check.run("booted.sh", release, Start::Systemd)? {
+            step(&format!("{release}, deploy"));
+            check.deploy(release, &parts.programs)?;
+        } else {
+            println!("SKIPPED: deploy, which needs a systemd that can be started, too");
+        }
     }
     step("done");
     Ok(())
@@ -82,22 +89,21 @@ fn tools(stop: &Stop) -> Result<(), Error> {
     setup::run(&install, stop)
 }
 
-/// The folder of a fresh Debian, which is made when there is none.
-fn debian(folder: &Path, stop: &Stop) -> Result<PathBuf, Error> {
-    let debian = folder.join("debian");
+/// Makes a Debian in `folder`, where there is none.
+fn make(release: &str, folder: &Path, stop: &Stop) -> Result<(), Error> {
+    let debian = folder.join(release);
     if debian.exists() {
-        return Ok(debian);
+        return Ok(());
     }
     // One that was interrupted must not be taken for a whole one.
-    let begun = folder.join("debian-begun");
+    let begun = folder.join("begun");
     empty(&begun)?;
     let log = folder.join("debootstrap.log");
-    let mut make = Command::new("debootstrap");
-    make.args(DEBIAN).arg(&begun).stdout(File::create(&log).map_err(Error::file(&log))?);
-    println!("making one, once: 100 MB to fetch, 300 MB on disk; how far it is: {}", log.display());
+    let mut make = enclosed("debootstrap");
+    make.args(DEBIAN).arg(release).arg(&begun).stdout(File::create(&log).map_err(Error::file(&log))?);
+    println!("making {release}, once: 100 MB to fetch, 300 MB on disk; how far it is: {}", log.display());
     process::run("debootstrap", &mut make, stop)?;
-    fs::rename(&begun, &debian).map_err(Error::file(&debian))?;
-    Ok(debian)
+    fs::rename(&begun, &debian).map_err(Error::file(&debian))
 }
 
 /// What is started first in the Debian.
@@ -112,7 +118,6 @@ enum Start {
 /// What the scripts run with.
 struct Check<'a> {
     folder: PathBuf,
-    debian: PathBuf,
     packages: PathBuf,
     stop: &'a Stop,
 }
@@ -120,13 +125,13 @@ struct Check<'a> {
 impl Check<'_> {
     /// Runs a script inside of the Debian, which sees the packages and pictures, and prints what it did. False: nothing can be
     /// started so here.
-    fn run(&self, script: &'static str, start: Start) -> Result<bool, Error> {
+    fn run(&self, script: &'static str, release: &str, start: Start) -> Result<bool, Error> {
         let result = self.folder.join("result");
         empty(&result)?;
         let console = self.folder.join("console.log");
-        let mut inside = Command::new("systemd-nspawn");
+        let mut inside = enclosed("systemd-nspawn");
         inside.args(["--quiet", "--register=no", "--keep-unit", "--private-network", "--volatile=overlay"]);
-        inside.arg("--directory").arg(&self.debian);
+        inside.arg("--directory").arg(self.folder.join(release));
         inside.arg(bind("--bind", &result, "/result"));
         inside.arg(bind("--bind-ro", &self.packages, "/packages"));
         for (ours, theirs) in [("packaging/check", "/check"), ("assets/photos", "/photos")] {
@@ -152,17 +157,25 @@ impl Check<'_> {
     }
 
     /// Deploys to the Debian, from outside of it, in a network of their own.
-    fn deploy(&self, programs: &[PathBuf; 3]) -> Result<(), Error> {
+    fn deploy(&self, release: &str, programs: &[PathBuf; 3]) -> Result<(), Error> {
         let [master, _, client] = programs;
         let work = self.folder.join("deploy");
         empty(&work)?;
-        let mut run = Command::new("unshare");
+        let mut run = enclosed("unshare");
         run.args(["--net", "sh", "packaging/check/deploy.sh"]);
         run.env("XTASK", env::current_exe().map_err(Error::file(Path::new("xtask")))?);
         run.env("MASTER", master).env("CLIENT", client);
-        run.env("DEBIAN", &self.debian).env("PACKAGES", self.packages.join("this")).env("WORK", &work);
+        run.env("DEBIAN", self.folder.join(release)).env("PACKAGES", self.packages.join("this")).env("WORK", &work);
         process::run("deploy.sh", &mut run, self.stop)
     }
+}
+
+/// A command that leaves nothing behind, even if it is killed: its processes are in a namespace that ends with the first of them,
+/// those of a container too, and what it mounts is mounted for them alone.
+fn enclosed(program: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--mount-proc", "--fork", "--kill-child", program]);
+    command
 }
 
 fn bind(how: &str, ours: &Path, theirs: &str) -> String {

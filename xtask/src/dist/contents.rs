@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::arch::Arch;
 use super::build::PROGRAMS;
-use super::deb::Package;
+use super::common;
+use super::deb::{self, Package};
 use super::tree::{Tree, gz};
 use crate::error::Error;
 
-/// Units, sample configurations, and what Debian packages say of themselves.
+/// Units, sample configurations, and what archives and Debian packages say of themselves.
 const PACKAGING: &str = "packaging";
 /// Scripts of the packages that bring a service.
 const SERVICE_SCRIPTS: &str = "packaging/debian/service";
@@ -34,6 +35,8 @@ pub(super) struct Parts {
     pub(super) licences: String,
     /// Of everything, in seconds since 1970.
     pub(super) time: u64,
+    /// The same, as mails have it.
+    pub(super) date: String,
 }
 
 impl Parts {
@@ -64,9 +67,8 @@ impl Parts {
         for (shell, ..) in COMPLETIONS {
             tree.add_folder(&format!("{top}/completions/{shell}"), &self.manuals.join(shell))?;
         }
-        for file in ["README.md", "CHANGELOG.md"] {
-            tree.add(format!("{top}/{file}"), read(Path::new(file))?);
-        }
+        tree.add(format!("{top}/README.md"), read(&Path::new(PACKAGING).join("README.md"))?);
+        tree.add(format!("{top}/CHANGELOG.md"), read(Path::new("CHANGELOG.md"))?);
         tree.add(format!("{top}/LICENCES.txt"), self.licences.as_bytes());
         Ok(tree)
     }
@@ -88,8 +90,10 @@ impl Parts {
             files.add(place.replace('*', program), read(&file)?);
         }
         let about = format!("usr/share/doc/{program}");
-        files.add(format!("{about}/copyright"), self.licences.as_bytes());
-        files.add(format!("{about}/changelog.gz"), gz(&read(Path::new("CHANGELOG.md"))?));
+        files.add(format!("{about}/copyright"), common::refer(&self.licences)?);
+        files.add(format!("{about}/CHANGELOG.md.gz"), gz(&read(Path::new("CHANGELOG.md"))?));
+        let overrides = packaging.join("debian/lintian-overrides");
+        files.add(format!("usr/share/lintian/overrides/{program}"), read(&overrides)?);
 
         let mut scripts = Tree::default();
         let name = program.trim_start_matches("facefleet-");
@@ -107,6 +111,8 @@ impl Parts {
         let fields = packaging.join("debian").join(program);
         let fields = fs::read_to_string(&fields).map_err(Error::file(&fields))?;
         let (arch, version) = (self.arch, &self.version);
+        files
+            .add(format!("{about}/changelog.gz"), gz(deb::changelog(program, version, &fields, &self.date).as_bytes()));
         let package = Package { name: program, version, arch, fields: &fields, scripts: &scripts, files: &files };
         Ok((package.file_name(), package.bytes(self.time)))
     }

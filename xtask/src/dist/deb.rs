@@ -51,6 +51,14 @@ impl Package<'_> {
     }
 }
 
+/// What Debian calls a changelog (deb-changelog(5)): who made this version, and when. `fields` are those of the package, `date`
+/// is as mails have it.
+pub(super) fn changelog(name: &str, version: &str, fields: &str, date: &str) -> String {
+    let maintainer = fields.lines().find_map(|line| line.strip_prefix("Maintainer: ")).unwrap_or_default();
+    let entry = "See CHANGELOG.md.gz, which is in the same folder.";
+    format!("{name} ({version}) stable; urgency=medium\n\n  * {entry}\n\n -- {maintainer}  {date}\n")
+}
+
 /// What the file of a package is called.
 pub(crate) fn file_name(name: &str, version: &str, arch: Arch) -> String {
     format!("{name}_{version}_{}.deb", arch.name())
@@ -101,5 +109,12 @@ mod tests {
         let control = "Package: worker\nVersion: 1.2.3\nArchitecture: arm64\nInstalled-Size: 2\nDescription: none\n";
         assert_eq!(texts, ["/etc/facefleet/worker.toml\n", control, "#!/bin/sh\n"]);
         assert_eq!(bytes.len() % 2, 0);
+    }
+
+    #[test]
+    fn a_changelog_names_version_maintainer_and_date() {
+        let text = changelog("worker", "1.2.3", "Section: x\nMaintainer: A <a@b>\n", "Thu, 01 Jan 1970 00:16:40 +0000");
+        assert!(text.starts_with("worker (1.2.3) stable; urgency=medium\n\n  * "), "{text}");
+        assert!(text.ends_with("\n\n -- A <a@b>  Thu, 01 Jan 1970 00:16:40 +0000\n"), "{text}");
     }
 }

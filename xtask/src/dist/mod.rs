@@ -4,6 +4,7 @@
 mod arch;
 mod build;
 pub(crate) mod check;
+mod common;
 mod contents;
 mod deb;
 mod licences;
@@ -68,7 +69,9 @@ fn parts(arch: Arch, stop: &Stop) -> Result<Parts, Error> {
     empty(&manuals)?;
     build::manuals(&manuals, stop)?;
     let (licences, time) = (licences::collect(arch, stop)?, time(stop)?);
-    Ok(Parts { arch, version: VERSION.to_owned(), programs, manuals, licences, time })
+    let mut date = Command::new("date");
+    let date = process::output("date", date.args(["--utc", "--rfc-email", &format!("--date=@{time}")]), stop)?.concat();
+    Ok(Parts { arch, version: VERSION.to_owned(), programs, manuals, licences, time, date })
 }
 
 /// Writes the files of a release into `folder` and returns their names.
