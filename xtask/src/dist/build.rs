@@ -33,32 +33,18 @@ pub(super) fn programs(arch: Arch, stop: &Stop) -> Result<[PathBuf; 3], Error> {
 /// # Errors
 /// Those of building and running the program that does.
 pub(super) fn manuals(folder: &Path, stop: &Stop) -> Result<(), Error> {
-    let mut write = match here()? {
-        // What the programs are made of has been built already.
-        Arch::Amd64 => cargo_for_pcs(),
-        Arch::Arm64 => cargo::command(),
-    };
-    write.args([
-        "run",
-        "--locked",
-        "--release",
-        "--package",
-        "xtask",
-        "--features",
-        "manuals",
-        "--bin",
-        "manuals",
-        "--",
-    ]);
+    let mut write = cargo::command();
+    write.args(["run", "--locked", "--profile", cargo::QUICK, "--package", "xtask"]);
+    write.args(["--features", "manuals", "--bin", "manuals", "--"]);
     process::run("the writing of manuals", write.arg(folder), stop)
 }
 
-/// The client, for this machine.
+/// The client, to be run here.
 ///
 /// # Errors
-/// Those of the build, and [`Error::NoPackages`].
+/// Those of the build.
 pub(crate) fn client(stop: &Stop) -> Result<PathBuf, Error> {
-    let [.., client] = programs(here()?, stop)?;
+    let [client] = cargo::build_quick(["facefleet-client"], stop)?;
     Ok(client)
 }
 

@@ -56,6 +56,8 @@ pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
         empty(&folder)?;
         write(parts, &folder)?;
     }
+    // Deploying takes it, and what that takes is measured.
+    let client = build::client(stop)?;
     let check = Check { folder, packages, stop };
     for release in RELEASES {
         step(&format!("{release}, without systemd"));
@@ -63,7 +65,7 @@ pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
         step(&format!("{release}, with systemd"));
         if check.run("booted.sh", release, Start::Systemd)? {
             step(&format!("{release}, deploy"));
-            check.deploy(release, &parts.programs)?;
+            check.deploy(release, &parts.programs[0], &client)?;
         } else {
             println!("SKIPPED: deploy, which needs a systemd that can be started, too");
         }
@@ -157,8 +159,7 @@ impl Check<'_> {
     }
 
     /// Deploys to the Debian, from outside of it, in a network of their own.
-    fn deploy(&self, release: &str, programs: &[PathBuf; 3]) -> Result<(), Error> {
-        let [master, _, client] = programs;
+    fn deploy(&self, release: &str, master: &Path, client: &Path) -> Result<(), Error> {
         let work = self.folder.join("deploy");
         empty(&work)?;
         let mut run = enclosed("unshare");
