@@ -43,6 +43,20 @@ fn a_processor_with_vectors_has_a_table_for_them() {
     }
 }
 
+/// A library that has faster code for AES (`crc32fast`, in the client) then asks the processor. Those of the Pi 3 and the Pi 4 were
+/// made without it, but `-C target-cpu=cortex-a72` would say that every one has it.
+#[cfg(all(target_arch = "aarch64", target_os = "linux"))]
+#[test]
+fn nothing_that_a_board_may_not_have_is_taken_for_granted() {
+    assert!(cfg!(target_feature = "neon"));
+    assert!(!cfg!(any(
+        target_feature = "aes",
+        target_feature = "sha2",
+        target_feature = "crc",
+        target_feature = "lse"
+    )));
+}
+
 #[test]
 fn blend_row() {
     each(|kernels, rng| {

@@ -1,5 +1,5 @@
 //! What a program's file asks of the machine that it is copied to. The file's form is the Executable and Linkable Format
-//! (System V ABI, chapters 4 and 5); the instructions are those of the Arm Architecture Reference Manual, C4.1.
+//! (System V ABI, chapters 4 and 5).
 
 use std::fs;
 use std::path::Path;
@@ -13,18 +13,8 @@ const PT_DYNAMIC: u64 = 2;
 const PT_INTERP: u64 = 3;
 /// An entry of the former that names one.
 const DT_NEEDED: u64 = 1;
-/// The kind of the section with the names of functions, and the mark of sections with instructions.
+/// The kind of the section with the names of functions.
 const SHT_SYMTAB: u64 = 2;
-const SHF_EXECINSTR: u64 = 4;
-
-/// Instructions of the cryptography extension, which the processors of the Pi 3, the Zero 2 and the Pi 4 were made without:
-/// which of their bits are fixed, and how. The emulated processors have them all, so running does not tell.
-const CRYPTOGRAPHY: [(u32, u32); 4] = [
-    (0xffff_cc00, 0x4e28_4800), // AESE, AESD, AESMC, AESIMC
-    (0xffe0_8c00, 0x5e00_0000), // SHA-1 and SHA-256 with three registers
-    (0xffff_cc00, 0x5e28_0800), // and with two
-    (0xbfe0_fc00, 0x0ee0_e000), // PMULL and PMULL2 of 64 bits
-];
 
 /// Checks that a program runs on any arm64 Linux, with nothing else installed, and returns the size of its file in bytes.
 ///
@@ -38,7 +28,6 @@ pub(super) fn check(path: &Path) -> Result<u64, Error> {
         Some(Facts { loader: true, .. }) => "wants to be loaded by another program: it is not statically linked",
         Some(Facts { libraries: true, .. }) => "asks for libraries: it is not statically linked",
         Some(Facts { names: true, .. }) => "is not stripped",
-        Some(Facts { cryptography: true, .. }) => "has AES, SHA or PMULL instructions, which a Pi 4 does not have",
         Some(_) => return Ok(elf.len() as u64),
     };
     Err(Error::NotForBoards { path: path.to_owned(), problem })
@@ -51,7 +40,6 @@ struct Facts {
     loader: bool,
     libraries: bool,
     names: bool,
-    cryptography: bool,
 }
 
 impl Facts {
@@ -74,19 +62,9 @@ impl Facts {
         for section in rows(elf, number(elf, 40, 8)?, number(elf, 58, 2)?, number(elf, 60, 2)?) {
             let section = section?;
             facts.names |= number(section, 4, 4)? == SHT_SYMTAB;
-            if number(section, 8, 8)? & SHF_EXECINSTR != 0 {
-                let code = part(elf, number(section, 24, 8)?, number(section, 32, 8)?)?;
-                facts.cryptography |= code.chunks(4).any(is_cryptography);
-            }
         }
         Some(facts)
     }
-}
-
-fn is_cryptography(instruction: &[u8]) -> bool {
-    let Ok(bytes) = instruction.try_into() else { return false };
-    let bits = u32::from_le_bytes(bytes);
-    CRYPTOGRAPHY.iter().any(|(fixed, value)| bits & fixed == *value)
 }
 
 /// The rows of a table.
@@ -129,9 +107,6 @@ mod tests {
         assert_eq!(facts(2, (1, 0), &needed), Facts { libraries: true, ..good });
         assert!(!facts(2, (1, 0), &needed[..16]).libraries && !facts(1, (1, 0), &needed).libraries);
         assert!(facts(1, (2, 0), b"").names);
-        // AESE V0.16B, V1.16B; and the same bytes where no instructions are.
-        let aese = 0x4e28_4820_u32.to_le_bytes();
-        assert!(facts(1, (1, 6), &aese).cryptography && !facts(1, (1, 2), &aese).cryptography);
     }
 
     #[test]

@@ -19,8 +19,8 @@ use steps::Steps;
 
 /// What runs on a 64-bit Raspberry Pi.
 pub(crate) const TARGET: &str = "aarch64-unknown-linux-gnu";
-/// The processor of the oldest of them, the Pi 3 and the Zero 2. The emulator refuses whatever came after ARMv8.0, but for the
-/// cryptography, which `elf` looks for.
+/// The processor of the oldest of them, the Pi 3 and the Zero 2. The emulator refuses whatever came after ARMv8.0, but for
+/// CRC and cryptography. That these are used only where a processor has them, a test of [`PACKAGE`] sees by how it was compiled.
 const PROCESSOR: &str = "cortex-a53";
 /// The library whose kernels are checked.
 const PACKAGE: &str = "facefleet-vision";
