@@ -7,11 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use facefleet_e2e::net::{Cable, Network};
-use facefleet_e2e::{Ended, Process, Program, Service, asset, comes_true};
+use facefleet_e2e::{Ended, Etcd, Process, Program, Service, asset, comes_true};
 use mdns_sd::{Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
 use nix::sys::signal::Signal;
 
-use crate::faults::network::network_of;
+use crate::faults::network::{network_of, say_skipped};
 use crate::media::text;
 
 /// Nodes of the network.
@@ -34,7 +34,11 @@ fn lan(test: &str) -> Option<Network> {
 
 /// Starts a master on a node, and waits until it is announced.
 fn master(network: &Network, node: usize) -> Service {
-    let mut master = silent_master(network, node, &[]);
+    master_with(network, node, &[])
+}
+
+fn master_with(network: &Network, node: usize, args: &[&str]) -> Service {
+    let mut master = silent_master(network, node, args);
     let announced = |line: &str| line.contains("announced on this network").then_some(());
     master.process.wait_for_stderr("announce itself", announced).unwrap();
     master
@@ -188,6 +192,22 @@ fn several_masters_are_an_error_that_lists_them() {
     assert_eq!(other.process.end().unwrap().code, Some(0));
     client(&network, &["nodes"], 0, &[here]);
     drop(one);
+}
+
+#[test]
+fn masters_that_share_a_registry_are_one_cluster() {
+    let test = "masters_that_share_a_registry_are_one_cluster";
+    if !Etcd::is_installed() {
+        return say_skipped(&format!("discovery::{test}"), "it needs etcd (Debian: etcd-server)");
+    }
+    let Some(network) = lan(test) else { return };
+    let etcd = network.on(CLIENT, || Etcd::start_at(network.socket(CLIENT, 2379))).unwrap();
+    let _masters = [MASTER, OTHER].map(|node| master_with(&network, node, &["--store", &etcd.store()]));
+    let addresses = [MASTER, OTHER].map(|node| network.socket(node, PORT).to_string());
+    let [here, there] = addresses.each_ref().map(String::as_str);
+    client(&network, &["nodes"], 0, &["masters `", here, there]);
+    let mut worker = worker(&network);
+    worker.wait_for("join one of them", |said| said.starts_with("joined ").then_some(())).unwrap();
 }
 
 #[test]
