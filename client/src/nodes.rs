@@ -242,9 +242,12 @@ impl From<&Load> for JsonLoad {
             frames_ok,
             frames_dropped,
             frames_failed,
-            draining: _,
             frames_per_s,
             throttling,
+            frame_ms_p50: _,
+            frame_ms_p95: _,
+            draining: _,
+            resting: _,
         } = load;
         JsonLoad {
             cpu_percent,

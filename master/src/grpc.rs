@@ -61,7 +61,7 @@ impl wire::master_server::Master for Service {
     async fn push_state(&self, request: Request<wire::NodeState>) -> Answer<wire::PushStateReply> {
         let heartbeat = Heartbeat::try_from(request.into_inner())?;
         let Pulse { unknown, epoch, stale } = self.ready()?.heartbeat(heartbeat);
-        Ok(Response::new(wire::PushStateReply { unknown, drain: false, epoch, stale }))
+        Ok(Response::new(wire::PushStateReply { unknown, drain: false, epoch, stale, rest: false }))
     }
 
     async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
@@ -94,6 +94,20 @@ impl wire::master_server::Master for Service {
             Some((Ok(record(next)), subscription))
         });
         Ok(Response::new(Box::pin(records)))
+    }
+
+    async fn report_stream(&self, _request: Request<wire::StreamReport>) -> Answer<wire::StreamReportReply> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<wire::ClusterView, Status>> + Send>>;
+
+    async fn watch(&self, _request: Request<wire::WatchRequest>) -> Answer<Self::WatchStream> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn administer(&self, _request: Request<wire::AdminRequest>) -> Answer<wire::AdminReply> {
+        Err(Status::unimplemented("not yet"))
     }
 
     async fn list_nodes(&self, request: Request<wire::ListNodesRequest>) -> Answer<wire::ListNodesReply> {

@@ -314,8 +314,7 @@ impl Worker {
 
     /// What people are shown of it.
     pub fn node(&self, now: Instant) -> Node {
-        let Join { address, weight, identity, cores, version, detectors, heartbeat_interval: _, frames_per_s: _ } =
-            self.join.clone();
+        let Join { address, weight, identity, cores, version, detectors, .. } = self.join.clone();
         Node {
             id: self.id,
             identity,

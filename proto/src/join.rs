@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use crate::invalid::{address, cores, label, measured};
@@ -68,6 +69,8 @@ pub struct Join {
     pub version: String,
     /// Detectors it offers; empty for an old worker.
     pub detectors: Vec<String>,
+    /// Where, at the same address, it shows what it sees (HTTP); None: nowhere.
+    pub http_port: Option<NonZeroU16>,
 }
 
 impl TryFrom<wire::JoinRequest> for Join {
@@ -85,6 +88,7 @@ impl TryFrom<wire::JoinRequest> for Join {
             frames_per_s,
             version,
             detectors,
+            http_port,
         } = message;
         let address = address("JoinRequest.ip", &ip, "JoinRequest.port", port)?;
         if !(1..=MAX_WEIGHT).contains(&weight) {
@@ -99,6 +103,8 @@ impl TryFrom<wire::JoinRequest> for Join {
             let problem = format!("names {} detectors; at most {MAX_DETECTORS} are taken", detectors.len());
             return Err(Invalid::new("JoinRequest.detectors", problem));
         }
+        let http_port = u16::try_from(http_port)
+            .map_err(|_| Invalid::new("JoinRequest.http_port", format!("{http_port} is not a port")))?;
         let name = match label("JoinRequest.name", name, MAX_NAME_BYTES)? {
             unnamed if unnamed.is_empty() => address.to_string(),
             name => name,
@@ -114,13 +120,15 @@ impl TryFrom<wire::JoinRequest> for Join {
             frames_per_s: measured("JoinRequest.frames_per_s", frames_per_s)?,
             version: label("JoinRequest.version", version, MAX_NAME_BYTES)?,
             detectors: detectors.collect::<Result<_, _>>()?,
+            http_port: NonZeroU16::new(http_port),
         })
     }
 }
 
 impl From<Join> for wire::JoinRequest {
     fn from(join: Join) -> wire::JoinRequest {
-        let Join { address, weight, identity, cores, heartbeat_interval, frames_per_s, version, detectors } = join;
+        let Join { address, weight, identity, cores, heartbeat_interval, frames_per_s, version, detectors, http_port } =
+            join;
         wire::JoinRequest {
             ip: address.ip().to_string(),
             port: address.port().into(),
@@ -132,6 +140,7 @@ impl From<Join> for wire::JoinRequest {
             frames_per_s: frames_per_s.unwrap_or(0.0),
             version,
             detectors,
+            http_port: http_port.map_or(0, |port| port.get().into()),
         }
     }
 }

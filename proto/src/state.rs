@@ -39,6 +39,10 @@ pub struct Load {
     /// Milliseconds that one detector thread spends on a frame, a moving average; None before the first frame. It rises at
     /// once when something begins to hold the machine back.
     pub frame_ms: Option<f32>,
+    /// Milliseconds that half of the newest frames took at most on one detector thread; None before the first frame.
+    pub frame_ms_p50: Option<f32>,
+    /// The same for 19 of 20.
+    pub frame_ms_p95: Option<f32>,
     /// Frames answered well since the worker started.
     pub frames_ok: u64,
     /// Frames dropped since then, for their age or for want of room.
@@ -47,6 +51,8 @@ pub struct Load {
     pub frames_failed: u64,
     /// It finishes what it holds and will leave.
     pub draining: bool,
+    /// It drains because an administrator sent it out of service, and comes back when it is told to.
+    pub resting: bool,
     /// As in [`crate::Join`]; it may be known only after the worker has joined.
     pub frames_per_s: Option<f32>,
     /// What holds its machine back.
@@ -97,6 +103,9 @@ impl TryFrom<wire::NodeState> for Heartbeat {
             frames_per_s,
             throttled,
             lease_ids: leases,
+            frame_ms_p50,
+            frame_ms_p95,
+            resting,
         } = message;
         if leases.len() > MAX_LEASES {
             let problem = format!("names {} leases; at most {MAX_LEASES} are taken", leases.len());
@@ -115,10 +124,13 @@ impl TryFrom<wire::NodeState> for Heartbeat {
             in_flight,
             queued,
             frame_ms: measured("NodeState.frame_ms", frame_ms)?,
+            frame_ms_p50: measured("NodeState.frame_ms_p50", frame_ms_p50)?,
+            frame_ms_p95: measured("NodeState.frame_ms_p95", frame_ms_p95)?,
             frames_ok,
             frames_dropped,
             frames_failed,
             draining,
+            resting,
             frames_per_s: measured("NodeState.frames_per_s", frames_per_s)?,
             throttling: Throttling::from_bits(throttled),
         };
@@ -137,10 +149,13 @@ impl From<Heartbeat> for wire::NodeState {
             in_flight,
             queued,
             frame_ms,
+            frame_ms_p50,
+            frame_ms_p95,
             frames_ok,
             frames_dropped,
             frames_failed,
             draining,
+            resting,
             frames_per_s,
             throttling,
         } = load;
@@ -168,6 +183,9 @@ impl From<Heartbeat> for wire::NodeState {
             frames_per_s: frames_per_s.unwrap_or(0.0),
             throttled: throttling.bits(),
             lease_ids: leases,
+            frame_ms_p50: frame_ms_p50.unwrap_or(0.0),
+            frame_ms_p95: frame_ms_p95.unwrap_or(0.0),
+            resting,
         }
     }
 }

@@ -193,7 +193,7 @@ impl Member {
             said_draining = load.draining;
             let reply = contact.client.push_state(self.heartbeat(joined, load)).await?.into_inner();
             *outage = Outage::default();
-            let wire::PushStateReply { unknown, drain, epoch, stale } = reply;
+            let wire::PushStateReply { unknown, drain, epoch, stale, rest: _ } = reply;
             if drain && !self.draining.is_cancelled() {
                 tracing::info!("the master asks this worker to drain");
                 self.draining.cancel();

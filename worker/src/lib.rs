@@ -189,6 +189,7 @@ fn introduce(config: &Config, bound: SocketAddr) -> Join {
         frames_per_s: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         detectors: offered(config.detector).map(|kind| kind.name().to_owned()).collect(),
+        http_port: None,
     }
 }
 

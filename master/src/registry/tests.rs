@@ -14,6 +14,7 @@ fn join(name: &str, generation: u64, port: u16) -> Join {
         frames_per_s: None,
         version: String::new(),
         detectors: Vec::new(),
+        http_port: None,
     }
 }
 

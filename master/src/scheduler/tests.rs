@@ -17,6 +17,7 @@ fn join(n: u16, generation: u64) -> Join {
         frames_per_s: None,
         version: String::new(),
         detectors: Vec::new(),
+        http_port: None,
     }
 }
 

@@ -14,7 +14,10 @@ async fn a_worker_joins_is_routed_to_and_leaves() {
     assert_eq!(joined.id, 0);
 
     let state = client.push_state(beat(0, 9, 1)).await.unwrap().into_inner();
-    assert_eq!(state, wire::PushStateReply { unknown: false, drain: false, epoch: joined.epoch, stale: false });
+    assert_eq!(
+        state,
+        wire::PushStateReply { unknown: false, drain: false, epoch: joined.epoch, stale: false, rest: false }
+    );
 
     let route = client.route_guide(wire::RouteRequest::default()).await.unwrap().into_inner();
     assert_eq!((route.ip.as_str(), route.port, route.thread_num), ("10.0.0.1", 7, 4));

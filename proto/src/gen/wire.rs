@@ -29,6 +29,9 @@ pub struct JoinRequest {
     /// Names of the detectors that it offers, its own choice first. Empty: not known.
     #[prost(string, repeated, tag = "22")]
     pub detectors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Where, at the same address, the worker shows what it sees (HTTP); 0: nowhere.
+    #[prost(uint32, tag = "23")]
+    pub http_port: u32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct JoinReply {
@@ -118,6 +121,14 @@ pub struct NodeState {
     /// The leases of the streams that are open here (AnalyzeOpen.lease_id), 4096 at most, each once: the master renews them.
     #[prost(uint64, repeated, tag = "29")]
     pub lease_ids: ::prost::alloc::vec::Vec<u64>,
+    /// Milliseconds that half of the newest frames took at most, and 19 of 20, on one detector thread. 0: none yet.
+    #[prost(float, tag = "30")]
+    pub frame_ms_p50: f32,
+    #[prost(float, tag = "31")]
+    pub frame_ms_p95: f32,
+    /// Out of service because an administrator said so: the worker is there, and comes back when it is told to.
+    #[prost(bool, tag = "32")]
+    pub resting: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PushStateReply {
@@ -132,6 +143,10 @@ pub struct PushStateReply {
     /// The master is cut off from the registry that it shares with other masters. A worker that knows another one joins that.
     #[prost(bool, tag = "19")]
     pub stale: bool,
+    /// An administrator has sent the worker out of service: it finishes what it holds, takes no new stream, and stays. Missing
+    /// again: it is back.
+    #[prost(bool, tag = "20")]
+    pub rest: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RouteRequest {
@@ -320,6 +335,221 @@ pub struct Node {
     pub slots: u32,
     #[prost(uint32, tag = "14")]
     pub slots_taken: u32,
+}
+/// One stream, as its client counts it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StreamReport {
+    /// As in RouteRequest: which stream it is. Never 0.
+    #[prost(uint64, tag = "1")]
+    pub lease_id: u64,
+    /// The client's name for its stream, for people.
+    #[prost(string, tag = "2")]
+    pub stream_id: ::prost::alloc::string::String,
+    /// What it reads, for people: the name of a file, a camera or a host, without folders and passwords.
+    #[prost(string, tag = "3")]
+    pub source: ::prost::alloc::string::String,
+    /// The machine that the client runs on, for people.
+    #[prost(string, tag = "4")]
+    pub client: ::prost::alloc::string::String,
+    #[prost(int32, tag = "5")]
+    pub priority: i32,
+    /// Empty: each worker's own.
+    #[prost(string, tag = "6")]
+    pub detector: ::prost::alloc::string::String,
+    #[prost(bool, tag = "7")]
+    pub live: bool,
+    /// It is over, and this is the last report.
+    #[prost(bool, tag = "8")]
+    pub ended: bool,
+    /// The ledger. sent = ok + dropped + failed + open.
+    #[prost(uint64, tag = "16")]
+    pub sent: u64,
+    #[prost(uint64, tag = "17")]
+    pub ok: u64,
+    /// By reason, 32 at most.
+    #[prost(message, repeated, tag = "18")]
+    pub dropped: ::prost::alloc::vec::Vec<Tally>,
+    #[prost(message, repeated, tag = "19")]
+    pub failed: ::prost::alloc::vec::Vec<Tally>,
+    #[prost(uint64, tag = "20")]
+    pub retried: u64,
+    #[prost(uint64, tag = "21")]
+    pub late: u64,
+    #[prost(uint64, tag = "22")]
+    pub faces: u64,
+    /// Frames whose end is not known yet, and those of them that no worker has.
+    #[prost(uint32, tag = "23")]
+    pub open: u32,
+    #[prost(uint32, tag = "24")]
+    pub waiting: u32,
+    /// Milliseconds from a frame's arrival at the client to its result, of the frames since the last report: half of them
+    /// took so long at most, and 19 of 20. 0: there was none.
+    #[prost(float, tag = "25")]
+    pub latency_ms_p50: f32,
+    #[prost(float, tag = "26")]
+    pub latency_ms_p95: f32,
+    /// The workers that it uses, 256 at most.
+    #[prost(message, repeated, tag = "32")]
+    pub workers: ::prost::alloc::vec::Vec<StreamWorker>,
+    /// How its client chose the workers of its newest frames, 4 at most, newest last.
+    #[prost(message, repeated, tag = "33")]
+    pub decisions: ::prost::alloc::vec::Vec<Decision>,
+}
+/// How often something happened.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Tally {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+/// A worker as one stream sees it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StreamWorker {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Frames of this stream that it has.
+    #[prost(uint32, tag = "2")]
+    pub in_flight: u32,
+    /// Milliseconds that one of its threads spends on a frame of this stream. 0: not known.
+    #[prost(float, tag = "3")]
+    pub frame_ms: f32,
+    /// Frames of this stream that it has answered.
+    #[prost(uint64, tag = "4")]
+    pub answered: u64,
+}
+/// Why a worker was chosen.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Decision {
+    /// The worker that was expected to answer soonest, and the next best, which is missing where there was no other.
+    #[prost(message, optional, tag = "1")]
+    pub chosen: ::core::option::Option<Choice>,
+    #[prost(message, optional, tag = "2")]
+    pub next: ::core::option::Option<Choice>,
+    /// The frame that it was made for, counted from 0; missing in a decision of the master's, which is for a whole stream.
+    #[prost(uint64, optional, tag = "3")]
+    pub frame: ::core::option::Option<u64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Choice {
+    #[prost(string, tag = "1")]
+    pub worker: ::prost::alloc::string::String,
+    /// Frames that it has or was promised, the next one included.
+    #[prost(uint32, tag = "2")]
+    pub in_flight: u32,
+    /// Milliseconds that one of its threads spends on a frame. 0: not known.
+    #[prost(float, tag = "3")]
+    pub frame_ms: f32,
+    #[prost(uint32, tag = "4")]
+    pub cores: u32,
+    /// Milliseconds until it would answer: frames in flight × time a frame / threads. 0: not known.
+    #[prost(float, tag = "5")]
+    pub answers_in_ms: f32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StreamReportReply {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchRequest {}
+/// What people are shown of a cluster: the page, `facefleet-client top`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ClusterView {
+    /// The workers, the policy and the admission.
+    #[prost(message, optional, tag = "1")]
+    pub cluster: ::core::option::Option<ListNodesReply>,
+    /// What is known of each worker beside that, in the same order.
+    #[prost(message, repeated, tag = "2")]
+    pub workers: ::prost::alloc::vec::Vec<WorkerView>,
+    /// Streams that run, and those that ended within the last 10 s, oldest first, 1024 at most.
+    #[prost(message, repeated, tag = "3")]
+    pub streams: ::prost::alloc::vec::Vec<StreamView>,
+    /// The decisions since the view before this one, at most 100 in the first and 20 in every other; oldest first.
+    #[prost(message, repeated, tag = "4")]
+    pub decisions: ::prost::alloc::vec::Vec<DecisionView>,
+    /// Names of all policies and of all admissions, for who may change them.
+    #[prost(string, repeated, tag = "5")]
+    pub policies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub admissions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Version of the master, and for how long it has been up.
+    #[prost(string, tag = "7")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "8")]
+    pub uptime_ms: u64,
+    /// The master's clock, milliseconds since 1970.
+    #[prost(uint64, tag = "9")]
+    pub time_ms: u64,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct WorkerView {
+    /// Frames that it has answered a second, over the last two heartbeats.
+    #[prost(float, tag = "1")]
+    pub frames_per_s: f32,
+    /// It is in service and slower than it should be: held back by heat or power, or its frames take three times what it
+    /// measured of itself when it started.
+    #[prost(bool, tag = "2")]
+    pub slow: bool,
+    /// It shows what it sees: its page is at its address and JoinRequest.http_port.
+    #[prost(bool, tag = "3")]
+    pub live: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StreamView {
+    #[prost(message, optional, tag = "1")]
+    pub report: ::core::option::Option<StreamReport>,
+    /// Frames that ended well a second, over the last two reports.
+    #[prost(float, tag = "2")]
+    pub frames_per_s: f32,
+    /// Milliseconds since the last report.
+    #[prost(uint64, tag = "3")]
+    pub silent_ms: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DecisionView {
+    /// Counts up from 1, for the life of the master.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// The master's clock, milliseconds since 1970.
+    #[prost(uint64, tag = "2")]
+    pub time_ms: u64,
+    /// The stream that it was made for, and its name.
+    #[prost(uint64, tag = "3")]
+    pub lease_id: u64,
+    #[prost(string, tag = "4")]
+    pub stream_id: ::prost::alloc::string::String,
+    /// Name of the policy; empty: the stream's client decided.
+    #[prost(string, tag = "5")]
+    pub policy: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "6")]
+    pub decision: ::core::option::Option<Decision>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdminRequest {
+    #[prost(oneof = "admin_request::Change", tags = "1, 2, 3, 4")]
+    pub change: ::core::option::Option<admin_request::Change>,
+}
+/// Nested message and enum types in `AdminRequest`.
+pub mod admin_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Change {
+        /// A policy, as in `--policy`.
+        #[prost(string, tag = "1")]
+        Policy(::prost::alloc::string::String),
+        /// An admission, as in `--admission`.
+        #[prost(string, tag = "2")]
+        Admission(::prost::alloc::string::String),
+        /// Name or number of a worker that is to go out of service, and stay.
+        #[prost(string, tag = "3")]
+        Rest(::prost::alloc::string::String),
+        /// The same, to come back.
+        #[prost(string, tag = "4")]
+        Resume(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdminReply {
+    /// What has changed, for people.
+    #[prost(string, tag = "1")]
+    pub said: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -584,6 +814,70 @@ pub mod master_client {
             req.extensions_mut().insert(GrpcMethod::new("Master", "ListNodes"));
             self.inner.unary(req, path, codec).await
         }
+        /// Added: a client says about once a second how one of its streams goes, and once more when it has ended.
+        pub async fn report_stream(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StreamReport>,
+        ) -> std::result::Result<
+            tonic::Response<super::StreamReportReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/Master/ReportStream");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("Master", "ReportStream"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Added: the whole cluster as people look at it, at once and then every second.
+        pub async fn watch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ClusterView>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/Master/Watch");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("Master", "Watch"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Added: changes how the cluster schedules, or sends a worker out of service. With the metadata
+        /// `authorization: Bearer TOKEN`, or PERMISSION_DENIED.
+        pub async fn administer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AdminRequest>,
+        ) -> std::result::Result<tonic::Response<super::AdminReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/Master/Administer");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("Master", "Administer"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -641,6 +935,31 @@ pub mod master_server {
             &self,
             request: tonic::Request<super::ListNodesRequest>,
         ) -> std::result::Result<tonic::Response<super::ListNodesReply>, tonic::Status>;
+        /// Added: a client says about once a second how one of its streams goes, and once more when it has ended.
+        async fn report_stream(
+            &self,
+            request: tonic::Request<super::StreamReport>,
+        ) -> std::result::Result<
+            tonic::Response<super::StreamReportReply>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the Watch method.
+        type WatchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ClusterView, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Added: the whole cluster as people look at it, at once and then every second.
+        async fn watch(
+            &self,
+            request: tonic::Request<super::WatchRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+        /// Added: changes how the cluster schedules, or sends a worker out of service. With the metadata
+        /// `authorization: Bearer TOKEN`, or PERMISSION_DENIED.
+        async fn administer(
+            &self,
+            request: tonic::Request<super::AdminRequest>,
+        ) -> std::result::Result<tonic::Response<super::AdminReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct MasterServer<T> {
@@ -1007,6 +1326,138 @@ pub mod master_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListNodesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/Master/ReportStream" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportStreamSvc<T: Master>(pub Arc<T>);
+                    impl<T: Master> tonic::server::UnaryService<super::StreamReport>
+                    for ReportStreamSvc<T> {
+                        type Response = super::StreamReportReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StreamReport>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Master>::report_stream(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportStreamSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/Master/Watch" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSvc<T: Master>(pub Arc<T>);
+                    impl<
+                        T: Master,
+                    > tonic::server::ServerStreamingService<super::WatchRequest>
+                    for WatchSvc<T> {
+                        type Response = super::ClusterView;
+                        type ResponseStream = T::WatchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Master>::watch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/Master/Administer" => {
+                    #[allow(non_camel_case_types)]
+                    struct AdministerSvc<T: Master>(pub Arc<T>);
+                    impl<T: Master> tonic::server::UnaryService<super::AdminRequest>
+                    for AdministerSvc<T> {
+                        type Response = super::AdminReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AdminRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Master>::administer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AdministerSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

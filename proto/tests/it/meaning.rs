@@ -1,5 +1,6 @@
 //! What messages mean: an old program's are complete, ours survive the wire, and nonsense is named.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, Candidate, FaceBox, FrameOk, FrameResult, Health};
@@ -84,6 +85,7 @@ fn ours_survive_the_wire() {
         frames_per_s: Some(12.5),
         version: "0.1.0".into(),
         detectors: vec!["rustface".into()],
+        http_port: NonZeroU16::new(8080),
     });
     let load = Load {
         cpu_percent: 50.0,
@@ -92,10 +94,13 @@ fn ours_survive_the_wire() {
         in_flight: 3,
         queued: 1,
         frame_ms: Some(33.0),
+        frame_ms_p50: Some(30.0),
+        frame_ms_p95: Some(45.0),
         frames_ok: 1 << 40,
         frames_dropped: 2,
         frames_failed: 1,
         draining: true,
+        resting: true,
         frames_per_s: Some(12.5),
         throttling: Throttling::from_bits(0x50005),
     };

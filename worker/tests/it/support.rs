@@ -170,7 +170,12 @@ impl Master for Service {
         let _ = self.tell.send(Told::State(request.into_inner()));
         let mut answers = self.answers.lock().unwrap();
         let unknown = std::mem::take(&mut answers.forget);
-        Ok(Response::new(wire::PushStateReply { unknown, drain: answers.drain, epoch: answers.epoch, stale: false }))
+        Ok(Response::new(wire::PushStateReply {
+            unknown,
+            drain: answers.drain,
+            epoch: answers.epoch,
+            ..Default::default()
+        }))
     }
 
     async fn leave(&self, request: Request<wire::LeaveRequest>) -> Result<Response<wire::LeaveReply>, Status> {
@@ -193,6 +198,20 @@ impl Master for Service {
     }
 
     async fn list_nodes(&self, _: Request<wire::ListNodesRequest>) -> Result<Response<wire::ListNodesReply>, Status> {
+        Err(Status::unimplemented("not asked for by a worker"))
+    }
+
+    async fn report_stream(&self, _: Request<wire::StreamReport>) -> Result<Response<wire::StreamReportReply>, Status> {
+        Err(Status::unimplemented("not asked for by a worker"))
+    }
+
+    type WatchStream = tokio_stream::Empty<Result<wire::ClusterView, Status>>;
+
+    async fn watch(&self, _: Request<wire::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("not asked for by a worker"))
+    }
+
+    async fn administer(&self, _: Request<wire::AdminRequest>) -> Result<Response<wire::AdminReply>, Status> {
         Err(Status::unimplemented("not asked for by a worker"))
     }
 }

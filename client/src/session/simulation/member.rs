@@ -46,6 +46,7 @@ impl World {
                     frames_per_s: None,
                     version: String::new(),
                     detectors: Vec::new(),
+                    http_port: None,
                 },
             ),
         };

@@ -35,6 +35,7 @@ fn join(number: u16, generation: u64, cores: u32) -> Join {
         frames_per_s: None,
         version: String::new(),
         detectors: Vec::new(),
+        http_port: None,
     }
 }
 

@@ -205,6 +205,7 @@ async fn join(client: &mut Client, n: u32) -> Result<i32, LoadError> {
         frames_per_s: 25.0,
         version: env!("CARGO_PKG_VERSION").into(),
         detectors: vec!["yunet".into(), "seeta".into()],
+        http_port: 0,
     };
     loop {
         match client.join(request.clone()).await {

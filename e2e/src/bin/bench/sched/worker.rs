@@ -64,6 +64,7 @@ impl Worker {
             frames_per_s: None,
             version: String::new(),
             detectors: Vec::new(),
+            http_port: None,
         }
     }
 

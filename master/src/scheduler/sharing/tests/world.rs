@@ -402,5 +402,6 @@ fn join(n: usize) -> Join {
         frames_per_s: None,
         version: String::new(),
         detectors: Vec::new(),
+        http_port: None,
     }
 }
