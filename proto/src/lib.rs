@@ -14,6 +14,7 @@ mod result;
 mod route;
 mod state;
 mod throttling;
+pub mod view;
 
 pub use analyze::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
 pub use analyze::{MAX_DETECT_SIZE, Point, Reply, StageTimes, Task};
