@@ -200,7 +200,7 @@ fn retry_after(status: &Status) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use facefleet_master::admission::{Limit, Order};
+    use facefleet_master::admission::AdmissionName;
     use facefleet_master::{Config, run};
     use facefleet_service::address::HostPort;
     use tokio::net::TcpListener;
@@ -219,8 +219,8 @@ mod tests {
     /// A master without workers, or, with a limit, one whose worker has no slots, as it does not beat. It ends with the guard.
     async fn master(max_wait: Option<Duration>) -> (DropGuard, HostPort) {
         let (listener, address) = listener().await;
-        let admission = max_wait.map(|max_wait| Limit { order: Order::Fifo, max_wait });
-        let config = Config { admission, ..Config::default() };
+        let admission = if max_wait.is_some() { AdmissionName::Fifo } else { AdmissionName::Open };
+        let config = Config { admission, max_wait: max_wait.unwrap_or_default(), ..Config::default() };
         let stop = CancellationToken::new();
         tokio::spawn(run(listener, config, stop.clone().cancelled_owned()));
         if max_wait.is_some() {

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::log::LogArgs;
 
-use crate::admission::{AdmissionName, Limit};
+use crate::admission::AdmissionName;
 use crate::liveness::Loss;
 use crate::policy::PolicyName;
 use crate::store::Store;
@@ -126,10 +126,18 @@ impl Args {
                 .map_err(|source| RunError::HeartbeatLog { path: path.clone(), source })
         };
         let heartbeat_log = self.heartbeat_log.as_ref().map(open).transpose()?;
-        let max_wait = Duration::from_secs(self.max_wait.into());
-        let admission = self.admission.order().map(|order| Limit { order, max_wait });
+        let (admission, max_wait) = (self.admission, Duration::from_secs(self.max_wait.into()));
         let (store, advertise, announce) = (self.store.clone(), self.advertise, self.announce);
-        Ok(Config { policy: self.policy, loss: self.loss, admission, heartbeat_log, store, advertise, announce })
+        Ok(Config {
+            policy: self.policy,
+            loss: self.loss,
+            admission,
+            max_wait,
+            heartbeat_log,
+            store,
+            advertise,
+            announce,
+        })
     }
 }
 

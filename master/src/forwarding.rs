@@ -117,7 +117,7 @@ impl Shared {
 
     /// Whether others decide, if they are older. None of them does, where everybody is let in.
     fn asks_others(&self, hops: u32) -> bool {
-        !self.is_open && hops < MOST_HOPS
+        !self.is_open() && hops < MOST_HOPS
     }
 }
 

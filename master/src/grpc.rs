@@ -60,8 +60,8 @@ impl wire::master_server::Master for Service {
 
     async fn push_state(&self, request: Request<wire::NodeState>) -> Answer<wire::PushStateReply> {
         let heartbeat = Heartbeat::try_from(request.into_inner())?;
-        let Pulse { unknown, epoch, stale } = self.ready()?.heartbeat(heartbeat);
-        Ok(Response::new(wire::PushStateReply { unknown, drain: false, epoch, stale, rest: false }))
+        let Pulse { unknown, epoch, stale, rest } = self.ready()?.heartbeat(heartbeat);
+        Ok(Response::new(wire::PushStateReply { unknown, drain: false, epoch, stale, rest }))
     }
 
     async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
@@ -170,12 +170,13 @@ mod tests {
     use crate::policy::PolicyName;
     use crate::queue::KEPT;
     use futures_util::StreamExt;
+    use std::time::Duration;
     use tonic::transport::server::TcpConnectInfo;
     use wire::master_server::Master;
 
     #[tokio::test]
     async fn a_client_elsewhere_is_told_where_it_reached_this_machine() {
-        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default())));
+        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO)));
         let join = wire::JoinRequest { ip: "127.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
         service.join(Request::new(join)).await.unwrap();
         let mut request = Request::new(wire::RouteRequest::default());
@@ -198,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_joins_too_often_is_turned_away_and_others_do_not_notice() {
-        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default())));
+        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO)));
         let mut refused = None;
         // The same worker again and again: an old one, which has another id each time.
         for _ in 0..100_000 {
@@ -220,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_subscriber_that_does_not_read_is_told_what_it_missed_and_slows_nobody() {
-        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default())));
+        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO)));
         let join = wire::JoinRequest { ip: "10.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
         service.join(Request::new(join)).await.unwrap();
         let subscribe = Request::new(wire::QueueRequest { last: 0 });

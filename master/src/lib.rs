@@ -8,6 +8,7 @@
 //! time as an argument, and the adapters around them: gRPC, the queue of heartbeats, and the heartbeat log.
 #![forbid(unsafe_code)]
 
+mod administer;
 pub mod admission;
 mod advertised;
 pub mod cli;
@@ -48,7 +49,7 @@ use tokio::task;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use admission::Limit;
+use admission::AdmissionName;
 pub use journal::HeartbeatLog;
 use liveness::Loss;
 use policy::PolicyName;
@@ -74,8 +75,10 @@ pub struct Config {
     pub policy: PolicyName,
     /// How losses are detected.
     pub loss: Loss,
-    /// How many streams are let in; None: all.
-    pub admission: Option<Limit>,
+    /// Who is let in.
+    pub admission: AdmissionName,
+    /// How long a stream waits to be let in before it is refused.
+    pub max_wait: Duration,
     /// Where heartbeats are logged; None: nowhere.
     pub heartbeat_log: Option<HeartbeatLog>,
     /// Where registrations are kept.
@@ -125,9 +128,9 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let Config { policy, loss, admission, heartbeat_log, store, advertise, announce } = config;
     let bound = listener.local_addr()?;
-    let (shared, share) = open(&store, policy, loss, admission, bound, advertise);
+    let (shared, share) = open(&config, bound);
+    let Config { policy, heartbeat_log, announce, .. } = config;
     let journal = heartbeat_log.map(|log| {
         let records = shared.queue.subscribe(0);
         task::spawn_blocking(move || log.keep(records, &Handle::current()))
@@ -172,19 +175,16 @@ pub async fn run(
 
 /// The state, and what shares it with other masters for as long as it is polled.
 #[cfg_attr(not(feature = "etcd"), expect(unused_variables, reason = "nobody looks for a master that shares nothing"))]
-fn open(
-    store: &Store,
-    policy: PolicyName,
-    loss: Loss,
-    admission: Option<Limit>,
-    bound: SocketAddr,
-    advertise: Option<SocketAddr>,
-) -> (Arc<Shared>, Pin<Box<dyn Future<Output = Infallible> + Send>>) {
+fn open(config: &Config, bound: SocketAddr) -> (Arc<Shared>, Pin<Box<dyn Future<Output = Infallible> + Send>>) {
+    let Config { policy, loss, admission, max_wait, ref store, advertise, .. } = *config;
     match store {
-        Store::Memory => (Arc::new(Shared::new(policy, loss).admitting(admission)), Box::pin(std::future::pending())),
+        Store::Memory => {
+            let shared = Shared::new(policy, loss, max_wait).admitting(admission);
+            (Arc::new(shared), Box::pin(std::future::pending()))
+        }
         #[cfg(feature = "etcd")]
         Store::Etcd(members) => {
-            let shared = Arc::new(Shared::sharing(policy, loss).admitting(admission));
+            let shared = Arc::new(Shared::sharing(policy, loss, max_wait).admitting(admission));
             let registrar = store::etcd::Registrar::new(shared.clone(), members.clone(), bound, advertise);
             (shared, Box::pin(registrar.run()))
         }

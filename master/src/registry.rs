@@ -1,6 +1,6 @@
 //! Who is in the cluster. Pure: time is an argument, and what happened is returned for the caller to log.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -25,6 +25,8 @@ pub struct Registry {
     by_address: HashMap<SocketAddr, WorkerId>,
     ids: Ids,
     loss: Loss,
+    /// Names of workers that are out of service, registered or not.
+    resting: BTreeSet<String>,
 }
 
 /// A registered worker.
@@ -38,6 +40,8 @@ pub struct Worker {
     pub load: Option<Load>,
     /// Milliseconds that its frames have taken, as clients said when they had ended; None before the first.
     pub submitted_ms: Option<f32>,
+    /// Whether an administrator has sent it out of service.
+    pub is_resting: bool,
     liveness: Liveness,
     /// Whether the registry that this one shares holds it no more, so that it is forgotten when it falls silent.
     is_let_go: bool,
@@ -274,12 +278,31 @@ impl Registry {
         self.ids.left()
     }
 
+    /// Names of the workers that are out of service, registered or not.
+    pub fn resting(&self) -> &BTreeSet<String> {
+        &self.resting
+    }
+
+    /// The workers with these names are out of service from now on, whenever they join, and no others. Returns the registered
+    /// ones for which that is a change.
+    pub fn set_resting(&mut self, names: BTreeSet<String>) -> Vec<WorkerId> {
+        let changed = names.symmetric_difference(&self.resting).filter_map(|name| self.by_name.get(name)).copied();
+        let changed: Vec<WorkerId> = changed.collect();
+        for id in &changed {
+            let worker = self.workers.get_mut(id).expect("who has a name is registered");
+            worker.is_resting = names.contains(&worker.join.identity.name);
+        }
+        self.resting = names;
+        changed
+    }
+
     /// How losses are detected.
     pub fn loss(&self) -> Loss {
         self.loss
     }
 
-    fn enter(&mut self, worker: Worker) {
+    fn enter(&mut self, mut worker: Worker) {
+        worker.is_resting = self.resting.contains(&worker.join.identity.name);
         self.by_name.insert(worker.join.identity.name.clone(), worker.id);
         self.by_address.insert(worker.join.address, worker.id);
         self.workers.insert(worker.id, worker);
@@ -298,18 +321,23 @@ impl Worker {
     /// One that has joined just now.
     fn new(id: WorkerId, join: Join, loss: Loss, now: Instant) -> Worker {
         let liveness = Liveness::new(join.heartbeat_interval, loss, now);
-        Worker { id, join, load: None, submitted_ms: None, liveness, is_let_go: false }
+        Worker { id, join, load: None, submitted_ms: None, is_resting: false, liveness, is_let_go: false }
     }
 
     /// Whether it is within its deadline, gets routes, or only finishes what it holds.
     pub fn health(&self, now: Instant) -> Health {
         if !self.liveness.is_alive(now) {
             Health::Lost
-        } else if self.load.as_ref().is_some_and(|load| load.draining) {
+        } else if self.is_draining() {
             Health::Draining
         } else {
             Health::Healthy
         }
+    }
+
+    /// Whether it is to get nothing new: it leaves, or is out of service. One of an old version does not know that it is.
+    pub fn is_draining(&self) -> bool {
+        self.is_resting || self.load.as_ref().is_some_and(|load| load.draining)
     }
 
     /// What people are shown of it.
@@ -325,7 +353,7 @@ impl Worker {
             detectors,
             health: self.health(now),
             silent: self.liveness.silent(now),
-            load: self.load.clone(),
+            load: self.load.clone().map(|load| Load { resting: self.is_resting || load.resting, ..load }),
             slots: 0,
             slots_taken: 0,
         }

@@ -16,6 +16,7 @@ use groups::Groups;
 
 mod admitting;
 mod groups;
+pub mod settings;
 pub mod sharing;
 
 /// Registry, leases and policy in one.
@@ -33,6 +34,8 @@ pub struct Scheduler {
     epoch: u64,
     /// None: everybody is let in.
     admission: Option<Admission>,
+    /// The first of the next admission, so that what an earlier one gave means nothing to it.
+    next_number: u64,
     /// None: the registry is this master's alone.
     book: Option<Book>,
 }
@@ -43,7 +46,19 @@ impl Scheduler {
     pub fn new(policy: PolicyName, epoch: u64) -> Scheduler {
         let (registry, leases, outage) = Default::default();
         let [groups, hidden] = [(); 2].map(|()| Groups::new(policy, epoch));
-        Scheduler { registry, leases, groups, outage, hidden, looked: None, policy, epoch, admission: None, book: None }
+        Scheduler {
+            registry,
+            leases,
+            groups,
+            outage,
+            hidden,
+            looked: None,
+            policy,
+            epoch,
+            admission: None,
+            next_number: epoch,
+            book: None,
+        }
     }
 
     /// The same, with another way to detect losses.
@@ -54,6 +69,11 @@ impl Scheduler {
     /// Which life of the master this is.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// Who is in the cluster.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// See [`Registry::join`].
@@ -152,7 +172,7 @@ impl Scheduler {
             self.hold_slots(now);
         }
         for worker in self.outage.vanished().filter_map(|id| self.registry.get(id)) {
-            if !worker.load.as_ref().is_some_and(|load| load.draining) {
+            if !worker.is_draining() {
                 self.hidden.enter(worker.id, &worker.join);
             }
         }
@@ -167,17 +187,20 @@ impl Scheduler {
         self.withdraw_slots(id);
     }
 
-    /// Takes a worker that has just been heard of into the groups, or out of them if it drains.
-    fn sort(&mut self, id: WorkerId) -> Option<&Worker> {
+    /// Takes in a worker that has just been heard of.
+    fn sort(&mut self, id: WorkerId) {
         self.hidden.leave(id);
         self.outage.strike_off(id);
+        self.group(id);
+    }
+
+    /// Takes a worker that is not lost into the groups, or out of them if it drains.
+    fn group(&mut self, id: WorkerId) {
         self.offer_slots(id);
-        let worker = self.registry.get(id)?;
-        match &worker.load {
-            Some(load) if load.draining => self.groups.leave(id),
-            _ => self.groups.enter(id, &worker.join),
+        match self.registry.get(id) {
+            Some(worker) if !worker.is_draining() => self.groups.enter(id, &worker.join),
+            _ => self.groups.leave(id),
         }
-        Some(worker)
     }
 
     /// A stream has ended: its place is free, and what a worker took for its frames is worth knowing. Numbers that another
@@ -221,7 +244,7 @@ impl Scheduler {
             epoch: self.epoch,
             policy: self.policy.as_str().to_owned(),
             vanished,
-            admission: admission.to_owned(),
+            admission: admission.as_str().to_owned(),
             waiting,
             stale,
         }

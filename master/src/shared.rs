@@ -1,6 +1,7 @@
 //! The scheduler as many calls at once use it: behind a lock, with the clock read, and with what happens logged.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use crate::TICK;
-use crate::admission::Limit;
+use crate::admission::AdmissionName;
 use crate::forwarding::Line;
 use crate::join_limit::{JoinLimit, PER_S};
 use crate::liveness::Loss;
@@ -19,8 +20,9 @@ use crate::outage::Turn;
 use crate::policy::PolicyName;
 use crate::queue::{KEPT, Queue};
 use crate::record::Record;
-use crate::registry::{Expired, Refused, Unknown};
+use crate::registry::{Beat, Expired, Refused, Unknown};
 use crate::scheduler::Scheduler;
+use crate::scheduler::settings::Settings;
 use crate::store::masters::Masters;
 use crate::waiting::{NoPlace, Waiting};
 
@@ -45,8 +47,8 @@ pub(crate) struct Shared {
     pub(crate) waiting: Waiting,
     /// The others that share it.
     pub(crate) masters: watch::Sender<Masters<Line>>,
-    /// Whether everybody is let in.
-    pub(crate) is_open: bool,
+    /// Whether everybody is let in. Written under the scheduler's lock.
+    is_open: AtomicBool,
 }
 
 /// What a worker is told when it sends a heartbeat.
@@ -57,10 +59,13 @@ pub(crate) struct Pulse {
     pub(crate) epoch: u64,
     /// Another master would be better: this one is cut off from the registry that it shares.
     pub(crate) stale: bool,
+    /// It is out of service.
+    pub(crate) rest: bool,
 }
 
 impl Shared {
-    pub(crate) fn new(policy: PolicyName, loss: Loss) -> Shared {
+    /// `max_wait` is how long a stream waits for a slot, whenever not everybody is let in.
+    pub(crate) fn new(policy: PolicyName, loss: Loss, max_wait: Duration) -> Shared {
         // 0 would be an old master, which does not tell; a clock that has not been set yet says 0.
         let epoch = clock::unix_us().max(1);
         Shared {
@@ -69,18 +74,31 @@ impl Shared {
             joins: Mutex::new((JoinLimit::default(), Quiet::new(SAID_EVERY))),
             queue: Queue::new(KEPT),
             news: Notify::new(),
-            waiting: Waiting::new(Duration::ZERO),
+            waiting: Waiting::new(max_wait),
             masters: watch::Sender::default(),
-            is_open: true,
+            is_open: AtomicBool::new(true),
         }
     }
 
-    /// The same, but streams beyond the slots wait.
-    pub(crate) fn admitting(self, limit: Option<Limit>) -> Shared {
-        let Some(limit) = limit else { return self };
-        let scheduler = self.scheduler.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let scheduler = Mutex::new(scheduler.admitting(limit, clock::now()));
-        Shared { scheduler, waiting: Waiting::new(limit.max_wait), is_open: false, ..self }
+    /// The same, with another rule of who is let in.
+    pub(crate) fn admitting(self, admission: AdmissionName) -> Shared {
+        let (scheduler, now) = self.locked();
+        let settings = Settings { admission, ..scheduler.settings() };
+        self.set(scheduler, settings, now);
+        self
+    }
+
+    /// What an administrator can change is so from now on. Calls that need not wait any more are told.
+    pub(crate) fn set(&self, mut scheduler: MutexGuard<'_, Scheduler>, settings: Settings, now: Instant) {
+        self.is_open.store(settings.admission == AdmissionName::Open, Ordering::Relaxed);
+        let called = scheduler.set(settings, self.waiting.max_wait, now);
+        self.waiting.wake(&called);
+        self.admit(scheduler, now);
+    }
+
+    /// Whether everybody is let in.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Relaxed)
     }
 
     /// Whether one more worker may join from this address now.
@@ -97,9 +115,9 @@ impl Shared {
 
     /// The same for a master that shares its registry with others.
     #[cfg(feature = "etcd")]
-    pub(crate) fn sharing(policy: PolicyName, loss: Loss) -> Shared {
+    pub(crate) fn sharing(policy: PolicyName, loss: Loss, max_wait: Duration) -> Shared {
         let scheduler = Scheduler::new(policy, 0).detecting(loss).sharing(clock::now());
-        Shared { scheduler: Mutex::new(scheduler), ..Shared::new(policy, loss) }
+        Shared { scheduler: Mutex::new(scheduler), ..Shared::new(policy, loss, max_wait) }
     }
 
     /// Whether the cluster is known: a master that shares a registry has to have reached it once.
@@ -140,13 +158,17 @@ impl Shared {
     pub(crate) fn heartbeat(&self, heartbeat: Heartbeat) -> Pulse {
         let received_us = clock::unix_us();
         let (mut scheduler, now) = self.locked();
-        let beat = scheduler
-            .heartbeat(&heartbeat, now)
-            .map(|beat| (beat.worker.join.identity.name.clone(), beat.worker.join.address, beat.back_after));
-        let pulse =
-            Pulse { unknown: beat.is_err(), epoch: scheduler.epoch(), stale: scheduler.cut_off_since().is_some() };
+        let beat = scheduler.heartbeat(&heartbeat, now).map(|Beat { worker, back_after }| {
+            (worker.is_resting, worker.join.identity.name.clone(), worker.join.address, back_after)
+        });
+        let pulse = Pulse {
+            unknown: beat.is_err(),
+            epoch: scheduler.epoch(),
+            stale: scheduler.cut_off_since().is_some(),
+            rest: beat.as_ref().is_ok_and(|(is_resting, ..)| *is_resting),
+        };
         self.admit(scheduler, now);
-        let Ok((name, address, back_after)) = beat else {
+        let Ok((_, name, address, back_after)) = beat else {
             self.warn_of_unknown(&heartbeat, now);
             return pulse;
         };
@@ -177,7 +199,7 @@ impl Shared {
 
     /// Waits until the stream may be let in, and says where to.
     pub(crate) async fn route(&self, query: &RouteQuery) -> Result<Route, NoPlace> {
-        let place = if self.is_open { None } else { self.place(query).await? };
+        let place = if self.is_open() { None } else { self.place(query).await? };
         let route = self.offer(query);
         let lease = place.map(|place| Lease { id: place.lease, ttl: place.ttl }).or(route.lease);
         Ok(Route { lease, ..route })
@@ -271,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_route_that_finds_nobody_looks_at_all_workers_only_if_nobody_has_of_late() {
-        let shared = Shared::new(PolicyName::default(), Loss::default());
+        let shared = Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO);
         let looked = || shared.locked().0.looked();
         shared.offer(&RouteQuery::default());
         assert!(looked().is_some_and(|looked| looked <= clock::now()));

@@ -33,7 +33,7 @@ pub(crate) enum NoPlace {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     calls: Mutex<HashMap<Ticket, Arc<Notify>>>,
-    max_wait: Duration,
+    pub(crate) max_wait: Duration,
     /// Cancelled when the master stops.
     stopping: CancellationToken,
 }
@@ -82,11 +82,13 @@ impl<'a> Call<'a> {
         Call { shared, ticket, word }
     }
 
-    async fn placed(&self) -> Place {
+    /// None: it does not wait any more, because everybody is let in; or was for a while, so that it has to ask again.
+    async fn placed(&self) -> Option<Place> {
         loop {
             self.word.notified().await;
             let (mut scheduler, now) = self.shared.locked();
-            if let Some(place) = scheduler.collect(self.ticket, now) {
+            let place = scheduler.collect(self.ticket, now);
+            if place.is_some() || !scheduler.is_waiting(self.ticket) {
                 return place;
             }
         }
@@ -106,23 +108,34 @@ impl Drop for Call<'_> {
 impl Shared {
     /// Waits for a slot. None: there is no worker to wait for, or everybody is let in.
     pub(crate) async fn place(&self, query: &RouteQuery) -> Result<Option<Place>, NoPlace> {
-        let call = {
-            let (mut scheduler, now) = self.locked();
-            let answer = scheduler.ask(query, now);
-            let called = scheduler.admit(now);
-            self.waiting.wake(&called);
-            match answer {
-                None | Some(Answer::Nobody) => return Ok(None),
-                Some(Answer::Placed(place)) => return Ok(Some(place)),
-                Some(Answer::Full) => return Err(NoPlace::ToWait),
-                Some(Answer::Waits(ticket)) => Call::new(self, ticket),
-            }
-        };
         let max_wait = self.waiting.max_wait;
+        let too_long = tokio::time::sleep(max_wait.saturating_sub(query.waited));
         tokio::select! {
-            place = call.placed() => Ok(Some(place)),
-            () = tokio::time::sleep(max_wait.saturating_sub(query.waited)) => Err(NoPlace::InTime { max_wait }),
+            // Who need not wait is let in, also where nobody may.
+            biased;
+            place = self.placed(query) => place,
+            () = too_long => Err(NoPlace::InTime { max_wait }),
             () = self.waiting.stopped() => Err(NoPlace::Here),
+        }
+    }
+
+    async fn placed(&self, query: &RouteQuery) -> Result<Option<Place>, NoPlace> {
+        loop {
+            let call = {
+                let (mut scheduler, now) = self.locked();
+                let answer = scheduler.ask(query, now);
+                let called = scheduler.admit(now);
+                self.waiting.wake(&called);
+                match answer {
+                    None | Some(Answer::Nobody) => return Ok(None),
+                    Some(Answer::Placed(place)) => return Ok(Some(place)),
+                    Some(Answer::Full) => return Err(NoPlace::ToWait),
+                    Some(Answer::Waits(ticket)) => Call::new(self, ticket),
+                }
+            };
+            if let Some(place) = call.placed().await {
+                return Ok(Some(place));
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! and up) missing is that of an old program, and always valid.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod analyze;
 mod invalid;
 mod join;
@@ -16,6 +17,7 @@ mod state;
 mod throttling;
 pub mod view;
 
+pub use admin::AdminChange;
 pub use analyze::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome, Output};
 pub use analyze::{MAX_DETECT_SIZE, Point, Reply, StageTimes, Task};
 pub use invalid::Invalid;

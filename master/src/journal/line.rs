@@ -24,17 +24,17 @@ struct Line<'a> {
     in_flight: u32,
     queued: u32,
     frame_ms: Option<f32>,
-    frame_ms_p50: Option<f32>,
-    frame_ms_p95: Option<f32>,
     frames_ok: u64,
     frames_dropped: u64,
     frames_failed: u64,
     memory_usage: Option<f32>,
     temperature_c: Option<f32>,
     draining: bool,
-    resting: bool,
     frames_per_s: Option<f32>,
     throttled: u32,
+    frame_ms_p50: Option<f32>,
+    frame_ms_p95: Option<f32>,
+    resting: bool,
 }
 
 /// The record's line, with its end.
@@ -111,7 +111,7 @@ mod tests {
             r#""task_id":-1,"io_perf":0.5,"pro_perf":1.5,"task_st":7,"task_ed":8,"utx":1700000000,"#,
             r#""generation":99,"in_flight":3,"queued":0,"frame_ms":80.25,"frames_ok":9,"frames_dropped":0,"#,
             r#""frames_failed":0,"memory_usage":null,"temperature_c":null,"draining":false,"#,
-            r#""frames_per_s":null,"throttled":0}"#,
+            r#""frames_per_s":null,"throttled":0,"frame_ms_p50":null,"frame_ms_p95":null,"resting":false}"#,
             "\n",
         );
         assert_eq!(String::from_utf8(json(&record)).unwrap(), expected);

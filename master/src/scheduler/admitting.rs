@@ -2,16 +2,31 @@
 
 use std::time::Instant;
 
-use facefleet_proto::{Heartbeat, RouteQuery, WorkerId};
+use facefleet_proto::{Health, Heartbeat, RouteQuery, WorkerId};
 
 use super::Scheduler;
-use crate::admission::{Admission, Answer, Asking, Limit, Place, Ticket};
+use crate::admission::{Admission, AdmissionName, Answer, Asking, Limit, Place, Ticket};
 use crate::registry::Worker;
 
 impl Scheduler {
-    /// The same, but streams beyond the slots wait. Without it everybody is let in.
-    pub fn admitting(self, limit: Limit, now: Instant) -> Scheduler {
-        Scheduler { admission: Some(Admission::new(limit, self.epoch, now)), ..self }
+    /// Streams beyond the slots wait; None: everybody is let in. Streams that hold slots keep them, and who waits does so by
+    /// the new order. Those that run already take slots when their workers name them, within a heartbeat, and until then
+    /// nobody begins. Returns the calls that wait no more and are to be told.
+    pub fn set_admission(&mut self, limit: Option<Limit>, now: Instant) -> Vec<Ticket> {
+        match (&mut self.admission, limit) {
+            (Some(admission), Some(limit)) => admission.set_limit(limit),
+            (None, Some(limit)) => {
+                self.admission = Some(Admission::new(limit, self.next_number, now));
+                let here = self.registry.workers().filter(|worker| worker.health(now) == Health::Healthy);
+                here.map(|worker| worker.id).collect::<Vec<_>>().into_iter().for_each(|id| self.offer_slots(id));
+            }
+            (_, None) => {
+                let Some(admission) = self.admission.take() else { return Vec::new() };
+                self.next_number = admission.next_number();
+                return admission.close();
+            }
+        }
+        Vec::new()
     }
 
     /// A stream asks to be let in, or, being in, for more workers. None: everybody is.
@@ -32,16 +47,22 @@ impl Scheduler {
         self.admission.as_mut()?.collect(ticket, now)
     }
 
+    /// Whether a call still waits that was told to look and has no slot. One that does not has to ask again: everybody has been
+    /// let in for a while.
+    pub fn is_waiting(&self, ticket: Ticket) -> bool {
+        self.admission.as_ref().is_some_and(|admission| admission.is_waiting(ticket))
+    }
+
     /// See [`Admission::cancel`].
     pub fn cancel(&mut self, ticket: Ticket) {
         self.admission.iter_mut().for_each(|admission| admission.cancel(ticket));
     }
 
     /// Who is let in, and how many wait to be.
-    pub(super) fn admission_and_waiting(&self) -> (&'static str, u32) {
+    pub(super) fn admission_and_waiting(&self) -> (AdmissionName, u32) {
         match &self.admission {
-            None => ("open", 0),
-            Some(admission) => (admission.order().as_str(), u32::try_from(admission.waiting()).unwrap_or(u32::MAX)),
+            None => (AdmissionName::Open, 0),
+            Some(admission) => (admission.order().into(), u32::try_from(admission.waiting()).unwrap_or(u32::MAX)),
         }
     }
 
@@ -53,9 +74,10 @@ impl Scheduler {
     /// A worker has just been heard of: its slots are those of one that is in service.
     pub(super) fn offer_slots(&mut self, id: WorkerId) {
         let (Some(admission), Some(worker)) = (&mut self.admission, self.registry.get(id)) else { return };
-        match &worker.load {
-            Some(load) if load.draining => admission.withdraw(id),
-            _ => admission.offer(id, slots(worker), &worker.join.detectors),
+        if worker.is_draining() {
+            admission.withdraw(id);
+        } else {
+            admission.offer(id, slots(worker), &worker.join.detectors);
         }
     }
 

@@ -6,6 +6,7 @@ use facefleet_proto::{Join, WorkerId};
 use fastrand::Rng;
 
 use crate::policy::{Contender, Members, Policy, PolicyName, Pool};
+use crate::registry::Worker;
 
 /// A group for each detector, and one of all workers for those who do not ask for any. A worker enters when it joins or is
 /// heard of again and leaves when it is lost, drains or goes, so that a route has no walk over those who are of no use.
@@ -30,6 +31,15 @@ impl Groups {
     pub(super) fn new(policy: PolicyName, seed: u64) -> Groups {
         let (by_detector, detectors) = Default::default();
         Groups { policy, rng: Rng::with_seed(seed), all: Group::new(policy), by_detector, detectors }
+    }
+
+    /// Chooses by another policy from now on, which knows nothing of the turns of the one before. `workers` are all that there
+    /// are; those that are in stay in.
+    pub(super) fn set_policy<'a>(&mut self, policy: PolicyName, workers: impl Iterator<Item = &'a Worker>) {
+        let are_in = std::mem::take(&mut self.detectors);
+        *self = Groups { rng: self.rng.clone(), ..Groups::new(policy, 0) };
+        let workers = workers.filter(|worker| are_in.contains_key(&worker.id));
+        workers.for_each(|worker| self.enter(worker.id, &worker.join));
     }
 
     /// Takes a worker in, or does nothing if it is there.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use facefleet_master::Config;
-use facefleet_master::admission::{Limit, Order};
+use facefleet_master::admission::AdmissionName;
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{RETRY_AFTER_MS, wire};
 use tokio::task::JoinHandle;
@@ -16,8 +16,8 @@ type Answer = Result<Response<wire::RouteReply>, Status>;
 
 /// A master with a worker, which has just started and so lets nobody in for a while.
 async fn start(max_wait: Duration) -> Master {
-    let admission = Some(Limit { order: Order::Fifo, max_wait });
-    let master = Master::start(Config { admission, ..Config::default() }).await;
+    let admission = AdmissionName::Fifo;
+    let master = Master::start(Config { admission, max_wait, ..Config::default() }).await;
     let mut client = master.client().await;
     client.join(join("pi", 1, 7)).await.unwrap();
     client.push_state(beat(0, 1, 0)).await.unwrap();

@@ -17,11 +17,15 @@ const SECOND: Duration = Duration::from_secs(1);
 const LOST_AFTER: Duration = Duration::from_secs(3);
 const EPOCH: u64 = 7;
 
+fn limit() -> Limit {
+    Limit { order: Order::Fifo, max_wait: SECOND * 60 }
+}
+
 fn scheduler() -> (Scheduler, Instant) {
     let start = clock::now();
-    let scheduler = Scheduler::new(PolicyName::default(), EPOCH).detecting(Loss::default());
-    let limit = Limit { order: Order::Fifo, max_wait: SECOND * 60 };
-    (scheduler.admitting(limit, start), start + SETTLES_WITHIN)
+    let mut scheduler = Scheduler::new(PolicyName::default(), EPOCH).detecting(Loss::default());
+    scheduler.set_admission(Some(limit()), start);
+    (scheduler, start + SETTLES_WITHIN)
 }
 
 /// The worker with this number, which has so many cores.

@@ -11,7 +11,7 @@ const EPOCH: u64 = 7;
 const ME: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50051);
 
 fn registrar() -> Registrar {
-    let shared = Arc::new(Shared::sharing(PolicyName::default(), Loss::default()));
+    let shared = Arc::new(Shared::sharing(PolicyName::default(), Loss::default(), Duration::ZERO));
     Registrar::new(shared, vec![ME.into()], ME, None)
 }
 

@@ -1,0 +1,207 @@
+//! Changes that an administrator makes while the master runs: what they mean, and what is said about them.
+
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+use facefleet_proto::{AdminChange, WorkerId};
+
+use crate::admission::AdmissionName;
+use crate::policy::PolicyName;
+use crate::registry::MAX_WORKERS;
+use crate::scheduler::Scheduler;
+use crate::scheduler::settings::Settings;
+use crate::shared::Shared;
+
+/// Names that a message lists.
+const NEAR: usize = 5;
+/// Characters of a wrong name that a message repeats.
+const REPEATED: usize = 100;
+
+/// Why nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AdminError {
+    /// There is no such policy.
+    #[error("`{name}` is no policy; there are {}", known(PolicyName::value_variants().iter().map(|name| name.as_str())))]
+    UnknownPolicy {
+        /// What was asked for.
+        name: String,
+    },
+    /// There is no such admission.
+    #[error("`{name}` is no admission; there are {}", known(AdmissionName::value_variants().iter().map(|name| name.as_str())))]
+    UnknownAdmission {
+        /// What was asked for.
+        name: String,
+    },
+    /// No worker has this name or number.
+    #[error("no worker has the name or number `{name}`{}", hint(.near))]
+    UnknownWorker {
+        /// What was asked for.
+        name: String,
+        /// The names that are most like it, the likest first.
+        near: Vec<String>,
+    },
+    /// As many workers are out of service as can be registered.
+    #[error(
+        "{MAX_WORKERS} workers are out of service, which is the most that a master remembers: resume some that are gone"
+    )]
+    TooManyRest,
+}
+
+fn known<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn hint(near: &[String]) -> String {
+    if near.is_empty() { "; none has joined".to_owned() } else { format!("; most like it: {}", near.join(", ")) }
+}
+
+impl Shared {
+    /// Makes a change, at once, and says what has changed.
+    ///
+    /// # Errors
+    /// There is no such policy, admission or worker.
+    pub(crate) fn administer(&self, change: &AdminChange) -> Result<String, AdminError> {
+        let (scheduler, now) = self.locked();
+        let mut settings = scheduler.settings();
+        let said = changed(&mut settings, change, &scheduler)?;
+        self.set(scheduler, settings, now);
+        tracing::info!("an administrator: {said}");
+        Ok(said)
+    }
+}
+
+/// Makes a change in `settings`, which are those of `scheduler`.
+fn changed(settings: &mut Settings, change: &AdminChange, scheduler: &Scheduler) -> Result<String, AdminError> {
+    match change {
+        AdminChange::Policy(name) => {
+            let find = |policy: &&PolicyName| policy.as_str() == name;
+            let policy = PolicyName::value_variants().iter().find(find);
+            let policy = *policy.ok_or_else(|| AdminError::UnknownPolicy { name: repeated(name) })?;
+            let before = std::mem::replace(&mut settings.policy, policy);
+            Ok(now("policy", policy.as_str(), before.as_str()))
+        }
+        AdminChange::Admission(name) => {
+            let find = |admission: &&AdmissionName| admission.as_str() == name;
+            let admission = AdmissionName::value_variants().iter().find(find);
+            let admission = *admission.ok_or_else(|| AdminError::UnknownAdmission { name: repeated(name) })?;
+            let before = std::mem::replace(&mut settings.admission, admission);
+            Ok(now("admission", admission.as_str(), before.as_str()))
+        }
+        AdminChange::Rest(worker) => {
+            let name = name_of(worker, scheduler)?;
+            if settings.resting.len() >= MAX_WORKERS {
+                return Err(AdminError::TooManyRest);
+            }
+            Ok(if settings.resting.insert(name.clone()) {
+                format!("worker {name} finishes what it holds and gets nothing new until it is resumed")
+            } else {
+                format!("worker {name} is out of service already")
+            })
+        }
+        AdminChange::Resume(worker) => {
+            // One that is not there any more has its name still.
+            let name = if settings.resting.contains(worker) { worker.clone() } else { name_of(worker, scheduler)? };
+            Ok(if settings.resting.remove(&name) {
+                format!("worker {name} is back in service")
+            } else {
+                format!("worker {name} is in service already")
+            })
+        }
+    }
+}
+
+fn now(what: &str, name: &str, before: &str) -> String {
+    let mut said = format!("{what} is {name}");
+    if name == before {
+        said.push_str(" already");
+    } else {
+        write!(said, " now, and was {before}").expect("a text takes all that is written to it");
+    }
+    said
+}
+
+/// The name of the worker that has this name or number.
+fn name_of(worker: &str, scheduler: &Scheduler) -> Result<String, AdminError> {
+    let registry = scheduler.registry();
+    let numbered = || registry.get(WorkerId(worker.parse().ok()?));
+    if let Some(found) = registry.named(worker).or_else(numbered) {
+        return Ok(found.join.identity.name.clone());
+    }
+    let names = registry.workers().map(|worker| &*worker.join.identity.name);
+    let asked = repeated(worker);
+    let mut near: Vec<(f64, &str)> = names.map(|name| (strsim::jaro_winkler(&asked, name), name)).collect();
+    near.sort_by(|(one, a), (other, b)| other.total_cmp(one).then(a.cmp(b)));
+    let near = near.into_iter().take(NEAR).map(|(_, name)| name.to_owned()).collect();
+    Err(AdminError::UnknownWorker { name: asked, near })
+}
+
+/// A name of a stranger as a message may repeat it: cut, and without what would tear a line.
+fn repeated(name: &str) -> String {
+    name.chars().take(REPEATED).collect::<String>().escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::liveness::Loss;
+    use facefleet_proto::{Join, wire};
+    use std::time::Duration;
+
+    fn shared(names: &[&str]) -> Shared {
+        let shared = Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO);
+        for (name, port) in names.iter().zip(1..) {
+            let name = (*name).to_owned();
+            let join = wire::JoinRequest { ip: "10.0.0.1".into(), port, weight: 1, name, ..Default::default() };
+            shared.join(Join::try_from(join).unwrap()).unwrap();
+        }
+        shared
+    }
+
+    #[test]
+    fn what_has_changed_is_said_and_shown() {
+        let shared = shared(&["pi-1"]);
+        let change = |change| shared.administer(&change).unwrap();
+        let policy = || AdminChange::Policy("weighted-round-robin".into());
+        assert_eq!(change(policy()), "policy is weighted-round-robin now, and was least-loaded");
+        assert_eq!(change(policy()), "policy is weighted-round-robin already");
+        assert_eq!(change(AdminChange::Admission("fair".into())), "admission is fair now, and was open");
+        let nodes = shared.nodes(true);
+        assert_eq!((&*nodes.policy, &*nodes.admission), ("weighted-round-robin", "fair"));
+        assert!(!shared.is_open());
+        change(AdminChange::Admission("open".into()));
+        assert!(shared.is_open());
+    }
+
+    #[test]
+    fn a_worker_is_known_by_name_and_by_number_and_one_that_is_gone_by_name() {
+        let shared = shared(&["pi-1", "1"]);
+        let change = |change| shared.administer(&change).unwrap();
+        assert!(change(AdminChange::Rest("0".into())).starts_with("worker pi-1 finishes"));
+        assert_eq!(change(AdminChange::Rest("pi-1".into())), "worker pi-1 is out of service already");
+        // Its name goes before the number of another one.
+        assert!(change(AdminChange::Rest("1".into())).starts_with("worker 1 finishes"));
+        shared.leave(WorkerId(0), 0, 0).unwrap();
+        assert_eq!(change(AdminChange::Resume("pi-1".into())), "worker pi-1 is back in service");
+        assert_eq!(change(AdminChange::Resume("1".into())), "worker 1 is back in service");
+        assert_eq!(change(AdminChange::Resume("1".into())), "worker 1 is in service already");
+    }
+
+    #[test]
+    fn what_there_is_not_is_refused_with_what_there_is() {
+        let cluster = shared(&["pi-1", "pi-2", "laptop"]);
+        let refused = |change| cluster.administer(&change).unwrap_err().to_string();
+        assert_eq!(
+            refused(AdminChange::Policy("best".into())),
+            "`best` is no policy; there are least-loaded, weighted-round-robin"
+        );
+        assert_eq!(refused(AdminChange::Admission("".into())), "`` is no admission; there are open, fifo, fair");
+        assert_eq!(
+            refused(AdminChange::Rest("lptop".into())),
+            "no worker has the name or number `lptop`; most like it: laptop, pi-1, pi-2"
+        );
+        let long = refused(AdminChange::Resume("\u{1b}".repeat(100_000)));
+        assert!(long.len() < 1000 && !long.contains('\u{1b}'), "{long}");
+        let nobody = shared(&[]).administer(&AdminChange::Rest("pi".into())).unwrap_err();
+        assert_eq!(nobody.to_string(), "no worker has the name or number `pi`; none has joined");
+    }
+}
