@@ -39,10 +39,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use facefleet_proto::wire::master_server::MasterServer;
-use facefleet_service::discovery;
+use facefleet_proto::MASTER_DESCRIPTORS;
+use facefleet_proto::wire::master_server::{MasterServer, SERVICE_NAME};
 use facefleet_service::grpc as transport;
 use facefleet_service::listen::ListenError;
+use facefleet_service::manners::Health;
+use facefleet_service::{discovery, manners};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task;
@@ -143,19 +145,21 @@ pub async fn run(
         AbortOnDropHandle::new(tokio::spawn(discovery::announce(bound, move || shared.epoch(), stop)))
     });
     let service = MasterServer::new(grpc::Service(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let server = transport::server(MAX_STREAMS).add_service(service).serve_with_incoming_shutdown(
-        transport::incoming(listener, MAX_CONNECTIONS),
-        async {
-            shutdown.await;
-            shared.queue.close();
-            shared.waiting.stop();
-            stopping.cancel();
-        },
-    );
+    let routes = transport::server(MAX_STREAMS).add_service(service);
+    let (routes, health) = manners::add(routes, SERVICE_NAME, MASTER_DESCRIPTORS).await;
+    let server = routes.serve_with_incoming_shutdown(transport::incoming(listener, MAX_CONNECTIONS), async {
+        shutdown.await;
+        shared.queue.close();
+        shared.waiting.stop();
+        stopping.cancel();
+        health.set(false).await;
+        health.clone().close().await;
+    });
     let ended = tokio::select! {
         ended = server => ended.map_err(RunError::from),
         never = expire(&shared) => match never {},
         never = share => match never {},
+        never = serve_once_ready(&shared, &health, &stopping) => match never {},
         () = grace_over(&stopping) => {
             tracing::warn!(grace = ?GRACE, "some calls did not end in time and are cut");
             Ok(())
@@ -197,6 +201,18 @@ async fn expire(shared: &Shared) -> Infallible {
         tick.tick().await;
         shared.expire();
     }
+}
+
+/// Says that the master serves, from when it knows its cluster.
+async fn serve_once_ready(shared: &Shared, health: &Health, stopping: &CancellationToken) -> Infallible {
+    let mut tick = tokio::time::interval(TICK);
+    while !shared.is_ready() {
+        tick.tick().await;
+    }
+    if !stopping.is_cancelled() {
+        health.set(true).await;
+    }
+    std::future::pending().await
 }
 
 async fn grace_over(stopping: &CancellationToken) {

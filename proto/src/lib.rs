@@ -33,3 +33,9 @@ pub use throttling::Throttling;
 pub mod wire {
     include!("gen/wire.rs");
 }
+
+/// `master.proto` as a `FileDescriptorSet` of protobuf, without its comments: what reflection tells of the service `Master`.
+pub const MASTER_DESCRIPTORS: &[u8] = include_bytes!("gen/master.bin");
+
+/// The same of `stream_video.proto` and the service `VideoStream`.
+pub const VIDEO_STREAM_DESCRIPTORS: &[u8] = include_bytes!("gen/stream_video.bin");

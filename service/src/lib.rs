@@ -13,5 +13,6 @@ pub mod grpc;
 mod incoming;
 pub mod listen;
 pub mod log;
+pub mod manners;
 pub mod quiet;
 pub mod shutdown;

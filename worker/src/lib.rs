@@ -32,9 +32,9 @@ use std::iter;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use facefleet_proto::wire::video_stream_server::VideoStreamServer;
-use facefleet_proto::{Identity, Join, MAX_NAME_BYTES, Opened};
-use facefleet_service::clock;
+use facefleet_proto::wire::video_stream_server::{SERVICE_NAME, VideoStreamServer};
+use facefleet_proto::{Identity, Join, MAX_NAME_BYTES, Opened, VIDEO_STREAM_DESCRIPTORS};
+use facefleet_service::{clock, manners};
 use facefleet_vision::DetectorKind;
 use sysinfo::System;
 use tokio::net::TcpListener;
@@ -115,9 +115,12 @@ pub async fn run(
         leases: leases.clone(),
     };
     let service = VideoStreamServer::new(video).max_decoding_message_size(config.limits.frame_bytes);
-    let server = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
-        .add_service(service)
-        .serve_with_incoming_shutdown(facefleet_service::grpc::incoming(listener, MAX_CONNECTIONS), close.cancelled());
+    let routes = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
+        .add_service(service);
+    let (routes, health) = manners::add(routes, SERVICE_NAME, VIDEO_STREAM_DESCRIPTORS).await;
+    health.set(true).await;
+    let incoming = facefleet_service::grpc::incoming(listener, MAX_CONNECTIONS);
+    let server = routes.serve_with_incoming_shutdown(incoming, close.cancelled());
     let member = Member {
         fixed_address: config.advertise.is_some() || !bound.ip().is_unspecified(),
         masters: config.masters,
@@ -143,8 +146,10 @@ pub async fn run(
             () = draining.cancelled() => {}
         }
         draining.cancel();
+        health.set(false).await;
         tracing::info!(frames = pool.load().in_flight, "draining");
         streams.idle().await;
+        health.close().await;
         close.cancel();
         Ok(())
     };

@@ -1,4 +1,4 @@
-//! `cargo xtask codegen`: the committed Rust code of `proto/*.proto`.
+//! `cargo xtask codegen`: what is made of `proto/*.proto` and committed.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,14 @@ use crate::error::Error;
 use crate::wait::Stop;
 use crate::{cargo, process};
 
-/// Where the generated code is committed.
-const GENERATED: &str = "proto/src/gen/wire.rs";
+/// Where the generator writes.
+const FRESH: &str = "target/codegen";
+/// Where what it writes is committed.
+const COMMITTED: &str = "proto/src/gen";
+/// The Rust code, and the descriptors of each file for reflection.
+const FILES: [&str; 3] = ["wire.rs", "master.bin", "stream_video.bin"];
 
-/// Writes the generated code, or with `check` only says whether it is what the proto files say.
+/// Writes what is generated, or with `check` only says whether it is what the proto files say.
 ///
 /// # Errors
 /// Those of the generator, and [`Error::Stale`] when `check` finds a difference.
@@ -18,17 +22,20 @@ pub(crate) fn run(check: bool, stop: &Stop) -> Result<(), Error> {
     let mut generator = cargo::command();
     generator.args(["run", "--locked", "--quiet", "--package", "xtask", "--features", "codegen", "--bin", "codegen"]);
     // The generator runs for a moment and takes minutes to optimise.
-    generator.args(["--config", r#"profile.dev.package."*".opt-level=0"#]);
-    let mut code = process::output("the code generator", &mut generator, stop)?.join("\n");
-    code.push('\n');
-    apply(&code, Path::new(GENERATED), check)
+    generator.args(["--config", r#"profile.dev.package."*".opt-level=0"#, "--", FRESH]);
+    process::run("the code generator", &mut generator, stop)?;
+    for file in FILES {
+        let fresh = Path::new(FRESH).join(file);
+        let code = fs::read(&fresh).map_err(Error::file(&fresh))?;
+        apply(&code, &Path::new(COMMITTED).join(file), check)?;
+    }
+    Ok(())
 }
 
 /// Brings `file` up to date with `code`. A file that is up to date is not touched, so that nothing is built again.
-fn apply(code: &str, file: &Path, check: bool) -> Result<(), Error> {
-    // A checkout on Windows may have turned the line ends.
-    let committed = fs::read_to_string(file).unwrap_or_default().replace("\r\n", "\n");
-    if committed == code {
+fn apply(code: &[u8], file: &Path, check: bool) -> Result<(), Error> {
+    let committed = fs::read(file).unwrap_or_default();
+    if as_committed(&committed) == as_committed(code) {
         println!("{} is up to date", file.display());
         return Ok(());
     }
@@ -40,6 +47,14 @@ fn apply(code: &str, file: &Path, check: bool) -> Result<(), Error> {
     Ok(())
 }
 
+/// Text with the line ends that it was committed with: a checkout on Windows may have turned them. Else the bytes.
+fn as_committed(bytes: &[u8]) -> Vec<u8> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.replace("\r\n", "\n").into_bytes(),
+        Err(_) => bytes.to_vec(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::env;
@@ -49,13 +64,13 @@ mod tests {
     #[test]
     fn a_stale_file_fails_the_check_and_is_written_without_it() {
         let file = env::temp_dir().join(format!("facefleet-codegen-{}.rs", std::process::id()));
-        assert!(matches!(apply("new\n", &file, true), Err(Error::Stale { .. })), "a missing file is stale");
-        apply("new\n", &file, false).unwrap();
-        apply("new\n", &file, true).unwrap();
+        assert!(matches!(apply(b"new\n", &file, true), Err(Error::Stale { .. })), "a missing file is stale");
+        apply(b"new\n", &file, false).unwrap();
+        apply(b"new\n", &file, true).unwrap();
         fs::write(&file, "old\n").unwrap();
-        assert!(matches!(apply("new\n", &file, true), Err(Error::Stale { .. })));
+        assert!(matches!(apply(b"new\n", &file, true), Err(Error::Stale { .. })));
         fs::write(&file, "new\r\n").unwrap();
-        apply("new\n", &file, true).unwrap();
+        apply(b"new\n", &file, true).unwrap();
         fs::remove_file(&file).unwrap();
     }
 }

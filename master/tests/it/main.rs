@@ -7,5 +7,6 @@ mod config_file;
 mod fixed_fields;
 mod heartbeat_log;
 mod lifecycle;
+mod manners;
 mod queue;
 mod support;

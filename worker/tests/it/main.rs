@@ -5,6 +5,7 @@ mod analyze;
 mod config_file;
 mod heartbeat;
 mod limits;
+mod manners;
 mod program;
 mod seed;
 mod sharing;
