@@ -26,7 +26,7 @@ const PREFACE_WITHIN: Duration = Duration::from_secs(10);
 /// fails as well until some connection has ended.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often that is worth a line.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// The connections of `listener`, with small packets sent at once: `most` at a time, and those after them wait in the
 /// system's queue. A peer that does not begin to speak HTTP/2 within 10 s loses its connection.
@@ -53,7 +53,8 @@ fn incoming_within(
     })
 }
 
-async fn accept(listener: &TcpListener, quiet: &mut Quiet) -> TcpStream {
+/// The next connection, with small packets sent at once.
+pub(crate) async fn accept(listener: &TcpListener, quiet: &mut Quiet) -> TcpStream {
     loop {
         let error = match listener.accept().await {
             Ok((tcp, _)) => match tcp.set_nodelay(true) {

@@ -1,0 +1,103 @@
+//! For whom a request is made: the peer, or who is behind it when the peer passes requests on. Pure.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Where who passes a request on says for whom (RFC 7239).
+pub const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+/// The same, as most proxies say it.
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Whether the request is made on this machine, for somebody on this machine. A proxy here that does not say for whom it asks
+/// passes for somebody here.
+pub fn is_local(peer: SocketAddr, headers: &HeaderMap) -> bool {
+    is_loopback(peer.ip()) && callers(headers).all(|caller| caller.is_some_and(is_loopback))
+}
+
+/// The `Forwarded` header for a request that is passed on: all those for whom it was made already, and `peer`. Who cannot be
+/// told is `unknown`, which is nobody's loopback.
+pub fn forwarded(peer: SocketAddr, headers: &HeaderMap) -> HeaderValue {
+    let all = callers(headers).chain([Some(peer.ip().to_canonical())]);
+    let elements: Vec<String> = all
+        .map(|caller| match caller {
+            Some(IpAddr::V4(v4)) => format!("for={v4}"),
+            Some(IpAddr::V6(v6)) => format!("for=\"[{v6}]\""),
+            None => "for=unknown".to_owned(),
+        })
+        .collect();
+    HeaderValue::try_from(elements.join(", ")).expect("addresses and ASCII make a header")
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+/// Those for whom the request is said to be made; None: somebody who is not told.
+fn callers(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> + '_ {
+    let elements = |name| headers.get_all(name).into_iter().flat_map(|value| value.to_str().unwrap_or("?").split(','));
+    let by_standard = elements(FORWARDED).map(|element| {
+        let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for")).and_then(|(_, node)| address(node))
+    });
+    by_standard.chain(elements(X_FORWARDED_FOR).map(address))
+}
+
+/// An address as the two headers have it: alone or with a port, in quotes and brackets or without.
+fn address(node: &str) -> Option<IpAddr> {
+    let node = node.trim().trim_matches('"');
+    let bare = || node.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    node.parse::<SocketAddr>().map(|address| address.ip()).ok().or_else(bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(headers: &[(HeaderName, &'static str)]) -> HeaderMap {
+        headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn local_is_who_is_here_and_asks_for_nobody_elsewhere() {
+        let [here, six, mapped, there] =
+            ["127.0.0.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9", "10.0.0.7:9"].map(|peer| peer.parse().unwrap());
+        for peer in [here, six, mapped] {
+            assert!(is_local(peer, &said(&[])), "{peer}");
+        }
+        assert!(!is_local(there, &said(&[])));
+        assert!(!is_local(there, &said(&[(FORWARDED, "for=127.0.0.1")])), "anybody can say that");
+        for value in ["for=127.0.0.1", "For=\"[::1]:80\";proto=http", "for=127.0.0.1:80, for=127.0.0.2"] {
+            assert!(is_local(here, &said(&[(FORWARDED, value)])), "{value}");
+        }
+        for value in
+            ["for=10.0.0.7", "for=127.0.0.1, for=10.0.0.7", "for=unknown", "for=_hidden", "by=10.0.0.1", "", "é"]
+        {
+            assert!(!is_local(here, &said(&[(FORWARDED, value)])), "{value}");
+        }
+        assert!(is_local(here, &said(&[(X_FORWARDED_FOR, "127.0.0.1, ::1")])));
+        assert!(!is_local(here, &said(&[(X_FORWARDED_FOR, "127.0.0.1, 203.0.113.9")])));
+        assert!(!is_local(here, &said(&[(FORWARDED, "for=127.0.0.1"), (X_FORWARDED_FOR, "203.0.113.9")])));
+    }
+
+    #[test]
+    fn who_is_behind_whom_is_passed_on() {
+        let here = "127.0.0.1:9".parse().unwrap();
+        let cases = [
+            (&[][..], "for=127.0.0.1"),
+            (&[(FORWARDED, "for=10.0.0.7")], "for=10.0.0.7, for=127.0.0.1"),
+            (
+                &[(FORWARDED, "for=\"[fd00::7]\""), (X_FORWARDED_FOR, "nobody")],
+                "for=\"[fd00::7]\", for=unknown, for=127.0.0.1",
+            ),
+        ];
+        for (headers, value) in cases {
+            let forwarded = forwarded(here, &said(headers));
+            assert_eq!(forwarded, value);
+            let passed_on = HeaderMap::from_iter([(FORWARDED, forwarded)]);
+            assert_eq!(is_local(here, &passed_on), is_local(here, &said(headers)));
+        }
+        let six: SocketAddr = "[fd00::1]:9".parse().unwrap();
+        assert_eq!(forwarded(six, &HeaderMap::new()), "for=\"[fd00::1]\"");
+    }
+}

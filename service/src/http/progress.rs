@@ -1,0 +1,73 @@
+//! A connection whose peer has to take what it asked for.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// Fails with [`io::ErrorKind::TimedOut`] when something is to be written and nothing of it is taken for a while.
+#[derive(Debug)]
+pub(super) struct Progress<T> {
+    inner: T,
+    within: Duration,
+    deadline: Pin<Box<Sleep>>,
+    /// Whether something waits to be written, and so whether the deadline counts.
+    is_stuck: bool,
+}
+
+impl<T> Progress<T> {
+    pub(super) fn new(inner: T, within: Duration) -> Progress<T> {
+        Progress { inner, within, deadline: Box::pin(tokio::time::sleep(within)), is_stuck: false }
+    }
+
+    /// What comes of a try to write.
+    fn judge<R>(&mut self, cx: &mut Context<'_>, tried: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if tried.is_ready() {
+            self.is_stuck = false;
+            return tried;
+        }
+        if !self.is_stuck {
+            self.is_stuck = true;
+            self.deadline.as_mut().reset(Instant::now() + self.within);
+        }
+        self.deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Progress<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Progress<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let tried = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.judge(cx, tried)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let tried = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.judge(cx, tried)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let tried = Pin::new(&mut self.inner).poll_flush(cx);
+        self.judge(cx, tried)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
