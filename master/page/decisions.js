@@ -1,0 +1,55 @@
+// The last decisions, with the reason for each.
+import { byId, fill, keyed, say, show, stamp } from "./dom.js";
+import { clock, millis, number } from "./format.js";
+import { has, t, translate } from "./i18n.js";
+
+/** So many are shown. */
+const SHOWN = 30;
+
+let known = [];
+
+/** The name of a policy or an admission, as far as there is one. */
+export const settingName = (name) => (has(`name.${name}`) ? t(`name.${name}`) : name);
+
+/** Forgets the decisions: another master counts from 1 again. */
+export function forgetDecisions() {
+  known = [];
+}
+
+/** Takes in those that are new and shows the newest. Returns the streams that the master itself has just decided for. */
+export function showDecisions(decisions) {
+  const last = known[0]?.number ?? 0;
+  const fresh = decisions.filter((decision) => decision.number > last).sort((a, b) => b.number - a.number);
+  known = [...fresh, ...known].slice(0, SHOWN);
+  show(byId("no-decisions"), known.length === 0);
+  keyed(byId("decisions"), known, (decision) => decision.number, () => stamp("t-decision", translate), update);
+  return fresh.filter((decision) => decision.policy !== "").map((decision) => decision.stream);
+}
+
+function update({ parts }, decision) {
+  const { chosen, next } = decision;
+  say(parts.stream, decision.stream_name);
+  say(parts.worker, chosen.worker);
+  say(parts.by, maker(decision));
+  say(parts.reason, `${sum(chosen)} · ${against(next)}`);
+  const longest = Math.max(chosen.answers_in_ms ?? 0, next?.answers_in_ms ?? 0);
+  fill(parts.won, longest > 0 ? chosen.answers_in_ms / longest : 0);
+  fill(parts.second, longest > 0 ? next?.answers_in_ms / longest : 0);
+}
+
+function maker(decision) {
+  const time = clock(decision.time_ms);
+  if (decision.policy !== "") return t("why.master", { policy: settingName(decision.policy), time });
+  return decision.frame == null ? t("why.client", { time }) : t("why.frame", { frame: number(decision.frame), time });
+}
+
+function sum(choice) {
+  const values = { n: number(choice.in_flight), ms: millis(choice.frame_ms), cores: number(choice.cores), total: millis(choice.answers_in_ms) };
+  if (choice.answers_in_ms == null) return t("why.sum0", values);
+  return t(choice.cores > 1 ? "why.sum" : "why.sum1", values);
+}
+
+function against(next) {
+  if (!next) return t("why.only");
+  return t(next.answers_in_ms == null ? "why.next0" : "why.next", { worker: next.worker, total: millis(next.answers_in_ms) });
+}

@@ -1,0 +1,52 @@
+// Numbers as people read them, in the language of the page. What is not known is a dash.
+import { language, t } from "./i18n.js";
+
+/** Stands for what is not known. */
+export const UNKNOWN = "–";
+
+const made = new Map();
+
+function formatter(digits) {
+  const key = `${language()} ${digits}`;
+  if (!made.has(key)) {
+    made.set(key, new Intl.NumberFormat(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  }
+  return made.get(key);
+}
+
+/** A number with so many digits after the point. */
+export const number = (value, digits = 0) => (value == null ? UNKNOWN : formatter(digits).format(value));
+
+/** How often a second: one digit after the point up to 100. */
+export const rate = (value) => number(value, value != null && value < 99.95 ? 1 : 0);
+
+/** Milliseconds, from 10 s up as seconds. */
+export function millis(value) {
+  if (value == null) return UNKNOWN;
+  return value < 9999.5 ? `${number(value, value < 9.95 ? 1 : 0)} ms` : `${number(value / 1000, 1)} s`;
+}
+
+/** Half of all and 19 of 20. */
+export const halfAndMost = (p50, p95) =>
+  p50 == null && p95 == null ? UNKNOWN : `${number(p50, p50 < 9.95 ? 1 : 0)} / ${millis(p95)}`;
+
+/** Percent, without digits that would only flicker. */
+export const percent = (value) => (value == null ? UNKNOWN : `${number(value)} %`);
+
+/** Degrees Celsius. */
+export const celsius = (value) => (value == null ? UNKNOWN : `${number(value)} °C`);
+
+/** How long something has been going on, in its two largest units. */
+export function duration(ms) {
+  const seconds = Math.floor(ms / 1000);
+  const parts = [[Math.floor(seconds / 86400), "d"], [Math.floor(seconds / 3600) % 24, "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
+  const first = parts.findIndex(([count]) => count > 0);
+  if (first < 0) return `0 ${t("unit.s")}`;
+  return parts.slice(first, first + 2).map(([count, unit]) => `${count} ${t(`unit.${unit}`)}`).join(" ");
+}
+
+/** When something happened, to the second. */
+export const clock = (ms) => new Date(ms).toLocaleTimeString(language(), { hour12: false });
+
+/** In the order that people expect of names with numbers in them. */
+export const byName = new Intl.Collator(undefined, { numeric: true }).compare;

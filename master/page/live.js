@@ -1,0 +1,205 @@
+// What the workers see: thumbnails of those on the screen, and one of them in large.
+import { byId, keyed, say, show, stamp } from "./dom.js";
+import { byName } from "./format.js";
+import { onLanguage, t, translate } from "./i18n.js";
+import { keepToken, token } from "./kept.js";
+
+/** Workers whose streams are asked for. */
+const WORKERS = 12;
+/** Pictures that are waited for at once, the large one not counted. */
+const AT_ONCE = 4;
+/** Between two pictures of a thumbnail, and between two questions for a worker's streams. */
+const PICTURE_MS = 1000;
+const LIST_MS = 3000;
+/** A picture is waited for longer than the worker keeps a question open. */
+const PATIENCE_MS = 7000;
+
+const section = document.querySelector(".live");
+const dialog = byId("large");
+const tiles = new Map();
+const asked = new Map();
+let workers = [];
+let visible = false;
+let hidden = false;
+let needed = false;
+let waiting = 0;
+let large = null;
+
+const headers = () => (token("live") ? { Authorization: `Bearer ${token("live")}` } : {});
+const looking = () => visible && !hidden && !document.hidden;
+
+/** Takes in which workers show pictures. */
+export function showLive(view) {
+  const able = view.workers.filter((worker) => worker.live && worker.state !== "lost");
+  workers = able.filter((worker) => worker.frames_per_s > 0).slice(0, WORKERS);
+  const facts = [t("live.privacy"), t("live.set", { n: able.length, all: view.workers.length })];
+  if (token("live")) facts.push(t("live.token.kept"));
+  if (location.protocol === "http:" && !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) facts.push(t("live.open"));
+  if (able.length > WORKERS) facts.push(t("live.first", { n: WORKERS }));
+  say(byId("live-privacy"), facts.join(" "));
+  show(byId("live-switch"), able.length > 0);
+  look();
+}
+
+function look() {
+  for (const name of [...asked.keys()]) {
+    if (workers.some((worker) => worker.name === name)) continue;
+    asked.delete(name);
+    for (const [key, tile] of tiles) if (tile.worker === name) drop(key);
+  }
+  if (looking()) for (const worker of workers) if (!(Date.now() - asked.get(worker.name) < LIST_MS)) list(worker.name);
+  arrange();
+}
+
+/** Asks a worker for its streams. */
+async function list(worker) {
+  asked.set(worker, Date.now());
+  const answer = await get(`live/${encodeURIComponent(worker)}`, { Accept: "application/json" });
+  if (!answer?.ok) return;
+  const { streams } = await answer.json();
+  for (const [key, tile] of tiles) if (tile.worker === worker && !streams.some((stream) => stream.id === tile.stream)) drop(key);
+  for (const { id, name } of streams) {
+    const key = `${worker} ${id}`;
+    if (!tiles.has(key)) tiles.set(key, { key, worker, stream: id, name, path: `live/${encodeURIComponent(worker)}/${encodeURIComponent(id)}/picture.jpg`, after: 0, url: null, next: 0, busy: false, inView: false, row: null });
+  }
+  arrange();
+}
+
+/** An answer, or `null` while there is none. One that asks for a token makes the box for it appear. */
+async function get(path, more = {}) {
+  try {
+    const answer = await fetch(path, { headers: { ...headers(), ...more }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (answer.status === 401 || answer.status === 403) await refuse(answer);
+    else if (answer.ok && needed) accept();
+    return answer;
+  } catch {
+    return null;
+  }
+}
+
+async function refuse(answer) {
+  const said = (await answer.text()).slice(0, 300);
+  needed = true;
+  show(byId("live-form"), true);
+  say(byId("live-problem"), token("live") ? t("live.wrong") : said || t("live.needs"));
+  if (answer.status === 401) keepToken("live", null);
+}
+
+function accept() {
+  needed = false;
+  show(byId("live-form"), false);
+}
+
+function drop(key) {
+  const tile = tiles.get(key);
+  tiles.delete(key);
+  if (tile.url) URL.revokeObjectURL(tile.url);
+  if (tile.row) observer.unobserve(tile.row.node);
+  if (large === tile) dialog.close();
+}
+
+function arrange() {
+  const shown = hidden ? [] : [...tiles.values()].sort((a, b) => byName(a.name, b.name) || byName(a.worker, b.worker));
+  show(byId("no-live"), shown.length === 0);
+  say(byId("no-live"), t(hidden ? "live.hidden" : "live.none"));
+  keyed(byId("live"), shown, (tile) => tile.key, create, update);
+  pump();
+}
+
+function create(tile) {
+  tile.row = stamp("t-tile", translate);
+  tile.row.parts.open.addEventListener("click", () => enlarge(tile));
+  rows.set(tile.row.node, tile);
+  observer.observe(tile.row.node);
+  return tile.row;
+}
+
+function update({ parts }, tile) {
+  say(parts.name, t("live.of", { stream: tile.name, worker: tile.worker }));
+  parts.picture.alt = t("live.alt", { stream: tile.name, worker: tile.worker });
+  say(parts.said, tile.url ? "" : t(tile.after === null ? "live.gone" : "live.waiting"));
+}
+
+/** Fetches the pictures that are due, the one that has waited longest first. */
+function pump() {
+  if (!looking()) return;
+  const now = performance.now();
+  const due = [...tiles.values()].filter((tile) => tile.inView && !tile.busy && tile !== large && tile.next <= now);
+  for (const tile of due.sort((a, b) => a.next - b.next).slice(0, AT_ONCE - waiting)) picture(tile);
+}
+
+async function picture(tile) {
+  waiting += 1;
+  tile.next = performance.now() + PICTURE_MS;
+  await fetchInto(tile);
+  waiting -= 1;
+  setTimeout(pump, Math.max(0, tile.next - performance.now()));
+}
+
+/** Waits for a picture that is newer than the one that is shown; says whether one came. */
+async function fetchInto(tile) {
+  tile.busy = true;
+  const answer = await get(`${tile.path}?after=${tile.after ?? 0}`);
+  const blob = answer?.status === 200 ? await answer.blob().catch(() => null) : null;
+  tile.busy = false;
+  if (!blob || !tiles.has(tile.key)) return false;
+  tile.after = answer.headers.get("X-Picture") ?? 0;
+  const old = tile.url;
+  tile.url = URL.createObjectURL(blob);
+  if (tile.row) tile.row.parts.picture.src = tile.url;
+  if (tile.row) update(tile.row, tile);
+  if (large === tile) byId("large-picture").src = tile.url;
+  if (old) URL.revokeObjectURL(old);
+  return true;
+}
+
+/** Shows one stream in large, each picture as soon as there is one. */
+async function enlarge(tile) {
+  large = tile;
+  say(byId("large-title"), t("live.of", { stream: tile.name, worker: tile.worker }));
+  byId("large-picture").alt = t("live.alt", { stream: tile.name, worker: tile.worker });
+  if (tile.url) byId("large-picture").src = tile.url;
+  say(byId("large-said"), t("live.privacy"));
+  dialog.showModal();
+  while (large === tile) {
+    const came = !tile.busy && !document.hidden && (await fetchInto(tile));
+    if (!came) await new Promise((resume) => setTimeout(resume, PICTURE_MS));
+  }
+}
+
+dialog.addEventListener("close", () => {
+  large = null;
+  byId("large-picture").removeAttribute("src");
+});
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+byId("large-close").addEventListener("click", () => dialog.close());
+
+byId("live-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  keepToken("live", byId("live-token").value);
+  byId("live-token").value = "";
+  say(byId("live-problem"), t("token.kept"));
+  asked.clear();
+  look();
+});
+
+byId("live-switch").addEventListener("click", () => {
+  hidden = !hidden;
+  byId("live-switch").setAttribute("aria-pressed", String(hidden));
+  arrange();
+});
+
+const rows = new WeakMap();
+const observer = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    const tile = rows.get(entry.target);
+    if (tile) tile.inView = entry.isIntersecting;
+  }
+  pump();
+});
+new IntersectionObserver(([entry]) => {
+  visible = entry.isIntersecting;
+  if (visible) look();
+}).observe(section);
+document.addEventListener("visibilitychange", look);
+onLanguage(arrange);
