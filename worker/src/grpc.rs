@@ -11,10 +11,10 @@ use facefleet_vision::Task;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::analyze::Wants;
+use crate::duty::OnDuty;
 use crate::leases::{self, Leases};
 use crate::pool::Pool;
 use crate::{analyze, seed};
@@ -36,13 +36,13 @@ pub(crate) struct Video {
 pub(crate) struct Streams {
     most: u32,
     free: Arc<Semaphore>,
-    /// Cancelled when no new stream is taken and open ones must end.
-    draining: CancellationToken,
+    /// While it is not to serve, no new stream is taken and open ones must end.
+    duty: OnDuty,
 }
 
 impl Streams {
-    pub(crate) fn new(most: u32, draining: CancellationToken) -> Streams {
-        Streams { most, free: Arc::new(Semaphore::new(most as usize)), draining }
+    pub(crate) fn new(most: u32, duty: OnDuty) -> Streams {
+        Streams { most, free: Arc::new(Semaphore::new(most as usize)), duty }
     }
 
     /// Resolves when no stream is open.
@@ -52,8 +52,8 @@ impl Streams {
     }
 
     fn admit(&self) -> Result<OwnedSemaphorePermit, Status> {
-        if self.draining.is_cancelled() {
-            return Err(draining());
+        if let Some(refusal) = self.duty.now().refusal() {
+            return Err(refusal);
         }
         self.free.clone().try_acquire_owned().map_err(|error| match error {
             TryAcquireError::NoPermits => Status::resource_exhausted(format!(
@@ -64,33 +64,29 @@ impl Streams {
         })
     }
 
-    /// `messages` until it ends or fails, or until this worker drains; `at_drain` is then the last thing that comes.
+    /// `messages` until it ends or fails, or until this worker serves no more: that is then an error, unless the sender finds
+    /// out by itself what was not taken.
     fn taken<T: Send + 'static>(
         &self,
         messages: Streaming<T>,
-        at_drain: Option<Status>,
+        finds_out: bool,
     ) -> BoxStream<'static, Result<T, Status>> {
-        let state = (messages, self.draining.clone(), at_drain);
-        stream::unfold(Some(state), |state| async {
-            let (mut messages, draining, at_drain) = state?;
+        stream::unfold(Some((messages, self.duty.clone())), move |state| async move {
+            let (mut messages, duty) = state?;
             tokio::select! {
                 biased;
-                () = draining.cancelled() => at_drain.map(|status| (Err(status), None)),
-                message = messages.next() => Some((message?, Some((messages, draining, at_drain)))),
+                refusal = duty.refusal() => (!finds_out).then_some((Err(refusal), None)),
+                message = messages.next() => Some((message?, Some((messages, duty)))),
             }
         })
         .boxed()
     }
 }
 
-fn draining() -> Status {
-    Status::unavailable("this worker is draining: it finishes what it holds and leaves; ask the master for another")
-}
-
 impl Video {
     async fn forget(&self, request: Request<Streaming<VideoFrame>>, task: Task) -> Result<Response<Empty>, Status> {
         let _place = self.streams.admit()?;
-        let frames = self.streams.taken(request.into_inner(), Some(draining()));
+        let frames = self.streams.taken(request.into_inner(), false);
         seed::all(&self.pool, frames, task).await?;
         Ok(Response::new(Empty {}))
     }
@@ -123,7 +119,7 @@ impl VideoStream for Video {
         request: Request<Streaming<VideoFrame>>,
     ) -> Result<Response<Admitted<VideoFrame>>, Status> {
         let place = self.streams.admit()?;
-        let frames = self.streams.taken(request.into_inner(), Some(draining()));
+        let frames = self.streams.taken(request.into_inner(), false);
         let replies = seed::annotate(&self.pool, frames);
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place, _lease: None }))
     }
@@ -136,11 +132,14 @@ impl VideoStream for Video {
     ) -> Result<Response<Admitted<AnalyzeReply>>, Status> {
         let place = self.streams.admit()?;
         let mut messages = request.into_inner();
-        let open = analyze::open(&mut messages, analyze::OPEN_WITHIN);
-        let open = self.streams.draining.run_until_cancelled(open).await.ok_or_else(draining)??;
+        let open = tokio::select! {
+            biased;
+            refusal = self.streams.duty.refusal() => return Err(refusal),
+            open = analyze::open(&mut messages, analyze::OPEN_WITHIN) => open?,
+        };
         let wants = Wants::of(&open, self.max_pixels)?;
-        // The client sends again elsewhere what it got no result for: to drain is no error of its stream.
-        let messages = self.streams.taken(messages, None);
+        // The client sends again elsewhere what it got no result for.
+        let messages = self.streams.taken(messages, true);
         tracing::debug!(stream = %open.stream_id, task = ?open.task, "stream opened");
         let (pool, opened) = (self.pool.clone(), self.opened.clone());
         let replies = analyze::replies(pool, opened, wants, messages);
@@ -173,21 +172,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_streams_are_let_in_and_none_while_draining() {
-        let draining = CancellationToken::new();
-        let streams = Streams::new(2, draining.clone());
+    fn so_many_streams_are_let_in_and_none_while_the_worker_rests_or_leaves() {
+        let duty = OnDuty::new();
+        let streams = Streams::new(2, duty.clone());
         let (first, second) = (streams.admit().unwrap(), streams.admit().unwrap());
         assert_eq!(streams.admit().unwrap_err().code(), Code::ResourceExhausted);
         drop(first);
         let _third = streams.admit().unwrap();
         drop(second);
-        draining.cancel();
+        duty.rest(true);
+        assert_eq!(streams.admit().unwrap_err().code(), Code::Unavailable);
+        duty.rest(false);
+        let second = streams.admit().unwrap();
+        drop(second);
+        duty.leave();
         assert_eq!(streams.admit().unwrap_err().code(), Code::Unavailable);
     }
 
     #[test]
     fn streams_are_idle_when_the_last_has_ended() {
-        let streams = Streams::new(2, CancellationToken::new());
+        let streams = Streams::new(2, OnDuty::new());
         let open = streams.admit().unwrap();
         assert_eq!(streams.idle().now_or_never(), None);
         drop(open);

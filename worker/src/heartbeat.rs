@@ -18,6 +18,7 @@ use tonic::{Code, Status};
 
 use crate::config::OnJoin;
 use crate::contact::{Contact, Search};
+use crate::duty::{Duty, OnDuty};
 use crate::leases::Leases;
 use crate::load::LoadMonitor;
 use crate::stats::Stats;
@@ -40,8 +41,8 @@ pub(crate) struct Member {
     pub(crate) stats: Stats,
     pub(crate) leases: Leases,
     pub(crate) machine: LoadMonitor,
-    /// Cancelled when the worker drains; this loop cancels it when the master asks for that.
-    pub(crate) draining: CancellationToken,
+    /// This loop changes it when the master asks for that.
+    pub(crate) duty: OnDuty,
     pub(crate) on_join: OnJoin,
 }
 
@@ -118,7 +119,7 @@ impl Member {
         let mut beats = interval(self.interval);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if self.draining.is_cancelled() {
+            if self.duty.now() == Duty::Leaving {
                 // To join now would bring streams here that would be turned away.
                 return std::future::pending().await;
             }
@@ -182,21 +183,20 @@ impl Member {
         beats: &mut Interval,
         outage: &mut Outage,
     ) -> Result<Again, Status> {
-        let mut said_draining = false;
+        let mut duty = self.duty.changes();
         let mut outlook = Outlook::default();
         loop {
             tokio::select! {
                 _ = beats.tick() => {}
-                () = self.draining.cancelled(), if !said_draining => {}
+                changed = duty.changed() => changed.expect("this worker holds the sender"),
             }
-            let load = self.load();
-            said_draining = load.draining;
+            let load = self.load(*duty.borrow_and_update());
             let reply = contact.client.push_state(self.heartbeat(joined, load)).await?.into_inner();
             *outage = Outage::default();
-            let wire::PushStateReply { unknown, drain, epoch, stale, rest: _ } = reply;
-            if drain && !self.draining.is_cancelled() {
+            let wire::PushStateReply { unknown, drain, epoch, stale, rest } = reply;
+            if drain && self.duty.now() != Duty::Leaving {
                 tracing::info!("the master asks this worker to drain");
-                self.draining.cancel();
+                self.duty.leave();
             }
             if epoch != joined.epoch {
                 tracing::info!("the master has started anew; joining again");
@@ -205,6 +205,10 @@ impl Member {
             if unknown {
                 tracing::info!("the master has forgotten this worker; joining again");
                 return Ok(Again::Here);
+            }
+            if self.duty.rest(rest) {
+                let what = if rest { "out of service; it stays, and takes nothing new" } else { "back into service" };
+                tracing::info!("an administrator has sent this worker {what}");
             }
             if !stale {
                 contact.cut_off = 0;
@@ -223,13 +227,14 @@ impl Member {
         Heartbeat { id, generation, epoch, load, legacy, leases: self.leases.open() }.into()
     }
 
-    fn load(&self) -> Load {
+    fn load(&self, duty: Duty) -> Load {
         let machine = self.machine.latest();
         Load {
             cpu_percent: machine.cpu_percent,
             memory_percent: machine.memory_percent,
             temperature_c: machine.temperature_c,
-            draining: self.draining.is_cancelled(),
+            draining: duty != Duty::Serving,
+            resting: duty == Duty::Resting,
             throttling: machine.throttling,
             ..self.stats.load()
         }
@@ -256,8 +261,10 @@ impl Member {
                 contact.look_elsewhere().await;
             }
         };
-        // None: the worker drains.
-        self.draining.run_until_cancelled(wait).await;
+        tokio::select! {
+            () = wait => {}
+            () = self.duty.leaves() => {}
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod cli;
 mod config;
 mod contact;
 mod device;
+mod duty;
 mod fair;
 mod frame;
 mod grpc;
@@ -27,6 +28,7 @@ mod self_test;
 mod stats;
 mod throttle;
 
+use std::convert::Infallible;
 use std::io;
 use std::iter;
 use std::net::SocketAddr;
@@ -34,7 +36,8 @@ use std::time::Duration;
 
 use facefleet_proto::wire::video_stream_server::{SERVICE_NAME, VideoStreamServer};
 use facefleet_proto::{Identity, Join, MAX_NAME_BYTES, Opened, VIDEO_STREAM_DESCRIPTORS};
-use facefleet_service::{clock, manners};
+use facefleet_service::clock;
+use facefleet_service::manners::{self, Health};
 use facefleet_vision::DetectorKind;
 use sysinfo::System;
 use tokio::net::TcpListener;
@@ -45,6 +48,7 @@ pub use config::{Config, Limits, OnJoin};
 pub use device::{Device, SimulatedDevice};
 pub use self_test::SelfTest;
 
+use duty::{Duty, OnDuty};
 use grpc::{Streams, Video};
 use heartbeat::Member;
 use leases::Leases;
@@ -97,10 +101,10 @@ pub async fn run(
     let pool = Pool::start(&config, stats.clone()).await?;
     let machine = LoadMonitor::start(stats.clone()).map_err(RunError::Thread)?;
     // A stop has three steps: no new stream is taken, then connections are closed, then the master is told.
-    let draining = CancellationToken::new();
+    let duty = OnDuty::new();
     let close = CancellationToken::new();
     let leave = CancellationToken::new();
-    let streams = Streams::new(config.limits.streams.get(), draining.clone());
+    let streams = Streams::new(config.limits.streams.get(), duty.clone());
     let leases = Leases::default();
 
     let join = introduce(&config, bound);
@@ -130,7 +134,7 @@ pub async fn run(
         stats,
         leases,
         machine,
-        draining: draining.clone(),
+        duty: duty.clone(),
         on_join: config.on_join,
     };
 
@@ -143,9 +147,10 @@ pub async fn run(
     let drain = async {
         tokio::select! {
             () = shutdown => {}
-            () = draining.cancelled() => {}
+            () = duty.leaves() => {}
+            never = tell(&duty, &health) => match never {},
         }
-        draining.cancel();
+        duty.leave();
         health.set(false).await;
         tracing::info!(frames = pool.load().in_flight, "draining");
         streams.idle().await;
@@ -156,7 +161,7 @@ pub async fn run(
     let work = async {
         let result = tokio::select! {
             ended = async { tokio::try_join!(serve, drain) } => ended.map(drop),
-            () = after(&draining, config.grace.saturating_sub(FAREWELL)) => {
+            () = after(duty.leaves(), config.grace.saturating_sub(FAREWELL)) => {
                 tracing::warn!(frames = pool.load().in_flight, "the grace time is over; connections are cut");
                 Ok(())
             }
@@ -167,16 +172,26 @@ pub async fn run(
     let stay_joined = async {
         tokio::select! {
             () = member.run(leave.clone()) => {}
-            () = after(&leave, FAREWELL) => tracing::warn!("left without a word to the master: it does not answer"),
+            () = after(leave.cancelled(), FAREWELL) => tracing::warn!("left without a word to the master: it does not answer"),
         }
     };
     let (result, ()) = tokio::join!(work, stay_joined);
     result
 }
 
-async fn after(event: &CancellationToken, wait: Duration) {
-    event.cancelled().await;
+async fn after(event: impl Future<Output = ()>, wait: Duration) {
+    event.await;
     sleep(wait).await;
+}
+
+/// Has who asks for the server's health told of each change.
+async fn tell(duty: &OnDuty, health: &Health) -> Infallible {
+    let mut changes = duty.changes();
+    loop {
+        changes.changed().await.expect("this worker holds the sender");
+        let duty = *changes.borrow_and_update();
+        health.set(duty == Duty::Serving).await;
+    }
 }
 
 /// What the worker says of itself when it joins.

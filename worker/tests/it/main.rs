@@ -7,6 +7,7 @@ mod heartbeat;
 mod limits;
 mod manners;
 mod program;
+mod resting;
 mod seed;
 mod sharing;
 mod stopping;

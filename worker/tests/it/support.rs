@@ -103,6 +103,7 @@ pub(crate) struct Answers {
     /// The next join is refused so.
     pub(crate) refuse: Option<Status>,
     pub(crate) drain: bool,
+    pub(crate) rest: bool,
 }
 
 pub(crate) struct FakeMaster {
@@ -174,6 +175,7 @@ impl Master for Service {
             unknown,
             drain: answers.drain,
             epoch: answers.epoch,
+            rest: answers.rest,
             ..Default::default()
         }))
     }
