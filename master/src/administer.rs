@@ -1,9 +1,13 @@
-//! Changes that an administrator makes while the master runs: what they mean, and what is said about them.
+//! Changes that an administrator makes while the master runs: who may make them, what they mean, and what is said about them.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use clap::ValueEnum;
-use facefleet_proto::{AdminChange, WorkerId};
+use facefleet_proto::{AdminChange, RETRY_AFTER_MS, WorkerId};
+use facefleet_service::http::token::{self, Refused};
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
 
 use crate::admission::AdmissionName;
 use crate::policy::PolicyName;
@@ -55,7 +59,35 @@ fn hint(near: &[String]) -> String {
     if near.is_empty() { "; none has joined".to_owned() } else { format!("; most like it: {}", near.join(", ")) }
 }
 
+/// What a master says that no one may administer.
+pub(crate) const NO_TOKEN_SET: &str = "this master is not to be administered; to change that, start it with --admin-token TOKEN \
+     (or FACEFLEET_ADMIN_TOKEN, or admin-token in its configuration file)";
+
 impl Shared {
+    /// Whether a call with this metadata, from this address, shows the admin token.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` that says what to do; `RESOURCE_EXHAUSTED` after too many wrong tokens.
+    pub(crate) fn may_administer(&self, metadata: &MetadataMap, from: IpAddr) -> Result<(), Status> {
+        let given = metadata.get("authorization").and_then(|value| value.to_str().ok());
+        self.admin.open(given.and_then(token::in_authorization), from).map_err(|refused| match refused {
+            Refused::NoneSet => Status::permission_denied(NO_TOKEN_SET),
+            Refused::Missing => Status::permission_denied(
+                "this takes the admin token of the master, in the metadata `authorization: Bearer TOKEN`",
+            ),
+            Refused::Wrong => {
+                tracing::warn!("a wrong admin token from {from}");
+                Status::permission_denied("that is not the admin token of this master")
+            }
+            Refused::TooMany(wait) => {
+                let mut metadata = MetadataMap::new();
+                metadata.insert(RETRY_AFTER_MS, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).into());
+                let text = format!("too many wrong admin tokens from {from}: try again in {} s", wait.as_secs() + 1);
+                Status::with_metadata(Code::ResourceExhausted, text, metadata)
+            }
+        })
+    }
+
     /// Makes a change, at once, and says what has changed.
     ///
     /// # Errors
@@ -67,6 +99,17 @@ impl Shared {
         self.set(scheduler, settings, now);
         tracing::info!("an administrator: {said}");
         Ok(said)
+    }
+}
+
+impl From<AdminError> for Status {
+    fn from(error: AdminError) -> Status {
+        let text = error.to_string();
+        match error {
+            AdminError::UnknownPolicy { .. } | AdminError::UnknownAdmission { .. } => Status::invalid_argument(text),
+            AdminError::UnknownWorker { .. } => Status::not_found(text),
+            AdminError::TooManyRest => Status::resource_exhausted(text),
+        }
     }
 }
 

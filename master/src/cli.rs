@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, CommandFactory, Parser};
 use clap_complete::Shell;
 use facefleet_service::config_file::{self, ConfigArgs};
+use facefleet_service::http::token::Token;
 use facefleet_service::log::LogArgs;
 
 use crate::admission::AdmissionName;
@@ -71,6 +72,12 @@ pub struct Args {
         default_missing_value = "true"
     )]
     pub announce: bool,
+
+    /// Lets whoever shows this token change policy and admission, and send workers out of service and back; without one nobody
+    /// may. 16 characters at least: `openssl rand -hex 16` makes one. Every user of this machine can read command lines, so use
+    /// the variable or the configuration file.
+    #[arg(long, value_name = "TOKEN", env = "FACEFLEET_ADMIN_TOKEN", hide_env_values = true)]
+    pub admin_token: Option<Token>,
 
     /// File to append every heartbeat to, one JSON object a line.
     #[arg(long, value_name = "FILE", env = "FACEFLEET_HEARTBEAT_LOG")]
@@ -137,6 +144,7 @@ impl Args {
             store,
             advertise,
             announce,
+            admin_token: self.admin_token.clone(),
         })
     }
 }
@@ -179,6 +187,7 @@ mod tests {
             ["--advertise", "pi.local:50051"],
             ["--announce=perhaps", "--log=info"],
             ["--advertise", "0.0.0.0:50051"],
+            ["--admin-token", "fifteen-letters"],
             ["--heartbeat-log-max-bytes", "0"],
             ["--heartbeat-log-max-bytes", "-1"],
             ["--heartbeat-log-max-age", "0"],

@@ -1,9 +1,10 @@
 //! The `Master` service: messages to domain types and back, and which status an error has.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use facefleet_proto::{Heartbeat, Join, RETRY_AFTER_MS, RouteQuery, WorkerId, wire};
+use facefleet_proto::{AdminChange, Heartbeat, Join, RETRY_AFTER_MS, RouteQuery, WorkerId, wire};
 use futures_util::{Stream, stream};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
@@ -106,8 +107,13 @@ impl wire::master_server::Master for Service {
         Err(Status::unimplemented("not yet"))
     }
 
-    async fn administer(&self, _request: Request<wire::AdminRequest>) -> Answer<wire::AdminReply> {
-        Err(Status::unimplemented("not yet"))
+    async fn administer(&self, request: Request<wire::AdminRequest>) -> Answer<wire::AdminReply> {
+        // None: a call in memory, whose callers count as one.
+        let from = request.remote_addr().map_or(IpAddr::from([0; 4]), |from| from.ip());
+        self.0.may_administer(request.metadata(), from)?;
+        let change = AdminChange::try_from(request.into_inner())?;
+        let said = self.ready()?.administer(&change)?;
+        Ok(Response::new(wire::AdminReply { said }))
     }
 
     async fn list_nodes(&self, request: Request<wire::ListNodesRequest>) -> Answer<wire::ListNodesReply> {

@@ -42,6 +42,7 @@ use std::time::Duration;
 use facefleet_proto::MASTER_DESCRIPTORS;
 use facefleet_proto::wire::master_server::{MasterServer, SERVICE_NAME};
 use facefleet_service::grpc as transport;
+use facefleet_service::http::token::Token;
 use facefleet_service::listen::ListenError;
 use facefleet_service::manners::Health;
 use facefleet_service::{discovery, manners};
@@ -90,6 +91,8 @@ pub struct Config {
     pub advertise: Option<SocketAddr>,
     /// Whether this network is told where the master is.
     pub announce: bool,
+    /// Who shows it may change policy and admission, and send workers out of service; None: nobody.
+    pub admin_token: Option<Token>,
 }
 
 /// Why a master does not run.
@@ -180,15 +183,13 @@ pub async fn run(
 /// The state, and what shares it with other masters for as long as it is polled.
 #[cfg_attr(not(feature = "etcd"), expect(unused_variables, reason = "nobody looks for a master that shares nothing"))]
 fn open(config: &Config, bound: SocketAddr) -> (Arc<Shared>, Pin<Box<dyn Future<Output = Infallible> + Send>>) {
-    let Config { policy, loss, admission, max_wait, ref store, advertise, .. } = *config;
+    let Config { policy, loss, admission, max_wait, ref store, advertise, ref admin_token, .. } = *config;
+    let finish = |shared: Shared| Arc::new(shared.admitting(admission).guarded(admin_token.clone()));
     match store {
-        Store::Memory => {
-            let shared = Shared::new(policy, loss, max_wait).admitting(admission);
-            (Arc::new(shared), Box::pin(std::future::pending()))
-        }
+        Store::Memory => (finish(Shared::new(policy, loss, max_wait)), Box::pin(std::future::pending())),
         #[cfg(feature = "etcd")]
         Store::Etcd(members) => {
-            let shared = Arc::new(Shared::sharing(policy, loss, max_wait).admitting(admission));
+            let shared = finish(Shared::sharing(policy, loss, max_wait));
             let registrar = store::etcd::Registrar::new(shared.clone(), members.clone(), bound, advertise);
             (shared, Box::pin(registrar.run()))
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::{Heartbeat, Join, Lease, Nodes, Route, RouteQuery, TaskResult, WorkerId};
 use facefleet_service::clock;
+use facefleet_service::http::token::{Gate, Token};
 use facefleet_service::quiet::Quiet;
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) waiting: Waiting,
     /// The others that share it.
     pub(crate) masters: watch::Sender<Masters<Line>>,
+    /// Opens for who may administer.
+    pub(crate) admin: Gate,
     /// Whether everybody is let in. Written under the scheduler's lock.
     is_open: AtomicBool,
 }
@@ -76,6 +79,7 @@ impl Shared {
             news: Notify::new(),
             waiting: Waiting::new(max_wait),
             masters: watch::Sender::default(),
+            admin: Gate::new(None),
             is_open: AtomicBool::new(true),
         }
     }
@@ -86,6 +90,11 @@ impl Shared {
         let settings = Settings { admission, ..scheduler.settings() };
         self.set(scheduler, settings, now);
         self
+    }
+
+    /// The same, and who shows this token may administer; None: nobody.
+    pub(crate) fn guarded(self, token: Option<Token>) -> Shared {
+        Shared { admin: Gate::new(token), ..self }
     }
 
     /// What an administrator can change is so from now on. Calls that need not wait any more are told.

@@ -1,6 +1,7 @@
 //! The master over real gRPC, each test with a master of its own on a free port.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod administer;
 mod admission;
 mod bad_input;
 mod config_file;

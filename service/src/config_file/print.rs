@@ -54,6 +54,9 @@ fn entry(flag: &Arg, matches: &ArgMatches, file: Option<&ConfigFile>) -> String 
         (_, Some(setting)) => format!("file, line {}", setting.line),
         (_, None) => "default".to_owned(),
     };
+    if flag.is_hide_env_values_set() {
+        return format!("# {key} = <set, and a secret>  # {origin}");
+    }
     match raw.to_str() {
         Some(text) => format!("{key} = {}  # {origin}", value(flag, text)),
         None => format!("# {key} =  # {origin}, not UTF-8, which a file cannot say"),

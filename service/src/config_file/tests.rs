@@ -24,6 +24,8 @@ struct Probe {
     score: Option<f32>,
     #[arg(long, env = "PROBE_NAME")]
     name: Option<String>,
+    #[arg(long, env = "PROBE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     #[arg(long, env = "PROBE_LOG_FILE")]
     log_file: Option<PathBuf>,
     #[arg(long, env = "PROBE_POLICY", default_value = "fair")]
@@ -260,6 +262,13 @@ fn what_is_printed_says_where_it_comes_from() {
     }
     assert!(!printed.contains("completions") && !printed.contains("config ="), "{printed}");
     assert!(printed.lines().all(|line| line.len() <= 120), "{printed}");
+}
+
+#[test]
+fn a_secret_is_not_printed() {
+    let printed = said(outcome("token = 'open sesame'", "--print-config"));
+    assert!(printed.contains("# token = <set, and a secret>  # file, line 1"), "{printed}");
+    assert!(!printed.contains("sesame"), "{printed}");
 }
 
 #[test]
