@@ -6,10 +6,11 @@ import { colourOf } from "./colours.js";
 import { reasonName } from "./streams.js";
 
 const MARGIN = { left: 46, right: 10, top: 20, bottom: 24 };
-const TICKS = 4;
 const MINUTE_MS = 60_000;
-/** Between the labels of the time. */
+/** Between the labels of the time, and on a drawing of less than so many pixels. */
 const EVERY_MIN = 2;
+const EVERY_MIN_NARROW = 5;
+const NARROW = 460;
 
 let history = null;
 
@@ -41,31 +42,32 @@ function chart(id) {
   return { figure, svg, width, height };
 }
 
-/** A round number from `most` up, as high as the axis goes. */
-function roundUp(most) {
+/** As high as the axis goes, a round number from `most` up, and into how many round parts it is divided. */
+function scale(most) {
   const unit = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
-  return unit * [1, 2, 4, 5, 8, 10].find((factor) => factor * unit >= most);
+  const [factor, parts] = [[1, 5], [2, 4], [3, 3], [4, 4], [5, 5], [6, 3], [8, 4], [10, 5]].find(([factor]) => factor * unit >= most);
+  return { top: unit * factor, parts };
 }
 
 /** Draws both axes and returns how values and steps are placed. */
 function axes({ svg, width, height }, most, unit, steps) {
-  const top = roundUp(most);
+  const { top, parts } = scale(most);
   const [left, right, bottom] = [MARGIN.left, width - MARGIN.right, height - MARGIN.bottom];
   const y = (value) => bottom - (value / top) * (bottom - MARGIN.top);
   const x = (step) => left + (step / (steps - 1)) * (right - left);
   svg.append(drawn("text", { x: 0, y: 10, class: "unit" }, unit));
-  for (let tick = 0; tick <= TICKS; tick++) {
-    const value = (top * tick) / TICKS;
+  for (let tick = 0; tick <= parts; tick++) {
+    const value = (top * tick) / parts;
     svg.append(drawn("path", { d: `M${left} ${y(value)}H${right}`, class: tick ? "grid" : "axis" }));
-    svg.append(drawn("text", { x: left - 6, y: y(value) + 4, class: "end" }, number(value, top < TICKS ? 1 : 0)));
+    svg.append(drawn("text", { x: left - 6, y: y(value) + 4, class: "end" }, number(value, Number.isInteger(value) ? 0 : 1)));
   }
   const whole = (steps * history.step_ms) / MINUTE_MS;
-  for (let minutes = 0; minutes <= whole; minutes += EVERY_MIN) {
+  for (let minutes = 0; minutes <= whole; minutes += width < NARROW ? EVERY_MIN_NARROW : EVERY_MIN) {
     const at = x((steps - 1) * (1 - minutes / whole));
     const text = minutes === 0 ? t("charts.now") : `−${minutes} ${t("unit.min")}`;
     const anchor = minutes === 0 ? "end" : minutes === whole ? "start" : "middle";
     svg.append(drawn("path", { d: `M${at} ${bottom}v4`, class: "axis" }));
-    if (width >= 340 || minutes % 4 !== 0 || minutes === 0) svg.append(drawn("text", { x: at, y: height - 6, "text-anchor": anchor }, text));
+    svg.append(drawn("text", { x: at, y: height - 6, "text-anchor": anchor }, text));
   }
   return { x, y };
 }

@@ -17,6 +17,10 @@ function formatter(digits) {
 /** A number with so many digits after the point. */
 export const number = (value, digits = 0) => (value == null ? UNKNOWN : formatter(digits).format(value));
 
+/** A count that may be large, from a million up in short ("5.1M"). */
+export const count = (value) =>
+  value < 1e6 ? number(value) : new Intl.NumberFormat(language(), { notation: "compact", maximumFractionDigits: 1 }).format(value);
+
 /** How often a second: one digit after the point up to 100. */
 export const rate = (value) => number(value, value != null && value < 99.95 ? 1 : 0);
 

@@ -21,7 +21,6 @@ const asked = new Map();
 let workers = [];
 let visible = false;
 let hidden = false;
-let needed = false;
 let waiting = 0;
 let large = null;
 
@@ -55,6 +54,8 @@ function look() {
 async function list(worker) {
   asked.set(worker, Date.now());
   const answer = await get(`live/${encodeURIComponent(worker)}`, { Accept: "application/json" });
+  // Who was refused is not asked again before there is another token.
+  if (answer?.status === 401 || answer?.status === 403) asked.set(worker, Infinity);
   if (!answer?.ok) return;
   const { streams } = await answer.json();
   for (const [key, tile] of tiles) if (tile.worker === worker && !streams.some((stream) => stream.id === tile.stream)) drop(key);
@@ -69,25 +70,26 @@ async function list(worker) {
 async function get(path, more = {}) {
   try {
     const answer = await fetch(path, { headers: { ...headers(), ...more }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (answer.status === 401 || answer.status === 403) await refuse(answer);
-    else if (answer.ok && needed) accept();
+    if (answer.status === 401 || answer.status === 403) refuse(answer.status);
+    else if (answer.ok) setProblem(null);
     return answer;
   } catch {
     return null;
   }
 }
 
-async function refuse(answer) {
-  const said = (await answer.text()).slice(0, 300);
-  needed = true;
-  show(byId("live-form"), true);
-  say(byId("live-problem"), token("live") ? t("live.wrong") : said || t("live.needs"));
-  if (answer.status === 401) keepToken("live", null);
+/** 401: with the right token there are pictures; 403: the worker has none, and shows them to its own machine only. */
+function refuse(status) {
+  if (status === 403) return setProblem("live.unset");
+  setProblem(token("live") ? "live.wrong" : "live.needs");
+  keepToken("live", null);
 }
 
-function accept() {
-  needed = false;
-  show(byId("live-form"), false);
+/** Says why there are no pictures, by the name of the text. */
+function setProblem(name) {
+  show(byId("live-form"), name === "live.wrong" || name === "live.needs");
+  show(byId("live-problem"), name !== null);
+  if (name) say(byId("live-problem"), t(name));
 }
 
 function drop(key) {
@@ -178,7 +180,6 @@ byId("live-form").addEventListener("submit", (event) => {
   event.preventDefault();
   keepToken("live", byId("live-token").value);
   byId("live-token").value = "";
-  say(byId("live-problem"), t("token.kept"));
   asked.clear();
   look();
 });

@@ -6,7 +6,7 @@ import { showHistory } from "./charts.js";
 import { forgetDecisions, settingName, showDecisions } from "./decisions.js";
 import { attribute, byId, say, show } from "./dom.js";
 import { repaintFlow, showFlow } from "./flow.js";
-import { byName, clock, duration, millis, number, rate } from "./format.js";
+import { byName, clock, count, duration, millis, number, rate } from "./format.js";
 import { applyLanguage, nextLanguage, onLanguage, t } from "./i18n.js";
 import { recall, remember } from "./kept.js";
 import { showLive } from "./live.js";
@@ -74,7 +74,7 @@ function figures() {
   say(byId("f-workers"), t("figures.of", { n: number(serving.length), all: number(view.workers.length) }));
   const counts = { n: number(streams.length), waiting: number(view.waiting) };
   say(byId("f-streams"), view.waiting ? t("figures.waiting", counts) : counts.n);
-  say(byId("f-faces"), number(sum(view.streams, (stream) => stream.faces)));
+  say(byId("f-faces"), count(sum(view.streams, (stream) => stream.faces)));
   say(byId("f-policy"), settingName(view.policy));
   say(byId("f-admission"), settingName(view.admission));
   say(byId("master-facts"), t("master.facts", { version: view.version, time: duration(view.uptime_ms) }));

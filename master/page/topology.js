@@ -4,12 +4,16 @@ import { number, rate } from "./format.js";
 import { t } from "./i18n.js";
 import { COLOURS, colourOf } from "./colours.js";
 
-/** Streams that get a place of their own; the others share the last one. */
-const STREAMS = 10;
-/** Workers that get a box with their name; if there are more, each is a small square. */
-const BOXES = 24;
+/** A box is so high, in heights of letters, and boxes below each other are at least and at most so far apart. */
+const BOX = 2.1;
+const NEAREST = 2.4;
+const FARTHEST = 5;
 /** Lines between streams and workers, those with the most frames first. */
 const LINES = 300;
+const MANY_LINES = 80;
+
+/** A picture of fewer pixels is that of a phone. */
+const NARROW = 500;
 
 const MARKS = { slow: "!", draining: "↓", resting: "‖", lost: "✕" };
 const canvas = byId("flow-lines");
@@ -51,10 +55,12 @@ export function flows(before, view) {
 export function drawCluster(view, flowing, seconds) {
   const { context, width, height } = prepare(canvas);
   const colours = palette();
-  context.font = `${width < 500 ? 12 : 14}px ${getComputedStyle(document.body).fontFamily}`;
+  const style = getComputedStyle(document.body);
+  const letters = parseFloat(style.fontSize) * (width < NARROW ? 0.8 : 0.95);
+  context.font = `${letters}px ${style.fontFamily}`;
   context.textBaseline = "middle";
-  const pen = { context, width, height, colours, small: width < 500 };
-  const master = { x: width / 2, y: 26 };
+  const pen = { context, width, height, colours, letters, narrow: width < NARROW };
+  const master = { x: width / 2, y: letters * 1.4 };
   const left = placeStreams(pen, view.streams);
   const right = placeWorkers(pen, view.workers);
 
@@ -64,12 +70,13 @@ export function drawCluster(view, flowing, seconds) {
   const lines = join(flowing, left.places, right.places, right.boxes);
   for (const line of lines) {
     context.strokeStyle = colours.line;
-    context.lineWidth = 1 + Math.min(5, Math.log2(1 + line.frames / seconds));
+    // Many lines beside each other are thin, or they would be one area.
+    context.lineWidth = lines.length > MANY_LINES ? 0.7 : 1 + Math.min(5, Math.log2(1 + line.frames / seconds));
     curve(context, line.points);
   }
   left.draw();
   right.draw();
-  box(pen, master.x - 52, master.y, 104, t("flow.master"), "", colours.accent);
+  box(pen, master.x - letters * 4, master.y, letters * 8, t("flow.master"), "", colours.accent);
   canvas.setAttribute("aria-label", described(view, flowing, seconds));
   return lines.map((line) => ({ ...line, colour: colours[colourOf(line.worker)] }));
 }
@@ -84,7 +91,8 @@ function curve(context, [x0, y0, x1, y1, x2, y2, x3, y3]) {
 /** A thin line to the master: questions for a route, and heartbeats. */
 function errand({ context, colours }, [x, y], master) {
   context.save();
-  context.strokeStyle = colours.line;
+  context.strokeStyle = colours.quiet;
+  context.globalAlpha = 0.55;
   context.lineWidth = 1;
   context.setLineDash([2, 5]);
   curve(context, [x, y, x, y - 30, master.x, master.y + 60, master.x, master.y + 14]);
@@ -112,21 +120,28 @@ function between(from, to) {
   return [x0, from.y, x0 + bend, from.y, x3 - bend, to.y, x3, to.y];
 }
 
+/** Where the master's part of the picture ends. */
+const topOf = ({ letters }) => letters * 4;
+
+/** How many boxes there is room for below each other. */
+const room = (pen) => Math.max(2, Math.floor((pen.height - topOf(pen)) / (pen.letters * NEAREST)));
+
 /** Places one below the other, in the middle of what is left below the master. */
-function column(count, height) {
-  const top = 62;
-  const step = Math.min(52, (height - top - 8) / Math.max(1, count));
-  const first = top + (height - top - 8 - step * count) / 2 + step / 2;
+function column(count, pen) {
+  const top = topOf(pen);
+  const step = Math.min(pen.letters * FARTHEST, (pen.height - top) / Math.max(1, count));
+  const first = top + (pen.height - top - step * count) / 2 + step / 2;
   return Array.from({ length: count }, (_, at) => first + at * step);
 }
 
 function placeStreams(pen, streams) {
-  const shown = streams.length > STREAMS ? STREAMS - 1 : streams.length;
+  // Those that there is no room for share the last box.
+  const shown = streams.length > room(pen) ? room(pen) - 1 : streams.length;
   const rest = streams.length - shown;
-  const ys = column(shown + (rest ? 1 : 0), pen.height);
-  const w = Math.min(190, pen.width * 0.3);
-  const places = new Map();
-  streams.forEach((stream, at) => places.set(stream.id, { x: 2, w, y: ys[Math.min(at, shown)] }));
+  const ys = column(shown + (rest ? 1 : 0), pen);
+  const w = Math.min(pen.letters * 14, pen.width * 0.3);
+  const spots = ys.map((y) => ({ x: 2, w, y }));
+  const places = new Map(streams.map((stream, at) => [stream.id, spots[Math.min(at, shown)]]));
   const draw = () => {
     streams.slice(0, shown).forEach((stream, at) => {
       pen.context.globalAlpha = stream.ended ? 0.5 : 1;
@@ -139,14 +154,15 @@ function placeStreams(pen, streams) {
 }
 
 function placeWorkers(pen, workers) {
-  return workers.length > BOXES ? placeSquares(pen, workers) : placeBoxes(pen, workers);
+  const columns = pen.narrow ? 1 : 2;
+  return workers.length > columns * room(pen) ? placeSquares(pen, workers) : placeBoxes(pen, workers);
 }
 
 function placeBoxes(pen, workers) {
-  const columns = workers.length > 12 && !pen.small ? 2 : 1;
+  const columns = workers.length > room(pen) ? 2 : 1;
   const rows = Math.ceil(workers.length / columns);
-  const ys = column(rows, pen.height);
-  const w = Math.min(columns === 2 ? 150 : 190, pen.width * 0.3);
+  const ys = column(rows, pen);
+  const w = Math.min(pen.letters * (columns === 2 ? 10 : 14), pen.width * 0.3);
   const boxes = workers.map((worker, at) => ({
     worker, w, y: ys[at % rows], x: pen.width - 2 - w - (columns - 1 - Math.floor(at / rows)) * (w + 16),
   }));
@@ -162,8 +178,8 @@ function placeBoxes(pen, workers) {
 
 /** A field of squares, the fuller the busier their workers are. */
 function placeSquares(pen, workers) {
-  const [w, top] = [Math.min(420, pen.width * 0.42), 62];
-  const size = Math.min(26, Math.floor(Math.sqrt((w * (pen.height - top - 30)) / workers.length)));
+  const [w, top] = [pen.width * 0.42, topOf(pen)];
+  const size = Math.min(pen.letters * 2, Math.floor(Math.sqrt((w * (pen.height - top - pen.letters * 2)) / workers.length)));
   const across = Math.max(1, Math.floor(w / size));
   const x0 = pen.width - 2 - across * size;
   const places = new Map();
@@ -194,8 +210,8 @@ function placeSquares(pen, workers) {
   return { boxes: [], places, draw };
 }
 
-function box({ context, colours, small }, x, y, w, name, value, edge, alarmed = false) {
-  const h = small ? 26 : 30;
+function box({ context, colours, letters }, x, y, w, name, value, edge, alarmed = false) {
+  const h = letters * BOX;
   context.fillStyle = colours.raised;
   context.strokeStyle = edge;
   context.lineWidth = alarmed ? 2.5 : 1.5;
