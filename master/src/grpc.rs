@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use facefleet_proto::view::StreamReport;
 use facefleet_proto::{AdminChange, Heartbeat, Join, RETRY_AFTER_MS, RouteQuery, WorkerId, wire};
 use futures_util::{Stream, stream};
 use tonic::metadata::MetadataMap;
@@ -97,14 +98,21 @@ impl wire::master_server::Master for Service {
         Ok(Response::new(Box::pin(records)))
     }
 
-    async fn report_stream(&self, _request: Request<wire::StreamReport>) -> Answer<wire::StreamReportReply> {
-        Err(Status::unimplemented("not yet"))
+    async fn report_stream(&self, request: Request<wire::StreamReport>) -> Answer<wire::StreamReportReply> {
+        let report = StreamReport::try_from(request.into_inner())?;
+        self.0.watching.report(report).map_err(|full| Status::resource_exhausted(full.to_string()))?;
+        Ok(Response::new(wire::StreamReportReply {}))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<wire::ClusterView, Status>> + Send>>;
 
     async fn watch(&self, _request: Request<wire::WatchRequest>) -> Answer<Self::WatchStream> {
-        Err(Status::unimplemented("not yet"))
+        let viewer = self.0.viewer().map_err(|many| Status::resource_exhausted(many.to_string()))?;
+        let views = stream::unfold(viewer, |mut viewer| async {
+            let seeing = viewer.next().await?;
+            Some((Ok(seeing.view().into()), viewer))
+        });
+        Ok(Response::new(Box::pin(views)))
     }
 
     async fn administer(&self, request: Request<wire::AdminRequest>) -> Answer<wire::AdminReply> {

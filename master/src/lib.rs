@@ -23,6 +23,7 @@ mod open_files;
 pub mod outage;
 pub mod policy;
 mod queue;
+mod rate;
 mod record;
 pub mod registry;
 mod ring;
@@ -30,6 +31,7 @@ pub mod scheduler;
 mod shared;
 pub mod store;
 mod waiting;
+mod watch;
 
 use std::convert::Infallible;
 use std::io;
@@ -154,6 +156,7 @@ pub async fn run(
         shutdown.await;
         shared.queue.close();
         shared.waiting.stop();
+        shared.watching.close();
         stopping.cancel();
         health.set(false).await;
         health.clone().close().await;
@@ -162,6 +165,7 @@ pub async fn run(
         ended = server => ended.map_err(RunError::from),
         never = expire(&shared) => match never {},
         never = share => match never {},
+        never = shared.keep_watching() => match never {},
         never = serve_once_ready(&shared, &health, &stopping) => match never {},
         () = grace_over(&stopping) => {
             tracing::warn!(grace = ?GRACE, "some calls did not end in time and are cut");

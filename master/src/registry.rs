@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use facefleet_proto::{Health, Heartbeat, Join, Load, Node, WorkerId};
 
 use crate::liveness::{Check, Liveness, Loss};
+use crate::rate::Rate;
 pub use ids::END_OF_IDS;
 use ids::Ids;
 
@@ -43,6 +44,8 @@ pub struct Worker {
     /// Whether an administrator has sent it out of service.
     pub is_resting: bool,
     liveness: Liveness,
+    /// Of frames that it has answered well.
+    rate: Rate,
     /// Whether the registry that this one shares holds it no more, so that it is forgotten when it falls silent.
     is_let_go: bool,
 }
@@ -200,6 +203,7 @@ impl Registry {
             return Err(Unknown);
         }
         let back_after = worker.liveness.beat(now);
+        worker.rate.count(heartbeat.load.frames_ok, now);
         worker.load = Some(heartbeat.load.clone());
         worker.is_let_go = false;
         Ok(Beat { worker, back_after })
@@ -321,7 +325,16 @@ impl Worker {
     /// One that has joined just now.
     fn new(id: WorkerId, join: Join, loss: Loss, now: Instant) -> Worker {
         let liveness = Liveness::new(join.heartbeat_interval, loss, now);
-        Worker { id, join, load: None, submitted_ms: None, is_resting: false, liveness, is_let_go: false }
+        Worker {
+            id,
+            join,
+            load: None,
+            submitted_ms: None,
+            is_resting: false,
+            liveness,
+            rate: Rate::default(),
+            is_let_go: false,
+        }
     }
 
     /// Whether it is within its deadline, gets routes, or only finishes what it holds.
@@ -338,6 +351,11 @@ impl Worker {
     /// Whether it is to get nothing new: it leaves, or is out of service. One of an old version does not know that it is.
     pub fn is_draining(&self) -> bool {
         self.is_resting || self.load.as_ref().is_some_and(|load| load.draining)
+    }
+
+    /// Frames that it answered well a second, between its last two heartbeats; 0 before the second.
+    pub fn frames_per_s(&self) -> f32 {
+        self.rate.per_s()
     }
 
     /// What people are shown of it.

@@ -13,9 +13,11 @@ use crate::policy::{Contender, PolicyName};
 use crate::registry::{Beat, Expired, Joined, Refused, Registry, Unknown, Worker};
 use crate::store::book::Book;
 use groups::Groups;
+use reason::{LookedAt, Reason};
 
 mod admitting;
 mod groups;
+mod reason;
 pub mod settings;
 pub mod sharing;
 
@@ -38,6 +40,8 @@ pub struct Scheduler {
     next_number: u64,
     /// None: the registry is this master's alone.
     book: Option<Book>,
+    /// Why the last route is what it is; None: it offered nobody, or there was none.
+    reason: Option<Reason>,
 }
 
 impl Scheduler {
@@ -58,6 +62,7 @@ impl Scheduler {
             admission: None,
             next_number: epoch,
             book: None,
+            reason: None,
         }
     }
 
@@ -69,6 +74,11 @@ impl Scheduler {
     /// Which life of the master this is.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// How workers are chosen.
+    pub fn policy(&self) -> PolicyName {
+        self.policy
     }
 
     /// Who is in the cluster.
@@ -260,7 +270,15 @@ impl Scheduler {
         let (registry, leases) = (&self.registry, &self.leases);
         // Whoever has become silent since the last look at all of them is in a group still.
         let is_eligible = |worker: &&Worker| worker.health(now) == Health::Healthy && !excluded.contains(&worker.id);
-        let look_up = |id| registry.get(id).filter(is_eligible).map(|worker| contender(worker, leases));
+        let looked_at = LookedAt::default();
+        let look_up = |id| {
+            let found = registry.get(id).filter(is_eligible).map(|worker| contender(worker, leases));
+            found.inspect(|contender| {
+                if *wanted == 1 {
+                    looked_at.note(contender);
+                }
+            })
+        };
         let mut chosen = self.groups.choose(detector.as_deref(), *wanted, &look_up);
         if chosen.len() < *wanted && self.outage.count() > 0 {
             let look_up = |id| registry.get(id).filter(|_| !excluded.contains(&id)).map(|w| contender(w, leases));
@@ -268,8 +286,9 @@ impl Scheduler {
             chosen = together(chosen, hidden);
         }
 
-        let places: Vec<WorkerId> = chosen.iter().map(|(id, _)| *id).collect();
-        let of = |(id, share)| Some(candidate(self.registry.get(id)?, share));
+        self.reason = looked_at.reason(&chosen);
+        let places: Vec<WorkerId> = chosen.iter().map(|(contender, _)| contender.id).collect();
+        let of = |(contender, share): (Contender, f64)| Some(candidate(self.registry.get(contender.id)?, share));
         let candidates: Vec<Candidate> = chosen.into_iter().filter_map(of).collect();
         let lease = (!places.is_empty()).then(|| self.leases.grant(places, now));
         Route { candidates, lease, epoch: self.epoch }
@@ -277,11 +296,11 @@ impl Scheduler {
 }
 
 /// Two lists as one, of whose shares each keeps as much as it has workers.
-fn together(first: Vec<(WorkerId, f64)>, then: Vec<(WorkerId, f64)>) -> Vec<(WorkerId, f64)> {
+fn together(first: Vec<(Contender, f64)>, then: Vec<(Contender, f64)>) -> Vec<(Contender, f64)> {
     let all = (first.len() + then.len()) as f64;
     let parts = [first.len() as f64 / all, then.len() as f64 / all];
     let scaled =
-        |chosen: Vec<(WorkerId, f64)>, part: f64| chosen.into_iter().map(move |(id, share)| (id, share * part));
+        |chosen: Vec<(Contender, f64)>, part: f64| chosen.into_iter().map(move |(one, share)| (one, share * part));
     scaled(first, parts[0]).chain(scaled(then, parts[1])).collect()
 }
 

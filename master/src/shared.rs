@@ -26,6 +26,7 @@ use crate::scheduler::Scheduler;
 use crate::scheduler::settings::Settings;
 use crate::store::masters::Masters;
 use crate::waiting::{NoPlace, Waiting};
+use crate::watch::Watching;
 
 /// How often a thing is worth a line that may happen all the time, such as heartbeats of unknown workers: an old worker
 /// sends one a second and for ever.
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) masters: watch::Sender<Masters<Line>>,
     /// Opens for who may administer.
     pub(crate) admin: Gate,
+    /// What people look at.
+    pub(crate) watching: Watching,
     /// Whether everybody is let in. Written under the scheduler's lock.
     is_open: AtomicBool,
 }
@@ -80,6 +83,7 @@ impl Shared {
             waiting: Waiting::new(max_wait),
             masters: watch::Sender::default(),
             admin: Gate::new(None),
+            watching: Watching::new(clock::now()),
             is_open: AtomicBool::new(true),
         }
     }
@@ -219,6 +223,7 @@ impl Shared {
         let route = scheduler.route(query, now);
         let has_looked = scheduler.looked().is_some_and(|looked| now.saturating_duration_since(looked) <= TICK);
         if has_looked || !route.candidates.is_empty() {
+            self.note_reason(query, scheduler);
             return route;
         }
         drop(scheduler);
@@ -226,7 +231,18 @@ impl Shared {
         // walks over all workers, so it is not for everybody who finds nobody: a client that has them all asks each second.
         self.expire();
         let (mut scheduler, now) = self.locked();
-        scheduler.route(query, now)
+        let route = scheduler.route(query, now);
+        self.note_reason(query, scheduler);
+        route
+    }
+
+    /// Tells those who look why the last route is what it is.
+    fn note_reason(&self, query: &RouteQuery, scheduler: MutexGuard<'_, Scheduler>) {
+        let (reason, policy) = (scheduler.reason(), scheduler.policy());
+        drop(scheduler);
+        if let Some(reason) = reason {
+            self.watching.decided(query, policy, reason);
+        }
     }
 
     pub(crate) fn submit(&self, result: &TaskResult) {

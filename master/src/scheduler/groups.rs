@@ -75,7 +75,7 @@ impl Groups {
         detector: Option<&str>,
         wanted: usize,
         look_up: &dyn Fn(WorkerId) -> Option<Contender>,
-    ) -> Vec<(WorkerId, f64)> {
+    ) -> Vec<(Contender, f64)> {
         let group = match detector {
             None => &mut self.all,
             Some(detector) => match self.by_detector.get_mut(detector) {
@@ -87,7 +87,7 @@ impl Groups {
         let chosen = policy.choose(&mut Pool::new(members, &mut self.rng, look_up), wanted);
         let capacities = policy.capacities(&chosen);
         let total: f64 = capacities.iter().sum();
-        chosen.into_iter().zip(capacities).map(|(contender, capacity)| (contender.id, capacity / total)).collect()
+        chosen.into_iter().zip(capacities).map(|(contender, capacity)| (contender, capacity / total)).collect()
     }
 }
 
