@@ -15,5 +15,6 @@ mod incoming;
 pub mod listen;
 pub mod log;
 pub mod manners;
+pub mod metrics;
 pub mod quiet;
 pub mod shutdown;
