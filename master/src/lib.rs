@@ -18,6 +18,7 @@ mod join_limit;
 mod journal;
 pub mod lease;
 pub mod liveness;
+mod metrics;
 #[cfg(unix)]
 mod open_files;
 pub mod outage;

@@ -17,6 +17,7 @@ use crate::admission::AdmissionName;
 use crate::forwarding::Line;
 use crate::join_limit::{JoinLimit, PER_S};
 use crate::liveness::Loss;
+use crate::metrics::Events;
 use crate::outage::Turn;
 use crate::policy::PolicyName;
 use crate::queue::{KEPT, Queue};
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) watching: Watching,
     /// Whether everybody is let in. Written under the scheduler's lock.
     is_open: AtomicBool,
+    /// What has happened so far, for Prometheus.
+    pub(crate) events: Events,
 }
 
 /// What a worker is told when it sends a heartbeat.
@@ -85,6 +88,7 @@ impl Shared {
             admin: Gate::new(None),
             watching: Watching::new(clock::now()),
             is_open: AtomicBool::new(true),
+            events: Events::default(),
         }
     }
 
@@ -154,6 +158,7 @@ impl Shared {
         self.news.notify_one();
         match joined {
             Ok(joined) => {
+                self.events.joins.inc();
                 let id = joined.id;
                 for old in joined.replaced {
                     info!("{old} is replaced by worker {id}");
@@ -162,6 +167,7 @@ impl Shared {
                 Ok((id, epoch))
             }
             Err(refused) => {
+                self.events.refused_joins.inc();
                 warn!("worker `{name}` at {address} is refused: {refused}");
                 Err(refused)
             }
@@ -182,9 +188,11 @@ impl Shared {
         };
         self.admit(scheduler, now);
         let Ok((_, name, address, back_after)) = beat else {
+            self.events.unknown_heartbeats.inc();
             self.warn_of_unknown(&heartbeat, now);
             return pulse;
         };
+        self.events.heartbeats.inc();
         if let Some(silent) = back_after {
             info!(?silent, "worker {} `{name}` at {address} is back", heartbeat.id);
         }
@@ -204,7 +212,10 @@ impl Shared {
         let left = self.locked().0.leave(id, generation, epoch);
         self.news.notify_one();
         match &left {
-            Ok(worker) => info!("{worker} left"),
+            Ok(worker) => {
+                self.events.leaves.inc();
+                info!("{worker} left");
+            }
             Err(Unknown) => warn!(%id, generation, "a worker that is not registered wanted to leave"),
         }
         left.map(drop)
@@ -219,11 +230,12 @@ impl Shared {
     }
 
     fn offer(&self, query: &RouteQuery) -> Route {
+        let begun = clock::now();
         let (mut scheduler, now) = self.locked();
         let route = scheduler.route(query, now);
         let has_looked = scheduler.looked().is_some_and(|looked| now.saturating_duration_since(looked) <= TICK);
         if has_looked || !route.candidates.is_empty() {
-            self.note_reason(query, scheduler);
+            self.note(query, &route, begun, scheduler);
             return route;
         }
         drop(scheduler);
@@ -232,14 +244,15 @@ impl Shared {
         self.expire();
         let (mut scheduler, now) = self.locked();
         let route = scheduler.route(query, now);
-        self.note_reason(query, scheduler);
+        self.note(query, &route, begun, scheduler);
         route
     }
 
-    /// Tells those who look why the last route is what it is.
-    fn note_reason(&self, query: &RouteQuery, scheduler: MutexGuard<'_, Scheduler>) {
+    /// Counts a route that was looked for since `begun`, and tells those who look why it is what it is.
+    fn note(&self, query: &RouteQuery, route: &Route, begun: Instant, scheduler: MutexGuard<'_, Scheduler>) {
         let (reason, policy) = (scheduler.reason(), scheduler.policy());
         drop(scheduler);
+        self.events.routed(policy, route.candidates.len(), clock::now().saturating_duration_since(begun));
         if let Some(reason) = reason {
             self.watching.decided(query, policy, reason);
         }
@@ -264,6 +277,8 @@ impl Shared {
         let turn = scheduler.doubt(now);
         self.admit(scheduler, now);
         self.joins.lock().unwrap_or_else(PoisonError::into_inner).0.tidy(now);
+        let lost = expired.iter().filter(|event| matches!(event, Expired::Lost { .. })).count();
+        self.events.losses.inc_by(lost as u64);
         let untold = expired.len().saturating_sub(TOLD_AT_ONCE);
         for event in expired.into_iter().take(TOLD_AT_ONCE) {
             match event {

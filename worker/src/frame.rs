@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use facefleet_vision::{DetectorError, DetectorKind, FrameError, Job, Report};
 
-use crate::stats::End;
-
 /// Why a live frame is dropped: it is older than its stream wants any.
 pub(crate) const STALE: &str = "stale_worker";
 /// Why a live frame is dropped: newer ones of its stream need its room.
 pub(crate) const QUEUE_FULL: &str = "queue_full";
+/// Why a frame is forgotten: its stream has gone, and nobody waits for it.
+pub(crate) const STREAM_GONE: &str = "stream_gone";
 
 /// A frame, and what to do with it.
 #[derive(Debug)]
@@ -34,17 +34,6 @@ pub(crate) enum Verdict {
     /// The snake_case reason.
     Dropped(&'static str),
     Failed(Failure),
-}
-
-impl Verdict {
-    /// How it is counted.
-    pub(crate) fn end(&self) -> End {
-        match self {
-            Verdict::Done { .. } => End::Ok,
-            Verdict::Dropped(_) => End::Dropped,
-            Verdict::Failed(_) => End::Failed,
-        }
-    }
 }
 
 /// Why a frame could not be worked on.

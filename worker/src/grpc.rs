@@ -51,6 +51,11 @@ impl Streams {
         drop(all.expect("the semaphore is never closed"));
     }
 
+    /// How many are open.
+    pub(crate) fn open(&self) -> usize {
+        (self.most as usize).saturating_sub(self.free.available_permits())
+    }
+
     fn admit(&self) -> Result<OwnedSemaphorePermit, Status> {
         if let Some(refusal) = self.duty.now().refusal() {
             return Err(refusal);

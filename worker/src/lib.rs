@@ -20,6 +20,7 @@ mod grpc;
 mod heartbeat;
 mod leases;
 mod load;
+mod metrics;
 mod pool;
 mod queue;
 mod room;

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::fair::{Charge, StreamId};
 use crate::frame::{Frame, Verdict};
 use crate::room::{Place, Room};
-use crate::stats::{End, Queued, Stats};
+use crate::stats::{Queued, Stats};
 
 /// JPEGs that may wait in all. 64 streams of sixteen 1080p frames take it, and a board with 1 GB of memory has it.
 const MOST_BYTES: usize = 256 << 20;
@@ -30,7 +30,7 @@ pub(crate) struct Reply(pub(crate) oneshot::Sender<Verdict>);
 impl Reply {
     /// Ends the frame.
     pub(crate) fn send(self, verdict: Verdict, stats: &Stats) {
-        stats.ended(verdict.end());
+        stats.ended(&verdict);
         // Err: its stream went in the meantime.
         let _ = self.0.send(verdict);
     }
@@ -76,7 +76,7 @@ impl Queue {
     /// Forgets a stream and its frames that nobody took.
     pub(crate) fn close(&self, stream: StreamId) {
         let forgotten = self.state().room.close(stream);
-        forgotten.iter().for_each(|_| self.stats.ended(End::Dropped));
+        forgotten.iter().for_each(|_| self.stats.forgotten());
         self.gone.notify_waiters();
     }
 

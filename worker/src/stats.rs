@@ -5,21 +5,22 @@ use std::time::Duration;
 
 use facefleet_proto::{Load, Throttling};
 
+use crate::frame::{STREAM_GONE, Verdict};
+use crate::metrics::Frames;
+
 /// How much the newest frame moves the average. With 1/8 the average follows a change (another video, a processor that
 /// slows down for its heat) within about 16 frames, and one odd frame moves it by an eighth.
 const NEWEST: f32 = 1.0 / 8.0;
 
-/// How a frame ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Ok,
-    Dropped,
-    Failed,
-}
-
 /// The counters of one worker, shared by its streams, its detector threads and its heartbeat.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stats(Arc<Mutex<Counters>>);
+pub(crate) struct Stats(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    counters: Mutex<Counters>,
+    frames: Frames,
+}
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -47,13 +48,24 @@ impl Stats {
     }
 
     /// Counts how a frame ended.
-    pub(crate) fn ended(&self, end: End) {
+    pub(crate) fn ended(&self, verdict: &Verdict) {
+        self.0.frames.ended(verdict);
         let mut counters = self.counters();
-        match end {
-            End::Ok => counters.ok += 1,
-            End::Dropped => counters.dropped += 1,
-            End::Failed => counters.failed += 1,
+        match verdict {
+            Verdict::Done { .. } => counters.ok += 1,
+            Verdict::Dropped(_) => counters.dropped += 1,
+            Verdict::Failed(_) => counters.failed += 1,
         }
+    }
+
+    /// Counts a frame whose stream has gone before its turn.
+    pub(crate) fn forgotten(&self) {
+        self.ended(&Verdict::Dropped(STREAM_GONE));
+    }
+
+    /// What is told to Prometheus.
+    pub(crate) fn frames(&self) -> &Frames {
+        &self.0.frames
     }
 
     /// Takes the time that a detector thread spent on a good frame into the average.
@@ -93,7 +105,7 @@ impl Stats {
     }
 
     fn counters(&self) -> MutexGuard<'_, Counters> {
-        self.0.lock().expect("nothing panics while it counts")
+        self.0.counters.lock().expect("nothing panics while it counts")
     }
 }
 
@@ -120,6 +132,7 @@ impl Drop for Queued {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Failure;
 
     #[test]
     fn guards_count_what_is_there_now() {
@@ -137,8 +150,9 @@ mod tests {
     #[test]
     fn ends_are_counted_apart() {
         let stats = Stats::default();
-        for end in [End::Ok, End::Dropped, End::Ok, End::Failed, End::Ok] {
-            stats.ended(end);
+        let done = || Verdict::Done { report: Default::default(), queued: Duration::ZERO };
+        for end in [done(), Verdict::Dropped("stale_worker"), done(), Verdict::Failed(Failure::ThreadGone), done()] {
+            stats.ended(&end);
         }
         let load = stats.load();
         assert_eq!((load.frames_ok, load.frames_dropped, load.frames_failed), (3, 1, 1));

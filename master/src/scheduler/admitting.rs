@@ -71,6 +71,12 @@ impl Scheduler {
         self.admission.as_ref().map_or((0, 0), |admission| admission.slots(worker))
     }
 
+    /// How many slots all workers offer, and how many of them are taken.
+    pub fn all_slots(&self) -> (u32, u32) {
+        let each = self.registry.workers().map(|worker| self.slots(worker.id));
+        each.fold((0, 0), |(all, taken), (slots, used)| (all + slots, taken + used))
+    }
+
     /// A worker has just been heard of: its slots are those of one that is in service.
     pub(super) fn offer_slots(&mut self, id: WorkerId) {
         let (Some(admission), Some(worker)) = (&mut self.admission, self.registry.get(id)) else { return };

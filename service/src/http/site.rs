@@ -62,10 +62,7 @@ pub fn site(pages: Router, probes: Probes) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "up\n" }))
         .route("/readyz", get(move || async move { readiness(ready()) }))
-        .route(
-            "/metrics",
-            get(move || async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics()) }),
-        )
+        .route("/metrics", get(move || async move { ([(CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], metrics()) }))
         .merge(pages)
         .layer(middleware::map_response(secured))
 }

@@ -14,8 +14,8 @@ pub mod reasons;
 
 pub use outcomes::Outcomes;
 pub use prometheus::core::Collector;
-pub use prometheus::{Histogram, IntCounter};
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
+use prometheus::{HistogramOpts, Opts, Registry, TextEncoder};
 pub use read::{Kind, Samples};
 
 /// The content type of [`Metrics::text`].
@@ -93,7 +93,7 @@ pub fn counters<const N: usize>(
     help: &str,
     label: &str,
     values: [&'static str; N],
-) -> ([IntCounter; N], impl Collector + Clone + use<N>) {
+) -> ([IntCounter; N], IntCounterVec) {
     let family = IntCounterVec::new(Opts::new(name, help), &[label]).expect(WRITTEN);
     (values.map(|value| family.with_label_values(&[value])), family)
 }
@@ -116,7 +116,7 @@ pub fn histograms<const N: usize>(
     seconds: &[f64],
     label: &str,
     values: [&'static str; N],
-) -> ([Histogram; N], impl Collector + Clone + use<N>) {
+) -> ([Histogram; N], HistogramVec) {
     let family = HistogramVec::new(HistogramOpts::new(name, help).buckets(seconds.to_vec()), &[label]).expect(WRITTEN);
     (values.map(|value| family.with_label_values(&[value])), family)
 }
