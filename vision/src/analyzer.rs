@@ -1,7 +1,5 @@
 //! One frame, from JPEG bytes to the answer.
 
-use image::{GrayImage, Rgb};
-
 use crate::canny;
 use crate::clock::Stopwatch;
 use crate::detect::{DetectorError, DetectorKind, FaceDetector, PictureView, Wanted};
@@ -11,7 +9,7 @@ use crate::geometry::Size;
 use crate::job::{Job, Limits, Report, Stages, Task};
 use crate::jpeg::{self, Decoder, Encoder};
 use crate::kernels::Kernels;
-use crate::raster::{Planes, Raster};
+use crate::raster::Planes;
 use crate::resize::Resizer;
 
 /// A detector and all buffers one thread needs. Made inside its thread, it need not move.
@@ -126,8 +124,7 @@ impl Analyzer {
         report.stages.detect = clock.lap();
 
         if job.picture {
-            let Rgb(colour) = draw::Style::SEED.colour;
-            draw::faces_on_planes(seen, &report.faces, colour);
+            draw::faces_on_planes(seen, &report.faces, draw::Style::SEED);
             report.stages.draw = clock.lap();
             let mut picture = picture.unwrap_or_default();
             encoder.encode_planes(seen, &mut picture)?;
@@ -152,14 +149,10 @@ impl Analyzer {
         resizer.bring(&mut source.luma, target, &mut seen.luma);
         report.stages.resize = clock.lap();
 
-        let luma = GrayImage::from_raw(target.width, target.height, std::mem::take(&mut seen.luma.pixels))
-            .expect("a raster is as long as its size says");
-        let edges = canny::edges(&luma);
-        seen.luma.pixels = luma.into_raw();
+        let edges = canny::edges(&mut seen.luma);
         report.stages.detect = clock.lap();
 
         if job.picture {
-            let edges = Raster { size: target, pixels: edges.into_raw() };
             let mut picture = picture.unwrap_or_default();
             encoder.encode_luma(&edges, &mut picture)?;
             report.picture = Some(picture);
@@ -203,7 +196,7 @@ mod tests {
     use std::cell::Cell;
     use std::rc::Rc;
 
-    use image::RgbImage;
+    use image::{Rgb, RgbImage};
 
     use super::*;
     use crate::geometry::{Face, Fit, Point};

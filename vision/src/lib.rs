@@ -16,6 +16,7 @@
 //! ```
 
 mod analyzer;
+mod annotator;
 mod canny;
 mod clock;
 mod colour;
@@ -30,6 +31,7 @@ mod raster;
 mod resize;
 
 pub use analyzer::Analyzer;
+pub use annotator::Annotator;
 pub use detect::{DetectorError, DetectorKind, FaceDetector, PictureView, UnknownDetector, Wanted, seeta, yunet};
 pub use error::FrameError;
 pub use geometry::{Face, Fit, Point, SEED, Size};

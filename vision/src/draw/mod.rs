@@ -1,4 +1,6 @@
-//! Boxes and landmarks on pictures.
+//! Boxes, landmarks and scores on pictures.
+
+mod score;
 
 use std::ops::Range;
 
@@ -42,23 +44,39 @@ pub fn faces(picture: &mut RgbImage, faces: &[Face], style: Style) {
     }
 }
 
-/// Draws the same, its lines one pixel wide, on a picture whose colour has half the resolution.
-pub(crate) fn faces_on_planes(picture: &mut Planes, faces: &[Face], colour: [u8; 3]) {
-    let [luma, blue, red] = colour::ycc(colour);
+/// Draws the same on a picture whose colour has half the resolution.
+pub(crate) fn faces_on_planes(picture: &mut Planes, faces: &[Face], style: Style) {
+    let size = picture.luma.size;
+    let thickness = style.thickness.min(size.width.max(size.height));
+    for face in faces {
+        let outlines = (0..thickness).map_while(|inset| outline(face, inset, size)).flatten();
+        for line in outlines.chain(dots(face, thickness, size)) {
+            paint(picture, &line, style.colour);
+        }
+    }
+}
+
+/// Writes each face's score at the top left corner of its box, as far as that lies inside the picture.
+pub(crate) fn scores_on_planes(picture: &mut Planes, faces: &[Face], style: Style) {
     let size = picture.luma.size;
     for face in faces {
-        for Line { across, down } in outline(face, 0, size).into_iter().flatten().chain(dots(face, 1, size)) {
-            fill(&mut picture.luma, &across, &down, |_| luma);
-            // Half of nothing must not become something by rounding.
-            let halved = |pixels: &Range<u32>| {
-                if pixels.is_empty() { 0..0 } else { pixels.start / 2..pixels.end.div_ceil(2) }
-            };
-            // A line of one pixel covers half of each sample of colour that it crosses.
-            let mixed = |old: u8, new: u8| ((u16::from(old) + u16::from(new)) / 2) as u8;
-            for (plane, new) in [(&mut picture.blue, blue), (&mut picture.red, red)] {
-                fill(plane, &halved(&across), &halved(&down), |old| mixed(old, new));
-            }
+        let (paper, ink) = score::label(face, style.thickness, size);
+        paint(picture, &paper, style.colour);
+        for line in ink {
+            paint(picture, &line, Rgb([0; 3]));
         }
+    }
+}
+
+fn paint(picture: &mut Planes, Line { across, down }: &Line, Rgb(colour): Rgb<u8>) {
+    let [luma, blue, red] = colour::ycc(colour);
+    fill(&mut picture.luma, across, down, |_| luma);
+    // Half of nothing must not become something by rounding.
+    let halved = |pixels: &Range<u32>| if pixels.is_empty() { 0..0 } else { pixels.start / 2..pixels.end.div_ceil(2) };
+    // A line of one pixel covers half of each sample of colour that it crosses.
+    let mixed = |old: u8, new: u8| ((u16::from(old) + u16::from(new)) / 2) as u8;
+    for (plane, new) in [(&mut picture.blue, blue), (&mut picture.red, red)] {
+        fill(plane, &halved(across), &halved(down), |old| mixed(old, new));
     }
 }
 
@@ -199,7 +217,7 @@ mod tests {
             pixels: vec![value; (width * height) as usize],
         };
         let mut planes = Planes { luma: plane(12, 10, 90), blue: plane(6, 5, 128), red: plane(6, 5, 128) };
-        faces_on_planes(&mut planes, &[face], [0, 0, 255]);
+        faces_on_planes(&mut planes, &[face], Style::SEED);
         let drawn: Vec<usize> = (0..120).filter(|&at| planes.luma.pixels[at] == 29).collect();
         assert_eq!(drawn, [3 * 12 + 5, 4 * 12 + 4, 4 * 12 + 5, 4 * 12 + 6, 5 * 12 + 5, 8 * 12, 9 * 12, 9 * 12 + 1]);
         assert!(planes.blue.pixels[2 * 6 + 2] > 190 && planes.blue.pixels[0] == 128, "{:?}", planes.blue.pixels);
@@ -223,7 +241,7 @@ mod tests {
         let grey = || Planes { luma: plane(13, 11, 90), blue: plane(7, 6, 128), red: plane(7, 6, 128) };
         let face = |x, y, width, height| Face { x, y, width, height, score: 1.0, landmarks: None };
         let mut picture = grey();
-        faces_on_planes(&mut picture, &[face(2.0, 2.0, 9.0, 7.0)], [0, 0, 255]);
+        faces_on_planes(&mut picture, &[face(2.0, 2.0, 9.0, 7.0)], Style::SEED);
         let mut rgb = RgbImage::new(13, 11);
         faces(&mut rgb, &[face(2.0, 2.0, 9.0, 7.0)], Style::SEED);
         for (luma, pixel) in picture.luma.pixels.iter().zip(rgb.pixels()) {
@@ -240,13 +258,13 @@ mod tests {
             face(f32::NAN, 3.0, 4.0, f32::INFINITY),
         ] {
             let mut picture = grey();
-            faces_on_planes(&mut picture, &[outside], [0, 0, 255]);
+            faces_on_planes(&mut picture, &[outside], Style::SEED);
             assert_eq!(picture.luma.pixels, grey().luma.pixels, "{outside:?}");
             assert_eq!(picture.blue.pixels, grey().blue.pixels, "{outside:?}");
             assert_eq!(picture.red.pixels, grey().red.pixels, "{outside:?}");
         }
         let mut picture = grey();
-        faces_on_planes(&mut picture, &[face(-5.0, -5.0, 17.6, 15.6)], [0, 0, 255]);
+        faces_on_planes(&mut picture, &[face(-5.0, -5.0, 17.6, 15.6)], Style::SEED);
         assert_eq!(picture.luma.pixels[12], 29, "the right border");
         assert_eq!(picture.luma.pixels[10 * 13], 29, "the bottom border");
     }
