@@ -7,10 +7,12 @@ use tokio::net::TcpListener;
 
 /// An address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}; {}", advice(source.kind()))]
+#[error("cannot listen on {address}: {source}; {} with {flag}", advice(source.kind()))]
 pub struct ListenError {
     /// What was to be listened on.
     pub address: SocketAddr,
+    /// The flag that says so.
+    pub flag: &'static str,
     /// What the system says.
     pub source: io::Error,
 }
@@ -20,18 +22,24 @@ pub struct ListenError {
 /// # Errors
 /// Another program has the port, the address is not this machine's, or the system keeps the port for others.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
+    TcpListener::bind(address).await.map_err(|source| ListenError { address, flag: "--listen", source })
+}
+
+/// Listens on `address`, which is what `--http` says.
+///
+/// # Errors
+/// As [`bind`].
+pub async fn bind_http(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError { address, flag: "--http", source })
 }
 
 /// What a person does about it.
 fn advice(kind: io::ErrorKind) -> &'static str {
     match kind {
-        io::ErrorKind::AddrInUse => "stop the program that has this port, or choose another with --listen",
-        io::ErrorKind::AddrNotAvailable => {
-            "choose an address of this machine, or 0.0.0.0 for all that it has, with --listen"
-        }
-        io::ErrorKind::PermissionDenied => "choose a port above 1023 with --listen",
-        _ => "choose another address with --listen",
+        io::ErrorKind::AddrInUse => "stop the program that has this port, or choose another",
+        io::ErrorKind::AddrNotAvailable => "choose an address of this machine, or 0.0.0.0 for all that it has,",
+        io::ErrorKind::PermissionDenied => "choose a port above 1023",
+        _ => "choose another address",
     }
 }
 
@@ -46,6 +54,8 @@ mod tests {
         let said = bind(taken).await.unwrap_err().to_string();
         assert!(said.starts_with(&format!("cannot listen on {taken}: ")), "{said}");
         assert!(said.ends_with("stop the program that has this port, or choose another with --listen"), "{said}");
+        let said = bind_http(taken).await.unwrap_err().to_string();
+        assert!(said.ends_with("or choose another with --http"), "{said}");
     }
 
     #[tokio::test]
@@ -59,7 +69,7 @@ mod tests {
     #[test]
     fn a_port_that_is_for_others_is_named_and_what_to_do() {
         let source = io::ErrorKind::PermissionDenied.into();
-        let said = ListenError { address: "0.0.0.0:80".parse().unwrap(), source }.to_string();
+        let said = ListenError { address: "0.0.0.0:80".parse().unwrap(), flag: "--listen", source }.to_string();
         assert!(said.starts_with("cannot listen on 0.0.0.0:80: ") && said.contains("a port above 1023"), "{said}");
     }
 }
