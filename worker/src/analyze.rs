@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tonic::Status;
 
 use crate::frame::{Frame, Verdict};
+use crate::live::Shown;
 use crate::pool::{Line, Pool};
 
 /// How long a stream may take to say what it wants. It has one of the few places for streams in the meantime.
@@ -47,12 +48,13 @@ pub(crate) fn replies<S>(
     pool: Pool,
     opened: Opened,
     wants: Wants,
+    shown: Shown,
     messages: S,
 ) -> impl Stream<Item = Result<wire::AnalyzeReply, Status>> + Send
 where
     S: Stream<Item = Result<wire::AnalyzeRequest, Status>> + Send + 'static,
 {
-    let line = pool.open(wants.priority, wants.max_age);
+    let line = pool.open(wants.priority, wants.max_age, Some(shown));
     let session = Session {
         tickets: tickets(line.clone(), wants, messages).boxed(),
         held: FuturesUnordered::new(),

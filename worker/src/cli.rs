@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use facefleet_proto::MAX_NAME_BYTES;
 use facefleet_service::address::HostPorts;
 use facefleet_service::config_file::{self, ConfigArgs};
+use facefleet_service::http::token::Token;
 use facefleet_service::log::LogArgs;
 use facefleet_service::{cli, grpc};
 use facefleet_vision::DetectorKind;
@@ -75,6 +76,16 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", env = "FACEFLEET_GRACE", default_value_t = 10)]
     pub grace: u32,
 
+    /// Where browsers see what this worker sees (/live), and monitoring how it is (/metrics, /healthz, /readyz). Faces are
+    /// personal data: without --live-token only browsers on this machine get pictures [default: nowhere].
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_WORKER_HTTP")]
+    pub http: Option<SocketAddr>,
+
+    /// What browsers on other machines must show to see pictures: 16 characters or more. Better in the configuration file or
+    /// the environment than here, where every user of this machine can read it.
+    #[arg(long, value_name = "TOKEN", env = "FACEFLEET_LIVE_TOKEN", hide_env_values = true)]
+    pub live_token: Option<Token>,
+
     /// Print a completion script for this shell and exit.
     #[arg(long, value_name = "SHELL")]
     pub completions: Option<Shell>,
@@ -124,6 +135,7 @@ impl Args {
                 streams: self.max_streams.and_then(NonZeroU32::new).unwrap_or(defaults.streams),
                 frames_per_stream: self.max_frames_per_stream.unwrap_or(defaults.frames_per_stream),
             },
+            live_token: self.live_token,
             grace: Duration::from_secs(self.grace.into()),
             on_join: Arc::new(|master, id| cli::announce(&format!("joined {master} as worker {id}"))),
             discover: self.master.is_none(),

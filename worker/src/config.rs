@@ -8,6 +8,7 @@ use std::time::Duration;
 use facefleet_proto::WorkerId;
 use facefleet_service::address::{HostPort, HostPorts};
 use facefleet_service::grpc;
+use facefleet_service::http::token::Token;
 use facefleet_vision::DetectorKind;
 
 use crate::device::Device;
@@ -50,6 +51,8 @@ pub struct Config {
     /// How long a stop may take. Its last second is for the master to hear of it, and the time before for the frames that
     /// are held.
     pub grace: Duration,
+    /// What people beyond this machine show to see pictures of its streams. None: they see none.
+    pub live_token: Option<Token>,
     /// Called each time the worker has joined, with the master and the id that it gave.
     pub on_join: OnJoin,
 }
@@ -83,6 +86,7 @@ impl Config {
             limits: Limits::for_threads(threads),
             heartbeat: Duration::from_secs(1),
             grace: Duration::from_secs(10),
+            live_token: None,
             on_join: Arc::new(|_, _| {}),
         }
     }

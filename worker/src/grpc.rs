@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::analyze::Wants;
 use crate::duty::OnDuty;
 use crate::leases::{self, Leases};
+use crate::live::{Live, Shown};
 use crate::pool::Pool;
 use crate::{analyze, seed};
 
@@ -29,6 +30,7 @@ pub(crate) struct Video {
     pub(crate) max_pixels: u64,
     pub(crate) streams: Streams,
     pub(crate) leases: Leases,
+    pub(crate) live: Live,
 }
 
 /// The streams that are open, so many at most.
@@ -89,11 +91,26 @@ impl Streams {
 }
 
 impl Video {
-    async fn forget(&self, request: Request<Streaming<VideoFrame>>, task: Task) -> Result<Response<Empty>, Status> {
+    async fn forget(
+        &self,
+        method: &str,
+        request: Request<Streaming<VideoFrame>>,
+        task: Task,
+    ) -> Result<Response<Empty>, Status> {
         let _place = self.streams.admit()?;
+        let shown = self.show(method, &request);
         let frames = self.streams.taken(request.into_inner(), false);
-        seed::all(&self.pool, frames, task).await?;
+        seed::all(&self.pool, frames, task, shown).await?;
         Ok(Response::new(Empty {}))
+    }
+
+    /// Shows a stream that has neither a lease nor a name to people.
+    fn show<T>(&self, method: &str, request: &Request<T>) -> Shown {
+        let name = match request.remote_addr() {
+            Some(peer) => format!("{method} from {}", peer.ip().to_canonical()),
+            None => method.to_owned(),
+        };
+        self.live.open(None, &name)
     }
 }
 
@@ -106,15 +123,15 @@ impl VideoStream for Video {
     }
 
     async fn push_stream(&self, request: Request<Streaming<VideoFrame>>) -> Result<Response<Empty>, Status> {
-        self.forget(request, Task::View).await
+        self.forget("PushStream", request, Task::View).await
     }
 
     async fn face_detection(&self, request: Request<Streaming<VideoFrame>>) -> Result<Response<Empty>, Status> {
-        self.forget(request, Task::Faces).await
+        self.forget("FaceDetection", request, Task::Faces).await
     }
 
     async fn canny(&self, request: Request<Streaming<VideoFrame>>) -> Result<Response<Empty>, Status> {
-        self.forget(request, Task::Canny).await
+        self.forget("Canny", request, Task::Canny).await
     }
 
     type PushAndPullStream = Admitted<VideoFrame>;
@@ -124,8 +141,9 @@ impl VideoStream for Video {
         request: Request<Streaming<VideoFrame>>,
     ) -> Result<Response<Admitted<VideoFrame>>, Status> {
         let place = self.streams.admit()?;
+        let shown = self.show("PushAndPull", &request);
         let frames = self.streams.taken(request.into_inner(), false);
-        let replies = seed::annotate(&self.pool, frames);
+        let replies = seed::annotate(&self.pool, frames, shown);
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place, _lease: None }))
     }
 
@@ -147,7 +165,9 @@ impl VideoStream for Video {
         let messages = self.streams.taken(messages, true);
         tracing::debug!(stream = %open.stream_id, task = ?open.task, "stream opened");
         let (pool, opened) = (self.pool.clone(), self.opened.clone());
-        let replies = analyze::replies(pool, opened, wants, messages);
+        let name = if open.stream_id.is_empty() { "unnamed" } else { &open.stream_id };
+        let shown = self.live.open(open.lease_id, name);
+        let replies = analyze::replies(pool, opened, wants, shown, messages);
         let lease = open.lease_id.map(|lease| self.leases.hold(lease));
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place, _lease: lease }))
     }

@@ -6,6 +6,9 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use facefleet_proto::{Heartbeat, Join, LegacyState, Load, WorkerId, wire};
@@ -37,6 +40,10 @@ pub(crate) struct Member {
     /// What the worker says of itself. `address` is found again at each join, unless `fixed_address`.
     pub(crate) join: Join,
     pub(crate) fixed_address: bool,
+    /// Whether a master has this worker now, which monitoring asks.
+    pub(crate) joined: Arc<AtomicBool>,
+    /// Where its live view is, if it has one.
+    pub(crate) http: Option<SocketAddr>,
     pub(crate) interval: Duration,
     pub(crate) stats: Stats,
     pub(crate) leases: Leases,
@@ -127,7 +134,10 @@ impl Member {
                 Ok(now) => {
                     *joined = Some(now);
                     (self.on_join)(&contact.master, now.id);
-                    self.beat(contact, now, &mut beats, &mut outage).await.map_err(JoinError::from)
+                    self.joined.store(true, Ordering::Relaxed);
+                    let ended = self.beat(contact, now, &mut beats, &mut outage).await;
+                    self.joined.store(false, Ordering::Relaxed);
+                    ended.map_err(JoinError::from)
                 }
                 Err(error) => Err(error),
             };
@@ -152,6 +162,7 @@ impl Member {
             join.address.set_ip(self.own_ip(&contact.master).await?);
         }
         join.frames_per_s = self.stats.load().frames_per_s;
+        join.http_port = self.http.and_then(|http| heard_at(http, join.address.ip()));
         let address = join.address;
         let reply = contact.client.join(wire::JoinRequest::from(join)).await?;
         let wire::JoinReply { id, success, epoch } = reply.into_inner();
@@ -268,6 +279,14 @@ impl Member {
     }
 }
 
+/// The port of a live view that listens on `http`, if that can be reached where the worker is said to be. One on the loopback
+/// interface is only where the worker is so too, and then its master is on the same machine.
+fn heard_at(http: SocketAddr, ip: IpAddr) -> Option<NonZeroU16> {
+    let (bound, ip) = (http.ip().to_canonical(), ip.to_canonical());
+    let is_heard = if bound.is_unspecified() { hears(bound, ip) } else { bound == ip };
+    NonZeroU16::new(http.port()).filter(|_| is_heard)
+}
+
 /// Since when the master has said, at each heartbeat, that it is cut off from the registry that it shares.
 #[derive(Default)]
 struct Outlook(Option<Instant>);
@@ -338,6 +357,25 @@ mod tests {
         let master = "pi.local:50051".parse().unwrap();
         let error = JoinError::Family { master, bound: "0.0.0.0:50050".parse().unwrap() }.to_string();
         assert!(error.contains("--listen [::]:50050") && error.contains("--advertise"), "{error}");
+    }
+
+    #[test]
+    fn a_live_view_is_told_of_where_it_can_be_reached() {
+        for (http, worker, told) in [
+            ("127.0.0.1:8081", "127.0.0.1", true),
+            ("127.0.0.1:8081", "10.0.0.7", false),
+            ("0.0.0.0:8081", "10.0.0.7", true),
+            ("0.0.0.0:8081", "127.0.0.1", true),
+            ("0.0.0.0:8081", "fd00::7", false),
+            ("[::]:8081", "10.0.0.7", true),
+            ("[::1]:8081", "::1", true),
+            ("10.0.0.7:8081", "10.0.0.7", true),
+            ("10.0.0.7:8081", "127.0.0.1", false),
+            ("10.0.0.7:8081", "::ffff:10.0.0.7", true),
+        ] {
+            let port = heard_at(http.parse().unwrap(), worker.parse().unwrap());
+            assert_eq!(port.map(NonZeroU16::get), told.then_some(8081), "{http} of a worker at {worker}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod frame;
 mod grpc;
 mod heartbeat;
 mod leases;
+mod live;
 mod load;
 mod metrics;
 mod pool;
@@ -33,12 +34,16 @@ use std::convert::Infallible;
 use std::io;
 use std::iter;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use facefleet_proto::wire::video_stream_server::{SERVICE_NAME, VideoStreamServer};
 use facefleet_proto::{Identity, Join, MAX_NAME_BYTES, Opened, VIDEO_STREAM_DESCRIPTORS};
 use facefleet_service::clock;
+use facefleet_service::http::{self, Probes};
 use facefleet_service::manners::{self, Health};
+use facefleet_service::metrics::Metrics;
 use facefleet_vision::DetectorKind;
 use sysinfo::System;
 use tokio::net::TcpListener;
@@ -53,6 +58,7 @@ use duty::{Duty, OnDuty};
 use grpc::{Streams, Video};
 use heartbeat::Member;
 use leases::Leases;
+use live::{Live, Studio};
 use load::LoadMonitor;
 use pool::Pool;
 use stats::Stats;
@@ -85,7 +91,23 @@ pub enum RunError {
     DetectorThread,
 }
 
-/// Serves frames on `listener` and keeps the worker joined, until `shutdown` resolves or the master asks it to drain.
+/// Where a worker listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For frames.
+    pub frames: TcpListener,
+    /// For browsers and monitoring: what it sees, and how it is. None: nobody is shown anything.
+    pub http: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    /// For frames alone.
+    fn from(frames: TcpListener) -> Listeners {
+        Listeners { frames, http: None }
+    }
+}
+
+/// Serves frames on `listeners` and keeps the worker joined, until `shutdown` resolves or the master asks it to drain.
 /// Then it takes no new stream and no new frame, answers the frames it holds, and leaves, all within [`Config::grace`].
 ///
 /// A master that cannot be reached is no error: the worker tries until it is there.
@@ -93,13 +115,16 @@ pub enum RunError {
 /// # Errors
 /// The worker cannot start, or its server or a detector thread fails.
 pub async fn run(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
+    let Listeners { frames: listener, http: http_listener } = listeners.into();
     let bound = listener.local_addr().map_err(RunError::Listener)?;
+    let http_bound = http_listener.as_ref().map(TcpListener::local_addr).transpose().map_err(RunError::Listener)?;
     let stats = Stats::default();
-    let pool = Pool::start(&config, stats.clone()).await?;
+    let live = Live::default();
+    let pool = Pool::start(&config, stats.clone(), live.clone()).await?;
     let machine = LoadMonitor::start(stats.clone()).map_err(RunError::Thread)?;
     // A stop has three steps: no new stream is taken, then connections are closed, then the master is told.
     let duty = OnDuty::new();
@@ -118,6 +143,7 @@ pub async fn run(
         max_pixels: config.limits.pixels,
         streams: streams.clone(),
         leases: leases.clone(),
+        live: live.clone(),
     };
     let service = VideoStreamServer::new(video).max_decoding_message_size(config.limits.frame_bytes);
     let routes = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
@@ -126,7 +152,11 @@ pub async fn run(
     health.set(true).await;
     let incoming = facefleet_service::grpc::incoming(listener, MAX_CONNECTIONS);
     let server = routes.serve_with_incoming_shutdown(incoming, close.cancelled());
+    let metrics = metrics::of(&stats, &streams, &live);
+    let joined = Arc::new(AtomicBool::new(false));
     let member = Member {
+        joined: joined.clone(),
+        http: http_bound,
         fixed_address: config.advertise.is_some() || !bound.ip().is_unspecified(),
         masters: config.masters,
         discover: config.discover,
@@ -139,6 +169,15 @@ pub async fn run(
         on_join: config.on_join,
     };
 
+    let show = async {
+        if let Some(listener) = http_listener {
+            let limits = facefleet_vision::Limits { max_pixels: config.limits.pixels };
+            let _studio = Studio::open(&live, limits).map_err(RunError::Thread)?;
+            let site = http::site(live::pages(live.clone(), config.live_token), probes(joined, metrics));
+            http::serve(listener, site, leave.clone()).await;
+        }
+        Ok(())
+    };
     let serve = async {
         tokio::select! {
             served = server => Ok(served?),
@@ -176,8 +215,16 @@ pub async fn run(
             () = after(leave.cancelled(), FAREWELL) => tracing::warn!("left without a word to the master: it does not answer"),
         }
     };
-    let (result, ()) = tokio::join!(work, stay_joined);
-    result
+    let (result, (), shown) = tokio::join!(work, stay_joined, show);
+    result.and(shown)
+}
+
+/// What monitoring is told.
+fn probes(joined: Arc<AtomicBool>, metrics: Metrics) -> Probes {
+    let ready = move || {
+        if joined.load(Ordering::Relaxed) { Ok(()) } else { Err("the worker is not joined to a master now") }
+    };
+    Probes { ready: Box::new(ready), metrics: Box::new(move || metrics.text()) }
 }
 
 async fn after(event: impl Future<Output = ()>, wait: Duration) {

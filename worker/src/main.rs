@@ -8,9 +8,9 @@ use facefleet_service::address::HostPorts;
 use facefleet_service::discovery::SeveralClusters;
 use facefleet_service::listen::ListenError;
 use facefleet_service::{cli, discovery, listen, log, shutdown};
-use facefleet_worker::RunError;
 use facefleet_worker::bench::{self, BenchError};
 use facefleet_worker::cli::{Args, Command};
+use facefleet_worker::{Listeners, RunError};
 
 /// Why the program ends with 1.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +44,18 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), Error> {
     let shutdown = shutdown::on_signal().map_err(Error::Signal)?;
-    let listener = listen::bind(args.listen).await?;
-    let bound = listener.local_addr().map_err(RunError::Listener)?;
+    let frames = listen::bind(args.listen).await?;
+    let bound = frames.local_addr().map_err(RunError::Listener)?;
+    let http = match args.http {
+        Some(address) => Some(listen::bind_http(address).await?),
+        None => None,
+    };
     cli::announce(&format!("listening on {bound}"));
+    if let Some(http) = &http {
+        cli::announce(&format!("live view on http://{}/live", http.local_addr().map_err(RunError::Listener)?));
+    }
     let Some(masters) = shutdown.run_until_cancelled(masters(&args)).await else { return Ok(()) };
-    facefleet_worker::run(listener, args.into_config(masters?), shutdown.cancelled_owned()).await?;
+    facefleet_worker::run(Listeners { frames, http }, args.into_config(masters?), shutdown.cancelled_owned()).await?;
     Ok(())
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use facefleet_service::metrics::{FRAME_SECONDS, Histogram, HistogramVec, Metrics, Outcomes, histograms};
+use facefleet_service::metrics::{FRAME_SECONDS, Histogram, HistogramVec, Kind, Metrics, Outcomes, histograms};
 use facefleet_vision::Stages;
 
 use crate::frame::Verdict;
 use crate::grpc::Streams;
+use crate::live::Live;
 use crate::stats::Stats;
 
 /// What is counted as frames end, which takes a few additions and no lock.
@@ -62,8 +63,7 @@ fn took(histogram: &Histogram, time: Duration) {
 }
 
 /// All that the worker tells.
-#[allow(dead_code, reason = "the worker's site asks for it")]
-pub(crate) fn of(stats: &Stats, streams: &Streams) -> Metrics {
+pub(crate) fn of(stats: &Stats, streams: &Streams, live: &Live) -> Metrics {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let Frames { outcomes, stages, .. } = stats.frames();
     metrics.add(outcomes.clone());
@@ -80,6 +80,13 @@ pub(crate) fn of(stats: &Stats, streams: &Streams) -> Metrics {
     });
     let streams = streams.clone();
     metrics.gauge("facefleet_worker_streams_open", "Streams that clients have open.", move || streams.open() as f64);
+    let watched = live.clone();
+    let help = "Those who look at a stream's live view.";
+    metrics.gauge("facefleet_worker_live_watchers", help, move || watched.watchers() as f64);
+    let drawn = live.clone();
+    let help = "Pictures that were drawn for them.";
+    let name = "facefleet_worker_live_pictures_total";
+    metrics.read(Kind::Counter, name, help, [], move || vec![([], drawn.drawn() as f64)]);
     metrics
 }
 
@@ -102,7 +109,7 @@ mod tests {
         stats.forgotten();
         stats.ended(&Verdict::Failed(Failure::ThreadGone));
         stats.ended(&Verdict::Failed(FrameError::Empty.into()));
-        let text = of(&stats, &streams).text();
+        let text = of(&stats, &streams, &Live::default()).text();
         let ends: Vec<&str> =
             text.lines().filter(|l| l.starts_with("facefleet_worker_frames_total") && !l.ends_with(" 0")).collect();
         assert!(ends.len() == 6 && ends.iter().all(|line| line.ends_with(" 1") && !line.contains("other")), "{ends:?}");
@@ -113,6 +120,8 @@ mod tests {
             "facefleet_worker_stage_seconds_count{stage=\"encode\"} 0",
             "facefleet_worker_frames_in_flight 0",
             "facefleet_worker_streams_open 0",
+            "facefleet_worker_live_watchers 0",
+            "facefleet_worker_live_pictures_total 0",
         ] {
             assert!(text.lines().any(|told| told == line), "`{line}` in:\n{text}");
         }

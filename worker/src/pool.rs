@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::Load;
 use facefleet_service::clock;
-use facefleet_vision::{DetectorError, Limits};
+use facefleet_vision::{DetectorError, Limits, Report, Task};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::device::Engine;
 use crate::fair::StreamId;
 use crate::frame::{Failure, Frame, STALE, Verdict};
+use crate::live::{self, Found, Live, Shown};
 use crate::queue::{Entry, Queue, Reply};
 use crate::self_test::Test;
 use crate::stats::{Held, Stats};
@@ -61,6 +62,7 @@ struct Shared {
     threads: usize,
     frames_per_stream: usize,
     stats: Stats,
+    live: Live,
     thread_ended: CancellationToken,
 }
 
@@ -69,8 +71,8 @@ impl Pool {
     ///
     /// # Errors
     /// A thread cannot be started, or a detector's model cannot be read.
-    pub(crate) async fn start(config: &Config, stats: Stats) -> Result<Pool, StartError> {
-        let pool = Pool::without_threads(config, stats);
+    pub(crate) async fn start(config: &Config, stats: Stats, live: Live) -> Result<Pool, StartError> {
+        let pool = Pool::without_threads(config, stats, live);
         let (device, detector) = (config.device, config.detector);
         let limits = Limits { max_pixels: config.limits.pixels };
         let Shared { threads, .. } = *pool.0;
@@ -79,6 +81,7 @@ impl Pool {
         let (ready, mut started) = mpsc::channel(threads);
         for n in 0..threads {
             let (queue, stats, ready) = (pool.0.queue.clone(), pool.0.stats.clone(), ready.clone());
+            let live = pool.0.live.clone();
             let test = test.clone();
             let ended = pool.0.thread_ended.clone().drop_guard();
             thread::Builder::new().name(format!("detect-{n}")).spawn(move || {
@@ -92,7 +95,7 @@ impl Pool {
                         if let Some(test) = &*test {
                             test.take_part(&mut engine);
                         }
-                        serve(&queue, &mut engine, &stats);
+                        serve(&queue, &mut engine, &stats, &live);
                     }
                 }
             })?;
@@ -104,22 +107,23 @@ impl Pool {
         Ok(pool)
     }
 
-    fn without_threads(config: &Config, stats: Stats) -> Pool {
+    fn without_threads(config: &Config, stats: Stats, live: Live) -> Pool {
         let frames_per_stream = config.limits.frames_per_stream.get();
         Pool(Arc::new(Shared {
             queue: Arc::new(Queue::new(frames_per_stream, stats.clone())),
             threads: config.threads.get(),
             frames_per_stream,
             stats,
+            live,
             thread_ended: CancellationToken::new(),
         }))
     }
 
     /// Lets a stream in. With a `max_age` it is live: a frame of it that is older at its turn is dropped, and one that
-    /// finds no room takes that of an older one.
-    pub(crate) fn open(&self, priority: i32, max_age: Option<Duration>) -> Line {
+    /// finds no room takes that of an older one. If it is `shown`, people can look at it.
+    pub(crate) fn open(&self, priority: i32, max_age: Option<Duration>, shown: Option<Shown>) -> Line {
         let stream = self.0.queue.open(priority);
-        Line { seat: Arc::new(Seat { pool: self.clone(), stream }), max_age }
+        Line { seat: Arc::new(Seat { pool: self.clone(), stream, shown }), max_age }
     }
 
     /// The counted part of how busy this worker is.
@@ -151,16 +155,18 @@ pub(crate) struct Line {
 struct Seat {
     pool: Pool,
     stream: StreamId,
+    shown: Option<Shown>,
 }
 
 impl Line {
     /// Takes a frame in, which has arrived now. Waits for room, unless the stream is live.
     pub(crate) async fn enter(&self, frame: Frame) -> Ticket {
-        let Seat { pool: Pool(shared), stream } = &*self.seat;
+        let Seat { pool: Pool(shared), stream, shown } = &*self.seat;
         let (answer, verdict) = oneshot::channel();
         let ticket = Ticket { verdict, _held: shared.stats.hold(), _line: self.clone() };
         let age = frame.age;
-        let entry = Entry { frame, arrived: clock::now(), reply: Reply(answer), queued: shared.stats.queue() };
+        let shown = shown.as_ref().map(Shown::stream);
+        let entry = Entry { frame, arrived: clock::now(), reply: Reply(answer), queued: shared.stats.queue(), shown };
         match self.max_age.map(|max| max.checked_sub(age)) {
             None => shared.queue.enter(*stream, entry).await,
             Some(Some(left)) => {
@@ -192,8 +198,8 @@ impl Drop for Seat {
 }
 
 /// Works on frames until the pool is gone.
-fn serve(queue: &Queue, engine: &mut Engine, stats: &Stats) {
-    while let Some((Entry { frame, arrived, reply, queued }, charge)) = queue.next() {
+fn serve(queue: &Queue, engine: &mut Engine, stats: &Stats, live: &Live) {
+    while let Some((Entry { frame, arrived, reply, queued, shown }, charge)) = queue.next() {
         drop(queued);
         let began = clock::now();
         let result = engine.analyze(&frame.jpeg, frame.detector, &frame.job);
@@ -202,12 +208,24 @@ fn serve(queue: &Queue, engine: &mut Engine, stats: &Stats) {
         let verdict = match result {
             Ok(report) => {
                 stats.measured(spent);
+                if let Some(stream) = shown {
+                    live.offer(stream, || seen(&frame, arrived, &report));
+                }
                 Verdict::Done { report, queued: began.saturating_duration_since(arrived) }
             }
             Err(failure) => Verdict::Failed(failure),
         };
         reply.send(verdict, stats);
     }
+}
+
+/// What people see of a frame.
+fn seen(frame: &Frame, arrived: Instant, report: &Report) -> live::Frame {
+    let found = match frame.job.task {
+        Task::View | Task::Faces => Found::Faces(report.faces.clone()),
+        Task::Canny => Found::Edges,
+    };
+    live::Frame { jpeg: frame.jpeg.clone(), arrived, found }
 }
 
 /// What a frame has cost that was worked on from `began` to `ended`.

@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     pub(crate) arrived: Instant,
     pub(crate) reply: Reply,
     pub(crate) queued: Queued,
+    /// The number of its stream among those that people can look at, if it is one.
+    pub(crate) shown: Option<u64>,
 }
 
 /// The way back to the frame's stream.

@@ -12,6 +12,7 @@ use futures_util::{Stream, StreamExt};
 use tonic::Status;
 
 use crate::frame::{Failure, Frame, Verdict};
+use crate::live::Shown;
 use crate::pool::{Line, Pool, Ticket};
 
 /// The programs know of no priorities.
@@ -22,7 +23,7 @@ const PRIORITY: i32 = 0;
 /// # Errors
 /// `INVALID_ARGUMENT` says what is wrong with the frame, `INTERNAL` what went wrong here.
 pub(crate) async fn one(pool: &Pool, frame: VideoFrame) -> Result<(), Status> {
-    match enter(&pool.open(PRIORITY, None), frame, job(Task::View, false)).await.verdict().await {
+    match enter(&pool.open(PRIORITY, None, None), frame, job(Task::View, false)).await.verdict().await {
         Verdict::Done { .. } => Ok(()),
         Verdict::Dropped(reason) => Err(Status::resource_exhausted(format!("the frame was dropped: {reason}"))),
         Verdict::Failed(failure) => Err(status(&failure, failure.to_string())),
@@ -38,8 +39,9 @@ pub(crate) async fn all(
     pool: &Pool,
     frames: impl Stream<Item = Result<VideoFrame, Status>> + Send,
     task: Task,
+    shown: Shown,
 ) -> Result<(), Status> {
-    let mut verdicts = pin!(verdicts(pool, frames, job(task, false)));
+    let mut verdicts = pin!(verdicts(pool, frames, job(task, false), shown));
     let (mut count, mut failed, mut first) = (0_u64, 0_u64, None);
     while let Some(verdict) = verdicts.next().await {
         if let Verdict::Failed(failure) = verdict? {
@@ -66,12 +68,16 @@ fn status(failure: &Failure, text: String) -> Status {
 
 /// Answers each frame, in order, with a 500×400 picture that has a box around each face; one that could not be worked on
 /// with nothing. Its sender has no field to read why in, so the log says it.
-pub(crate) fn annotate<F>(pool: &Pool, frames: F) -> impl Stream<Item = Result<VideoFrame, Status>> + Send + use<F>
+pub(crate) fn annotate<F>(
+    pool: &Pool,
+    frames: F,
+    shown: Shown,
+) -> impl Stream<Item = Result<VideoFrame, Status>> + Send + use<F>
 where
     F: Stream<Item = Result<VideoFrame, Status>> + Send,
 {
     let mut complaints = Complaints::default();
-    verdicts(pool, frames, job(Task::Faces, true)).map(move |verdict| {
+    verdicts(pool, frames, job(Task::Faces, true), shown).map(move |verdict| {
         let verdict = verdict?;
         complaints.hear(&verdict);
         let picture = match verdict {
@@ -113,11 +119,16 @@ impl Drop for Complaints {
 
 /// The verdicts in the order of the frames. Frames are read as there is room for them; an error of `frames` comes after
 /// the verdicts of those before it.
-fn verdicts<F>(pool: &Pool, frames: F, job: Job) -> impl Stream<Item = Result<Verdict, Status>> + Send + use<F>
+fn verdicts<F>(
+    pool: &Pool,
+    frames: F,
+    job: Job,
+    shown: Shown,
+) -> impl Stream<Item = Result<Verdict, Status>> + Send + use<F>
 where
     F: Stream<Item = Result<VideoFrame, Status>> + Send,
 {
-    let line = pool.open(PRIORITY, None);
+    let line = pool.open(PRIORITY, None, Some(shown));
     let at_once = line.at_once();
     let tickets = frames.then(move |frame| {
         let line = line.clone();

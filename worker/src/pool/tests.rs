@@ -18,7 +18,7 @@ fn config(threads: usize) -> Config {
 fn pool() -> Pool {
     let mut config = config(1);
     config.limits.frames_per_stream = NonZeroUsize::MIN;
-    Pool::without_threads(&config, Stats::default())
+    Pool::without_threads(&config, Stats::default(), Live::default())
 }
 
 /// Takes the next frame out, which is there. Says how long its JPEG is.
@@ -37,7 +37,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 #[test]
 fn a_live_frame_takes_the_room_of_the_one_before_it() {
     let pool = pool();
-    let line = pool.open(0, Some(HOUR));
+    let line = pool.open(0, Some(HOUR), None);
     let first = line.enter(frame(1)).now_or_never().unwrap();
     let second = line.enter(frame(2)).now_or_never().unwrap();
     let verdict = first.verdict().now_or_never().unwrap();
@@ -52,7 +52,7 @@ fn a_live_frame_takes_the_room_of_the_one_before_it() {
 #[test]
 fn a_frame_that_comes_too_old_goes_at_once() {
     let pool = pool();
-    let line = pool.open(0, Some(HOUR));
+    let line = pool.open(0, Some(HOUR), None);
     let enter = |age| line.enter(Frame { age, ..frame(1) }).now_or_never().unwrap();
     let verdict = enter(HOUR + Duration::from_micros(1)).verdict().now_or_never().unwrap();
     assert!(matches!(verdict, Verdict::Dropped(STALE)), "{verdict:?}");
@@ -64,7 +64,7 @@ fn a_frame_that_comes_too_old_goes_at_once() {
 #[test]
 fn any_other_frame_waits_for_room() {
     let pool = pool();
-    let line = pool.open(0, None);
+    let line = pool.open(0, None, None);
     let _first = line.enter(Frame { age: Duration::MAX, ..frame(1) }).now_or_never().unwrap();
     let mut second = std::pin::pin!(line.enter(frame(2)));
     assert!(second.as_mut().now_or_never().is_none());
@@ -77,7 +77,7 @@ fn any_other_frame_waits_for_room() {
 #[test]
 fn a_stream_that_nobody_polls_keeps_no_other_from_room() {
     let pool = pool();
-    let (deaf, line) = (pool.open(0, None), pool.open(0, None));
+    let (deaf, line) = (pool.open(0, None, None), pool.open(0, None, None));
     let _held = (deaf.enter(frame(1)).now_or_never(), line.enter(frame(2)).now_or_never());
     let mut never_again = Box::pin(deaf.enter(frame(3)));
     let mut waits = Box::pin(line.enter(frame(4)));
@@ -90,7 +90,7 @@ fn a_stream_that_nobody_polls_keeps_no_other_from_room() {
 #[test]
 fn what_a_stream_that_is_gone_has_left_is_forgotten() {
     let pool = pool();
-    let line = pool.open(0, None);
+    let line = pool.open(0, None, None);
     let ticket = line.enter(frame(1)).now_or_never();
     drop(line);
     assert_eq!(pool.load().queued, 1, "its ticket is there, so it is wanted");
@@ -100,8 +100,8 @@ fn what_a_stream_that_is_gone_has_left_is_forgotten() {
 
 #[tokio::test]
 async fn what_a_frame_has_become_is_counted_and_told() {
-    let pool = Pool::start(&config(1), Stats::default()).await.unwrap();
-    let verdict = pool.open(0, None).enter(frame(0)).await.verdict().await;
+    let pool = Pool::start(&config(1), Stats::default(), Live::default()).await.unwrap();
+    let verdict = pool.open(0, None, None).enter(frame(0)).await.verdict().await;
     assert!(matches!(verdict, Verdict::Failed(Failure::Frame(FrameError::Empty))), "{verdict:?}");
     assert_eq!(pool.load(), Load { frames_failed: 1, ..Load::default() });
 }
@@ -110,7 +110,7 @@ async fn what_a_frame_has_become_is_counted_and_told() {
 async fn threads_end_with_the_pool() {
     let device = SimulatedDevice { frame_time: Duration::ZERO, jitter: 0.0, seed: 0 };
     let config = Config { device: Device::Simulated(device), ..config(2) };
-    let pool = Pool::start(&config, Stats::default()).await.unwrap();
+    let pool = Pool::start(&config, Stats::default(), Live::default()).await.unwrap();
     let watch = pool.0.thread_ended.clone();
     assert!(!watch.is_cancelled());
     drop(pool);

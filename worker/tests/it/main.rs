@@ -5,6 +5,7 @@ mod analyze;
 mod config_file;
 mod heartbeat;
 mod limits;
+mod live;
 mod manners;
 mod program;
 mod resting;

@@ -25,7 +25,7 @@ fn worker(args: &[&str]) -> Output {
 
 #[test]
 fn wrong_usage_is_named_and_ends_with_2() {
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 17] = [
         (&["--master", "pi"], "no port"),
         (&["--master", "pi:50051", "--weight", "0"], "--weight"),
         (&["--master", "pi:50051", "--weight", "-1"], "-1"),
@@ -39,6 +39,8 @@ fn wrong_usage_is_named_and_ends_with_2() {
         (&["--master", "pi:50051", "--detector", "dlib"], "choose one of: seeta"),
         (&["--master", "pi:50051", "--name", ""], "--name"),
         (&["--master", "pi:50051", "--listen", "here"], "--listen"),
+        (&["--master", "pi:50051", "--http", "8081"], "--http"),
+        (&["--master", "pi:50051", "--live-token", "too short"], "16"),
         (&["bench", "--seconds", "0"], "--seconds"),
         (&["--threads", "2", "bench"], "bench"),
     ];
@@ -64,6 +66,12 @@ fn a_port_that_is_taken_is_named_and_ends_with_1() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains(&address) && stderr.contains("--listen"), "{stderr}");
+    assert!(output.stdout.is_empty());
+
+    let output = worker(&["--master", "127.0.0.1:1", "--listen", "127.0.0.1:0", "--http", &address]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&address) && stderr.contains("choose another with --http"), "{stderr}");
     assert!(output.stdout.is_empty());
 }
 

@@ -10,7 +10,7 @@ use facefleet_proto::wire::video_stream_client::VideoStreamClient;
 use facefleet_proto::wire::{self, VideoFrame};
 use facefleet_service::address::HostPort;
 use facefleet_vision::jpeg;
-use facefleet_worker::{Config, Device, RunError, SimulatedDevice, run};
+use facefleet_worker::{Config, Device, Listeners, RunError, SimulatedDevice, run};
 use image::{Rgb, RgbImage};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -42,13 +42,25 @@ impl Worker {
     }
 
     pub(crate) async fn start(master: SocketAddr, change: impl FnOnce(&mut Config)) -> Worker {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let frames = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Worker::on(frames.into(), master, change)
+    }
+
+    /// One that shows what it sees at the address beside it.
+    pub(crate) async fn shown(master: SocketAddr, change: impl FnOnce(&mut Config)) -> (Worker, SocketAddr) {
+        let frames = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = http.local_addr().unwrap();
+        (Worker::on(Listeners { frames, http: Some(http) }, master, change), address)
+    }
+
+    fn on(listeners: Listeners, master: SocketAddr, change: impl FnOnce(&mut Config)) -> Worker {
+        let address = listeners.frames.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let mut config = Config::new(HostPort::from(master), NonZeroUsize::MIN);
         config.heartbeat = Duration::from_millis(20);
         change(&mut config);
-        let ended = tokio::spawn(run(listener, config, shutdown.clone().cancelled_owned()));
+        let ended = tokio::spawn(run(listeners, config, shutdown.clone().cancelled_owned()));
         Worker { address, shutdown, ended }
     }
 

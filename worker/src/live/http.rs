@@ -1,0 +1,179 @@
+//! What browsers ask for: which streams there are, and their pictures.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use facefleet_service::http::caller::is_local;
+use facefleet_service::http::token::{Gate, Refused, Token, bearer};
+use futures_util::stream::{self, StreamExt};
+use tokio::time::timeout;
+
+use super::query::parameter;
+use super::{Live, Picture, Refusal, Watcher, list};
+
+/// How long the question for the next picture waits for one.
+const NEXT_WITHIN: Duration = Duration::from_secs(5);
+/// Stands between the pictures of a stream that plays. Each part tells its length, so it may be in a picture as well.
+const BOUNDARY: &str = "frame";
+
+const NO_TOKEN_SET: &str = "faces are personal data, so pictures are shown on this machine alone until the worker has a token: \
+    set live-token in its configuration file, or FACEFLEET_LIVE_TOKEN, and restart it\n";
+const TOKEN_WANTED: &str = "faces are personal data: show the worker's token (live-token), as `Authorization: Bearer TOKEN` \
+    or as ?token=TOKEN\n";
+const TOO_MANY_TRIES: &str = "too many wrong tokens came from there; try again later\n";
+const NO_STREAM: &str = "there is no such stream here, or not any more; /live names those that there are\n";
+const TOO_MANY_WATCHERS: &str = "as many as can look at this worker do so already; try again later\n";
+
+#[derive(Clone)]
+struct Door {
+    live: Live,
+    gate: Arc<Gate>,
+}
+
+/// `/live`, `/live/STREAM` and `/live/STREAM/picture.jpg`, for who is on this machine or shows the token.
+pub(crate) fn pages(live: Live, token: Option<Token>) -> Router {
+    let door = Door { live, gate: Arc::new(Gate::new(token)) };
+    Router::new()
+        .route("/live", get(streams))
+        .route("/live/{stream}", get(play))
+        .route("/live/{stream}/picture.jpg", get(next_picture))
+        .route_layer(middleware::from_fn_with_state(door.clone(), guard))
+        .with_state(door)
+}
+
+/// Lets in who may see faces. A master passes on all that its page is asked for, so wrong tokens count for the master's address.
+async fn guard(
+    State(door): State<Door>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !is_local(peer, request.headers()) {
+        let in_query = parameter(request.uri(), "token");
+        let shown = bearer(request.headers()).or(in_query.as_deref());
+        if let Err(refused) = door.gate.open(shown, peer.ip()) {
+            return turned_away(refused);
+        }
+    }
+    next.run(request).await
+}
+
+fn turned_away(refused: Refused) -> Response {
+    match refused {
+        Refused::NoneSet => (StatusCode::FORBIDDEN, NO_TOKEN_SET).into_response(),
+        Refused::Missing | Refused::Wrong => {
+            let how = [(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
+            (StatusCode::UNAUTHORIZED, how, TOKEN_WANTED).into_response()
+        }
+        Refused::TooMany(wait) => {
+            let seconds = [(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))];
+            (StatusCode::TOO_MANY_REQUESTS, seconds, TOO_MANY_TRIES).into_response()
+        }
+    }
+}
+
+/// The streams: a page for people, JSON for programs.
+async fn streams(State(door): State<Door>, request: Request) -> Response {
+    let streams = door.live.list();
+    let mut accepted = request.headers().get_all(ACCEPT).iter().filter_map(|kinds| kinds.to_str().ok());
+    if accepted.any(|kinds| kinds.contains("text/html")) {
+        let page = list::html(&streams, parameter(request.uri(), "token").as_deref());
+        ([(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+    } else {
+        ([(CONTENT_TYPE, "application/json")], list::json(&streams)).into_response()
+    }
+}
+
+/// The pictures of a stream, each in place of the one before, until it ends. Who reads slowly gets fewer.
+async fn play(State(door): State<Door>, uri: Uri) -> Response {
+    let watcher = match door.watch(&uri) {
+        Ok(watcher) => watcher,
+        Err(refusal) => return refused(refusal),
+    };
+    let pictures = stream::unfold((watcher, 0), |(mut watcher, shown)| async move {
+        let picture = watcher.picture(shown).await?;
+        Some((part(&picture), (watcher, picture.number)))
+    });
+    // A browser shows a picture when it sees the boundary after it, so that is sent at once.
+    let parts = stream::once(async { Bytes::from(format!("--{BOUNDARY}\r\n")) }).chain(pictures);
+    let kind = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
+    ([(CONTENT_TYPE, kind)], Body::from_stream(parts.map(Ok::<_, Infallible>))).into_response()
+}
+
+fn part(Picture { number, jpeg }: &Picture) -> Bytes {
+    let length = jpeg.len();
+    let head = format!("Content-Type: image/jpeg\r\nContent-Length: {length}\r\nX-Picture: {number}\r\n\r\n");
+    [head.as_bytes(), jpeg, b"\r\n--", BOUNDARY.as_bytes(), b"\r\n"].concat().into()
+}
+
+/// The next picture after number `after`: 204 if none comes for a while, 404 if none comes any more.
+async fn next_picture(State(door): State<Door>, uri: Uri) -> Response {
+    let mut watcher = match door.watch(&uri) {
+        Ok(watcher) => watcher,
+        Err(refusal) => return refused(refusal),
+    };
+    let after = parameter(&uri, "after").and_then(|after| after.parse().ok()).unwrap_or(0);
+    match timeout(NEXT_WITHIN, watcher.picture(after)).await {
+        Ok(Some(Picture { number, jpeg })) => {
+            ([("content-type", "image/jpeg".to_owned()), ("x-picture", number.to_string())], jpeg).into_response()
+        }
+        Ok(None) => refused(Refusal::NoStream),
+        Err(_) => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+impl Door {
+    fn watch(&self, uri: &Uri) -> Result<Watcher, Refusal> {
+        self.live.watch(stream_of(uri.path()).ok_or(Refusal::NoStream)?)
+    }
+}
+
+/// The stream in `/live/STREAM…`: sixteen hexadecimal digits as they are listed, and nothing else.
+fn stream_of(path: &str) -> Option<u64> {
+    let name = path.split('/').nth(2)?;
+    let is_listed_so = name.len() == 16 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_listed_so.then(|| u64::from_str_radix(name, 16).ok()).flatten()
+}
+
+fn refused(refusal: Refusal) -> Response {
+    match refusal {
+        Refusal::NoStream => (StatusCode::NOT_FOUND, NO_STREAM).into_response(),
+        Refusal::TooMany => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], TOO_MANY_WATCHERS).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_sixteen_digits_and_no_trick() {
+        assert_eq!(stream_of("/live/00000000000000ab"), Some(0xab));
+        assert_eq!(stream_of("/live/ffffffffffffffff/picture.jpg"), Some(u64::MAX));
+        for path in [
+            "/live",
+            "/live/",
+            "/live/ab",
+            "/live/00000000000000AB",
+            "/live/+0000000000000ab",
+            "/live/..%2f..%2fetc%2fpw",
+            "/live/%30000000000000ab",
+            "/live/0000000000000000ab",
+            "/live//00000000000000ab",
+            "/live/../00000000000000ab",
+        ] {
+            assert_eq!(stream_of(path), None, "{path}");
+        }
+    }
+}
