@@ -16,5 +16,6 @@ pub mod listen;
 pub mod log;
 pub mod manners;
 pub mod metrics;
+pub mod newest;
 pub mod quiet;
 pub mod shutdown;

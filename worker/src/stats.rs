@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use facefleet_proto::{Load, Throttling};
+use facefleet_service::newest::Newest;
 
 use crate::frame::{STREAM_GONE, Verdict};
 use crate::metrics::Frames;
@@ -11,6 +12,8 @@ use crate::metrics::Frames;
 /// How much the newest frame moves the average. With 1/8 the average follows a change (another video, a processor that
 /// slows down for its heat) within about 16 frames, and one odd frame moves it by an eighth.
 const NEWEST: f32 = 1.0 / 8.0;
+/// Frames whose times are kept for people, who want to see how they differ: those of some seconds.
+const KEPT: usize = 256;
 
 /// The counters of one worker, shared by its streams, its detector threads and its heartbeat.
 #[derive(Clone, Debug, Default)]
@@ -22,16 +25,26 @@ struct Shared {
     frames: Frames,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counters {
     in_flight: u32,
     queued: u32,
     frame_ms: Option<f32>,
+    /// Of good frames, in milliseconds.
+    newest: Newest,
     frames_per_s: Option<f32>,
     throttling: Throttling,
     ok: u64,
     dropped: u64,
     failed: u64,
+}
+
+impl Default for Counters {
+    fn default() -> Counters {
+        let (in_flight, queued, frame_ms, frames_per_s, throttling) = Default::default();
+        let newest = Newest::new(KEPT);
+        Counters { in_flight, queued, frame_ms, newest, frames_per_s, throttling, ok: 0, dropped: 0, failed: 0 }
+    }
 }
 
 impl Stats {
@@ -72,6 +85,7 @@ impl Stats {
     pub(crate) fn measured(&self, spent: Duration) {
         let ms = spent.as_secs_f32() * 1e3;
         let mut counters = self.counters();
+        counters.newest.push(ms);
         counters.frame_ms = Some(counters.frame_ms.map_or(ms, |average| average + (ms - average) * NEWEST));
     }
 
@@ -91,8 +105,13 @@ impl Stats {
 
     /// The counted part of a [`Load`]; what is measured on the machine is left at its default.
     pub(crate) fn load(&self) -> Load {
+        // Sorted when the lock is gone: frames do not wait for that.
+        let newest = self.counters().newest.clone();
+        let most = newest.most();
         let counters = self.counters();
         Load {
+            frame_ms_p50: most.map(|most| most.p50),
+            frame_ms_p95: most.map(|most| most.p95),
             in_flight: counters.in_flight,
             queued: counters.queued,
             frame_ms: counters.frame_ms,
@@ -171,6 +190,15 @@ mod tests {
         }
         let settled = stats.load().frame_ms.unwrap();
         assert!((79.0..=80.0).contains(&settled), "{settled}");
+    }
+
+    #[test]
+    fn people_see_how_frames_differ() {
+        let stats = Stats::default();
+        (1..=100).for_each(|ms| stats.measured(Duration::from_millis(ms)));
+        assert_eq!((stats.load().frame_ms_p50, stats.load().frame_ms_p95), (Some(50.0), Some(95.0)));
+        (0..KEPT).for_each(|_| stats.measured(Duration::from_millis(7)));
+        assert_eq!((stats.load().frame_ms_p50, stats.load().frame_ms_p95), (Some(7.0), Some(7.0)));
     }
 
     #[test]
