@@ -20,6 +20,7 @@ mod run;
 mod session;
 mod source;
 mod stream;
+mod trace;
 
 pub use ffmpeg::FfmpegError;
 pub use local::LocalError;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{RETRY_AFTER_MS, Route, RouteQuery, TaskResult, wire};
 use facefleet_service::address::HostPorts;
+use facefleet_service::trace::StreamTrace;
 use facefleet_service::{clock, grpc};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Fuse, FusedFuture};
@@ -51,6 +52,7 @@ struct Asker {
     clients: Arc<[MasterClient<Channel>]>,
     standing: Arc<Mutex<Standing>>,
     waiting: mpsc::UnboundedSender<u32>,
+    trace: StreamTrace,
 }
 
 /// What goes on from one question to the next.
@@ -63,8 +65,8 @@ struct Standing {
 }
 
 impl Masters {
-    /// Masters that were not asked yet.
-    pub(crate) fn new(all: &HostPorts) -> Masters {
+    /// Masters that were not asked yet, and what they are told of the stream.
+    pub(crate) fn new(all: &HostPorts, trace: StreamTrace) -> Masters {
         let patience = grpc::call_timeout(all);
         let channel = |master| {
             // A master that is asked again in vain has lost nothing: the next one knows for how long the stream has waited.
@@ -74,7 +76,7 @@ impl Masters {
         };
         let (sender, waiting) = mpsc::unbounded_channel();
         let clients = all.iter().map(channel).collect();
-        let asker = Asker { patience, clients, standing: Arc::default(), waiting: sender };
+        let asker = Asker { patience, clients, standing: Arc::default(), waiting: sender, trace };
         Masters { asker, asking: Fuse::terminated(), waiting }
     }
 
@@ -115,7 +117,8 @@ impl Asker {
         for _ in self.clients.iter() {
             let Standing { turn, waited } = *self.standing();
             let client = &self.clients[turn % self.clients.len()];
-            let question = wire::RouteRequest::from(RouteQuery { waited, ..query.clone() });
+            let mut question = Request::new(wire::RouteRequest::from(RouteQuery { waited, ..query.clone() }));
+            self.trace.tell(&mut question);
             let (begun, mut waits) = (clock::now(), false);
             let answer = tokio::select! {
                 biased;
@@ -239,7 +242,7 @@ mod tests {
 
     fn masters(all: &[&HostPort]) -> Masters {
         let all: Vec<String> = all.iter().map(|master| master.to_string()).collect();
-        Masters::new(&all.join(",").parse().unwrap())
+        Masters::new(&all.join(",").parse().unwrap(), StreamTrace::random())
     }
 
     fn query() -> RouteQuery {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::AnalyzeFrame;
 use facefleet_service::clock;
+use facefleet_service::trace::StreamTrace;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,7 @@ use crate::report::Progress;
 use crate::route::{Masters, Said};
 use crate::session::{Action, LinkId, Session, StreamSpec};
 use crate::source::Source;
+use crate::trace::Trace;
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -49,10 +51,12 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) -> (Counts, Result<(), StreamError>) {
     let (event_sender, mut events) = mpsc::unbounded_channel();
-    let mut masters = Masters::new(&spec.masters);
+    let stream_trace = StreamTrace::random();
+    let mut trace = Trace::of(stream_trace);
+    let mut masters = Masters::new(&spec.masters, stream_trace);
     // Streams that wait for the same worker do not come back in step.
     let mut session = Session::new(spec, clock::unix_us());
-    let mut links = Links { open: BTreeMap::new(), events: event_sender };
+    let mut links = Links { open: BTreeMap::new(), events: event_sender, trace: stream_trace };
     let mut tick = tokio::time::interval(TICK);
     let mut ended = Ok(());
     let mut stopped_at: Option<Instant> = None;
@@ -62,7 +66,10 @@ pub(crate) async fn run(
             match action {
                 Action::Ask(query) => masters.ask(query),
                 Action::Connect(link, candidate, open) => links.connect(link, candidate, open),
-                Action::Send(link, frame) => links.send(link, frame),
+                Action::Send(link, frame) => {
+                    trace.sent(&frame);
+                    links.send(link, frame);
+                }
                 Action::Close(link) => links.close(link),
                 Action::Say(line) => progress.say(&line),
             }
@@ -75,11 +82,18 @@ pub(crate) async fn run(
                     links.up(link, frames);
                     session.link_up(link, greeting, clock::now());
                 }
-                LinkEvent::Answer(link, answer) => session.answer(link, answer, clock::now()),
+                LinkEvent::Answer(link, answer) => {
+                    trace.answered(&answer);
+                    session.answer(link, answer, clock::now());
+                }
                 LinkEvent::Down(link, lost) => session.link_down(link, &lost, clock::now()),
             },
             permit = report.reserve(), if session.has_ready() => match permit {
-                Ok(permit) => permit.send(session.take_ready().expect("the guard says that one is ready")),
+                Ok(permit) => {
+                    let finished = session.take_ready().expect("the guard says that one is ready");
+                    trace.ended(&finished);
+                    permit.send(finished);
+                }
                 // The report has failed, and will say why.
                 Err(_closed) => {
                     session.give_up("not_written");
@@ -96,7 +110,10 @@ pub(crate) async fn run(
                 Said::Waits(streams) => session.waits(streams),
             },
             frame = source.next(), if session.wants_frame() => match frame {
-                Some(Ok(frame)) => session.frame(frame, clock::now()),
+                Some(Ok(frame)) => {
+                    trace.came(frame.index);
+                    session.frame(frame, clock::now());
+                }
                 Some(Err(error)) => {
                     ended = Err(error.into());
                     session.source_ended();
@@ -126,6 +143,8 @@ pub(crate) async fn run(
 struct Links {
     open: BTreeMap<LinkId, Open>,
     events: mpsc::UnboundedSender<LinkEvent>,
+    /// That of the stream.
+    trace: StreamTrace,
 }
 
 struct Open {
@@ -136,7 +155,7 @@ struct Open {
 
 impl Links {
     fn connect(&mut self, id: LinkId, candidate: facefleet_proto::Candidate, open: facefleet_proto::AnalyzeOpen) {
-        let link = Link::start(id, candidate, open, self.events.clone());
+        let link = Link::start(id, candidate, open, self.trace, self.events.clone());
         self.open.insert(id, Open { _link: link, frames: None });
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use facefleet_proto::view::StreamReport;
 use facefleet_proto::{AdminChange, Heartbeat, Join, RETRY_AFTER_MS, RouteQuery, WorkerId, wire};
+use facefleet_service::trace::StreamTrace;
 use futures_util::{Stream, stream};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
@@ -69,13 +70,14 @@ impl wire::master_server::Master for Service {
     async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
         let client = ends(&request);
         let hops = hops(&request);
+        let trace = StreamTrace::told(&request).map(tracing::field::display);
         let query = RouteQuery::try_from(request.into_inner())?;
         let (shared, stream, wanted) = (self.ready()?, query.stream_id.clone(), query.wanted);
         let mut route = shared.route_as_one(query, hops).await?;
         for candidate in &mut route.candidates {
             candidate.address = as_seen(candidate.address, client);
         }
-        tracing::debug!(stream, wanted, offered = route.candidates.len(), "route");
+        tracing::debug!(stream, wanted, offered = route.candidates.len(), trace, "route");
         Ok(Response::new(route.into()))
     }
 

@@ -19,3 +19,4 @@ pub mod metrics;
 pub mod newest;
 pub mod quiet;
 pub mod shutdown;
+pub mod trace;

@@ -8,6 +8,7 @@ use facefleet_proto::{
     AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Load, Opened, Outcome,
 };
 use facefleet_proto::{Output, Point, Reply, StageTimes, Task, wire};
+use facefleet_service::trace::StreamTrace;
 use facefleet_vision::{DetectorKind, Face, Fit, Job, Report, Stages, UnknownDetector};
 use futures_util::stream::{BoxStream, FuturesUnordered};
 use futures_util::{Stream, StreamExt, stream};
@@ -17,6 +18,7 @@ use tonic::Status;
 use crate::frame::{Frame, Verdict};
 use crate::live::Shown;
 use crate::pool::{Line, Pool};
+use crate::trace::Work;
 
 /// How long a stream may take to say what it wants. It has one of the few places for streams in the meantime.
 pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(5);
@@ -49,6 +51,7 @@ pub(crate) fn replies<S>(
     opened: Opened,
     wants: Wants,
     shown: Shown,
+    trace: StreamTrace,
     messages: S,
 ) -> impl Stream<Item = Result<wire::AnalyzeReply, Status>> + Send
 where
@@ -56,7 +59,7 @@ where
 {
     let line = pool.open(wants.priority, wants.max_age, Some(shown));
     let session = Session {
-        tickets: tickets(line.clone(), wants, messages).boxed(),
+        tickets: tickets(line.clone(), wants, trace, messages).boxed(),
         held: FuturesUnordered::new(),
         at_once: line.at_once(),
         end: None,
@@ -75,6 +78,7 @@ where
 fn tickets<S>(
     line: Line,
     wants: Wants,
+    trace: StreamTrace,
     messages: S,
 ) -> impl Stream<Item = Result<impl Future<Output = (u64, u32, Verdict)>, Status>>
 where
@@ -84,8 +88,13 @@ where
         let line = line.clone();
         async move {
             let AnalyzeFrame { seq, attempt, age, jpeg } = frame(message?)?;
+            let work = Work::taken(trace, seq, attempt);
             let ticket = line.enter(Frame { jpeg, detector: wants.detector, job: wants.job, age }).await;
-            Ok(async move { (seq, attempt, ticket.verdict().await) })
+            Ok(async move {
+                let verdict = ticket.verdict().await;
+                work.answered(&verdict);
+                (seq, attempt, verdict)
+            })
         }
     })
 }

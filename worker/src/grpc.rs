@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use facefleet_proto::Opened;
 use facefleet_proto::wire::video_stream_server::VideoStream;
 use facefleet_proto::wire::{AnalyzeReply, AnalyzeRequest, Empty, VideoFrame};
+use facefleet_service::trace::StreamTrace;
 use facefleet_vision::Task;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
@@ -154,6 +155,7 @@ impl VideoStream for Video {
         request: Request<Streaming<AnalyzeRequest>>,
     ) -> Result<Response<Admitted<AnalyzeReply>>, Status> {
         let place = self.streams.admit()?;
+        let trace = StreamTrace::told(&request).unwrap_or_else(StreamTrace::random);
         let mut messages = request.into_inner();
         let open = tokio::select! {
             biased;
@@ -163,11 +165,11 @@ impl VideoStream for Video {
         let wants = Wants::of(&open, self.max_pixels)?;
         // The client sends again elsewhere what it got no result for.
         let messages = self.streams.taken(messages, true);
-        tracing::debug!(stream = %open.stream_id, task = ?open.task, "stream opened");
+        tracing::debug!(stream = %open.stream_id, task = ?open.task, %trace, "stream opened");
         let (pool, opened) = (self.pool.clone(), self.opened.clone());
         let name = if open.stream_id.is_empty() { "unnamed" } else { &open.stream_id };
         let shown = self.live.open(open.lease_id, name);
-        let replies = analyze::replies(pool, opened, wants, shown, messages);
+        let replies = analyze::replies(pool, opened, wants, shown, trace, messages);
         let lease = open.lease_id.map(|lease| self.leases.hold(lease));
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place, _lease: lease }))
     }

@@ -29,6 +29,7 @@ mod seed;
 mod self_test;
 mod stats;
 mod throttle;
+mod trace;
 
 use std::convert::Infallible;
 use std::io;

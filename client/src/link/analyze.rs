@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use facefleet_proto::{AnalyzeOpen, AnalyzeRequest, FrameOk, FrameResult, Opened, Outcome, Reply, StageTimes, wire};
+use facefleet_service::trace::StreamTrace;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::Code;
+use tonic::{Code, Request};
 
 use super::{Client, Events, LinkEvent, OPEN_TIME, broken_by};
 use crate::frame::End;
@@ -25,10 +26,18 @@ impl<E: Into<Lost>> From<E> for Ended {
     }
 }
 
-pub(super) async fn run(id: LinkId, mut client: Client, open: AnalyzeOpen, events: &Events) -> Result<(), Ended> {
+pub(super) async fn run(
+    id: LinkId,
+    mut client: Client,
+    open: AnalyzeOpen,
+    trace: StreamTrace,
+    events: &Events,
+) -> Result<(), Ended> {
     let (frames, queue) = mpsc::unbounded_channel();
     let frames_out = UnboundedReceiverStream::new(queue).map(AnalyzeRequest::Frame);
     let requests = tokio_stream::once(AnalyzeRequest::Open(open)).chain(frames_out).map(wire::AnalyzeRequest::from);
+    let mut requests = Request::new(requests);
+    trace.tell(&mut requests);
 
     let opening = async {
         let mut replies = match client.analyze(requests).await {

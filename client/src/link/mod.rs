@@ -13,6 +13,7 @@ use std::time::Duration;
 use facefleet_proto::wire::video_stream_client::VideoStreamClient;
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate};
 use facefleet_service::grpc;
+use facefleet_service::trace::StreamTrace;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Code;
@@ -50,10 +51,11 @@ impl Link {
         id: LinkId,
         candidate: Candidate,
         open: AnalyzeOpen,
+        trace: StreamTrace,
         events: mpsc::UnboundedSender<LinkEvent>,
     ) -> Link {
         let task = tokio::spawn(async move {
-            let ended = run(id, &candidate, open, &events).await;
+            let ended = run(id, &candidate, open, trace, &events).await;
             let left = || Lost { loss: Loss::Left, reason: "it ended the stream".to_owned() };
             let lost = ended.map_or_else(|lost| lost, |()| left());
             // Err: the stream is over.
@@ -92,13 +94,19 @@ impl From<facefleet_proto::Invalid> for Lost {
 type Client = VideoStreamClient<Channel>;
 type Events = mpsc::UnboundedSender<LinkEvent>;
 
-async fn run(id: LinkId, candidate: &Candidate, open: AnalyzeOpen, events: &Events) -> Result<(), Lost> {
+async fn run(
+    id: LinkId,
+    candidate: &Candidate,
+    open: AnalyzeOpen,
+    trace: StreamTrace,
+    events: &Events,
+) -> Result<(), Lost> {
     let channel =
         grpc::endpoint(&candidate.address.into()).connect().await.map_err(|e| Lost::because(grpc::explain(&e)))?;
     let client = VideoStreamClient::new(channel)
         .max_decoding_message_size(MOST_ANSWER_BYTES)
         .max_encoding_message_size(grpc::MAX_MESSAGE_BYTES);
-    match analyze::run(id, client.clone(), open.clone(), events).await {
+    match analyze::run(id, client.clone(), open.clone(), trace, events).await {
         Err(analyze::Ended::OldWorker) if candidate.generation != 0 => {
             let reason = "it joined as a worker that knows the native call, and what answers there does not: \
                           does something else listen there?";

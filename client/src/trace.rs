@@ -1,0 +1,60 @@
+//! A frame's way through the client, in the log at level debug.
+
+use std::collections::BTreeMap;
+
+use facefleet_proto::AnalyzeFrame;
+use facefleet_service::trace::StreamTrace;
+use tracing::{Span, debug, debug_span};
+
+use crate::frame::{End, Finished};
+use crate::session::Answer;
+
+/// The frames of one stream that are on their way. All their lines carry their ids, and there are none unless somebody reads them.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    stream: StreamTrace,
+    /// By number.
+    frames: BTreeMap<u64, Span>,
+}
+
+impl Trace {
+    /// None has come yet.
+    pub(crate) fn of(stream: StreamTrace) -> Trace {
+        Trace { stream, frames: BTreeMap::new() }
+    }
+
+    /// A frame comes from the source.
+    pub(crate) fn came(&mut self, frame: u64) {
+        let span = debug_span!("frame", trace = %self.stream.frame(frame), frame);
+        if !span.is_disabled() {
+            self.frames.insert(frame, span);
+        }
+    }
+
+    /// It goes to a worker.
+    pub(crate) fn sent(&self, AnalyzeFrame { seq, attempt, jpeg, .. }: &AnalyzeFrame) {
+        if let Some(span) = self.frames.get(seq) {
+            debug!(parent: span, attempt, bytes = jpeg.len(), "sent");
+        }
+    }
+
+    /// An answer comes, which may be late.
+    pub(crate) fn answered(&self, Answer { seq, attempt, .. }: &Answer) {
+        if let Some(span) = self.frames.get(seq) {
+            debug!(parent: span, attempt, "answered");
+        }
+    }
+
+    /// Its turn has come, and it goes to the report.
+    pub(crate) fn ended(&mut self, Finished { frame, worker, end }: &Finished) {
+        let Some(span) = self.frames.remove(&frame.index) else { return };
+        let worker = worker.as_deref();
+        match end {
+            End::Ok(_) => debug!(parent: &span, worker, outcome = "ok", "ended"),
+            End::Dropped(reason) => debug!(parent: &span, worker, outcome = "dropped", reason, "ended"),
+            End::Failed { code, message: _ } => {
+                debug!(parent: &span, worker, outcome = "failed", reason = code, "ended")
+            }
+        }
+    }
+}

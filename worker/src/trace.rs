@@ -1,0 +1,36 @@
+//! A frame's way through the worker, in the log at level debug.
+
+use facefleet_service::trace::StreamTrace;
+use facefleet_vision::Stages;
+use tracing::{Span, debug, debug_span};
+
+use crate::frame::Verdict;
+
+/// A frame that is worked on. All its lines carry its id, and all of them are nothing unless somebody reads them.
+#[derive(Debug)]
+pub(crate) struct Work(Span);
+
+impl Work {
+    /// A frame has come.
+    pub(crate) fn taken(stream: StreamTrace, frame: u64, attempt: u32) -> Work {
+        let span = debug_span!("work", trace = %stream.frame(frame), frame, attempt);
+        debug!(parent: &span, "taken");
+        Work(span)
+    }
+
+    /// What became of it is on its way back.
+    pub(crate) fn answered(self, verdict: &Verdict) {
+        let Work(span) = self;
+        match verdict {
+            Verdict::Done { report, queued } => {
+                let Stages { decode, resize, detect, draw, encode } = report.stages;
+                let faces = report.faces.len();
+                debug!(parent: &span, outcome = "ok", faces, ?queued, ?decode, ?resize, ?detect, ?draw, ?encode, "answered");
+            }
+            Verdict::Dropped(reason) => debug!(parent: &span, outcome = "dropped", reason, "answered"),
+            Verdict::Failed(failure) => {
+                debug!(parent: &span, outcome = "failed", reason = failure.code(), "answered");
+            }
+        }
+    }
+}
