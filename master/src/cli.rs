@@ -103,6 +103,11 @@ pub struct Args {
     )]
     pub heartbeat_log_max_age: u64,
 
+    /// Address and port where people find the page that shows the cluster, as in 0.0.0.0:8080. Port 0 takes a free one, which is
+    /// printed. Without it there is no page.
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_HTTP", value_parser = address)]
+    pub http: Option<SocketAddr>,
+
     /// Print a completion script for this shell and exit.
     #[arg(long, value_name = "SHELL")]
     pub completions: Option<Shell>,
@@ -122,7 +127,7 @@ impl Args {
         config_file::parse(Args::command(), None)
     }
 
-    /// What the master is to do, with the heartbeat log open.
+    /// What the master is to do, with the heartbeat log open. The page's listener is the caller's to add.
     ///
     /// # Errors
     /// [`RunError::HeartbeatLog`].
@@ -144,6 +149,7 @@ impl Args {
             store,
             advertise,
             announce,
+            http: None,
             admin_token: self.admin_token.clone(),
         })
     }
@@ -188,6 +194,7 @@ mod tests {
             ["--announce=perhaps", "--log=info"],
             ["--advertise", "0.0.0.0:50051"],
             ["--admin-token", "fifteen-letters"],
+            ["--http", "8080"],
             ["--heartbeat-log-max-bytes", "0"],
             ["--heartbeat-log-max-bytes", "-1"],
             ["--heartbeat-log-max-age", "0"],

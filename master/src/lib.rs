@@ -33,6 +33,7 @@ mod shared;
 pub mod store;
 mod waiting;
 mod watch;
+mod web;
 
 use std::convert::Infallible;
 use std::io;
@@ -94,6 +95,8 @@ pub struct Config {
     pub advertise: Option<SocketAddr>,
     /// Whether this network is told where the master is.
     pub announce: bool,
+    /// Where people find the page; None: nowhere.
+    pub http: Option<TcpListener>,
     /// Who shows it may change policy and admission, and send workers out of service; None: nobody.
     pub admin_token: Option<Token>,
 }
@@ -138,7 +141,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let bound = listener.local_addr()?;
     let (shared, share) = open(&config, bound);
-    let Config { policy, heartbeat_log, announce, .. } = config;
+    let Config { policy, heartbeat_log, announce, http, .. } = config;
     let journal = heartbeat_log.map(|log| {
         let records = shared.queue.subscribe(0);
         task::spawn_blocking(move || log.keep(records, &Handle::current()))
@@ -150,6 +153,8 @@ pub async fn run(
         let (shared, stop) = (shared.clone(), stopping.clone());
         AbortOnDropHandle::new(tokio::spawn(discovery::announce(bound, move || shared.epoch(), stop)))
     });
+    let page = http
+        .map(|listener| AbortOnDropHandle::new(tokio::spawn(web::serve(listener, shared.clone(), stopping.clone()))));
     let service = MasterServer::new(grpc::Service(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let routes = transport::server(MAX_STREAMS).add_service(service);
     let (routes, health) = manners::add(routes, SERVICE_NAME, MASTER_DESCRIPTORS).await;
@@ -177,6 +182,9 @@ pub async fn run(
     stopping.cancel();
     if let Some(announcing) = announcing {
         announcing.await.expect("announcing does not panic");
+    }
+    if let Some(page) = page {
+        page.await.expect("serving the page does not panic");
     }
     shared.queue.close();
     if let Some(journal) = journal {

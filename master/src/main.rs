@@ -19,9 +19,15 @@ async fn main() -> ExitCode {
 
 async fn serve(args: Args) -> Result<(), RunError> {
     let stop = shutdown::on_signal()?;
-    let config = args.config()?;
+    let mut config = args.config()?;
     make_room();
     let listener = listen::bind(args.listen).await?;
+    if let Some(address) = args.http {
+        config.http = Some(listen::bind_http(address).await?);
+    }
     cli::announce(&format!("listening on {}", listener.local_addr()?));
+    if let Some(page) = &config.http {
+        cli::announce(&format!("page on http://{}/", page.local_addr()?));
+    }
     run(listener, config, stop.cancelled()).await
 }

@@ -75,7 +75,6 @@ impl Events {
 }
 
 /// All that the master tells.
-#[allow(dead_code, reason = "the master's site asks for it")]
 pub(crate) fn of(shared: &Arc<Shared>) -> Metrics {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let Events { heartbeats, unknown_heartbeats, joins, refused_joins, leaves, losses, .. } = &shared.events;

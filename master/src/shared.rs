@@ -1,11 +1,11 @@
 //! The scheduler as many calls at once use it: behind a lock, with the clock read, and with what happens logged.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use facefleet_proto::{Heartbeat, Join, Lease, Nodes, Route, RouteQuery, TaskResult, WorkerId};
+use facefleet_proto::{Health, Heartbeat, Join, Lease, Nodes, Route, RouteQuery, TaskResult, WorkerId};
 use facefleet_service::clock;
 use facefleet_service::http::token::{Gate, Token};
 use facefleet_service::quiet::Quiet;
@@ -268,6 +268,14 @@ impl Shared {
     pub(crate) fn nodes(&self, without_nodes: bool) -> Nodes {
         let (scheduler, now) = self.locked();
         if without_nodes { scheduler.summary(now) } else { scheduler.nodes(now) }
+    }
+
+    /// Where the worker with this name shows what it sees; None: there is no such worker, it is lost, or it does not.
+    pub(crate) fn live_address(&self, worker: &str) -> Option<SocketAddr> {
+        let (scheduler, now) = self.locked();
+        let worker = scheduler.registry().named(worker)?;
+        let port = worker.join.http_port.filter(|_| worker.health(now) != Health::Lost)?;
+        Some(SocketAddr::new(worker.join.address.ip(), port.get()))
     }
 
     /// Looks for workers that have gone silent.

@@ -5,6 +5,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::str::FromStr;
 
+use sysinfo::System;
+
+/// What this machine calls itself; None: nothing.
+pub fn host_name() -> Option<String> {
+    System::host_name().ok().filter(|host| !host.is_empty())
+}
+
 /// A host and a port as a person types them: `pi-1.local:50051`, `10.0.0.5:50051`, `[fd00::1]:50051`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort {

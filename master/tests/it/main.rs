@@ -11,3 +11,4 @@ mod lifecycle;
 mod manners;
 mod queue;
 mod support;
+mod web;

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mdns_sd::{DaemonEvent, Receiver, ServiceInfo};
-use sysinfo::System;
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +12,7 @@ use super::answer::{host_name, instance_name, shown};
 use super::daemon::Daemon;
 use super::interface::{hears, leads_out};
 use super::{CLUSTER, PROTOCOL_VERSION, SERVICE, TXT_VERSION};
+use crate::address;
 
 /// How often the cluster is asked for. It changes when a registry that is shared comes back empty.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ impl Announcer {
     fn start(bound: SocketAddr) -> Result<Announcer, mdns_sd::Error> {
         let daemon = Daemon::start(move |name, ip| leads_out(name, ip) && hears(bound.ip(), ip))?;
         let events = daemon.ask().monitor()?;
-        let host = System::host_name().ok().filter(|host| !host.is_empty()).unwrap_or_else(|| "master".to_owned());
+        let host = address::host_name().unwrap_or_else(|| "master".to_owned());
         let port = bound.port();
         Ok(Announcer { daemon, events, instance: instance_name(&host, port), host: host_name(&host, port), port })
     }

@@ -1,6 +1,7 @@
 //! What every site here has beside its pages: security headers, one name, and what operators ask for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
@@ -12,9 +13,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use sysinfo::System;
 
 use super::host;
+use crate::address::host_name;
 
 /// Each of them is set where the page has not said otherwise.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
@@ -53,12 +54,12 @@ impl fmt::Debug for Probes {
 /// monitoring may ask under any.
 pub fn site(pages: Router, probes: Probes) -> Router {
     let Probes { ready, metrics } = probes;
-    let own = System::host_name().ok();
+    let own = host_name();
     let pages = pages.fallback(nothing_here).layer(middleware::from_fn(move |request: Request, next: Next| {
         let is_own = is_own(&request, own.as_deref());
         async move { if is_own { next.run(request).await } else { misdirected() } }
     }));
-    let (ready, metrics) = (std::sync::Arc::new(ready), std::sync::Arc::new(metrics));
+    let (ready, metrics) = (Arc::new(ready), Arc::new(metrics));
     Router::new()
         .route("/healthz", get(|| async { "up\n" }))
         .route("/readyz", get(move || async move { readiness(ready()) }))

@@ -1,0 +1,58 @@
+//! The cluster, once a second, as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::time::timeout;
+
+use crate::shared::Shared;
+
+/// After how long without a view something else is said, so that what is between here and the browser keeps the connection.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// `GET /api/events`: the view at once, and every one after it for which there is time. Ends when the master stops.
+pub(super) async fn events(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.viewer() {
+        Ok(viewer) => {
+            let views = stream::unfold(viewer, |mut viewer| async {
+                let seeing = viewer.next().await?;
+                Some((seeing.json(), viewer))
+            });
+            let content = Body::from_stream(lines(views, KEEPALIVE).map(Ok::<_, Infallible>));
+            ([(CONTENT_TYPE, "text/event-stream")], content).into_response()
+        }
+        Err(many) => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], format!("{many}\n")).into_response(),
+    }
+}
+
+/// Each view as an event, and a comment where none comes for a while. A view is asked for when the one before it has been taken,
+/// so a slow reader gets the newest. (JSON without spaces is one line, as the format wants it.)
+fn lines(views: impl Stream<Item = Arc<str>> + Send, keepalive: Duration) -> impl Stream<Item = String> + Send {
+    stream::unfold(Box::pin(views), move |mut views| async move {
+        match timeout(keepalive, views.next()).await {
+            Ok(view) => view.map(|view| (format!("event: view\ndata: {view}\n\n"), views)),
+            Err(_) => Some((":\n\n".to_owned(), views)),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn views_are_events_and_silence_is_a_comment() {
+        let views = stream::iter([r#"{"a":1}"#, "{}"]).map(Arc::from);
+        let said: Vec<String> = lines(views, KEEPALIVE).collect().await;
+        assert_eq!(said, ["event: view\ndata: {\"a\":1}\n\n", "event: view\ndata: {}\n\n"]);
+        let silent = lines(stream::pending(), Duration::from_millis(1));
+        assert_eq!(silent.take(2).collect::<Vec<_>>().await, [":\n\n", ":\n\n"]);
+    }
+}

@@ -1,0 +1,171 @@
+//! Pictures of the workers, passed on, so that a browser that shows the page needs to reach the master alone.
+//!
+//! A request goes to the address that the worker has joined with and the port that it has told, and nowhere else: a browser names
+//! a worker and a stream, never a place. It is the worker that decides who may see its pictures, so it is sent the browser's
+//! token and told whose request it is.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Path, RawQuery, State};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
+use axum::response::IntoResponse as _;
+use facefleet_service::http::caller::{FORWARDED, forwarded};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::shared::Shared;
+
+/// Requests that are passed on at once; more wait for their turn.
+const AT_ONCE: usize = 16;
+/// How long one may take, waiting included. A worker keeps the question for a new picture open for 5 s.
+const WITHIN: Duration = Duration::from_secs(6);
+/// Greatest answer. Pictures are small ones.
+const MAX_BYTES: usize = 2 << 20;
+/// Which picture an answer is.
+const X_PICTURE: HeaderName = HeaderName::from_static("x-picture");
+
+/// Passes requests on.
+pub(super) struct Relay {
+    places: Semaphore,
+}
+
+/// What every handler here has.
+pub(super) type Means = State<(Arc<Shared>, Arc<Relay>)>;
+
+impl Default for Relay {
+    fn default() -> Relay {
+        Relay { places: Semaphore::new(AT_ONCE) }
+    }
+}
+
+/// `GET /live/WORKER`: the worker's streams, as JSON.
+pub(super) async fn streams(
+    State((shared, relay)): Means,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    worker: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let Ok(Path(worker)) = worker else { return nothing_here() };
+    relay.pass_on(&shared, &worker, "/live", peer, &headers).await
+}
+
+/// `GET /live/WORKER/STREAM/picture.jpg?after=N`: the next picture of a stream that is newer than N.
+pub(super) async fn picture(
+    State((shared, relay)): Means,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    names: Result<Path<(String, String)>, axum::extract::rejection::PathRejection>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let Ok(Path((worker, stream))) = names else { return nothing_here() };
+    let Some(path) = picture_path(&stream, query.as_deref()) else { return nothing_here() };
+    relay.pass_on(&shared, &worker, &path, peer, &headers).await
+}
+
+/// Where a worker has the picture; None: that is no name of a stream, or no number of a picture.
+fn picture_path(stream: &str, query: Option<&str>) -> Option<String> {
+    let is_name = stream.len() == 16 && stream.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let after = match query {
+        Some(query) => query.strip_prefix("after=")?.parse::<u64>().ok()?,
+        None => 0,
+    };
+    is_name.then(|| format!("/live/{stream}/picture.jpg?after={after}"))
+}
+
+impl Relay {
+    async fn pass_on(
+        &self,
+        shared: &Shared,
+        worker: &str,
+        path: &str,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+    ) -> Response<Body> {
+        let Some(address) = shared.live_address(worker) else { return nothing_here() };
+        let mut request = Request::builder()
+            .method(Method::GET)
+            .uri(path)
+            .header(HOST, address.to_string())
+            .header(ACCEPT, "application/json, image/jpeg")
+            .header(FORWARDED, forwarded(peer, headers));
+        if let Some(token) = headers.get(AUTHORIZATION) {
+            request = request.header(AUTHORIZATION, token);
+        }
+        let request = request.body(Body::empty()).expect("what it is made of was in a request before, or is ours");
+        let answered = async {
+            let _place = self.places.acquire().await.expect("nobody closes it");
+            ask(address, request).await
+        };
+        match tokio::time::timeout(WITHIN, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(problem)) => {
+                tracing::debug!("no picture of worker `{worker}` at {address}: {problem}");
+                (StatusCode::BAD_GATEWAY, format!("{problem}\n")).into_response()
+            }
+            Err(_) => (StatusCode::GATEWAY_TIMEOUT, "the worker did not answer in time\n").into_response(),
+        }
+    }
+}
+
+/// Why there is no answer of a worker's to pass on.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("the worker cannot be reached for its pictures: {0}")]
+    Connect(std::io::Error),
+    #[error("the worker does not speak HTTP as it should: {0}")]
+    Http(hyper::Error),
+    #[error("the worker answers with more than {MAX_BYTES} bytes, or breaks off")]
+    Body,
+    #[error("the worker answers with what is no picture and no list of streams ({0})")]
+    Unfit(StatusCode),
+}
+
+/// One request on a connection of its own, which ends with it.
+async fn ask(address: SocketAddr, request: Request<Body>) -> Result<Response<Body>, Problem> {
+    let tcp = TcpStream::connect(address).await.map_err(Problem::Connect)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(tcp)).await.map_err(Problem::Http)?;
+    let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+    let (parts, content) = sender.send_request(request).await.map_err(Problem::Http)?.into_parts();
+    let content = to_bytes(Body::new(content), MAX_BYTES).await.map_err(|_| Problem::Body)?;
+    fit(parts.status, &parts.headers, content).ok_or(Problem::Unfit(parts.status))
+}
+
+/// The part of a worker's answer that a browser gets to see: what a page of ours could do with it is known.
+fn fit(status: StatusCode, headers: &HeaderMap, content: Bytes) -> Option<Response<Body>> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let (kind, content) = match (status, kind) {
+        (StatusCode::NO_CONTENT, _) => (None, Bytes::new()),
+        (StatusCode::OK, "image/jpeg") => (Some("image/jpeg"), content),
+        (StatusCode::OK, "application/json") => (Some("application/json"), content),
+        (no, "text/plain") if is_no(no) => (Some("text/plain; charset=utf-8"), content),
+        (no, _) if is_no(no) => (None, Bytes::new()),
+        _ => return None,
+    };
+    let mut answer = Response::builder().status(status);
+    if let Some(kind) = kind {
+        answer = answer.header(CONTENT_TYPE, kind);
+    }
+    for name in [X_PICTURE, RETRY_AFTER] {
+        if let Some(value) = headers.get(&name) {
+            answer = answer.header(name, value);
+        }
+    }
+    answer.body(Body::from(content)).ok()
+}
+
+/// Whether a worker says that it does not want to, or that too many are looking.
+fn is_no(status: StatusCode) -> bool {
+    status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE
+}
+
+fn nothing_here() -> Response<Body> {
+    (StatusCode::NOT_FOUND, "no such worker shows pictures here\n").into_response()
+}
