@@ -1,13 +1,15 @@
 //! The command line.
 
+use std::io::{self, IsTerminal};
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{self, PathBuf};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use facefleet_proto::MAX_DETECT_SIZE;
+use facefleet_proto::{AdminChange, MAX_DETECT_SIZE};
 use facefleet_service::address::HostPorts;
 use facefleet_service::config_file::{self, ConfigArgs};
+use facefleet_service::http::token::Token;
 use facefleet_service::log::LogArgs;
 use facefleet_vision::DetectorKind;
 
@@ -36,8 +38,12 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// List the workers of a cluster.
     Nodes(NodesArgs),
+    /// Show a cluster as it works: workers, streams, and why frames go where they go.
+    Top(TopArgs),
     /// Say how many cameras a cluster carries, and how that is known.
     Capacity(CapacityArgs),
+    /// Change how a cluster schedules, and send workers out of service and back.
+    Admin(AdminArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -135,6 +141,69 @@ pub struct NodesArgs {
     /// Print JSON instead of a table.
     #[arg(long, env = "FACEFLEET_JSON_OUTPUT")]
     pub json: bool,
+
+    /// Print it again every second, until Ctrl-C; with --json, one line a second.
+    #[arg(long, env = "FACEFLEET_WATCH")]
+    pub watch: bool,
+}
+
+/// Show a cluster as it works: workers, streams, and why frames go where they go.
+///
+/// Tab goes to the next part, the arrows scroll it, q ends.
+#[derive(Args, Clone, Debug)]
+pub struct TopArgs {
+    /// The master of the cluster; of several, the first that answers [default: the one that announces itself on this network].
+    #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
+    pub master: Option<HostPorts>,
+}
+
+/// Change how a cluster schedules, and send workers out of service and back.
+///
+/// The master has to be started with an admin token, and whoever changes something shows it.
+#[derive(Args, Clone, Debug)]
+pub struct AdminArgs {
+    /// What to change.
+    #[arg(value_name = "WHAT")]
+    pub what: Administered,
+
+    /// Name of the policy, of the admission, or of the worker, whose number will do as well.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// The master of the cluster; of several, the first that answers [default: the one that announces itself on this network].
+    #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
+    pub master: Option<HostPorts>,
+
+    /// The master's --admin-token. Every user of this machine can read command lines: better use the variable.
+    #[arg(long, value_name = "TOKEN", env = "FACEFLEET_ADMIN_TOKEN", hide_env_values = true)]
+    pub admin_token: Token,
+}
+
+/// What an administrator can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Administered {
+    /// How workers are chosen: as in the master's --policy.
+    Policy,
+    /// Who is let in: as in the master's --admission. Streams that run go on.
+    Admission,
+    /// A worker goes out of service: it finishes what it holds, its streams go elsewhere, and it stays. Also: drain.
+    #[value(alias = "drain")]
+    Rest,
+    /// It comes back.
+    Resume,
+}
+
+impl AdminArgs {
+    /// What the master is asked for.
+    pub(crate) fn change(&self) -> AdminChange {
+        let change = match self.what {
+            Administered::Policy => AdminChange::Policy,
+            Administered::Admission => AdminChange::Admission,
+            Administered::Rest => AdminChange::Rest,
+            Administered::Resume => AdminChange::Resume,
+        };
+        change(self.name.clone())
+    }
 }
 
 /// Say how many cameras a cluster carries, and how that is known.
@@ -165,9 +234,15 @@ impl Cli {
     /// process with 2.
     pub fn from_env() -> Cli {
         let cli: Cli = config_file::parse(Cli::program(), Some("run"));
-        if let Command::Run(run) = &cli.command {
-            run.check().unwrap_or_else(|e| e.exit());
-        }
+        let checked = match &cli.command {
+            Command::Run(run) => run.check(),
+            Command::Top(_) if !io::stdout().is_terminal() => Err(Cli::program().error(
+                clap::error::ErrorKind::Io,
+                "`top` draws on a terminal, and this is none: `nodes --watch` prints to a file or a pipe\n",
+            )),
+            _ => Ok(()),
+        };
+        checked.unwrap_or_else(|e| e.exit());
         cli
     }
 
@@ -266,6 +341,30 @@ mod tests {
                 let env = flag.get_env().unwrap_or_else(|| panic!("{}: {flag}", command.get_name()));
                 assert!(env.to_string_lossy().starts_with("FACEFLEET_"), "{flag}");
             }
+        }
+    }
+
+    #[test]
+    fn an_administrator_says_what_and_which_and_shows_a_token() {
+        let parse = |args: &str| -> Result<AdminChange, clap::Error> {
+            let cli = Cli::program().try_get_matches_from(args.split(' '))?;
+            match Cli::from_arg_matches(&cli)?.command {
+                Command::Admin(admin) => Ok(admin.change()),
+                other => panic!("{other:?}"),
+            }
+        };
+        let token = "--admin-token 0123456789abcdef";
+        for (line, change) in [
+            ("policy weighted-round-robin", AdminChange::Policy("weighted-round-robin".into())),
+            ("admission open", AdminChange::Admission("open".into())),
+            ("rest pi-1", AdminChange::Rest("pi-1".into())),
+            ("drain pi-1", AdminChange::Rest("pi-1".into())),
+            ("resume 3", AdminChange::Resume("3".into())),
+        ] {
+            assert_eq!(parse(&format!("facefleet-client admin {line} {token}")).unwrap(), change);
+        }
+        for bad in ["rest pi-1 --admin-token short", &format!("rest {token}"), &format!("stop pi-1 {token}")] {
+            assert_eq!(parse(&format!("facefleet-client admin {bad}")).unwrap_err().exit_code(), 2, "{bad}");
         }
     }
 

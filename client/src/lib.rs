@@ -5,6 +5,7 @@
 //! video, progress).
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod capacity;
 pub mod cli;
 mod ffmpeg;
@@ -20,6 +21,7 @@ mod run;
 mod session;
 mod source;
 mod stream;
+mod top;
 mod trace;
 
 pub use ffmpeg::FfmpegError;
@@ -31,7 +33,7 @@ pub use source::InputError;
 pub use stream::StreamError;
 
 use capacity::Capacity;
-use cli::{CapacityArgs, Cli, Command, NodesArgs};
+use cli::{CapacityArgs, Cli, Command, NodesArgs, TopArgs};
 
 /// Why the program failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,12 @@ pub enum Error {
     /// `nodes` and `capacity`.
     #[error(transparent)]
     Nodes(#[from] nodes::NodesError),
+    /// `admin`.
+    #[error(transparent)]
+    Admin(#[from] admin::AdminError),
+    /// The system refuses what every process may ask for.
+    #[error("cannot set the process up")]
+    System(#[from] std::io::Error),
     /// No master is named, and which one is meant cannot be found out.
     #[error(transparent)]
     Masters(#[from] MastersError),
@@ -54,7 +62,10 @@ pub enum Error {
 pub async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Run(args) => Ok(run::run(*args).await?),
-        Command::Nodes(NodesArgs { master, json }) => {
+        Command::Nodes(NodesArgs { master, json, watch: true }) => {
+            Ok(nodes::watch(&masters::of(master).await?, json).await?)
+        }
+        Command::Nodes(NodesArgs { master, json, watch: false }) => {
             let nodes = nodes::list(&masters::of(master).await?).await?;
             facefleet_service::cli::announce(&if json { nodes::json(&nodes) } else { nodes::table(&nodes) });
             Ok(())
@@ -62,6 +73,13 @@ pub async fn run(command: Command) -> Result<(), Error> {
         Command::Capacity(CapacityArgs { master, fps, json }) => {
             let capacity = Capacity::of(&nodes::list(&masters::of(master).await?).await?, fps);
             facefleet_service::cli::announce(&if json { capacity.json() } else { capacity.text() });
+            Ok(())
+        }
+        Command::Top(TopArgs { master }) => Ok(top::run(masters::of(master).await?).await?),
+        Command::Admin(args) => {
+            let change = args.change();
+            let masters = masters::of(args.master).await?;
+            facefleet_service::cli::announce(&admin::change(&masters, &args.admin_token, change).await?);
             Ok(())
         }
         Command::Completions { shell } => {

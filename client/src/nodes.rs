@@ -1,11 +1,15 @@
 //! `facefleet-client nodes`: the cluster as a table.
 
+mod watch;
+
 use comfy_table::{CellAlignment, Table, presets};
 use facefleet_proto::wire::master_client::MasterClient;
-use facefleet_proto::{Load, Node, Nodes, Throttling, wire};
+use facefleet_proto::{Health, Load, Node, Nodes, Throttling, wire};
 use facefleet_service::address::{HostPort, HostPorts};
 use facefleet_service::grpc;
 use serde::Serialize;
+
+pub use watch::watch;
 
 /// Why there is no list.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +89,7 @@ pub fn table(nodes: &Nodes) -> String {
             cores,
             version: _,
             detectors,
-            health,
+            health: _,
             silent,
             load,
             slots,
@@ -97,7 +101,7 @@ pub fn table(nodes: &Nodes) -> String {
             id.to_string(),
             identity.name.clone(),
             address.to_string(),
-            health.name().into(),
+            state(node).into(),
             cores.to_string(),
             weight.to_string(),
             if detectors.is_empty() { "-".into() } else { detectors.join(",") },
@@ -148,14 +152,34 @@ fn held_back(throttling: Throttling) -> String {
     }
 }
 
+/// What a worker does, in one word.
+fn state(node: &Node) -> &'static str {
+    match node.health {
+        Health::Draining if node.load.as_ref().is_some_and(|load| load.resting) => "resting",
+        health => health.name(),
+    }
+}
+
 /// For programs: one JSON object. Its keys may grow in number, and never change.
 pub fn json(nodes: &Nodes) -> String {
-    let Nodes { nodes, epoch, policy, vanished, admission, waiting, stale } = nodes;
-    let nodes = nodes.iter().map(JsonNode::from).collect();
-    let stale_ms = stale.map(|stale| u64::try_from(stale.as_millis()).unwrap_or(u64::MAX));
-    let admission = if admission.is_empty() { OPEN } else { admission };
-    let list = JsonNodes { policy, epoch: *epoch, vanished: *vanished, admission, waiting: *waiting, stale_ms, nodes };
-    serde_json::to_string_pretty(&list).expect("a list of nodes has only text keys")
+    serde_json::to_string_pretty(&JsonNodes::from(nodes)).expect(TEXT_KEYS)
+}
+
+/// The same on one line.
+fn json_line(nodes: &Nodes) -> String {
+    serde_json::to_string(&JsonNodes::from(nodes)).expect(TEXT_KEYS)
+}
+
+const TEXT_KEYS: &str = "a list of nodes has only text keys";
+
+impl<'a> From<&'a Nodes> for JsonNodes<'a> {
+    fn from(nodes: &'a Nodes) -> JsonNodes<'a> {
+        let Nodes { nodes, epoch, policy, vanished, admission, waiting, stale } = nodes;
+        let nodes = nodes.iter().map(JsonNode::from).collect();
+        let stale_ms = stale.map(|stale| u64::try_from(stale.as_millis()).unwrap_or(u64::MAX));
+        let admission = if admission.is_empty() { OPEN } else { admission };
+        JsonNodes { policy, epoch: *epoch, vanished: *vanished, admission, waiting: *waiting, stale_ms, nodes }
+    }
 }
 
 #[derive(Serialize)]
@@ -210,14 +234,26 @@ struct JsonLoad {
 
 impl<'a> From<&'a Node> for JsonNode<'a> {
     fn from(node: &'a Node) -> JsonNode<'a> {
-        let Node { id, identity, address, weight, cores, version, detectors, health, silent, load, slots, slots_taken } =
-            node;
+        let Node {
+            id,
+            identity,
+            address,
+            weight,
+            cores,
+            version,
+            detectors,
+            health: _,
+            silent,
+            load,
+            slots,
+            slots_taken,
+        } = node;
         JsonNode {
             id: id.0,
             name: &identity.name,
             generation: identity.generation,
             address: address.to_string(),
-            state: health.name(),
+            state: state(node),
             cores: *cores,
             weight: *weight,
             version,
@@ -270,11 +306,11 @@ impl From<&Load> for JsonLoad {
 mod tests {
     use std::time::Duration;
 
-    use facefleet_proto::{Health, Identity, WorkerId};
+    use facefleet_proto::{Identity, WorkerId};
 
     use super::*;
 
-    fn nodes() -> Nodes {
+    pub(super) fn nodes() -> Nodes {
         let throttling = Throttling::from_bits(0x5_0001);
         let measured = Load { frame_ms: Some(33.0), frames_per_s: Some(121.0), ..Load::default() };
         let load = Load { cpu_percent: 12.34, frames_ok: 250, throttling, ..measured };
@@ -321,6 +357,9 @@ mod tests {
         assert!(outage.contains("2 workers fell silent at once"), "{outage}");
         let stale = super::table(&Nodes { stale: Some(Duration::from_secs(7)), ..nodes() });
         assert!(stale.contains("cut off from its registry for 7 s"), "{stale}");
+        let resting = Load { resting: true, ..Load::default() };
+        let resting = Node { health: Health::Draining, load: Some(resting), ..nodes().nodes.remove(0) };
+        assert_eq!((state(&resting), state(&nodes().nodes[1])), ("resting", "lost"));
         let nobody = Nodes { nodes: Vec::new(), ..nodes() };
         assert_eq!(super::table(&nobody), "no worker has joined yet; policy least-loaded");
     }
