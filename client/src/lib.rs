@@ -16,6 +16,7 @@ mod local;
 mod masters;
 pub mod nodes;
 mod report;
+mod reporter;
 mod route;
 mod run;
 mod session;

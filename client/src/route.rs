@@ -99,6 +99,11 @@ impl Masters {
         }
     }
 
+    /// The master that answers, or whose turn it is.
+    pub(crate) fn current(&self) -> MasterClient<Channel> {
+        self.asker.clients[self.asker.standing().turn % self.asker.clients.len()].clone()
+    }
+
     /// Tells what a stream that has ended has cost, and so that its place is free.
     pub(crate) async fn end(self, results: Vec<TaskResult>) {
         let Masters { asker, asking, waiting: _ } = self;

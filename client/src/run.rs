@@ -23,7 +23,7 @@ use crate::local::{Local, LocalError};
 use crate::masters;
 use crate::report::{self, Outputs, Progress, Report, ReportError, Summary};
 use crate::session::{MOST_LINKS, StreamSpec};
-use crate::source::{Input, InputError, Media, Source};
+use crate::source::{Input, InputError, Media, Source, source_name};
 use crate::stream::{self, StreamError};
 
 /// How old a frame of a live stream may be when a worker begins with it, if nobody says otherwise.
@@ -185,15 +185,14 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
 }
 
 fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: usize) -> StreamSpec {
-    let stream_id = format!("{} #{}", args.input, stream + 1);
-    // A long path says the least at its start.
-    let stream_id: String = stream_id.chars().filter(|c| !c.is_control()).rev().take(30).collect();
-    let stream_id: String = stream_id.chars().rev().collect();
+    let source = source_name(&args.input);
+    let stream_id = if args.clients == 1 { source.clone() } else { format!("{source} #{}", stream + 1) };
     let detector = args.detector.map(|kind| kind.name().to_owned());
     // Its keys come from the system, so that no two streams of a cluster choose the same.
     let lease = Some(RandomState::new().hash_one(stream).max(1));
     StreamSpec {
         masters: masters.clone(),
+        source,
         query: RouteQuery {
             wanted: args.workers.map_or(MOST_LINKS, |most| usize::from(most).min(MOST_LINKS)),
             priority: args.priority,

@@ -17,6 +17,7 @@ use crate::frame::Finished;
 use crate::ledger::Counts;
 use crate::link::{Link, LinkEvent};
 use crate::report::Progress;
+use crate::reporter::Reporter;
 use crate::route::{Masters, Said};
 use crate::session::{Action, LinkId, Session, StreamSpec};
 use crate::source::Source;
@@ -54,6 +55,7 @@ pub(crate) async fn run(
     let stream_trace = StreamTrace::random();
     let mut trace = Trace::of(stream_trace);
     let mut masters = Masters::new(&spec.masters, stream_trace);
+    let mut reporter = Reporter::new(clock::now());
     // Streams that wait for the same worker do not come back in step.
     let mut session = Session::new(spec, clock::unix_us());
     let mut links = Links { open: BTreeMap::new(), events: event_sender, trace: stream_trace };
@@ -131,11 +133,15 @@ pub(crate) async fn run(
                     break;
                 }
                 progress.update(session.ledger().counts(), now);
+                if reporter.is_due(now) {
+                    reporter.tell(masters.current(), session.report(), now);
+                }
             }
         }
     }
     progress.update(session.ledger().counts(), clock::now());
-    masters.end(session.results()).await;
+    // Both are done at once, as a rule, and neither takes more than a second.
+    tokio::join!(reporter.end(masters.current(), session.report()), masters.end(session.results()));
     (session.ledger().counts().clone(), ended)
 }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::lane::{Lane, Pace};
+use super::sample::Sample;
 use super::{LinkId, Peer};
 
 /// Frames that may be between the source and the report: those in flight, and those that wait for their turn.
@@ -84,6 +85,8 @@ pub(crate) struct Dispatch {
     lanes: BTreeMap<LinkId, Lane>,
     /// Given for a live stream: how old a frame may be when it is worked on.
     max_age: Option<Duration>,
+    /// Of the newest choices.
+    sample: Sample,
 }
 
 #[derive(Clone, Debug)]
@@ -104,7 +107,7 @@ pub(crate) enum Ending {
 impl Dispatch {
     /// `max_age` is how old a frame of a live stream may be when it is worked on; None for a file, whose frames wait.
     pub(crate) fn new(max_age: Option<Duration>) -> Dispatch {
-        Dispatch { waiting: BTreeMap::new(), lanes: BTreeMap::new(), max_age }
+        Dispatch { waiting: BTreeMap::new(), lanes: BTreeMap::new(), max_age, sample: Sample::default() }
     }
 
     /// A worker is there. `frame_time` is what the master knows of it.
@@ -202,6 +205,9 @@ impl Dispatch {
         }?;
         let Waiting { trail, arrived } = self.waiting.remove(&seq).expect("it was found there");
         let attempt = trail.attempt;
+        if self.sample.is_due(now) {
+            self.sample.add(seq, link, &self.lanes, now);
+        }
         self.lanes.get_mut(&link).expect("it was found there").send(seq, trail, arrived, now);
         Some(Assignment { seq, attempt, link, arrived })
     }
@@ -283,6 +289,16 @@ impl Dispatch {
         self.lanes.get_mut(&link).map_or(0, Lane::was_wrong)
     }
 
+    /// The newest choices, each told once.
+    pub(super) fn take_sample(&mut self) -> Sample {
+        std::mem::take(&mut self.sample)
+    }
+
+    /// Frames that the worker has of this stream.
+    pub(super) fn in_flight(&self, link: LinkId) -> usize {
+        self.lanes.get(&link).map_or(0, |lane| lane.in_flight.len())
+    }
+
     /// Time that one thread of the worker has spent on a frame; None where none has been worked on.
     pub(crate) fn frame_time(&self, link: LinkId) -> Option<Duration> {
         self.lanes.get(&link).and_then(Lane::frame_time)
@@ -313,7 +329,8 @@ impl Dispatch {
 pub(crate) struct Answered {
     seq: u64,
     peer: Peer,
-    arrived: Instant,
+    /// When the frame came from its source.
+    pub(super) arrived: Instant,
     trail: Trail,
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct LinkId(pub(crate) u64);
 #[derive(Clone, Debug)]
 pub(crate) struct StreamSpec {
     pub(crate) masters: HostPorts,
+    /// What it reads, for people.
+    pub(crate) source: String,
     pub(crate) query: RouteQuery,
     /// With a greatest age, the stream is live: see [`StreamSpec::max_age`].
     pub(crate) open: AnalyzeOpen,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use facefleet_proto::view::Choice;
+
 use super::Peer;
 use super::dispatch::Trail;
 
@@ -154,11 +156,27 @@ impl Lane {
         self.in_flight.len() < self.credit()
     }
 
-    /// In how many times its time per frame the worker has answered all that it holds of this stream, and one frame more.
-    /// Streams take turns: before each of these frames goes one of each of the others, if they have as many.
-    fn turns(&self) -> f32 {
+    /// Frames that the worker has worked on when it has answered all that it holds of this stream, and one frame more. Streams
+    /// take turns: before each of these frames goes one of each of the others, if they have as many.
+    fn ahead(&self) -> f32 {
         let own = (self.in_flight.len() + 1) as f32;
-        (own + self.others.min(own * (self.streams - 1.0))) / self.threads
+        own + self.others.min(own * (self.streams - 1.0))
+    }
+
+    /// In how many times its time per frame it has.
+    fn turns(&self) -> f32 {
+        self.ahead() / self.threads
+    }
+
+    /// How it stands, for people. Its name is not known here.
+    pub(super) fn choice(&self) -> Choice {
+        Choice {
+            worker: String::new(),
+            in_flight: self.ahead().round() as u32,
+            frame_ms: self.frame_time.map(ms),
+            cores: self.threads as u32,
+            answers_in_ms: self.frame_time.map(|_| ms(self.answers_in())),
+        }
     }
 
     /// When a frame that is sent now would be answered. A worker that has answered nothing yet gets its first frames early,
@@ -223,6 +241,10 @@ impl Lane {
     pub(super) fn forgive(&mut self, gap: Duration) {
         self.in_flight.values_mut().for_each(|sent| sent.at += gap);
     }
+}
+
+fn ms(time: Duration) -> f32 {
+    time.as_secs_f32() * 1e3
 }
 
 fn average(mean: Option<Duration>, newest: Duration) -> Duration {

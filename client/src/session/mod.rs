@@ -11,6 +11,8 @@ mod events;
 mod lane;
 mod reorder;
 mod routing;
+mod sample;
+mod telling;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::{AnalyzeFrame, Candidate};
 use facefleet_service::grpc;
+use facefleet_service::newest::Newest;
 use prost::bytes::Bytes;
 
 use crate::frame::{End, Finished};
@@ -81,6 +84,8 @@ pub(crate) struct Session {
     last_tick: Option<Instant>,
     /// How often, since the last good answer, a worker was left alone that blames itself for its failures.
     in_vain: u32,
+    /// Milliseconds from a frame's arrival to its result, since the last report.
+    latencies: Newest,
 }
 
 #[derive(Debug)]
@@ -117,6 +122,7 @@ impl Session {
             source_ended: false,
             last_tick: None,
             in_vain: 0,
+            latencies: Newest::new(telling::LATENCIES_KEPT),
             spec,
         }
     }
@@ -253,6 +259,7 @@ impl Session {
                 // Only now has it shown that it works.
                 self.workers.proved(address);
                 self.in_vain = 0;
+                self.latencies.push(now.saturating_duration_since(answered.arrived).as_secs_f32() * 1e3);
                 for (liar, times) in self.dispatch.contradict(&answered) {
                     if times >= MOST_WRONG {
                         self.close(liar, &Lost::because("it fails frames that another worker can do"), now);

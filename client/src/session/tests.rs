@@ -14,7 +14,7 @@ fn candidate(name: &str, port: u16) -> Candidate {
 fn spec(max_age: Option<Duration>) -> StreamSpec {
     let query = RouteQuery { wanted: 3, ..RouteQuery::default() };
     let open = AnalyzeOpen { max_age, ..AnalyzeOpen::default() };
-    StreamSpec { masters: "master:50051".parse().unwrap(), query, open }
+    StreamSpec { masters: "master:50051".parse().unwrap(), source: "demo.mp4".into(), query, open }
 }
 
 fn route(candidates: &[Candidate], epoch: u64) -> Result<Route, NoRoute> {
@@ -26,11 +26,11 @@ fn greeting(name: &str) -> Greeting {
     Greeting { name: name.to_owned(), generation: 1, threads: 1 }
 }
 
-fn frame(index: u64) -> SourceFrame {
+pub(super) fn frame(index: u64) -> SourceFrame {
     SourceFrame { index, time: None, image: None, jpeg: Ok(Bytes::from_static(b"jpeg")) }
 }
 
-fn ok(seq: u64, attempt: u32) -> Answer {
+pub(super) fn ok(seq: u64, attempt: u32) -> Answer {
     let end = End::Ok(Found { faces: Some(Vec::new()), picture: None, stages: None });
     Answer { seq, attempt, end, elsewhere: false, pace: Pace::default() }
 }
@@ -61,7 +61,7 @@ fn sent(action: Action) -> Option<(LinkId, u64)> {
 }
 
 /// A session with workers of these names, all up, in the order of their links.
-fn with_workers(names: &[&str], max_age: Option<Duration>, now: Instant) -> Session {
+pub(super) fn with_workers(names: &[&str], max_age: Option<Duration>, now: Instant) -> Session {
     let mut session = Session::new(spec(max_age), 1);
     session.tick(now);
     let candidates: Vec<Candidate> = names.iter().zip(1..).map(|(name, port)| candidate(name, port)).collect();

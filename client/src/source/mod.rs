@@ -2,6 +2,7 @@
 
 mod input;
 mod matroska;
+mod name;
 mod pictures;
 mod probe;
 mod video;
@@ -17,6 +18,7 @@ use crate::ffmpeg::{Ffmpeg, FfmpegError, KillOnDrop};
 pub use input::InputError;
 pub(crate) use input::{Input, PictureInput, VideoInput, VideoKind};
 pub(crate) use matroska::RgbWriter;
+pub(crate) use name::{shown, source_name};
 pub(crate) use probe::Probe;
 
 /// Frames that the source may be ahead of those who take them. More would only be memory.

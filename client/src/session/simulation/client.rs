@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::{AnalyzeOpen, RouteQuery};
+use facefleet_proto::view::StreamReport;
+use facefleet_proto::{AnalyzeOpen, RouteQuery, wire};
 use prost::bytes::Bytes;
 
 use super::super::PAUSED;
@@ -84,7 +85,7 @@ impl Client {
         let open = AnalyzeOpen { max_age, ..AnalyzeOpen::default() };
         let masters = "master:50051".parse().expect("a name and a port");
         Client {
-            session: Session::new(StreamSpec { masters, query, open }, rng.u64(..)),
+            session: Session::new(StreamSpec { masters, source: String::new(), query, open }, rng.u64(..)),
             started: At::ZERO,
             is_done: false,
             max_age,
@@ -124,6 +125,8 @@ impl World {
             Timer::Tick => {
                 let links: Vec<LinkId> = client.session.links.keys().copied().collect();
                 client.session.tick(now);
+                let report = wire::StreamReport::from(StreamReport { lease: 1, ..client.session.report() });
+                StreamReport::try_from(report).expect("what people are shown adds up at any time");
                 let gap = client.last_tick.replace(now).map(|last| now - last);
                 let was_stopped = gap.is_some_and(|gap| gap > PAUSED);
                 let all_are_kept = links.iter().all(|link| client.session.links.contains_key(link));
