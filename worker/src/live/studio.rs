@@ -10,7 +10,7 @@ use super::budget::Budget;
 use super::thread::{CpuTime, step_back};
 use super::{Errand, Found, Frame, Live};
 
-/// The long side of a picture. It shows faces on a whole screen, and costs less than a tenth of a 1080p frame to encode.
+/// The long side of a picture. It shows faces on a whole screen, and has a ninth of the pixels of a 1080p frame to encode.
 const SIDE: u32 = 640;
 
 /// Draws until it is dropped.

@@ -9,6 +9,7 @@ mod cpu;
 mod fleet;
 mod frames;
 mod in_worker;
+mod live;
 mod scale;
 mod sched;
 mod svg;
@@ -47,6 +48,8 @@ enum What {
     Fleet(fleet::Args),
     /// Try every scheduling policy in the same simulated clusters, and measure what a route costs.
     Sched(sched::Args),
+    /// Measure what it costs a worker when somebody looks at what it sees.
+    Live(live::Args),
     #[command(name = scale::SIMULATED_CLUSTER, hide = true)]
     SimulatedCluster(scale::ClusterArgs),
 }
@@ -68,6 +71,8 @@ enum Error {
     Line(#[from] serde_json::Error),
     #[error("the fleet: {0}")]
     Fleet(#[from] fleet::LoadError),
+    #[error(transparent)]
+    Live(#[from] live::LiveError),
     #[error("the simulated cluster: {0}")]
     Simulation(#[from] scale::SimulationError),
 }
@@ -88,6 +93,7 @@ fn main() -> ExitCode {
         What::Scale(args) => scale::run(&args),
         What::Fleet(args) => fleet::run(&args),
         What::Sched(args) => sched::run(&args),
+        What::Live(args) => live::run(&args),
         What::SimulatedCluster(args) => scale::serve(&args),
     };
     match done {
