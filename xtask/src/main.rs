@@ -40,6 +40,9 @@ enum Xtask {
         /// A file or anything else that ffmpeg reads
         #[arg(default_value = demo::DEFAULT_VIDEO)]
         video: String,
+        /// Play it as a camera would, again and again until Ctrl-C, to watch the cluster on its page; writes no results
+        #[arg(long)]
+        watch: bool,
     },
     /// Run every check that a change has to pass
     Test {
@@ -113,13 +116,14 @@ fn run(command: Xtask) -> Result<(), Error> {
         _ => named,
     };
     let command = match command {
-        Xtask::Demo { video: named } => Xtask::Demo { video: video(named) },
+        Xtask::Demo { video: named, watch } => Xtask::Demo { video: video(named), watch },
         other => other,
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the checkout");
     env::set_current_dir(root).map_err(Error::file(root))?;
     match command {
-        Xtask::Demo { video } => demo::run(&video, &stop),
+        Xtask::Demo { video, watch: false } => demo::run(&video, &stop),
+        Xtask::Demo { video, watch: true } => demo::watch(&video, &stop),
         Xtask::Test { advisories } => test::run(advisories, &stop),
         Xtask::Bench { args } => measure("bench", &args, &stop),
         Xtask::Soak { args } => measure("soak", &args, &stop),

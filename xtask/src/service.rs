@@ -100,6 +100,11 @@ pub(crate) fn listening_on(line: &str) -> Option<SocketAddr> {
     line.strip_prefix("listening on ")?.trim().parse().ok()
 }
 
+/// Where the page is, in the line of a master that has one, `page on URL`.
+pub(crate) fn page_on(line: &str) -> Option<String> {
+    line.strip_prefix("page on ").map(|url| url.trim().to_owned())
+}
+
 /// Whether the line is a worker's `joined MASTER as worker ID`.
 pub(crate) fn joined(line: &str) -> Option<()> {
     let (_master, id) = line.strip_prefix("joined ")?.split_once(" as worker ")?;
@@ -121,6 +126,8 @@ mod tests {
         assert_eq!(listening_on("listening on 127.0.0.1:50051"), Some(([127, 0, 0, 1], 50051).into()));
         assert_eq!(listening_on("listening on [::1]:7"), "[::1]:7".parse().ok());
         assert_eq!(listening_on("listening on nowhere"), None);
+        assert_eq!(page_on("page on http://127.0.0.1:8080/\n").as_deref(), Some("http://127.0.0.1:8080/"));
+        assert_eq!(page_on("listening on 127.0.0.1:8080"), None);
         assert_eq!(listening_on("not listening on 127.0.0.1:1"), None);
         assert_eq!(joined("joined 127.0.0.1:50051 as worker 2"), Some(()));
         assert_eq!(joined("joined 127.0.0.1:50051 as worker"), None);

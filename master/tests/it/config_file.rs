@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -60,4 +61,24 @@ fn a_bad_file_ends_with_2_and_names_the_line() {
         assert!(stderr.contains(said), "{stderr}");
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     }
+}
+
+#[test]
+fn the_page_is_announced_and_a_port_that_is_taken_says_what_to_do() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
+    let (_folder, mut command) = master("listen = '127.0.0.1:0'");
+    let output = command.args(["--http", &taken.to_string()]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(&format!("cannot listen on {taken}: ")), "{stderr}");
+    assert!(stderr.contains("stop the program that has this port, or choose another with --http"), "{stderr}");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+
+    let (_folder, mut command) = master("listen = '127.0.0.1:0'\nhttp = '127.0.0.1:0'");
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines: Vec<String> =
+        BufReader::new(running.stdout.take().unwrap()).lines().take(2).map(Result::unwrap).collect();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(lines[1].starts_with("page on http://127.0.0.1:") && lines[1].ends_with('/'), "{lines:?}");
 }

@@ -267,3 +267,58 @@ async fn a_master_that_stops_ends_its_page() {
     master.stop().await.unwrap();
     assert!(TcpStream::connect(page).await.is_err());
 }
+
+/// The next view of an open stream of events.
+async fn next_view(events: &mut TcpStream, left: &mut Vec<u8>) -> Value {
+    loop {
+        let text = str::from_utf8(left).unwrap_or_default();
+        if let Some((event, rest)) = text.split_once("\n\n") {
+            let view = event.split_once("event: view\ndata: ").map(|(_, data)| serde_json::from_str(data).unwrap());
+            *left = rest.as_bytes().to_vec();
+            match view {
+                Some(view) => return view,
+                None => continue,
+            }
+        }
+        assert_ne!(events.read_buf(left).await.unwrap(), 0, "the events ended");
+    }
+}
+
+#[tokio::test]
+async fn the_cluster_is_told_once_a_second_and_names_are_text() {
+    let (master, page) = start(None).await;
+    let mut client = master.client().await;
+    client.join(join("pi", 1, 7)).await.unwrap();
+    let name = "<img src=x onerror=\"alert(1)\">\u{2028}'\\";
+    let report = wire::StreamReport { lease_id: 0xab, stream_id: name.into(), sent: 3, open: 3, ..Default::default() };
+    client.report_stream(report).await.unwrap();
+
+    let mut events = TcpStream::connect(page).await.unwrap();
+    // HTTP/1.0, so that the events come without the sizes of their pieces in between.
+    events.write_all(format!("GET /api/events HTTP/1.0\r\nHost: {page}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut left = Vec::new();
+    while !left.windows(4).any(|end| end == b"\r\n\r\n") {
+        assert_ne!(events.read_buf(&mut left).await.unwrap(), 0);
+    }
+    let head = String::from_utf8_lossy(&left).into_owned();
+    for header in
+        ["content-type: text/event-stream\r\n", "cache-control: no-store\r\n", "x-content-type-options: nosniff\r\n"]
+    {
+        assert!(head.contains(header), "no {header} in {head}");
+    }
+    let first = next_view(&mut events, &mut left).await;
+    assert_eq!((&first["workers"][0]["name"], &first["streams"][0]["id"]), (&json!("pi"), &json!("00000000000000ab")));
+    assert_eq!(first["streams"][0]["name"], json!(name), "it comes back as it was");
+    let second = next_view(&mut events, &mut left).await;
+    assert!(second["uptime_ms"].as_u64() > first["uptime_ms"].as_u64(), "{second}");
+
+    master.stop().await.unwrap();
+    events.read_to_end(&mut left).await.unwrap();
+}
+
+#[tokio::test]
+async fn ten_minutes_are_told() {
+    let (_master, page) = start(None).await;
+    let history = fetch(page, "/api/history").await.json();
+    assert_eq!((&history["step_ms"], history["p95_ms"].as_array().map(Vec::len)), (&json!(5000), Some(120)));
+}
