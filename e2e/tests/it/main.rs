@@ -26,3 +26,4 @@ mod start_order;
 mod strangers;
 mod system;
 mod uneven;
+mod watch;
