@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{self, PathBuf};
 
@@ -99,6 +100,11 @@ pub struct RunArgs {
     /// Write what became of all frames, as JSON: sent, ok, dropped and failed by reason, sent again, by worker.
     #[arg(long, value_name = "OUT.json", env = "FACEFLEET_SUMMARY")]
     pub summary: Option<PathBuf>,
+
+    /// Tell Prometheus how the run goes, at http://IP:PORT/metrics, for as long as it lasts. Port 0 takes a free one, which is
+    /// printed.
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_CLIENT_HTTP")]
+    pub http: Option<SocketAddr>,
 
     /// Simulate N cameras that all show INPUT. Each has outputs of its own: out-1.mp4, out-2.mp4, …
     #[arg(long, value_name = "N", env = "FACEFLEET_CLIENTS", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=200))]

@@ -14,6 +14,7 @@ pub mod ledger;
 mod link;
 mod local;
 mod masters;
+mod metrics;
 pub mod nodes;
 mod report;
 mod reporter;

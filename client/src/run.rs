@@ -9,7 +9,11 @@ use std::time::Duration;
 use facefleet_proto::{AnalyzeOpen, RouteQuery};
 use facefleet_service::address::HostPorts;
 use facefleet_service::discovery::SeveralClusters;
+use facefleet_service::http::{self, Probes};
+use facefleet_service::listen::{self, ListenError};
+use facefleet_service::metrics::Metrics;
 use facefleet_service::{clock, shutdown};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +25,7 @@ use crate::frame::Finished;
 use crate::ledger::Counts;
 use crate::local::{Local, LocalError};
 use crate::masters;
+use crate::metrics::{self, Seen};
 use crate::report::{self, Outputs, Progress, Report, ReportError, Summary};
 use crate::session::{MOST_LINKS, StreamSpec};
 use crate::source::{Input, InputError, Media, Source, source_name};
@@ -47,6 +52,9 @@ pub enum RunError {
     /// The cluster inside this process.
     #[error(transparent)]
     Local(#[from] LocalError),
+    /// The address of `--http`.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The operating system refuses a signal handler.
     #[error("cannot listen for Ctrl-C")]
     Signal(#[source] io::Error),
@@ -99,7 +107,7 @@ pub enum RunError {
 pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let stop = shutdown::on_signal().map_err(RunError::Signal)?;
     let Some(prepared) = stop.run_until_cancelled(prepare(&args)).await else { return Ok(()) };
-    let Prepared { media, max_age, reports, local: _local, masters } = prepared?;
+    let Prepared { media, max_age, reports, local: _local, masters, http } = prepared?;
     let limit = args.limit.map(u64::from);
     let frames = media.frames().map(|all| limit.map_or(all, |limit| all.min(limit)) * u64::from(args.clients));
 
@@ -107,12 +115,16 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
     let progress = Progress::start(args.clients.into(), frames, terminal, started);
     let bar = progress[0].clone();
+    let seen = Seen::by(args.clients.into());
+    let told = progress[0].clone();
+    let _site = http.map(|listener| tell(listener, metrics::of(&seen[0], move || told.counts())));
     let mut streams = JoinSet::new();
-    for (stream, (progress, (report, sender))) in progress.into_iter().zip(reports).enumerate() {
+    let streams_of = progress.into_iter().zip(seen).zip(reports).enumerate();
+    for (stream, ((progress, seen), (report, sender))) in streams_of {
         let (spec, media, stop) = (spec(&args, &masters, max_age, stream), media.clone(), stop.clone());
         streams.spawn(async move {
             let source = Source::open(&media, max_age.is_some(), limit);
-            (stream, one_stream(spec, source, report, sender, progress, stop).await)
+            (stream, one_stream(spec, source, (report, sender), progress, seen, stop).await)
         });
     }
     let mut summary = Summary { streams: vec![Counts::default(); args.clients.into()], ..Summary::default() };
@@ -147,6 +159,8 @@ struct Prepared {
     reports: Vec<(Report, mpsc::Sender<Finished>)>,
     local: Option<Local>,
     masters: HostPorts,
+    /// For Prometheus.
+    http: Option<TcpListener>,
 }
 
 async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
@@ -168,6 +182,10 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
         let annotate = args.output(args.annotate.as_ref(), stream);
         reports.push(Report::start(&Outputs { media: media.clone(), json, annotate })?);
     }
+    let http = match args.http {
+        Some(address) => Some(listen::bind_http(address).await?),
+        None => None,
+    };
     let masters = match args.cluster() {
         Wanted::ThisMachine => None,
         Wanted::Named(masters) => Some(masters.clone()),
@@ -181,7 +199,18 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
             (Some(local), masters)
         }
     };
-    Ok(Prepared { media, max_age, reports, local, masters })
+    Ok(Prepared { media, max_age, reports, local, masters, http })
+}
+
+/// Tells Prometheus how the run goes, until the guard is dropped.
+fn tell(listener: TcpListener, metrics: Metrics) -> AbortOnDropHandle<()> {
+    match listener.local_addr() {
+        Ok(address) => eprintln!("metrics on http://{address}/metrics"),
+        Err(error) => tracing::warn!("where metrics are is not known: {error}"),
+    }
+    let probes = Probes { ready: Box::new(|| Ok(())), metrics: Box::new(move || metrics.text()) };
+    let site = http::site(Default::default(), probes);
+    AbortOnDropHandle::new(tokio::spawn(http::serve(listener, site, CancellationToken::new())))
 }
 
 fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: usize) -> StreamSpec {
@@ -219,9 +248,9 @@ fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: 
 async fn one_stream(
     spec: StreamSpec,
     source: Result<Source, FfmpegError>,
-    report: Report,
-    sender: mpsc::Sender<Finished>,
+    (report, sender): (Report, mpsc::Sender<Finished>),
     progress: Progress,
+    seen: Seen,
     stop: CancellationToken,
 ) -> (Counts, Result<Vec<PathBuf>, RunError>) {
     let source = match source {
@@ -229,7 +258,7 @@ async fn one_stream(
         Err(error) => return (Counts::default(), Err(error.into())),
     };
     let stuck = AbortOnDropHandle::new(tokio::spawn(stuck(stop.clone())));
-    let (counts, ended) = stream::run(spec, source, sender, progress, stop).await;
+    let (counts, ended) = stream::run(spec, source, sender, progress, seen, stop).await;
     let finished = tokio::select! {
         finished = report.finish() => finished.map_err(RunError::from),
         _ = stuck => Err(StreamError::Stuck.into()),

@@ -16,6 +16,7 @@ use crate::ffmpeg::FfmpegError;
 use crate::frame::Finished;
 use crate::ledger::Counts;
 use crate::link::{Link, LinkEvent};
+use crate::metrics::Seen;
 use crate::report::Progress;
 use crate::reporter::Reporter;
 use crate::route::{Masters, Said};
@@ -49,6 +50,7 @@ pub(crate) async fn run(
     mut source: Source,
     report: mpsc::Sender<Finished>,
     progress: Progress,
+    seen: Seen,
     stop: CancellationToken,
 ) -> (Counts, Result<(), StreamError>) {
     let (event_sender, mut events) = mpsc::unbounded_channel();
@@ -86,7 +88,9 @@ pub(crate) async fn run(
                 }
                 LinkEvent::Answer(link, answer) => {
                     trace.answered(&answer);
-                    session.answer(link, answer, clock::now());
+                    if let Some(took) = session.answer(link, answer, clock::now()) {
+                        seen.done(took);
+                    }
                 }
                 LinkEvent::Down(link, lost) => session.link_down(link, &lost, clock::now()),
             },
@@ -136,10 +140,12 @@ pub(crate) async fn run(
                 if reporter.is_due(now) {
                     reporter.tell(masters.current(), session.report(), now);
                 }
+                seen.uses(session.workers_in_use());
             }
         }
     }
     progress.update(session.ledger().counts(), clock::now());
+    seen.uses(0);
     // Both are done at once, as a rule, and neither takes more than a second.
     tokio::join!(reporter.end(masters.current(), session.report()), masters.end(session.results()));
     (session.ledger().counts().clone(), ended)

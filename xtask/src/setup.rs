@@ -1,4 +1,4 @@
-//! Sets up programs that cargo cannot build: ffmpeg, the one that facefleet needs, and etcd, which several masters share.
+//! Sets up programs that cargo cannot build: ffmpeg, the one that facefleet needs, and those that some tests need.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -32,26 +32,48 @@ pub(crate) fn ffmpeg(stop: &Stop) -> Result<(), Error> {
     }
 }
 
-const ETCD: &[&str] = &["apt-get", "install", "-y", "--no-install-recommends", "etcd-server"];
+/// A program that some tests start. Without it they say that they are skipped.
+struct Optional {
+    program: &'static str,
+    install: &'static [&'static str],
+    /// What is skipped.
+    tests: &'static str,
+}
 
-/// Installs etcd for the tests of several masters, where that needs nobody's consent. Elsewhere those tests say that they
+const OPTIONAL: [Optional; 2] = [
+    Optional {
+        program: "etcd",
+        install: &["apt-get", "install", "-y", "--no-install-recommends", "etcd-server"],
+        tests: "the tests of several masters",
+    },
+    // Its package is the whole of Prometheus, which also starts as a service: the tests need only the checker.
+    Optional {
+        program: "promtool",
+        install: &["apt-get", "install", "-y", "--no-install-recommends", "prometheus"],
+        tests: "the checks of metrics",
+    },
+];
+
+/// Installs the programs that only some tests need, where that needs nobody's consent. Elsewhere those tests say that they
 /// are skipped, and this says how to change that.
 ///
 /// # Errors
 /// [`Error::Interrupted`].
-pub(crate) fn etcd(stop: &Stop) -> Result<(), Error> {
-    if starts("etcd") {
-        return Ok(());
-    }
-    if is_root() && starts(ETCD[0]) {
-        println!("installing etcd: {}", ETCD.join(" "));
-        match bring(ETCD, Some(&["apt-get", "update"]), stop) {
-            Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Ok(()) if starts("etcd") => return Ok(()),
-            Ok(()) | Err(_) => {}
+pub(crate) fn optional(stop: &Stop) -> Result<(), Error> {
+    for Optional { program, install, tests } in OPTIONAL {
+        if starts(program) {
+            continue;
         }
+        if is_root() && starts(install[0]) {
+            println!("installing {program}: {}", install.join(" "));
+            match bring(install, Some(&["apt-get", "update"]), stop) {
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Ok(()) if starts(program) => continue,
+                Ok(()) | Err(_) => {}
+            }
+        }
+        println!("without {program}, {tests} are skipped (Debian: sudo {})", install.join(" "));
     }
-    println!("without etcd, the tests of several masters are skipped (Debian: sudo {})", ETCD.join(" "));
     Ok(())
 }
 

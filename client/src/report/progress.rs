@@ -70,6 +70,11 @@ impl Progress {
         }
     }
 
+    /// What was counted so far, of all streams.
+    pub(crate) fn counts(&self) -> Counts {
+        sum(&self.shared.lock().unwrap_or_else(PoisonError::into_inner).streams)
+    }
+
     /// Says one line to the person who waits.
     pub(crate) fn say(&self, line: &str) {
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);

@@ -238,12 +238,12 @@ impl Session {
         self.settle(now);
     }
 
-    /// A result has come.
-    pub(crate) fn answer(&mut self, link: LinkId, answer: Answer, now: Instant) {
+    /// A result has come. Returns how long its frame took from its arrival, if it was worked on.
+    pub(crate) fn answer(&mut self, link: LinkId, answer: Answer, now: Instant) -> Option<Duration> {
         let Answer { seq, attempt, end, elsewhere, pace } = answer;
         let Some(Link { candidate, name }) = self.links.get(&link) else {
             self.ledger.late();
-            return;
+            return None;
         };
         let (address, name) = (candidate.address, name.clone());
         let good = matches!(end, End::Ok(_));
@@ -252,14 +252,15 @@ impl Session {
             let lost = Lost::because("it answered a frame twice, or one that it was not sent");
             self.close(link, &lost, now);
             self.settle(now);
-            return;
+            return None;
         };
+        let took = now.saturating_duration_since(answered.arrived);
         let opinions = match &end {
             End::Ok(_) => {
                 // Only now has it shown that it works.
                 self.workers.proved(address);
                 self.in_vain = 0;
-                self.latencies.push(now.saturating_duration_since(answered.arrived).as_secs_f32() * 1e3);
+                self.latencies.push(took.as_secs_f32() * 1e3);
                 for (liar, times) in self.dispatch.contradict(&answered) {
                     if times >= MOST_WRONG {
                         self.close(liar, &Lost::because("it fails frames that another worker can do"), now);
@@ -285,6 +286,7 @@ impl Session {
             }
         }
         self.settle(now);
+        good.then_some(took)
     }
 
     /// A link has ended by itself.
@@ -349,6 +351,11 @@ impl Session {
     /// Whether there are frames to send, or may come.
     fn needs_workers(&self) -> bool {
         !self.source_ended || self.dispatch.waiting() > 0
+    }
+
+    /// How many workers take frames now.
+    pub(crate) fn workers_in_use(&self) -> usize {
+        self.links.values().filter(|link| link.name.is_some()).count()
     }
 
     fn linked(&self) -> Vec<SocketAddr> {

@@ -244,7 +244,9 @@ fn a_stream_takes_more_workers_while_those_that_it_has_cannot_do_its_frames() {
     assert_eq!(sent.len(), 8, "each worker may have one frame until it is known");
     // Each of them takes half a second for a frame, and may have no more: the last one of these waits.
     let pace = Pace { frame_time: Some(Duration::from_millis(500)), ..Pace::default() };
-    sent.into_iter().for_each(|(link, seq)| session.answer(link, Answer { pace, ..ok(seq, 0) }, start));
+    for (link, seq) in sent {
+        session.answer(link, Answer { pace, ..ok(seq, 0) }, start);
+    }
     (8..17).for_each(|index| session.frame(frame(index), start));
     assert_eq!(question(&mut session), None, "it has eight");
     let at = |ms| start + Duration::from_millis(ms);

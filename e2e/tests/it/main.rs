@@ -17,6 +17,7 @@ mod live;
 mod masters;
 mod media;
 mod memory;
+mod metrics;
 mod old_worker;
 mod parts;
 mod pictures;

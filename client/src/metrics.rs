@@ -1,0 +1,127 @@
+//! What a run tells Prometheus, with `--http`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use facefleet_service::metrics::reasons::{DROPPED, FAILED, OTHER, known};
+use facefleet_service::metrics::{FRAME_SECONDS, Histogram, Kind, Metrics, Samples, histogram};
+
+use crate::ledger::Counts;
+
+/// What the ledger of a stream does not say. Clones are of the same stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    stream: usize,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    latency: Histogram,
+    /// Workers in use, by stream.
+    workers: Vec<AtomicUsize>,
+}
+
+impl Seen {
+    /// One for each stream.
+    pub(crate) fn by(streams: usize) -> Vec<Seen> {
+        let help = "Seconds from a frame's arrival at the client to its result.";
+        let latency = histogram("facefleet_client_frame_seconds", help, FRAME_SECONDS);
+        let workers = std::iter::repeat_with(AtomicUsize::default).take(streams).collect();
+        let shared = Arc::new(Shared { latency, workers });
+        (0..streams).map(|stream| Seen { stream, shared: shared.clone() }).collect()
+    }
+
+    /// A frame was worked on, this long after it had come.
+    pub(crate) fn done(&self, after: Duration) {
+        self.shared.latency.observe(after.as_secs_f64());
+    }
+
+    /// So many workers take frames of the stream now.
+    pub(crate) fn uses(&self, workers: usize) {
+        self.shared.workers[self.stream].store(workers, Ordering::Relaxed);
+    }
+}
+
+/// All that a run tells: of the ledgers of its streams, which `counts` adds up, and of what was `seen` beside them.
+pub(crate) fn of(seen: &Seen, counts: impl Fn() -> Counts + Clone + Send + Sync + 'static) -> Metrics {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    metrics.add(seen.shared.latency.clone());
+    let ledger = counts.clone();
+    let help = "Frames by how they ended, and why.";
+    metrics.read(Kind::Counter, "facefleet_client_frames_total", help, ["outcome", "reason"], move || ends(&ledger()));
+    let counter = |name, help, count: fn(&Counts) -> u64| {
+        let counts = counts.clone();
+        metrics.read(Kind::Counter, name, help, [], move || vec![([], count(&counts()) as f64)]);
+    };
+    counter("facefleet_client_frames_sent_total", "Frames that the source gave.", |counts| counts.sent);
+    counter("facefleet_client_frames_retried_total", "Times that a frame was sent again.", |counts| counts.retried);
+    counter("facefleet_client_late_answers_total", "Answers that nobody awaited any more.", |counts| counts.late);
+    counter("facefleet_client_faces_total", "Faces found.", |counts| counts.faces);
+    let open = counts.clone();
+    metrics.gauge("facefleet_client_frames_open", "Frames whose end is not known.", move || {
+        let counts = open();
+        counts.sent.saturating_sub(counts.ended()) as f64
+    });
+    let shared = seen.shared.clone();
+    metrics.gauge(
+        "facefleet_client_workers_in_use",
+        "Workers that take frames; one for each stream that uses it.",
+        move || shared.workers.iter().map(|workers| workers.load(Ordering::Relaxed) as f64).sum(),
+    );
+    metrics
+}
+
+/// Reasons are a worker's words: those that are not known are told as one.
+fn ends(counts: &Counts) -> Samples<2> {
+    let Counts { ok, dropped, failed, .. } = counts;
+    let mut samples = vec![(["ok", ""], *ok as f64)];
+    for (outcome, reasons, words) in [("dropped", dropped, DROPPED), ("failed", failed, FAILED)] {
+        for word in words.iter().chain(&[OTHER]) {
+            let told = reasons.iter().filter(|(reason, _)| known(words, reason) == *word);
+            samples.push(([outcome, word], told.map(|(_, count)| *count as f64).sum()));
+        }
+    }
+    samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_tells_what_the_ledger_says_and_no_strangers_words() {
+        let counts = Counts {
+            sent: 20,
+            ok: 7,
+            dropped: [("stale_client".to_owned(), 2)].into(),
+            failed: [("corrupt".to_owned(), 1), ("evil\n".to_owned(), 3), ("worse".to_owned(), 4)].into(),
+            retried: 5,
+            late: 6,
+            faces: 8,
+            ..Counts::default()
+        };
+        let seen = Seen::by(2);
+        seen[0].uses(3);
+        seen[1].uses(2);
+        seen[0].uses(1);
+        seen[1].done(Duration::from_millis(30));
+        let text = of(&seen[0], move || counts.clone()).text();
+        for line in [
+            "facefleet_client_frames_total{outcome=\"ok\",reason=\"\"} 7",
+            "facefleet_client_frames_total{outcome=\"dropped\",reason=\"stale_client\"} 2",
+            "facefleet_client_frames_total{outcome=\"failed\",reason=\"corrupt\"} 1",
+            "facefleet_client_frames_total{outcome=\"failed\",reason=\"other\"} 7",
+            "facefleet_client_frames_total{outcome=\"failed\",reason=\"truncated\"} 0",
+            "facefleet_client_frames_sent_total 20",
+            "facefleet_client_frames_open 3",
+            "facefleet_client_workers_in_use 3",
+            "facefleet_client_frame_seconds_bucket{le=\"0.025\"} 0",
+            "facefleet_client_frame_seconds_bucket{le=\"0.05\"} 1",
+        ] {
+            assert!(text.lines().any(|told| told == line), "`{line}` in:\n{text}");
+        }
+        assert!(!text.contains("evil") && !text.contains("worse"));
+    }
+}
