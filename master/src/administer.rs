@@ -59,6 +59,9 @@ fn hint(near: &[String]) -> String {
     if near.is_empty() { "; none has joined".to_owned() } else { format!("; most like it: {}", near.join(", ")) }
 }
 
+/// What is said where other masters share the registry, which does not hold settings.
+const OTHERS: &str = "; this master only: tell each of those that share its registry";
+
 /// What a master says that no one may administer.
 pub(crate) const NO_TOKEN_SET: &str = "this master is not to be administered; to change that, start it with --admin-token TOKEN \
      (or FACEFLEET_ADMIN_TOKEN, or admin-token in its configuration file)";
@@ -95,7 +98,10 @@ impl Shared {
     pub(crate) fn administer(&self, change: &AdminChange) -> Result<String, AdminError> {
         let (scheduler, now) = self.locked();
         let mut settings = scheduler.settings();
-        let said = changed(&mut settings, change, &scheduler)?;
+        let mut said = changed(&mut settings, change, &scheduler)?;
+        if scheduler.shares() {
+            said.push_str(OTHERS);
+        }
         self.set(scheduler, settings, now);
         tracing::info!("an administrator: {said}");
         Ok(said)

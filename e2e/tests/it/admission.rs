@@ -16,7 +16,7 @@ use crate::start_order::wait_for_frame;
 use crate::system;
 
 /// Frames that a stream does whose video comes in parts: it ends in the second. And one of each part.
-const FRAMES: u64 = 110;
+pub(crate) const FRAMES: u64 = 110;
 const FIRST_PART: u64 = 20;
 const SECOND_PART: u64 = 100;
 /// Frames of the streams that wait.
@@ -73,7 +73,7 @@ impl Site {
     }
 }
 
-fn hold(master: SocketAddr, args: &[&str]) -> (Process, VideoInParts) {
+pub(crate) fn hold(master: SocketAddr, args: &[&str]) -> (Process, VideoInParts) {
     let (source, at) = (asset("demo.mp4"), master.to_string());
     let limit = FRAMES.to_string();
     let run = ["run", text(&source), "--master", &at, "--limit", &limit, "--json", "-"];
@@ -83,7 +83,7 @@ fn hold(master: SocketAddr, args: &[&str]) -> (Process, VideoInParts) {
 }
 
 #[track_caller]
-fn assert_done(client: Process, frames: u64) -> Ended {
+pub(crate) fn assert_done(client: Process, frames: u64) -> Ended {
     let ended = client.end().unwrap();
     report::assert_balanced(&ended, frames);
     report::assert_all_ok(&report::parse(&ended.stdout), frames);

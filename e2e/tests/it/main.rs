@@ -1,6 +1,7 @@
 //! The programs as processes.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too, and a panic is how a test fails")]
 
+mod admin;
 mod admission;
 mod bad_input;
 mod bad_workers;

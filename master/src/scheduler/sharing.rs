@@ -42,10 +42,18 @@ impl Scheduler {
             // Streams are who they were, and those that wait go on to wait.
             let workers: Vec<WorkerId> = self.registry.workers().map(|worker| worker.id).collect();
             workers.into_iter().for_each(|id| self.withdraw_slots(id));
-            *self = Scheduler { leases, admission: self.admission.take(), ..fresh };
+            let next_number = self.next_number.max(epoch);
+            let resting = self.registry.resting().clone();
+            *self = Scheduler { leases, admission: self.admission.take(), next_number, ..fresh };
+            self.registry.set_resting(resting);
         }
         self.take_ids(ids);
         self.note(|book| book.cut_off = None);
+    }
+
+    /// Whether other masters may share the registry.
+    pub fn shares(&self) -> bool {
+        self.book.is_some()
     }
 
     /// The shared registry does not answer.
