@@ -53,7 +53,7 @@ impl Trace {
             End::Ok(_) => debug!(parent: &span, worker, outcome = "ok", "ended"),
             End::Dropped(reason) => debug!(parent: &span, worker, outcome = "dropped", reason, "ended"),
             End::Failed { code, message: _ } => {
-                debug!(parent: &span, worker, outcome = "failed", reason = code, "ended")
+                debug!(parent: &span, worker, outcome = "failed", reason = code, "ended");
             }
         }
     }
