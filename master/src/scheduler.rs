@@ -1,5 +1,6 @@
 //! The master's whole state: who is there, who is promised what, and who comes next. Pure: time is an argument.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -12,8 +13,8 @@ use crate::outage::{Outage, Turn};
 use crate::policy::{Contender, PolicyName};
 use crate::registry::{Beat, Expired, Joined, Refused, Registry, Unknown, Worker};
 use crate::store::book::Book;
-use groups::Groups;
-use reason::{LookedAt, Reason};
+use groups::{Chosen, Groups};
+use reason::Reason;
 
 mod admitting;
 mod groups;
@@ -40,8 +41,8 @@ pub struct Scheduler {
     next_number: u64,
     /// None: the registry is this master's alone.
     book: Option<Book>,
-    /// Why the last route is what it is; None: it offered nobody, or there was none.
-    reason: Option<Reason>,
+    /// Why the last route is what it is.
+    reason: Reason,
 }
 
 impl Scheduler {
@@ -62,7 +63,7 @@ impl Scheduler {
             admission: None,
             next_number: epoch,
             book: None,
-            reason: None,
+            reason: Reason::default(),
         }
     }
 
@@ -270,38 +271,30 @@ impl Scheduler {
         let (registry, leases) = (&self.registry, &self.leases);
         // Whoever has become silent since the last look at all of them is in a group still.
         let is_eligible = |worker: &&Worker| worker.health(now) == Health::Healthy && !excluded.contains(&worker.id);
-        let looked_at = LookedAt::default();
+        let looked_at = RefCell::new(self.reason.begin());
         let look_up = |id| {
             let found = registry.get(id).filter(is_eligible).map(|worker| contender(worker, leases));
             found.inspect(|contender| {
                 if *wanted == 1 {
-                    looked_at.note(contender);
+                    looked_at.borrow_mut().push(contender.clone());
                 }
             })
         };
         let mut chosen = self.groups.choose(detector.as_deref(), *wanted, &look_up);
-        if chosen.len() < *wanted && self.outage.count() > 0 {
+        if chosen.workers.len() < *wanted && self.outage.count() > 0 {
             let look_up = |id| registry.get(id).filter(|_| !excluded.contains(&id)).map(|w| contender(w, leases));
-            let hidden = self.hidden.choose(detector.as_deref(), *wanted - chosen.len(), &look_up);
-            chosen = together(chosen, hidden);
+            let hidden = self.hidden.choose(detector.as_deref(), *wanted - chosen.workers.len(), &look_up);
+            chosen = chosen.and_then(hidden);
         }
 
-        self.reason = looked_at.reason(&chosen);
-        let places: Vec<WorkerId> = chosen.iter().map(|(contender, _)| contender.id).collect();
-        let of = |(contender, share): (Contender, f64)| Some(candidate(self.registry.get(contender.id)?, share));
-        let candidates: Vec<Candidate> = chosen.into_iter().filter_map(of).collect();
+        let Chosen { workers, shares } = chosen;
+        self.reason.note(&workers, looked_at.into_inner());
+        let places: Vec<WorkerId> = workers.iter().map(|worker| worker.id).collect();
+        let of = |(id, share): (&WorkerId, f64)| Some(candidate(self.registry.get(*id)?, share));
+        let candidates: Vec<Candidate> = places.iter().zip(shares).filter_map(of).collect();
         let lease = (!places.is_empty()).then(|| self.leases.grant(places, now));
         Route { candidates, lease, epoch: self.epoch }
     }
-}
-
-/// Two lists as one, of whose shares each keeps as much as it has workers.
-fn together(first: Vec<(Contender, f64)>, then: Vec<(Contender, f64)>) -> Vec<(Contender, f64)> {
-    let all = (first.len() + then.len()) as f64;
-    let parts = [first.len() as f64 / all, then.len() as f64 / all];
-    let scaled =
-        |chosen: Vec<(Contender, f64)>, part: f64| chosen.into_iter().map(move |(one, share)| (one, share * part));
-    scaled(first, parts[0]).chain(scaled(then, parts[1])).collect()
 }
 
 fn contender(worker: &Worker, leases: &Leases) -> Contender {

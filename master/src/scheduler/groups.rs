@@ -26,6 +26,27 @@ struct Group {
     policy: Box<dyn Policy>,
 }
 
+/// Workers for a stream, best first, and the part of it that each is to take.
+#[derive(Default)]
+pub(super) struct Chosen {
+    pub(super) workers: Vec<Contender>,
+    pub(super) shares: Vec<f64>,
+}
+
+impl Chosen {
+    /// Two lists as one, of whose shares each keeps as much as it has workers.
+    pub(super) fn and_then(mut self, mut then: Chosen) -> Chosen {
+        let all = (self.workers.len() + then.workers.len()) as f64;
+        for part in [&mut self, &mut then] {
+            let part_of_all = part.workers.len() as f64 / all;
+            part.shares.iter_mut().for_each(|share| *share *= part_of_all);
+        }
+        self.workers.append(&mut then.workers);
+        self.shares.append(&mut then.shares);
+        self
+    }
+}
+
 impl Groups {
     /// Equal seeds make equal choices.
     pub(super) fn new(policy: PolicyName, seed: u64) -> Groups {
@@ -75,19 +96,20 @@ impl Groups {
         detector: Option<&str>,
         wanted: usize,
         look_up: &dyn Fn(WorkerId) -> Option<Contender>,
-    ) -> Vec<(Contender, f64)> {
+    ) -> Chosen {
         let group = match detector {
             None => &mut self.all,
             Some(detector) => match self.by_detector.get_mut(detector) {
                 Some(group) => group,
-                None => return Vec::new(),
+                None => return Chosen::default(),
             },
         };
         let Group { members, policy } = group;
-        let chosen = policy.choose(&mut Pool::new(members, &mut self.rng, look_up), wanted);
-        let capacities = policy.capacities(&chosen);
-        let total: f64 = capacities.iter().sum();
-        chosen.into_iter().zip(capacities).map(|(contender, capacity)| (contender, capacity / total)).collect()
+        let workers = policy.choose(&mut Pool::new(members, &mut self.rng, look_up), wanted);
+        let mut shares = policy.capacities(&workers);
+        let total: f64 = shares.iter().sum();
+        shares.iter_mut().for_each(|share| *share /= total);
+        Chosen { workers, shares }
     }
 }
 

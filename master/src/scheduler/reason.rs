@@ -1,51 +1,48 @@
 //! Why a route begins with the worker that it begins with, for people.
 
-use std::cell::RefCell;
-
 use facefleet_proto::view::{Choice, Decision};
 
 use super::Scheduler;
 use crate::policy::{Contender, speeds};
 
-/// The best of a route, and who would have been next.
-#[derive(Clone, Debug)]
+/// What there was to choose from. Kept as it is: who would have been next is worked out when somebody asks.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Reason {
-    chosen: Contender,
-    next: Option<Contender>,
+    /// The first two of the route.
+    chosen: Option<Contender>,
+    second: Option<Contender>,
+    /// Those whom the policy has looked at, if no more than one was wanted: otherwise the second is next.
+    looked_at: Vec<Contender>,
 }
 
-/// Those whom a policy has looked at. They are noted only where it gives no more than one: otherwise the second is next.
-#[derive(Default)]
-pub(super) struct LookedAt(RefCell<Vec<Contender>>);
-
-impl LookedAt {
-    pub(super) fn note(&self, contender: &Contender) {
-        self.0.borrow_mut().push(contender.clone());
+impl Reason {
+    /// Another route begins: room for those whom the policy looks at, the same each time.
+    pub(super) fn begin(&mut self) -> Vec<Contender> {
+        let mut room = std::mem::take(&mut self.looked_at);
+        room.clear();
+        room
     }
 
-    /// Why these were chosen, best first; None: nobody was.
-    pub(super) fn reason(self, chosen: &[(Contender, f64)]) -> Option<Reason> {
-        let best = &chosen.first()?.0;
-        let next = chosen.get(1).map(|(next, _)| next.clone()).or_else(|| self.next_to(best));
-        Some(Reason { chosen: best.clone(), next })
+    /// These were chosen, best first, of those that were looked at.
+    pub(super) fn note(&mut self, chosen: &[Contender], looked_at: Vec<Contender>) {
+        *self = Reason { chosen: chosen.first().cloned(), second: chosen.get(1).cloned(), looked_at };
     }
 
-    /// Of the others, the one that has the least work for its speed.
+    /// Who would have been chosen in the place of the first: of several, the one that has the least work for its speed.
     #[expect(clippy::cast_precision_loss, reason = "a backlog of 2^53 frames is none")]
-    fn next_to(self, chosen: &Contender) -> Option<Contender> {
-        let mut others = self.0.into_inner();
-        others.retain(|contender| contender.id != chosen.id);
-        let waits = speeds(&others).into_iter().zip(&others).map(|(speed, c)| (c.backlog as f64 + 1.0) / speed);
-        let least = waits.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(at, _)| at);
-        least.map(|at| others.swap_remove(at))
+    fn next(&self, chosen: &Contender) -> Option<&Contender> {
+        let waits = speeds(&self.looked_at).into_iter().zip(&self.looked_at).filter(|(_, other)| other.id != chosen.id);
+        let waits = waits.map(|(speed, other)| ((other.backlog as f64 + 1.0) / speed, other));
+        let least = waits.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, other)| other);
+        self.second.as_ref().or(least)
     }
 }
 
 impl Scheduler {
     /// Why the last route begins with the worker that it begins with; None: it offers nobody.
     pub fn reason(&self) -> Option<Decision> {
-        let Reason { chosen, next } = self.reason.as_ref()?;
-        let next = next.as_ref().and_then(|next| self.choice(next));
+        let chosen = self.reason.chosen.as_ref()?;
+        let next = self.reason.next(chosen).and_then(|next| self.choice(next));
         Some(Decision { frame: None, chosen: self.choice(chosen)?, next })
     }
 
