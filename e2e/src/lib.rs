@@ -5,6 +5,7 @@
 //! [`net::Network`] puts machines between them whose cables can be cut.
 #![forbid(unsafe_code)]
 
+mod browser;
 mod cluster;
 mod error;
 mod etcd;
@@ -16,6 +17,7 @@ mod process;
 mod program;
 mod wait;
 
+pub use browser::{Browser, PHONE, PROJECTOR, Screen};
 pub use cluster::{Cluster, LOOPBACK, Service, client};
 pub use error::Error;
 pub use etcd::Etcd;

@@ -40,7 +40,7 @@ struct Optional {
     tests: &'static str,
 }
 
-const OPTIONAL: [Optional; 2] = [
+const OPTIONAL: [Optional; 3] = [
     Optional {
         program: "etcd",
         install: &["apt-get", "install", "-y", "--no-install-recommends", "etcd-server"],
@@ -51,6 +51,12 @@ const OPTIONAL: [Optional; 2] = [
         program: "promtool",
         install: &["apt-get", "install", "-y", "--no-install-recommends", "prometheus"],
         tests: "the checks of metrics",
+    },
+    // The driver brings the browser. The fonts are for people who look at the pictures of the page.
+    Optional {
+        program: "chromedriver",
+        install: &["apt-get", "install", "-y", "--no-install-recommends", "chromium-driver", "fonts-noto-cjk"],
+        tests: "the tests of the page",
     },
 ];
 

@@ -20,6 +20,7 @@ mod media;
 mod memory;
 mod metrics;
 mod old_worker;
+mod page;
 mod parts;
 mod pictures;
 mod report;

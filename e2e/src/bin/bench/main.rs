@@ -10,6 +10,7 @@ mod fleet;
 mod frames;
 mod in_worker;
 mod live;
+mod page;
 mod scale;
 mod sched;
 mod svg;
@@ -46,6 +47,8 @@ enum What {
     Scale(scale::Args),
     /// Measure how a master does with 10 to 10,000 workers and 2,000 routes a second.
     Fleet(fleet::Args),
+    /// Measure how smoothly the master's page shows a large cluster, in Chromium.
+    Page(page::Args),
     /// Try every scheduling policy in the same simulated clusters, and measure what a route costs.
     Sched(sched::Args),
     /// Measure what it costs a worker when somebody looks at what it sees.
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         What::Vision(args) => vision::run(&args),
         What::Scale(args) => scale::run(&args),
         What::Fleet(args) => fleet::run(&args),
+        What::Page(args) => page::run(&args),
         What::Sched(args) => sched::run(&args),
         What::Live(args) => live::run(&args),
         What::SimulatedCluster(args) => scale::serve(&args),

@@ -117,7 +117,7 @@ impl Stage {
         let clip = stage.input(Input::Clip);
         fs::copy(asset("demo.mp4"), &clip).map_err(Error::file(&clip))?;
         // ffmpeg's list of files, read one after the other; names are those of its own folder.
-        let list = "ffconcat version 1.0\n".to_owned() + &"file clip.mp4\n".repeat(REPEATS);
+        let list = format!("ffconcat version 1.0\n{}", "file clip.mp4\n".repeat(REPEATS));
         let endless = stage.input(Input::Endless);
         fs::write(&endless, list).map_err(Error::file(&endless))?;
         let data = stage.etcd_data();

@@ -79,7 +79,7 @@ enum Answered {
     Beat(Duration),
 }
 
-type Client = MasterClient<Channel>;
+pub(crate) type Client = MasterClient<Channel>;
 
 impl Load {
     pub(super) async fn put_on(self, master: &Master) -> Result<Seen, LoadError> {
@@ -192,7 +192,8 @@ async fn connect(master: &Master, n: u32) -> Result<Client, LoadError> {
     Ok(MasterClient::new(endpoint.connect().await?))
 }
 
-async fn join(client: &mut Client, n: u32) -> Result<i32, LoadError> {
+/// Joins as the `n`-th worker; returns its id.
+pub(crate) async fn join(client: &mut Client, n: u32) -> Result<i32, LoadError> {
     let [_, a, b, c] = n.to_be_bytes();
     let request = wire::JoinRequest {
         ip: Ipv4Addr::new(10, a, b, c).to_string(),
@@ -225,7 +226,7 @@ fn due(done: &mut usize, per_s: u32, elapsed: Duration) -> std::ops::Range<usize
 }
 
 /// The `n`-th heartbeat of all, of a worker that is busy.
-fn state(id: i32, n: usize) -> wire::NodeState {
+pub(crate) fn state(id: i32, n: usize) -> wire::NodeState {
     let n = n as u32;
     wire::NodeState {
         id,

@@ -12,7 +12,7 @@ use load::Load;
 use master::Master;
 use results::{Point, Results};
 
-pub(crate) use load::LoadError;
+pub(crate) use load::{Client, LoadError, join, state};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

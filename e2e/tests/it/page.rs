@@ -1,0 +1,209 @@
+//! The master's page in a real browser. What it looks like is in `target/page/*.png` afterwards, for people.
+#![cfg(unix)]
+
+use std::fs;
+use std::net::SocketAddr;
+
+use facefleet_e2e::{Browser, LOOPBACK, PHONE, PROJECTOR, Process, Screen, Service, asset};
+use facefleet_service::clock;
+
+use crate::faults::network::say_skipped;
+use crate::media::text;
+use crate::parts::VideoInParts;
+
+const TOKEN: &str = "a token for the stage";
+/// Nothing moved on its way from the left to the right edge.
+const NO_SIDEWAYS: &str = "document.documentElement.scrollWidth <= innerWidth";
+/// All that the page has asked for was asked of the master.
+const STRANGERS: &str = "performance.getEntriesByType('resource').map((e) => e.name).filter((url) => new URL(url, location).origin !== location.origin && !url.startsWith('blob:'))";
+
+/// A cluster with a page.
+struct Stage {
+    workers: Vec<Service>,
+    master: Service,
+    http: SocketAddr,
+}
+
+impl Stage {
+    fn start(workers: usize) -> Stage {
+        let (master, http) = master(LOOPBACK, LOOPBACK);
+        let worker = |number| worker(&format!("worker-{number}"), master.address);
+        Stage { workers: (1..=workers).map(worker).collect(), master, http }
+    }
+
+    fn show(&self, browser: &Browser) {
+        browser.open(&format!("http://{}/", self.http));
+        self.wait_for_workers(browser, "healthy", self.workers.len());
+    }
+
+    fn wait_for_workers(&self, browser: &Browser, state: &str, count: usize) {
+        let cards = format!("document.querySelectorAll('.card[data-state={state}]').length === {count}");
+        browser.wait_until(&format!("show {count} workers that are {state}"), &cards);
+    }
+
+    /// A client that holds its video back after the first part.
+    fn run(&self, video: &str) -> (Process, VideoInParts) {
+        let master = self.master.address.to_string();
+        VideoInParts::client(&["run", "--master", &master, video])
+    }
+}
+
+fn master(listen: SocketAddr, http: SocketAddr) -> (Service, SocketAddr) {
+    let http = http.to_string();
+    let mut master = Service::master_with(listen, &["--http", &http, "--admin-token", TOKEN]).unwrap();
+    let page = |line: &str| line.strip_prefix("page on http://")?.trim_end_matches('/').parse().ok();
+    let http = master.process.wait_for("say where its page is", page).unwrap();
+    (master, http)
+}
+
+fn worker(name: &str, master: SocketAddr) -> Service {
+    let mut worker = Service::worker(name, master).unwrap();
+    worker.joined().unwrap();
+    worker
+}
+
+fn browser(test: &str, screen: Screen) -> Option<Browser> {
+    if Browser::is_installed() {
+        return Some(Browser::start(screen).unwrap());
+    }
+    say_skipped(&format!("page::{test}"), "it needs Chromium and its driver (Debian: chromium chromium-driver)");
+    None
+}
+
+#[test]
+fn a_run_is_seen_as_it_goes() {
+    let Some(browser) = browser("a_run_is_seen_as_it_goes", PROJECTOR) else { return };
+    let stage = Stage::start(3);
+    stage.show(&browser);
+    let (client, mut video) = stage.run(text(&asset("demo.mp4")));
+    browser.wait_until("show the stream", "/demo.mp4/.test(document.querySelector('#streams th')?.textContent)");
+    browser.wait_until("count frames", "/^[1-9]/.test(document.querySelector('#streams .ledger .small').textContent)");
+    browser.wait_until("give a reason", "/worker-[123].*ms/.test(document.querySelector('#decisions li').textContent)");
+    let counted: String = browser.value("document.querySelector('#streams .ledger .small').textContent");
+    video.go_on();
+    let moved = format!("document.querySelector('#streams .ledger .small').textContent !== {counted:?}");
+    browser.wait_until("count on", &moved);
+    browser.wait_until(
+        "show how many frames a second there are",
+        "parseFloat(document.querySelector('#f-rate').textContent) > 0",
+    );
+    browser.wait_until(
+        "let frames flow",
+        "/demo.mp4/.test(document.querySelector('#flow-lines').getAttribute('aria-label'))",
+    );
+    browser.wait_until("draw the charts", "document.querySelectorAll('.charts svg').length === 3");
+    browser.picture("projector-en");
+    browser.click("#theme");
+    browser.picture("projector-other-theme");
+
+    browser.click("#language");
+    browser.wait_until("speak Chinese", "document.documentElement.lang === 'zh-CN'");
+    assert_eq!(browser.value::<String>("document.querySelector('#workers-title').textContent"), "工作节点");
+    let left = "[...document.querySelectorAll('[data-i18n]')].filter((n) => /[a-z]{3}/.test(n.textContent) && !/facefleet|--|p50/.test(n.textContent)).map((n) => n.dataset.i18n)";
+    assert_eq!(browser.value::<Vec<String>>(left), Vec::<String>::new(), "texts that are not in Chinese");
+    browser.picture("projector-zh");
+    drop(video);
+    assert_eq!(client.end().unwrap().code, Some(0));
+
+    assert_eq!(browser.value::<Vec<String>>(STRANGERS), Vec::<String>::new());
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_chinese_browser_is_spoken_to_in_chinese() {
+    let screen = Screen { language: "zh-CN", ..PHONE };
+    let Some(browser) = browser("a_chinese_browser_is_spoken_to_in_chinese", screen) else { return };
+    let stage = Stage::start(1);
+    stage.show(&browser);
+    assert_eq!(browser.value::<String>("document.documentElement.lang"), "zh-CN");
+    browser.picture("phone-zh");
+    browser.click("#language");
+    browser.wait_until("speak English", "document.documentElement.lang === 'en'");
+}
+
+/// How soon a worker counts as lost is a promise of the master's, tested there. Here it is told, for people.
+#[test]
+fn a_killed_worker_turns_red_and_comes_back() {
+    let Some(browser) = browser("a_killed_worker_turns_red_and_comes_back", PROJECTOR) else { return };
+    let mut stage = Stage::start(2);
+    stage.show(&browser);
+    stage.workers[1].process.kill();
+    let killed = clock::now();
+    stage.wait_for_workers(&browser, "lost", 1);
+    println!("lost after {} ms", clock::now().saturating_duration_since(killed).as_millis());
+    browser.wait_until("say so", "/worker-2/.test(document.querySelector('#announcer').textContent)");
+    assert_eq!(browser.value::<String>("document.querySelector('.card[data-state=lost] h3').textContent"), "worker-2");
+    browser.picture("a-worker-lost");
+    stage.workers[1] = worker("worker-2", stage.master.address);
+    stage.wait_for_workers(&browser, "healthy", 2);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn who_has_the_token_changes_policies_and_sends_workers_to_rest() {
+    let test = "who_has_the_token_changes_policies_and_sends_workers_to_rest";
+    let Some(browser) = browser(test, PROJECTOR) else { return };
+    let stage = Stage::start(2);
+    stage.show(&browser);
+    browser.wait_until("ask for the token", "document.querySelector('#admin-token').checkVisibility()");
+    browser.type_into("#admin-token", "not the token that it is");
+    browser.click("#admin-form button");
+    browser.click("#policies [title=weighted-round-robin]");
+    browser.wait_until("refuse another token", "/not accept/.test(document.querySelector('#admin-said').textContent)");
+    browser.complaints();
+
+    browser.type_into("#admin-token", TOKEN);
+    browser.click("#admin-form button");
+    browser.click("#policies [title=weighted-round-robin]");
+    let policy = "document.querySelector('#f-policy').textContent === 'weighted round robin'";
+    browser.wait_until("show the policy that was chosen", policy);
+    browser.picture("on-stage");
+
+    browser.click(".card button.rest");
+    stage.wait_for_workers(&browser, "resting", 1);
+    browser.click(".card[data-state=resting] button.rest");
+    stage.wait_for_workers(&browser, "healthy", 2);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_phone_shows_all_of_it_and_a_name_with_markup_is_a_name() {
+    let test = "a_phone_shows_all_of_it_and_a_name_with_markup_is_a_name";
+    let folder = tempfile::tempdir().unwrap();
+    let name = "<img src=x onerror=document.title='gotcha'>.mp4";
+    let video = folder.path().join(name);
+    fs::copy(asset("demo.mp4"), &video).unwrap();
+    for width in [PHONE.width, 320] {
+        let Some(browser) = browser(test, Screen { width, ..PHONE }) else { return };
+        let stage = Stage::start(2);
+        stage.show(&browser);
+        let (client, held) = stage.run(text(&video));
+        let shown = format!("document.querySelector('#streams th')?.textContent.includes({name:?})");
+        browser.wait_until("show the name as it is", &shown);
+        browser
+            .wait_until("count frames", "/^[1-9]/.test(document.querySelector('#streams .ledger .small').textContent)");
+        assert_eq!(browser.value::<String>("document.title"), "facefleet");
+        assert!(browser.value::<bool>(NO_SIDEWAYS), "at {width} pixels it scrolls sideways");
+        browser.picture(&format!("phone-{width}"));
+        drop(held);
+        assert_eq!(client.end().unwrap().code, Some(0));
+        assert_eq!(browser.complaints(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_page_comes_back_with_its_master() {
+    let Some(browser) = browser("the_page_comes_back_with_its_master", PROJECTOR) else { return };
+    let mut stage = Stage::start(2);
+    stage.show(&browser);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    stage.master.process.kill();
+    browser.wait_until("say that the master is away", "document.body.classList.contains('away')");
+    assert!(browser.value::<bool>("/away/.test(document.querySelector('#banner').textContent)"));
+    browser.picture("master-away");
+    // It complains of requests that failed, and should.
+    (stage.master, stage.http) = master(stage.master.address, stage.http);
+    browser.wait_until("find it again", "!document.body.classList.contains('away')");
+    stage.wait_for_workers(&browser, "healthy", 2);
+    assert!(browser.value::<bool>("document.querySelector('#banner').hidden"));
+}
