@@ -46,7 +46,7 @@ export default {
   "streams.title": "Streams", "streams.ledger": "Every frame is counted once: sent = ok + dropped + failed + on its way.",
   "streams.stream": "Stream", "streams.rate": "Frames/s", "streams.time": "p50 / p95", "streams.account": "Ledger", "streams.faces": "Faces", "streams.workers": "Workers",
   "streams.none": "No stream runs. Send one: facefleet-client run holiday.mp4",
-  "streams.from": "{source} from {client}", "streams.priority": "priority {n}", "streams.live": "live", "streams.file": "file", "streams.ended": "ended", "streams.silent": "silent for {time}",
+  "streams.from": "{source} from {client}", "streams.client": "from {client}", "streams.priority": "priority {n}", "streams.live": "live", "streams.file": "file", "streams.ended": "ended", "streams.silent": "silent for {time}",
   "streams.sum": "{sent} sent = {ok} ok + {dropped} dropped + {failed} failed + {open} on its way",
   "streams.retried": "{n} sent again", "streams.late": "{n} late", "streams.uses": "{name} {n} × {ms}",
   "reason.stale_client": "too old before a worker could begin", "reason.stale_worker": "too old in the worker's queue", "reason.queue_full": "no room",

@@ -18,6 +18,8 @@ const section = document.querySelector(".live");
 const dialog = byId("large");
 const tiles = new Map();
 const asked = new Map();
+/** Workers that refuse pictures, and the name of the text that says why. */
+const refusals = new Map();
 let workers = [];
 let visible = false;
 let hidden = false;
@@ -30,7 +32,8 @@ const looking = () => visible && !hidden && !document.hidden;
 /** Takes in which workers show pictures. */
 export function showLive(view) {
   const able = view.workers.filter((worker) => worker.live && worker.state !== "lost");
-  workers = able.filter((worker) => worker.frames_per_s > 0).slice(0, WORKERS);
+  const shown = new Set([...tiles.values()].map((tile) => tile.worker));
+  workers = able.filter((worker) => worker.frames_per_s > 0 || shown.has(worker.name)).slice(0, WORKERS);
   const facts = [t("live.privacy"), t("live.set", { n: able.length, all: view.workers.length })];
   if (token("live")) facts.push(t("live.token.kept"));
   if (location.protocol === "http:" && !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) facts.push(t("live.open"));
@@ -44,16 +47,18 @@ function look() {
   for (const name of [...asked.keys()]) {
     if (workers.some((worker) => worker.name === name)) continue;
     asked.delete(name);
+    refusals.delete(name);
     for (const [key, tile] of tiles) if (tile.worker === name) drop(key);
   }
   if (looking()) for (const worker of workers) if (!(Date.now() - asked.get(worker.name) < LIST_MS)) list(worker.name);
+  sayProblem();
   arrange();
 }
 
 /** Asks a worker for its streams. */
 async function list(worker) {
   asked.set(worker, Date.now());
-  const answer = await get(`live/${encodeURIComponent(worker)}`, { Accept: "application/json" });
+  const answer = await get(worker, `live/${encodeURIComponent(worker)}`, { Accept: "application/json" });
   // Who was refused is not asked again before there is another token.
   if (answer?.status === 401 || answer?.status === 403) asked.set(worker, Infinity);
   if (!answer?.ok) return;
@@ -67,11 +72,11 @@ async function list(worker) {
 }
 
 /** An answer, or `null` while there is none. One that asks for a token makes the box for it appear. */
-async function get(path, more = {}) {
+async function get(worker, path, more = {}) {
   try {
     const answer = await fetch(path, { headers: { ...headers(), ...more }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (answer.status === 401 || answer.status === 403) refuse(answer.status);
-    else if (answer.ok) setProblem(null);
+    if (answer.status === 401 || answer.status === 403) refuse(worker, answer.status);
+    else if (answer.ok && refusals.delete(worker)) sayProblem();
     return answer;
   } catch {
     return null;
@@ -79,17 +84,17 @@ async function get(path, more = {}) {
 }
 
 /** 401: with the right token there are pictures; 403: the worker has none, and shows them to its own machine only. */
-function refuse(status) {
-  if (status === 403) return setProblem("live.unset");
-  setProblem(token("live") ? "live.wrong" : "live.needs");
-  keepToken("live", null);
+function refuse(worker, status) {
+  refusals.set(worker, status === 403 ? "live.unset" : token("live") ? "live.wrong" : "live.needs");
+  sayProblem();
 }
 
-/** Says why there are no pictures, by the name of the text. */
-function setProblem(name) {
-  show(byId("live-form"), name === "live.wrong" || name === "live.needs");
-  show(byId("live-problem"), name !== null);
-  if (name) say(byId("live-problem"), t(name));
+/** Says why there are no pictures, and asks for the token where one would help. */
+function sayProblem() {
+  const problems = new Set(refusals.values());
+  show(byId("live-form"), problems.has("live.wrong") || problems.has("live.needs"));
+  show(byId("live-problem"), problems.size > 0);
+  say(byId("live-problem"), [...problems].map((name) => t(name)).join(" "));
 }
 
 function drop(key) {
@@ -141,7 +146,7 @@ async function picture(tile) {
 /** Waits for a picture that is newer than the one that is shown; says whether one came. */
 async function fetchInto(tile) {
   tile.busy = true;
-  const answer = await get(`${tile.path}?after=${tile.after ?? 0}`);
+  const answer = await get(tile.worker, `${tile.path}?after=${tile.after ?? 0}`);
   const blob = answer?.status === 200 ? await answer.blob().catch(() => null) : null;
   tile.busy = false;
   if (!blob || !tiles.has(tile.key)) return false;
@@ -181,6 +186,7 @@ byId("live-form").addEventListener("submit", (event) => {
   keepToken("live", byId("live-token").value);
   byId("live-token").value = "";
   asked.clear();
+  refusals.clear();
   look();
 });
 

@@ -38,7 +38,9 @@ function update({ node, parts }, stream) {
 }
 
 function about(stream) {
-  const facts = [t("streams.from", stream), t(stream.live ? "streams.live" : "streams.file"), t("streams.priority", { n: stream.priority })];
+  // Most are called after what they read.
+  const from = stream.name.includes(stream.source) ? "streams.client" : "streams.from";
+  const facts = [t(from, stream), t(stream.live ? "streams.live" : "streams.file"), t("streams.priority", { n: stream.priority })];
   if (stream.detector) facts.push(stream.detector);
   if (stream.ended) facts.push(t("streams.ended"));
   else if (stream.silent_ms > SILENT_MS) facts.push(t("streams.silent", { time: duration(stream.silent_ms) }));

@@ -46,7 +46,7 @@ export default {
   "streams.title": "视频流", "streams.ledger": "每一帧只计一次：发送 = 完成 + 丢弃 + 失败 + 在途。",
   "streams.stream": "视频流", "streams.rate": "帧/秒", "streams.time": "p50 / p95", "streams.account": "账目", "streams.faces": "人脸", "streams.workers": "工作节点",
   "streams.none": "没有视频流。发送一个：facefleet-client run holiday.mp4",
-  "streams.from": "{source}，来自 {client}", "streams.priority": "优先级 {n}", "streams.live": "实时", "streams.file": "文件", "streams.ended": "已结束", "streams.silent": "已 {time}没有消息",
+  "streams.from": "{source}，来自 {client}", "streams.client": "来自 {client}", "streams.priority": "优先级 {n}", "streams.live": "实时", "streams.file": "文件", "streams.ended": "已结束", "streams.silent": "已 {time}没有消息",
   "streams.sum": "发送 {sent} = 完成 {ok} + 丢弃 {dropped} + 失败 {failed} + 在途 {open}",
   "streams.retried": "重发 {n}", "streams.late": "迟到 {n}", "streams.uses": "{name} {n} × {ms}",
   "reason.stale_client": "等到能处理时已过时", "reason.stale_worker": "在工作节点队列中过时", "reason.queue_full": "队列已满",
