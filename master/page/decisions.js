@@ -43,9 +43,15 @@ function maker(decision) {
   return decision.frame == null ? t("why.client", { time }) : t("why.frame", { frame: number(decision.frame), time });
 }
 
+/** The sum that led to the time. Frames of other streams count in part, so it may be 1.8 frames that are in flight. */
 function sum(choice) {
-  const values = { n: number(choice.in_flight), ms: millis(choice.frame_ms), cores: number(choice.cores), total: millis(choice.answers_in_ms) };
-  if (choice.answers_in_ms == null) return t("why.sum0", values);
+  const { in_flight, frame_ms, cores, answers_in_ms } = choice;
+  const ahead = answers_in_ms && frame_ms ? (answers_in_ms * cores) / frame_ms : in_flight;
+  const whole = Math.abs(ahead - Math.round(ahead)) < 0.05;
+  const values = { n: number(ahead, whole ? 0 : 1), ms: millis(frame_ms), cores: number(cores), total: millis(answers_in_ms) };
+  if (answers_in_ms == null) return t("why.sum0", { ...values, n: number(in_flight) });
+  // One of several threads is free: the frame is begun at once, and takes as long as one frame does.
+  if (cores > 1 && in_flight <= cores && Math.abs(ahead - cores) < 0.05) return t("why.free", values);
   return t(choice.cores > 1 ? "why.sum" : "why.sum1", values);
 }
 

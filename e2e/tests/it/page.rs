@@ -11,7 +11,7 @@ use crate::faults::network::say_skipped;
 use crate::media::text;
 use crate::parts::VideoInParts;
 
-const TOKEN: &str = "a token for the stage";
+const TOKEN: &str = "a-token-for-the-stage";
 /// Nothing moved on its way from the left to the right edge.
 const NO_SIDEWAYS: &str = "document.documentElement.scrollWidth <= innerWidth";
 /// All that the page has asked for was asked of the master.
@@ -146,7 +146,7 @@ fn who_has_the_token_changes_policies_and_sends_workers_to_rest() {
     let stage = Stage::start(2);
     stage.show(&browser);
     browser.wait_until("ask for the token", "document.querySelector('#admin-token').checkVisibility()");
-    browser.type_into("#admin-token", "not the token that it is");
+    browser.type_into("#admin-token", "not-the-token-that-it-is");
     browser.click("#admin-form button");
     browser.click("#policies [title=weighted-round-robin]");
     browser.wait_until("refuse another token", "/not accept/.test(document.querySelector('#admin-said').textContent)");
