@@ -11,6 +11,8 @@ const AT_ONCE = 4;
 /** Between two pictures of a thumbnail, and between two questions for a worker's streams. */
 const PICTURE_MS = 1000;
 const LIST_MS = 3000;
+/** Before one is asked again that had no new picture for as long as the worker waits: others may have some. */
+const IDLE_MS = 5000;
 /** A picture is waited for longer than the worker keeps a question open. */
 const PATIENCE_MS = 7000;
 
@@ -138,7 +140,7 @@ function pump() {
 async function picture(tile) {
   waiting += 1;
   tile.next = performance.now() + PICTURE_MS;
-  await fetchInto(tile);
+  if (!(await fetchInto(tile))) tile.next = performance.now() + IDLE_MS;
   waiting -= 1;
   setTimeout(pump, Math.max(0, tile.next - performance.now()));
 }
