@@ -22,6 +22,7 @@ export function showDecisions(decisions) {
   const fresh = decisions.filter((decision) => decision.number > last).sort((a, b) => b.number - a.number);
   known = [...fresh, ...known].slice(0, SHOWN);
   show(byId("no-decisions"), known.length === 0);
+  show(byId("decisions"), known.length > 0);
   keyed(byId("decisions"), known, (decision) => decision.number, () => stamp("t-decision", translate), update);
   return fresh.filter((decision) => decision.policy !== "").map((decision) => decision.stream);
 }

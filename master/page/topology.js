@@ -139,7 +139,7 @@ function placeStreams(pen, streams) {
   const shown = streams.length > room(pen) ? room(pen) - 1 : streams.length;
   const rest = streams.length - shown;
   const ys = column(shown + (rest ? 1 : 0), pen);
-  const w = Math.min(pen.letters * 14, pen.width * 0.3);
+  const w = Math.min(pen.letters * 14, pen.width * 0.33);
   const spots = ys.map((y) => ({ x: 2, w, y }));
   const places = new Map(streams.map((stream, at) => [stream.id, spots[Math.min(at, shown)]]));
   const draw = () => {
@@ -162,7 +162,7 @@ function placeBoxes(pen, workers) {
   const columns = workers.length > room(pen) ? 2 : 1;
   const rows = Math.ceil(workers.length / columns);
   const ys = column(rows, pen);
-  const w = Math.min(pen.letters * (columns === 2 ? 10 : 14), pen.width * 0.3);
+  const w = Math.min(pen.letters * (columns === 2 ? 10 : 14), pen.width * 0.33);
   const boxes = workers.map((worker, at) => ({
     worker, w, y: ys[at % rows], x: pen.width - 2 - w - (columns - 1 - Math.floor(at / rows)) * (w + 16),
   }));
@@ -210,7 +210,9 @@ function placeSquares(pen, workers) {
   return { boxes: [], places, draw };
 }
 
-function box({ context, colours, letters }, x, y, w, name, value, edge, alarmed = false) {
+function box({ context, colours, letters, narrow }, x, y, w, name, figure, edge, alarmed = false) {
+  // On a phone there is room for the name alone; the number is on its card.
+  const value = narrow ? "" : figure;
   const h = letters * BOX;
   context.fillStyle = colours.raised;
   context.strokeStyle = edge;
