@@ -27,7 +27,7 @@ export const rate = (value) => number(value, value != null && value < 99.95 ? 1 
 /** Milliseconds, from 10 s up as seconds. */
 export function millis(value) {
   if (value == null) return UNKNOWN;
-  return value < 9999.5 ? `${number(value, value < 9.95 ? 1 : 0)} ms` : `${number(value / 1000, 1)} s`;
+  return value < 9999.5 ? `${number(value, value < 9.95 ? 1 : 0)}\u00a0ms` : `${number(value / 1000, 1)}\u00a0s`;
 }
 
 /** Half of all and 19 of 20. */
@@ -35,10 +35,10 @@ export const halfAndMost = (p50, p95) =>
   p50 == null && p95 == null ? UNKNOWN : `${number(p50, p50 < 9.95 ? 1 : 0)} / ${millis(p95)}`;
 
 /** Percent, without digits that would only flicker. */
-export const percent = (value) => (value == null ? UNKNOWN : `${number(value)} %`);
+export const percent = (value) => (value == null ? UNKNOWN : `${number(value)}\u00a0%`);
 
 /** Degrees Celsius. */
-export const celsius = (value) => (value == null ? UNKNOWN : `${number(value)} °C`);
+export const celsius = (value) => (value == null ? UNKNOWN : `${number(value)}\u00a0°C`);
 
 /** How long something has been going on, in its two largest units. */
 export function duration(ms) {
