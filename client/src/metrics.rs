@@ -80,7 +80,7 @@ fn ends(counts: &Counts) -> Samples<2> {
     for (outcome, reasons, words) in [("dropped", dropped, DROPPED), ("failed", failed, FAILED)] {
         for word in words.iter().chain(&[OTHER]) {
             let told = reasons.iter().filter(|(reason, _)| known(words, reason) == *word);
-            samples.push(([outcome, word], told.map(|(_, count)| *count as f64).sum()));
+            samples.push(([outcome, word], told.map(|(_, count)| *count).sum::<u64>() as f64));
         }
     }
     samples

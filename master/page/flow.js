@@ -59,7 +59,9 @@ function depart(lines, seconds) {
   for (const line of lines) {
     const frames = (line.frames * span) / seconds;
     // What does not fill a dot makes one as often as it should.
-    const count = Math.floor(frames / size + Math.random() * (size > 1 || span < seconds));
+    const wanted = Math.floor(frames / size + Math.random() * (size > 1 || span < seconds));
+    // Reports may say anything.
+    const count = Math.min(wanted, 2 * DOTS_A_SECOND);
     for (let at = 0; at < count; at++) {
       dots.push({ points: line.points, colour: line.colour, start: now + ((at + Math.random() * 0.6) * span * 1000) / count });
     }

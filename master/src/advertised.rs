@@ -24,6 +24,12 @@ pub(crate) fn as_seen(worker: SocketAddr, client: Option<Ends>) -> SocketAddr {
     }
 }
 
+/// Whether a worker says of itself that it is where it is seen to be: `here` and `there` are the ends of the connection over
+/// which it joins.
+pub(crate) fn is_at_home(worker: IpAddr, Ends { here, there }: Ends) -> bool {
+    worker.to_canonical() == there.to_canonical() || is_same_machine(here, there)
+}
+
 /// A machine that connects to itself has its own address at both ends, be it loopback or not. An IPv4 peer of an IPv6
 /// socket has a mapped address, which is to be taken for what it stands for.
 fn is_same_machine(here: IpAddr, there: IpAddr) -> bool {
@@ -53,6 +59,23 @@ mod tests {
             let ends = Ends { here: here.parse().unwrap(), there: there.parse().unwrap() };
             let got = as_seen(worker.parse().unwrap(), Some(ends));
             assert_eq!(got, seen.parse().unwrap(), "{worker} for a client at {there}");
+        }
+    }
+
+    #[test]
+    fn a_worker_elsewhere_may_not_name_another_place() {
+        let cases = [
+            // worker, here, there
+            ("10.0.0.9", "10.0.0.1", "10.0.0.9", true),
+            ("10.0.0.9", "::ffff:10.0.0.1", "::ffff:10.0.0.9", true),
+            ("127.0.0.1", "127.0.0.1", "127.0.0.1", true),
+            ("10.0.0.1", "10.0.0.1", "10.0.0.1", true),
+            ("127.0.0.1", "10.0.0.1", "10.0.0.9", false),
+            ("10.0.0.5", "10.0.0.1", "10.0.0.9", false),
+        ];
+        for (worker, here, there, expected) in cases {
+            let ends = Ends { here: here.parse().unwrap(), there: there.parse().unwrap() };
+            assert_eq!(is_at_home(worker.parse().unwrap(), ends), expected, "{worker} from {there}");
         }
     }
 

@@ -11,7 +11,7 @@ use futures_util::{Stream, stream};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
-use crate::advertised::{Ends, as_seen};
+use crate::advertised::{Ends, as_seen, is_at_home};
 use crate::forwarding::hops;
 use crate::join_limit::PER_S;
 use crate::record::Record;
@@ -40,16 +40,20 @@ impl Service {
 #[tonic::async_trait]
 impl wire::master_server::Master for Service {
     async fn join(&self, request: Request<wire::JoinRequest>) -> Answer<wire::JoinReply> {
-        let from = request.remote_addr();
+        let (from, ends) = (request.remote_addr(), ends(&request));
         if let Some(from) = from.map(|from| from.ip()).filter(|from| !self.0.may_join(*from)) {
             let text = format!(
                 "{PER_S} workers a second may join from one address, and from {from} come more: wait and try again"
             );
             return Err(Status::resource_exhausted(text));
         }
-        let join = Join::try_from(request.into_inner()).inspect_err(|invalid| {
+        let mut join = Join::try_from(request.into_inner()).inspect_err(|invalid| {
             tracing::warn!(?from, "a worker cannot join: {invalid}");
         })?;
+        if ends.is_some_and(|ends| !is_at_home(join.address.ip(), ends)) {
+            // The master asks there for pictures, and is not to be sent to somebody else's place.
+            join.http_port = None;
+        }
         let (id, epoch) = self.ready()?.join(join)?;
         Ok(Response::new(wire::JoinReply { id: id.to_wire(), success: true, epoch }))
     }

@@ -19,7 +19,7 @@ const OTHER_WORKERS: &str = "others";
 const OTHER_REASONS: &str = "other";
 
 /// The steps that are over, and the one that is not.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct History {
     p95_ms: VecDeque<Option<f32>>,
     drops: Lines,
@@ -115,7 +115,7 @@ impl History {
 }
 
 /// Lines of a chart, each with a value for every step; lines of nothing but 0 are not there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lines {
     lines: BTreeMap<String, VecDeque<f32>>,
     most: usize,

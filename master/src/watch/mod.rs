@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use clap::ValueEnum;
 use facefleet_proto::view::{ClusterView, Decision, StreamReport};
 use facefleet_proto::{Nodes, RouteQuery};
@@ -108,7 +109,9 @@ impl Watching {
 
     /// The last ten minutes, as the page reads them.
     pub(crate) fn history_json(&self) -> String {
-        serde_json::to_string(&self.seen().history.view()).expect("it has no map whose keys are not text")
+        // Written without the lock, for which routes and reports wait.
+        let history = self.seen().history.clone();
+        serde_json::to_string(&history.view()).expect("it has no map whose keys are not text")
     }
 
     /// Ends all viewers.
@@ -206,8 +209,12 @@ impl Shared {
         let (scheduler, now) = self.locked();
         let workers = scheduler.registry().workers().map(|worker| {
             let done = worker.load.as_ref().map_or(0, |load| load.frames_ok);
-            (worker.id, worker.join.identity.name.as_str(), done)
+            (worker.id, worker.join.identity.name.clone(), done)
         });
+        let workers: Vec<_> = workers.collect();
+        // Routes and heartbeats wait for nobody who looks.
+        drop(scheduler);
+        let workers = workers.iter().map(|(id, name, done)| (*id, name.as_str(), *done));
         self.watching.seen().history.step(workers, now, unix_ms());
     }
 }
@@ -236,9 +243,9 @@ impl Seeing {
         self.snapshot.view(self.is_first)
     }
 
-    /// The view as the page reads it. Everybody who looks shares the text.
-    pub(crate) fn json(&self) -> Arc<str> {
-        self.snapshot.json(self.is_first)
+    /// The view as an event that the page reads. Everybody who looks shares its bytes.
+    pub(crate) fn event(&self) -> Bytes {
+        self.snapshot.event(self.is_first)
     }
 }
 

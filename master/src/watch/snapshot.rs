@@ -1,8 +1,9 @@
 //! One view, as everybody who looks gets it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Instant;
 
+use axum::body::Bytes;
 use facefleet_proto::view::ClusterView;
 
 /// Most decisions that are sent to who has seen the view before.
@@ -16,15 +17,15 @@ pub(crate) struct Snapshot {
     view: ClusterView,
     /// How many of them are not in the snapshot before this one.
     new: usize,
-    /// For who looks for the first time, and for all others; made when somebody asks.
-    json: [OnceLock<Arc<str>>; 2],
+    /// For who has looked before, and for who looks for the first time; made when somebody asks.
+    event: [OnceLock<Bytes>; 2],
 }
 
 impl Snapshot {
     /// `view` has all decisions; those above number `seen` are new.
     pub(super) fn new(view: ClusterView, seen: u64, at: Instant) -> Snapshot {
         let new = view.decisions.iter().filter(|decision| decision.number > seen).count().min(NEW_DECISIONS);
-        Snapshot { at, view, new, json: Default::default() }
+        Snapshot { at, view, new, event: Default::default() }
     }
 
     /// For who looks for the `first` time, or has seen the one before.
@@ -36,13 +37,13 @@ impl Snapshot {
         view
     }
 
-    /// The same as the page reads it.
-    pub(crate) fn json(&self, first: bool) -> Arc<str> {
-        let json = || {
-            let text = serde_json::to_string(&self.view(first)).expect("a view has no map whose keys are not text");
-            Arc::from(text)
+    /// The same as the page reads it, as a server-sent event. (JSON without spaces is one line, as the format wants it.)
+    pub(crate) fn event(&self, first: bool) -> Bytes {
+        let event = || {
+            let json = serde_json::to_string(&self.view(first)).expect("a view has no map whose keys are not text");
+            Bytes::from(format!("event: view\ndata: {json}\n\n"))
         };
-        self.json[usize::from(first)].get_or_init(json).clone()
+        self.event[usize::from(first)].get_or_init(event).clone()
     }
 
     /// The number of the newest decision; 0: there was none.

@@ -75,7 +75,7 @@ async fn everybody_shares_a_view_and_gets_each_decision_once() {
     shared.watching.report(report(0)).unwrap();
     let [mut early, mut late] = [(); 2].map(|()| shared.viewer().unwrap());
     let first = early.next().await.unwrap();
-    assert!(Arc::ptr_eq(&first.json(), &late.next().await.unwrap().json()));
+    assert_eq!(first.event().as_ptr(), late.next().await.unwrap().event().as_ptr());
     let frames = |view: ClusterView| view.decisions.iter().map(|d| d.decision.frame.unwrap()).collect::<Vec<_>>();
     assert_eq!(frames(first.view()), [0]);
     (1..=3).for_each(|frame| shared.watching.report(report(frame)).unwrap());
@@ -117,7 +117,7 @@ fn a_view_of_a_large_cluster_is_small() {
     let begun = clock::now();
     let snapshot = Snapshot::new(shared.view(), 0, begun);
     let built = clock::now();
-    let json = snapshot.json(true);
+    let json = snapshot.event(true);
     let (build, encode) = (built - begun, clock::now() - built);
     println!("200 workers, 50 streams: {} kB of JSON, built in {build:?}, encoded in {encode:?}", json.len() / 1000);
     assert!(json.len() < 200_000, "{} bytes", json.len());

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -23,7 +23,7 @@ pub(super) async fn events(State(shared): State<Arc<Shared>>) -> Response {
         Ok(viewer) => {
             let views = stream::unfold(viewer, |mut viewer| async {
                 let seeing = viewer.next().await?;
-                Some((seeing.json(), viewer))
+                Some((seeing.event(), viewer))
             });
             let content = Body::from_stream(lines(views, KEEPALIVE).map(Ok::<_, Infallible>));
             ([(CONTENT_TYPE, "text/event-stream")], content).into_response()
@@ -32,13 +32,13 @@ pub(super) async fn events(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-/// Each view as an event, and a comment where none comes for a while. A view is asked for when the one before it has been taken,
-/// so a slow reader gets the newest. (JSON without spaces is one line, as the format wants it.)
-fn lines(views: impl Stream<Item = Arc<str>> + Send, keepalive: Duration) -> impl Stream<Item = String> + Send {
+/// Each view, which is an event, and a comment where none comes for a while. A view is asked for when the one before it has been
+/// taken, so a slow reader gets the newest.
+fn lines(views: impl Stream<Item = Bytes> + Send, keepalive: Duration) -> impl Stream<Item = Bytes> + Send {
     stream::unfold(Box::pin(views), move |mut views| async move {
         match timeout(keepalive, views.next()).await {
-            Ok(view) => view.map(|view| (format!("event: view\ndata: {view}\n\n"), views)),
-            Err(_) => Some((":\n\n".to_owned(), views)),
+            Ok(view) => view.map(|view| (view, views)),
+            Err(_) => Some((Bytes::from_static(b":\n\n"), views)),
         }
     })
 }
@@ -49,9 +49,9 @@ mod tests {
 
     #[tokio::test]
     async fn views_are_events_and_silence_is_a_comment() {
-        let views = stream::iter([r#"{"a":1}"#, "{}"]).map(Arc::from);
-        let said: Vec<String> = lines(views, KEEPALIVE).collect().await;
-        assert_eq!(said, ["event: view\ndata: {\"a\":1}\n\n", "event: view\ndata: {}\n\n"]);
+        let views = ["event: view\ndata: {\"a\":1}\n\n", "event: view\ndata: {}\n\n"];
+        let said: Vec<Bytes> = lines(stream::iter(views.map(Bytes::from)), KEEPALIVE).collect().await;
+        assert_eq!(said, views);
         let silent = lines(stream::pending(), Duration::from_millis(1));
         assert_eq!(silent.take(2).collect::<Vec<_>>().await, [":\n\n", ":\n\n"]);
     }
