@@ -105,7 +105,7 @@ mod tests {
         let plain = picture.get_pixel(300, 200).0;
         assert!(plain[0] > 180 && plain[1] < 80, "the frame itself, in colour: {plain:?}");
         let label: Vec<u8> = (200..220).map(|x| picture.get_pixel(x, 143).0[1]).collect();
-        assert!(label.iter().max() > Some(&140) && label.iter().min() < Some(&60), "ink on paper: {label:?}");
+        assert!(label.iter().max() > Some(&180) && label.iter().min() < Some(&60), "ink on paper: {label:?}");
     }
 
     #[test]

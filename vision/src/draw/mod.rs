@@ -73,8 +73,9 @@ fn paint(picture: &mut Planes, Line { across, down }: &Line, Rgb(colour): Rgb<u8
     fill(&mut picture.luma, across, down, |_| luma);
     // Half of nothing must not become something by rounding.
     let halved = |pixels: &Range<u32>| if pixels.is_empty() { 0..0 } else { pixels.start / 2..pixels.end.div_ceil(2) };
-    // A line of one pixel covers half of each sample of colour that it crosses.
-    let mixed = |old: u8, new: u8| ((u16::from(old) + u16::from(new)) / 2) as u8;
+    // A line of one pixel covers half of each sample of colour that it crosses; what is wider covers it.
+    let is_thin = across.len() == 1 || down.len() == 1;
+    let mixed = |old: u8, new: u8| if is_thin { ((u16::from(old) + u16::from(new)) / 2) as u8 } else { new };
     for (plane, new) in [(&mut picture.blue, blue), (&mut picture.red, red)] {
         fill(plane, &halved(across), &halved(down), |old| mixed(old, new));
     }
