@@ -34,7 +34,7 @@ impl Policy for LeastLoaded {
 
 /// How long it has to do with one frame more; in milliseconds, if the speed was measured.
 #[expect(clippy::cast_precision_loss, reason = "a backlog of 2^53 frames is none")]
-fn work_waiting(contender: &Contender, speed: f64) -> f64 {
+pub(crate) fn work_waiting(contender: &Contender, speed: f64) -> f64 {
     (contender.backlog as f64 + 1.0) / speed
 }
 

@@ -27,6 +27,7 @@ use clap::ValueEnum;
 use facefleet_proto::WorkerId;
 
 pub use least_loaded::LeastLoaded;
+pub(crate) use least_loaded::work_waiting;
 pub use pool::{Members, Pool};
 pub use speed::speeds;
 pub use weighted_round_robin::WeightedRoundRobin;

@@ -3,7 +3,7 @@
 use facefleet_proto::view::{Choice, Decision};
 
 use super::Scheduler;
-use crate::policy::{Contender, speeds};
+use crate::policy::{Contender, speeds, work_waiting};
 
 /// What there was to choose from. Kept as it is: who would have been next is worked out when somebody asks.
 #[derive(Clone, Debug, Default)]
@@ -29,10 +29,9 @@ impl Reason {
     }
 
     /// Who would have been chosen in the place of the first: of several, the one that has the least work for its speed.
-    #[expect(clippy::cast_precision_loss, reason = "a backlog of 2^53 frames is none")]
     fn next(&self, chosen: &Contender) -> Option<&Contender> {
         let waits = speeds(&self.looked_at).into_iter().zip(&self.looked_at).filter(|(_, other)| other.id != chosen.id);
-        let waits = waits.map(|(speed, other)| ((other.backlog as f64 + 1.0) / speed, other));
+        let waits = waits.map(|(speed, other)| (work_waiting(other, speed), other));
         let least = waits.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, other)| other);
         self.second.as_ref().or(least)
     }
