@@ -1,8 +1,9 @@
 //! Pictures of the workers, passed on, so that a browser that shows the page needs to reach the master alone.
 //!
 //! A request goes to the address that the worker has joined with and the port that it has told, and nowhere else: a browser names
-//! a worker and a stream, never a place. It is the worker that decides who may see its pictures, so it is sent the browser's
-//! token and told whose request it is.
+//! a worker and a stream, never a place. It is the worker that decides who may see its pictures, so it is told whose request it
+//! is, and shown that the browser has the token; not the token itself, since anybody may have joined as a worker
+//! ([`facefleet_service::http::proof`]).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,11 +11,13 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Path, RawQuery, State};
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use axum::response::IntoResponse as _;
 use facefleet_service::http::caller::{FORWARDED, forwarded};
-use hyper::client::conn::http1;
+use facefleet_service::http::proof::{NONCE, PROOF, proof};
+use facefleet_service::http::token::bearer;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -22,12 +25,17 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::shared::Shared;
 
-/// Requests that are passed on at once; more wait for their turn.
-const AT_ONCE: usize = 16;
-/// How long one may take, waiting included. A worker keeps the question for a new picture open for 5 s.
+/// Requests that are passed on at once, which is what a class of forty looks at; more are told to come again. One costs a task, a
+/// connection, and memory for its answer.
+const AT_ONCE: usize = 256;
+/// When to come again.
+const AGAIN_AFTER_S: &str = "2";
+/// How long a worker may take to be there at all.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// How long one may take. A worker keeps the question for a new picture open for 5 s.
 const WITHIN: Duration = Duration::from_secs(6);
-/// Greatest answer. Pictures are small ones.
-const MAX_BYTES: usize = 2 << 20;
+/// Greatest answer. A picture has 640×640 pixels at most, which as noise without a pattern are 300 kB.
+const MAX_BYTES: usize = 512 << 10;
 /// Which picture an answer is.
 const X_PICTURE: HeaderName = HeaderName::from_static("x-picture");
 
@@ -89,52 +97,89 @@ impl Relay {
         headers: &HeaderMap,
     ) -> Response<Body> {
         let Some(address) = shared.live_address(worker) else { return nothing_here() };
-        let mut request = Request::builder()
-            .method(Method::GET)
-            .uri(path)
-            .header(HOST, address.to_string())
-            .header(ACCEPT, "application/json, image/jpeg")
-            .header(FORWARDED, forwarded(peer, headers));
-        if let Some(token) = headers.get(AUTHORIZATION) {
-            request = request.header(AUTHORIZATION, token);
-        }
-        let request = request.body(Body::empty()).expect("what it is made of was in a request before, or is ours");
-        let answered = async {
-            let _place = self.places.acquire().await.expect("nobody closes it");
-            ask(address, request).await
+        let Ok(_place) = self.places.try_acquire() else { return full() };
+        let question = Question { address, path, forwarded: forwarded(peer, headers), token: bearer(headers) };
+        let problem = match tokio::time::timeout(WITHIN, question.ask()).await {
+            Ok(Ok(answer)) => return answer,
+            Ok(Err(problem)) => problem,
+            Err(_) => Problem::Late,
         };
-        match tokio::time::timeout(WITHIN, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(problem)) => {
-                tracing::debug!("no picture of worker `{worker}` at {address}: {problem}");
-                (StatusCode::BAD_GATEWAY, format!("{problem}\n")).into_response()
-            }
-            Err(_) => (StatusCode::GATEWAY_TIMEOUT, "the worker did not answer in time\n").into_response(),
-        }
+        // What the system or the worker says of it is for who runs the master.
+        tracing::debug!("no picture of worker `{worker}` at {address}: {problem} ({problem:?})");
+        (problem.status(), format!("{problem}\n")).into_response()
     }
 }
 
 /// Why there is no answer of a worker's to pass on.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error("the worker cannot be reached for its pictures: {0}")]
-    Connect(std::io::Error),
-    #[error("the worker does not speak HTTP as it should: {0}")]
-    Http(hyper::Error),
+    #[error("the worker cannot be reached for its pictures")]
+    Connect(#[source] std::io::Error),
+    #[error("the worker cannot be reached for its pictures in time")]
+    Far,
+    #[error("the worker did not answer in time")]
+    Late,
+    #[error("the worker does not speak HTTP as it should")]
+    Http(#[source] hyper::Error),
     #[error("the worker answers with more than {MAX_BYTES} bytes, or breaks off")]
     Body,
-    #[error("the worker answers with what is no picture and no list of streams ({0})")]
+    #[error("the worker answers with what is no picture and no list of streams")]
     Unfit(StatusCode),
 }
 
-/// One request on a connection of its own, which ends with it.
-async fn ask(address: SocketAddr, request: Request<Body>) -> Result<Response<Body>, Problem> {
-    let tcp = TcpStream::connect(address).await.map_err(Problem::Connect)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(tcp)).await.map_err(Problem::Http)?;
-    let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-    let (parts, content) = sender.send_request(request).await.map_err(Problem::Http)?.into_parts();
-    let content = to_bytes(Body::new(content), MAX_BYTES).await.map_err(|_| Problem::Body)?;
-    fit(parts.status, &parts.headers, content).ok_or(Problem::Unfit(parts.status))
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Problem::Far | Problem::Late => StatusCode::GATEWAY_TIMEOUT,
+            Problem::Connect(_) | Problem::Http(_) | Problem::Body | Problem::Unfit(_) => StatusCode::BAD_GATEWAY,
+        }
+    }
+}
+
+/// What a worker is asked.
+struct Question<'a> {
+    address: SocketAddr,
+    path: &'a str,
+    forwarded: HeaderValue,
+    /// The browser's, for the proof.
+    token: Option<&'a str>,
+}
+
+impl Question<'_> {
+    /// Asks on a connection of its own, which ends with the answer.
+    async fn ask(&self) -> Result<Response<Body>, Problem> {
+        let connected = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(self.address)).await;
+        let tcp = connected.map_err(|_| Problem::Far)?.map_err(Problem::Connect)?;
+        let (mut worker, connection) = http1::handshake(TokioIo::new(tcp)).await.map_err(Problem::Http)?;
+        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let mut answer = self.put(&mut worker, None).await?;
+        if let Some(proof) = self.proof(&answer) {
+            worker.ready().await.map_err(Problem::Http)?;
+            answer = self.put(&mut worker, Some(proof)).await?;
+        }
+        let (parts, content) = answer.into_parts();
+        fit(parts.status, &parts.headers, content).ok_or(Problem::Unfit(parts.status))
+    }
+
+    async fn put(&self, worker: &mut SendRequest<Body>, proof: Option<String>) -> Result<Response<Bytes>, Problem> {
+        let mut request = Request::get(self.path)
+            .header(HOST, self.address.to_string())
+            .header(ACCEPT, "application/json, image/jpeg")
+            .header(FORWARDED, &self.forwarded);
+        if let Some(proof) = proof {
+            request = request.header(PROOF, proof);
+        }
+        let request = request.body(Body::empty()).expect("the path was in a request before, and all else is ours");
+        let (parts, content) = worker.send_request(request).await.map_err(Problem::Http)?.into_parts();
+        let content = to_bytes(Body::new(content), MAX_BYTES).await.map_err(|_| Problem::Body)?;
+        Ok(Response::from_parts(parts, content))
+    }
+
+    /// What this worker wants to see before it shows more than this answer, if the browser has it.
+    fn proof(&self, answer: &Response<Bytes>) -> Option<String> {
+        let nonce = answer.headers().get(NONCE).filter(|_| answer.status() == StatusCode::UNAUTHORIZED)?;
+        Some(proof(self.token?, self.address, self.path, nonce.to_str().ok()?))
+    }
 }
 
 /// The part of a worker's answer that a browser gets to see: what a page of ours could do with it is known.
@@ -164,6 +209,11 @@ fn fit(status: StatusCode, headers: &HeaderMap, content: Bytes) -> Option<Respon
 /// Whether a worker says that it does not want to, or that too many are looking.
 fn is_no(status: StatusCode) -> bool {
     status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE
+}
+
+fn full() -> Response<Body> {
+    let said = "as many look at pictures as this master can ask for; try again in a moment\n";
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, AGAIN_AFTER_S)], said).into_response()
 }
 
 fn nothing_here() -> Response<Body> {

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use facefleet_master::Config;
 use facefleet_proto::wire;
+use facefleet_service::http::proof::proof;
 use facefleet_service::http::serve;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -175,19 +176,23 @@ async fn a_name_that_leads_here_from_elsewhere_gets_nothing() {
 }
 
 const STREAM: &str = "00ab000000000001";
+const LIVE_TOKEN: &str = "live-token-of-012345";
 
-/// What a worker shows, on a port of its own. It echoes who asks in a header that the master does not pass on.
+/// What a worker with the token `LIVE_TOKEN` shows, on a port of its own. It tells who asks in a header that the master does not
+/// pass on.
 async fn worker_page() -> (u16, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let address = listener.local_addr().unwrap();
     let of = |kind: &'static str, body: &'static str| get(move || async move { ([(CONTENT_TYPE, kind)], body) });
-    let picture = |headers: HeaderMap, query: axum::extract::RawQuery| async move {
+    let picture = move |headers: HeaderMap, uri: axum::http::Uri| async move {
         let said = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap().to_owned());
-        match said("authorization").as_deref() {
-            Some("Bearer live") => {}
-            _ => return Err((StatusCode::FORBIDDEN, [("content-type", "text/plain")], "set --live-token")),
+        assert!(!format!("{headers:?} {uri}").contains(LIVE_TOKEN), "a worker is sent the token: {headers:?}");
+        let path = uri.path_and_query().unwrap().as_str();
+        if said("x-facefleet-proof") != Some(proof(LIVE_TOKEN, address, path, "once")) {
+            let how = [("content-type", "text/plain"), ("x-facefleet-nonce", "once"), ("www-authenticate", "Bearer")];
+            return Err((StatusCode::UNAUTHORIZED, how, "show the live token"));
         }
-        let told = format!("{:?} {:?} {:?}", said("forwarded"), said("cookie"), query.0);
+        let told = format!("{:?} {:?} {:?}", said("forwarded"), said("cookie"), uri.query());
         Ok(([("content-type", "image/jpeg"), ("x-picture", "7"), ("set-cookie", "a=b")], told))
     };
     let site = Router::new()
@@ -201,11 +206,11 @@ async fn worker_page() -> (u16, DropGuard) {
         )
         .route(
             "/live/00000000000000dd/picture.jpg",
-            get(|| async { ([(CONTENT_TYPE, "image/jpeg")], vec![0; (2 << 20) + 1]) }),
+            get(|| async { ([(CONTENT_TYPE, "image/jpeg")], vec![0; (512 << 10) + 1]) }),
         );
     let stop = CancellationToken::new();
     tokio::spawn(serve(listener, site, stop.clone()));
-    (port, stop.drop_guard())
+    (address.port(), stop.drop_guard())
 }
 
 #[tokio::test]
@@ -220,8 +225,11 @@ async fn pictures_are_the_workers_and_nothing_but_pictures() {
     let path = |stream: &str| format!("/live/pi%20%3C1%3E%2Fa/{stream}/picture.jpg?after=3");
     assert_eq!(fetch(page, "/live/pi%20%3C1%3E%2Fa").await.json(), json!({"streams": []}));
     let refused = fetch(page, &path(STREAM)).await;
-    assert_eq!((refused.status, refused.text()), (403, "set --live-token"));
-    let token = "Authorization: Bearer live\r\nCookie: secret\r\n";
+    assert_eq!((refused.status, refused.text()), (401, "show the live token"));
+    assert_eq!((refused.header("x-facefleet-nonce"), refused.header("www-authenticate")), (None, None));
+    let wrong = ask(page, "GET", &path(STREAM), "Authorization: Bearer live-token-of-0123456\r\n").await;
+    assert_eq!(wrong.status, 401);
+    let token = &format!("Authorization: Bearer {LIVE_TOKEN}\r\nCookie: secret\r\n");
     let picture = ask(page, "GET", &path(STREAM), token).await;
     let seen =
         (picture.status, picture.header("content-type"), picture.header("x-picture"), picture.header("set-cookie"));
@@ -257,7 +265,39 @@ async fn a_worker_that_is_not_there_is_a_bad_gateway() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let at_home = wire::JoinRequest { ip: "127.0.0.1".into(), ..join("pi", 1, 7) };
     master.client().await.join(wire::JoinRequest { http_port: gone.into(), ..at_home }).await.unwrap();
-    assert_eq!(fetch(page, "/live/pi").await.status, 502);
+    let answer = fetch(page, "/live/pi").await;
+    assert_eq!((answer.status, answer.text()), (502, "the worker cannot be reached for its pictures\n"));
+}
+
+/// Asks for a worker's streams, and waits for nothing.
+async fn fetch_and_go(page: SocketAddr) -> TcpStream {
+    let mut browser = TcpStream::connect(page).await.unwrap();
+    browser.write_all(format!("GET /live/pi HTTP/1.1\r\nHost: {page}\r\n\r\n").as_bytes()).await.unwrap();
+    browser
+}
+
+/// Each waits for a worker that takes connections and says nothing.
+#[tokio::test]
+async fn many_wait_for_pictures_at_once_and_one_too_many_is_told_so() {
+    let (master, page) = start(None).await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let at_home = wire::JoinRequest { ip: "127.0.0.1".into(), ..join("pi", 1, 7) };
+    master.client().await.join(wire::JoinRequest { http_port: port.into(), ..at_home }).await.unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..256 {
+        // It has its place once the worker hears of it.
+        waiting.push((fetch_and_go(page).await, silent.accept().await.unwrap()));
+    }
+    let answer = fetch(page, "/live/pi").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
+    let (mut browser, worker) = waiting.pop().unwrap();
+    drop(worker);
+    let mut answer = [0; 12];
+    browser.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 502");
+    let (_, asked) = tokio::join!(fetch_and_go(page), silent.accept());
+    asked.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! For whom a request is made: the peer, or who is behind it when the peer passes requests on. Pure.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -8,6 +8,34 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 pub const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 /// The same, as most proxies say it.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Where a connection reached this machine: handlers find it as an extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct ReachedAt(pub SocketAddr);
+
+/// Who makes a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who is connected.
+    pub peer: IpAddr,
+    /// For whom it says that it asks, if it passes the request on. Only its own word counts, the last one; what stands before may
+    /// have been made up by whom it asks for. Who cannot be told is the unspecified address.
+    pub behind: Option<IpAddr>,
+}
+
+impl Caller {
+    /// As a request tells.
+    pub fn of(peer: SocketAddr, headers: &HeaderMap) -> Caller {
+        let behind = callers(headers).last().map(|caller| caller.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+        Caller { peer: peer.ip(), behind }
+    }
+}
+
+impl From<IpAddr> for Caller {
+    fn from(peer: IpAddr) -> Caller {
+        Caller { peer, behind: None }
+    }
+}
 
 /// Whether the request is made on this machine, for somebody on this machine. A proxy here that does not say for whom it asks
 /// passes for somebody here.
@@ -78,6 +106,16 @@ mod tests {
         assert!(is_local(here, &said(&[(X_FORWARDED_FOR, "127.0.0.1, ::1")])));
         assert!(!is_local(here, &said(&[(X_FORWARDED_FOR, "127.0.0.1, 203.0.113.9")])));
         assert!(!is_local(here, &said(&[(FORWARDED, "for=127.0.0.1"), (X_FORWARDED_FOR, "203.0.113.9")])));
+    }
+
+    #[test]
+    fn of_those_that_a_peer_speaks_for_the_last_is_its_own_word() {
+        let peer: SocketAddr = "10.0.0.7:9".parse().unwrap();
+        let behind = |headers: &[_]| Caller::of(peer, &said(headers)).behind.map(|ip| ip.to_string());
+        assert_eq!(Caller::of(peer, &said(&[])), peer.ip().into());
+        assert_eq!(behind(&[(FORWARDED, "for=1.2.3.4, for=10.0.0.9")]).as_deref(), Some("10.0.0.9"));
+        assert_eq!(behind(&[(X_FORWARDED_FOR, "1.2.3.4, 10.0.0.9")]).as_deref(), Some("10.0.0.9"));
+        assert_eq!(behind(&[(FORWARDED, "for=10.0.0.9, for=_hidden")]).as_deref(), Some("0.0.0.0"));
     }
 
     #[test]

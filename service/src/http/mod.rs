@@ -15,6 +15,8 @@
 //!   needs no token: what the cluster does, and the pictures that this machine may see without one. Its requests carry its own
 //!   name in `Host`, and get 421 ([`host`]).
 //! - **Who tries tokens** gets five tries, and one more every ten seconds ([`token::Gate`]).
+//! - **Who joins as a worker** is asked for pictures by the master, and is not given the token of the browser that wants them
+//!   ([`proof`]).
 //! - **A name with markup in it** is text: data goes out as JSON, the page writes it as text, and the
 //!   `Content-Security-Policy` runs no script that is not a file of ours.
 //!
@@ -26,6 +28,7 @@ pub mod caller;
 mod doorstep;
 pub mod host;
 mod progress;
+pub mod proof;
 mod server;
 mod site;
 pub mod token;

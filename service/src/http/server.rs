@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::caller::ReachedAt;
 use super::doorstep::Doorstep;
 use super::progress::Progress;
 use crate::incoming::{REPORT_EVERY, accept};
@@ -51,7 +52,7 @@ struct Limits {
 /// Serves `site` on `listener` until `stop`, then lets answers end for a second. Answers without an end, such as a stream of
 /// events, had better end by themselves at `stop`.
 ///
-/// Handlers find the peer's address as `ConnectInfo<SocketAddr>`. A connection beyond the 500th is answered 503 and closed.
+/// Handlers find the peer's address as `ConnectInfo<SocketAddr>`, and their own as `Extension<ReachedAt>`. A connection beyond the 500th is answered 503 and closed.
 pub async fn serve(listener: TcpListener, site: Router, stop: CancellationToken) {
     let limits = Limits { connections: MAX_CONNECTIONS, header: HEADER_WITHIN, progress: PROGRESS_WITHIN };
     serve_within(limits, listener, site, stop).await;
@@ -70,9 +71,9 @@ async fn serve_within(limits: Limits, listener: TcpListener, site: Router, stop:
         };
         while connections.try_join_next().is_some() {}
         // Err: the peer has gone again.
-        let Ok(peer) = tcp.peer_addr() else { continue };
+        let (Ok(peer), Ok(own)) = (tcp.peer_addr(), tcp.local_addr()) else { continue };
         if connections.len() < limits.connections {
-            connections.spawn(talk(tcp, peer, site.clone(), limits, stop.clone()));
+            connections.spawn(talk(tcp, (peer, own), site.clone(), limits, stop.clone()));
         } else {
             doorstep.turn_away(tcp);
         }
@@ -82,11 +83,18 @@ async fn serve_within(limits: Limits, listener: TcpListener, site: Router, stop:
 }
 
 /// One connection, to its end.
-async fn talk(tcp: TcpStream, peer: SocketAddr, site: Router, limits: Limits, stop: CancellationToken) {
+async fn talk(
+    tcp: TcpStream,
+    (peer, own): (SocketAddr, SocketAddr),
+    site: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     // Without it a slow reader gets older pictures.
     let _ = SockRef::from(&tcp).set_send_buffer_size(SEND_BUFFER_BYTES);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(ReachedAt(own));
         let answer = site.clone().oneshot(request.map(Body::new));
         async move { answer.await as Result<Response, Infallible> }
     });

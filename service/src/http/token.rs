@@ -11,6 +11,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq as _;
 
+use super::caller::Caller;
 use crate::clock;
 
 /// Shortest token. Sixteen characters by chance are far beyond what can be tried.
@@ -21,8 +22,12 @@ pub const MAX_BYTES: usize = 1024;
 const AT_ONCE: f64 = 5.0;
 /// After how long it may try one more.
 const ONE_MORE_AFTER: Duration = Duration::from_secs(10);
-/// Addresses that are remembered.
-const MAX_ADDRESSES: usize = 1024;
+/// What counts of one against a peer that says that it asks for somebody else, as a master does. All of it counts against the one
+/// behind it, so one who guesses does not lock out the others there; and who makes up people behind it gets eight times the
+/// tries of one, which are as useless against sixteen characters.
+const PASSED_ON: f64 = 1.0 / 8.0;
+/// Accounts that are kept.
+const MAX_ACCOUNTS: usize = 1024;
 
 /// A secret that its holder may show. It is never printed.
 #[derive(Clone)]
@@ -105,17 +110,29 @@ impl Gate {
         self.token.is_some()
     }
 
-    /// Whether somebody at `from` may pass with this token.
+    /// Whether this caller may pass with this token.
     ///
     /// # Errors
     /// See [`Refused`].
-    pub fn open(&self, given: Option<&str>, from: IpAddr) -> Result<(), Refused> {
+    pub fn open(&self, given: Option<&str>, from: impl Into<Caller>) -> Result<(), Refused> {
+        self.open_if(given.map(|given| |token: &Token| token.is(given)), from)
+    }
+
+    /// The same for what only who knows the token can show: `is_shown` says whether it is that of the token.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn open_if(
+        &self,
+        is_shown: Option<impl FnOnce(&Token) -> bool>,
+        from: impl Into<Caller>,
+    ) -> Result<(), Refused> {
         let token = self.token.as_ref().ok_or(Refused::NoneSet)?;
-        let given = given.ok_or(Refused::Missing)?;
-        let now = clock::now();
+        let is_shown = is_shown.ok_or(Refused::Missing)?;
+        let (from, now) = (from.into(), clock::now());
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
         tries.may(from, now).map_err(Refused::TooMany)?;
-        if token.is(given) {
+        if is_shown(token) {
             return Ok(());
         }
         tries.failed(from, now);
@@ -123,32 +140,49 @@ impl Gate {
     }
 }
 
-/// Wrong tokens by address. Pure: time is an argument.
+/// An address, and one for whom it asked.
+type Account = (IpAddr, Option<IpAddr>);
+
+/// Wrong tokens by who tried them. Pure: time is an argument.
 #[derive(Debug, Default)]
 struct Tries {
-    /// What each address has used up of [`AT_ONCE`], and when that was so.
-    used: HashMap<IpAddr, (f64, Instant)>,
+    /// What each has used up of [`AT_ONCE`], and when that was so.
+    used: HashMap<Account, (f64, Instant)>,
 }
 
 impl Tries {
     /// Whether a token from here is looked at; if not, after how long the next one is.
-    fn may(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
-        let over = self.used.get(&network(from)).map_or(0.0, |used| left(*used, now)) + 1.0 - AT_ONCE;
-        if over <= 0.0 { Ok(()) } else { Err(ONE_MORE_AFTER.mul_f64(over)) }
+    fn may(&self, from: Caller, now: Instant) -> Result<(), Duration> {
+        let over = accounts(from).map(|(account, cost)| self.used(account, now) + cost - AT_ONCE);
+        let most = over.fold(0.0, f64::max);
+        if most <= 0.0 { Ok(()) } else { Err(ONE_MORE_AFTER.mul_f64(most)) }
     }
 
-    /// Takes note of a wrong one. Where there are too many addresses, the one that has tried least is forgotten.
-    fn failed(&mut self, from: IpAddr, now: Instant) {
-        let from = network(from);
-        let used = self.used.get(&from).map_or(0.0, |used| left(*used, now)) + 1.0;
-        if self.used.len() >= MAX_ADDRESSES && !self.used.contains_key(&from) {
-            let least = self.used.iter().min_by(|a, b| left(*a.1, now).total_cmp(&left(*b.1, now)));
-            if let Some(address) = least.map(|(address, _)| *address) {
-                self.used.remove(&address);
+    /// Takes note of a wrong one. Where there are too many accounts, the one that has tried least is forgotten.
+    fn failed(&mut self, from: Caller, now: Instant) {
+        for (account, cost) in accounts(from) {
+            let used = self.used(account, now) + cost;
+            if self.used.len() >= MAX_ACCOUNTS && !self.used.contains_key(&account) {
+                let least = self.used.iter().min_by(|a, b| left(*a.1, now).total_cmp(&left(*b.1, now)));
+                if let Some(least) = least.map(|(account, _)| *account) {
+                    self.used.remove(&least);
+                }
             }
+            self.used.insert(account, (used, now));
         }
-        self.used.insert(from, (used, now));
     }
+
+    fn used(&self, account: Account, now: Instant) -> f64 {
+        self.used.get(&account).map_or(0.0, |used| left(*used, now))
+    }
+}
+
+/// What a wrong token counts against, and how much.
+fn accounts(Caller { peer, behind }: Caller) -> impl Iterator<Item = (Account, f64)> {
+    let peer = network(peer);
+    let behind = behind.map(|behind| ((peer, Some(network(behind))), 1.0));
+    let of_peer = ((peer, None), if behind.is_some() { PASSED_ON } else { 1.0 });
+    behind.into_iter().chain([of_peer])
 }
 
 /// What is still used up of what was.

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Extension, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use facefleet_service::http::caller::is_local;
+use facefleet_service::http::caller::{Caller, ReachedAt, is_local};
+use facefleet_service::http::proof::{Challenge, NONCE, PROOF};
 use facefleet_service::http::token::{Gate, Refused, Token, bearer};
 use futures_util::stream::{self, StreamExt};
 use tokio::time::timeout;
@@ -39,11 +40,12 @@ const TOO_MANY_WATCHERS: &str = "as many as can look at this worker do so alread
 struct Door {
     live: Live,
     gate: Arc<Gate>,
+    challenge: Arc<Challenge>,
 }
 
 /// `/live`, `/live/STREAM` and `/live/STREAM/picture.jpg`, for who is on this machine or shows the token.
 pub(crate) fn pages(live: Live, token: Option<Token>) -> Router {
-    let door = Door { live, gate: Arc::new(Gate::new(token)) };
+    let door = Door { live, gate: Arc::new(Gate::new(token)), challenge: Arc::default() };
     Router::new()
         .route("/live", get(streams))
         .route("/live/{stream}", get(play))
@@ -52,34 +54,50 @@ pub(crate) fn pages(live: Live, token: Option<Token>) -> Router {
         .with_state(door)
 }
 
-/// Lets in who may see faces. A master passes on all that its page is asked for, so wrong tokens count for the master's address.
+/// Lets in who may see faces: who is here, has the token, or proves that somebody has it for whom it asks, as a master does.
 async fn guard(
     State(door): State<Door>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(ReachedAt(own)): Extension<ReachedAt>,
     request: Request,
     next: Next,
 ) -> Response {
-    if !is_local(peer, request.headers()) {
-        let in_query = parameter(request.uri(), "token");
-        let shown = bearer(request.headers()).or(in_query.as_deref());
-        if let Err(refused) = door.gate.open(shown, peer.ip()) {
-            return turned_away(refused);
-        }
+    if !is_local(peer, request.headers())
+        && let Err(refused) = door.admit(&request, peer, own)
+    {
+        return door.turned_away(refused);
     }
     next.run(request).await
 }
 
-fn turned_away(refused: Refused) -> Response {
-    match refused {
-        Refused::NoneSet => (StatusCode::FORBIDDEN, NO_TOKEN_SET).into_response(),
-        Refused::Missing | Refused::Wrong => {
-            let how = [(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
-            (StatusCode::UNAUTHORIZED, how, TOKEN_WANTED).into_response()
+impl Door {
+    fn admit(&self, request: &Request, peer: SocketAddr, own: SocketAddr) -> Result<(), Refused> {
+        let (headers, uri) = (request.headers(), request.uri());
+        let from = Caller::of(peer, headers);
+        if let Some(proof) = headers.get(PROOF).and_then(|proof| proof.to_str().ok()) {
+            let path = uri.path_and_query().map_or("/", |path| path.as_str());
+            return self.gate.open_if(Some(|token: &Token| self.challenge.is_met(token, own, path, proof)), from);
         }
-        Refused::TooMany(wait) => {
-            let seconds = [(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))];
-            (StatusCode::TOO_MANY_REQUESTS, seconds, TOO_MANY_TRIES).into_response()
+        let in_query = parameter(uri, "token");
+        self.gate.open(bearer(headers).or(in_query.as_deref()), from)
+    }
+
+    fn turned_away(&self, refused: Refused) -> Response {
+        match refused {
+            Refused::NoneSet => (StatusCode::FORBIDDEN, NO_TOKEN_SET).into_response(),
+            Refused::Missing | Refused::Wrong => {
+                let how = [(WWW_AUTHENTICATE, "Bearer".to_owned()), (NONCE, self.challenge.nonce())];
+                (StatusCode::UNAUTHORIZED, how, TOKEN_WANTED).into_response()
+            }
+            Refused::TooMany(wait) => {
+                let seconds = [(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))];
+                (StatusCode::TOO_MANY_REQUESTS, seconds, TOO_MANY_TRIES).into_response()
+            }
         }
+    }
+
+    fn watch(&self, uri: &Uri) -> Result<Watcher, Refusal> {
+        self.live.watch(stream_of(uri.path()).ok_or(Refusal::NoStream)?)
     }
 }
 
@@ -130,12 +148,6 @@ async fn next_picture(State(door): State<Door>, uri: Uri) -> Response {
         }
         Ok(None) => refused(Refusal::NoStream),
         Err(_) => StatusCode::NO_CONTENT.into_response(),
-    }
-}
-
-impl Door {
-    fn watch(&self, uri: &Uri) -> Result<Watcher, Refusal> {
-        self.live.watch(stream_of(uri.path()).ok_or(Refusal::NoStream)?)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use facefleet_proto::{AnalyzeOpen, Outcome, Task};
+use facefleet_service::http::proof::proof;
 use facefleet_vision::{Limits, jpeg};
 use image::RgbImage;
 use serde_json::Value;
@@ -236,6 +237,37 @@ async fn who_shows_the_token_may_look_from_anywhere_and_who_guesses_may_not() {
     assert_eq!(answer.status, 429);
     assert!(value(&answer.headers, "retry-after").is_some(), "{}", answer.headers);
     assert_eq!(status(http, "/live", "").await, 200, "this machine needs none");
+}
+
+#[tokio::test]
+async fn who_proves_the_token_for_somebody_is_answered_and_who_guesses_is_one_of_many() {
+    let token = |config: &mut facefleet_worker::Config| config.live_token = Some(TOKEN.parse().unwrap());
+    let (_worker, http) = Worker::shown(NOBODY.parse().unwrap(), token).await;
+    let far = |n: u32| format!("Forwarded: for=203.0.113.9, for=10.0.0.{n}\r\n");
+    let refused = ask(http, "/live", &far(1)).await;
+    let nonce = value(&refused.headers, "x-facefleet-nonce").unwrap();
+    let proved = |n, address: SocketAddr, path| {
+        format!("{}X-Facefleet-Proof: {}\r\n", far(n), proof(TOKEN, address, path, nonce))
+    };
+    assert_eq!(status(http, "/live", &proved(1, http, "/live")).await, 200);
+    assert_eq!(status(http, "/live?after=1", &proved(1, http, "/live?after=1")).await, 200);
+    let other = SocketAddr::new(http.ip(), http.port() ^ 1);
+    for wrong in [
+        proved(1, http, "/live?after=2"),
+        proved(1, other, "/live"),
+        format!("{}X-Facefleet-Proof: {TOKEN}\r\n", far(1)),
+    ] {
+        assert_eq!(status(http, "/live", &wrong).await, 401, "{wrong}");
+    }
+    for _ in 0..2 {
+        assert_eq!(status(http, "/live", &format!("{}Authorization: Bearer guess\r\n", far(1))).await, 401);
+    }
+    assert_eq!(status(http, "/live", &proved(1, http, "/live")).await, 429);
+    assert_eq!(
+        status(http, "/live", &proved(2, http, "/live")).await,
+        200,
+        "others behind the same master do not notice"
+    );
 }
 
 #[tokio::test]

@@ -3,8 +3,13 @@ use axum::http::HeaderValue;
 
 const SECRET: &str = "0123456789abcdef";
 
-fn ip(text: &str) -> IpAddr {
-    text.parse().unwrap()
+fn ip(text: &str) -> Caller {
+    text.parse::<IpAddr>().unwrap().into()
+}
+
+/// Somebody for whom a master asks.
+fn behind(master: &str, text: &str) -> Caller {
+    Caller { behind: Some(text.parse().unwrap()), ..ip(master) }
 }
 
 #[test]
@@ -70,6 +75,28 @@ fn five_at_once_then_one_in_ten_seconds() {
 }
 
 #[test]
+fn who_guesses_through_a_master_locks_out_only_itself_but_not_any_number_may_guess() {
+    let (mut tries, start) = (Tries::default(), clock::now());
+    let at = |s| start + Duration::from_secs(s);
+    let guesser = behind("10.0.0.1", "10.0.0.7");
+    for s in 0..3600 {
+        while tries.may(guesser, at(s)).is_ok() {
+            tries.failed(guesser, at(s));
+        }
+        assert_eq!(tries.may(behind("10.0.0.1", "10.0.0.8"), at(s)), Ok(()), "after {s} s");
+    }
+    let mut made_up = (0_u32..).map(|n| Caller { behind: Some(IpAddr::V4(n.into())), ..ip("10.0.0.66") });
+    let within_an_hour: usize = (0..3600)
+        .map(|s| {
+            let mut all = made_up.by_ref().take(1000);
+            all.by_ref().take_while(|each| tries.may(*each, at(s)).map(|()| tries.failed(*each, at(s))).is_ok()).count()
+        })
+        .sum();
+    assert!((40..=40 + 360 * 8).contains(&within_an_hour), "{within_an_hour}");
+    assert!(tries.may(ip("10.0.0.66"), at(3599)).is_err() && tries.may(ip("10.0.0.1"), at(3599)).is_ok());
+}
+
+#[test]
 fn an_ipv6_network_is_one_and_a_mapped_address_is_itself() {
     let (mut tries, now) = (Tries::default(), clock::now());
     for n in 0..5 {
@@ -86,9 +113,9 @@ fn many_addresses_take_little_room_and_do_not_let_who_tries_most_be_forgotten() 
     for _ in 0..5 {
         tries.failed(busy, now);
     }
-    for n in 0..10 * MAX_ADDRESSES as u32 {
-        tries.failed(IpAddr::V4((0x0a00_0000 + n).into()), now);
+    for n in 0..10 * MAX_ACCOUNTS as u32 {
+        tries.failed(IpAddr::V4((0x0a00_0000 + n).into()).into(), now);
     }
-    assert_eq!(tries.used.len(), MAX_ADDRESSES);
+    assert_eq!(tries.used.len(), MAX_ACCOUNTS);
     assert!(tries.may(busy, now).is_err());
 }
