@@ -12,6 +12,8 @@ use facefleet_service::address::HostPorts;
 use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::http::token::Token;
 use facefleet_service::log::LogArgs;
+#[cfg(feature = "otlp")]
+use facefleet_service::otlp::OtlpArgs;
 use facefleet_vision::DetectorKind;
 
 /// In less than this no detector finds a face.
@@ -105,6 +107,11 @@ pub struct RunArgs {
     /// printed.
     #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_CLIENT_HTTP")]
     pub http: Option<SocketAddr>,
+
+    /// Where traces go.
+    #[cfg(feature = "otlp")]
+    #[command(flatten)]
+    pub otlp: OtlpArgs,
 
     /// Simulate N cameras that all show INPUT. Each has outputs of its own: out-1.mp4, out-2.mp4, …
     #[arg(long, value_name = "N", env = "FACEFLEET_CLIENTS", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=200))]
@@ -250,6 +257,15 @@ impl Cli {
         };
         checked.unwrap_or_else(|e| e.exit());
         cli
+    }
+
+    /// Where traces go, if anything is done that has any.
+    #[cfg(feature = "otlp")]
+    pub fn otlp(&self) -> Option<&OtlpArgs> {
+        match &self.command {
+            Command::Run(run) => Some(&run.otlp),
+            _ => None,
+        }
     }
 
     /// The command, with less logging than a server's: a person looks at a progress bar here.

@@ -67,6 +67,17 @@ pub fn endpoint(peer: &HostPort) -> Endpoint {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
 }
 
+/// A channel to a collector of traces, which connects when it is first used. Without keepalive: a server of grpc-go that was not
+/// told otherwise closes a connection that is pinged more than once in five minutes.
+///
+/// # Panics
+/// Never: a [`HostPort`] always makes a URI.
+#[cfg(feature = "otlp")]
+pub(crate) fn collector(peer: &HostPort) -> Channel {
+    let endpoint = Endpoint::from_shared(peer.uri()).expect("a host and a port always make a URI");
+    endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).connect_lazy()
+}
+
 /// An error and its causes on one line, each said once, without tonic's `transport error`, which says nothing.
 pub fn explain(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();

@@ -17,6 +17,8 @@ pub mod log;
 pub mod manners;
 pub mod metrics;
 pub mod newest;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod quiet;
 pub mod shutdown;
 pub mod trace;

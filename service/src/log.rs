@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
 
 /// The logging flags of every program.
 #[derive(Args, Clone, Debug)]
@@ -61,16 +62,21 @@ fn is_module(name: &str) -> bool {
 
 /// Starts logging for this process. A second call changes nothing, so tests may call it too.
 pub fn init(args: &LogArgs) {
-    let lines = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE) // What is logged is for the filter to say.
+    init_beside(args, None::<Identity>);
+}
+
+/// The same, beside somebody else who is told what happens, as much as that one wants to know.
+pub(crate) fn init_beside(args: &LogArgs, other: Option<impl Layer<Registry> + Send + Sync>) {
+    let all = tracing_subscriber::registry().with(other);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     let filter = args.log.clone();
     // Err: another subscriber is installed already, and keeps its place.
     let _ = match args.log_format {
-        LogFormat::Text => lines.finish().with(filter).try_init(),
-        LogFormat::Json => lines.json().finish().with(filter).try_init(),
+        LogFormat::Text => all.with(lines.with_filter(filter)).try_init(),
+        LogFormat::Json => all.with(lines.json().with_filter(filter)).try_init(),
     };
 }
 

@@ -12,6 +12,8 @@ use facefleet_service::address::HostPorts;
 use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::http::token::Token;
 use facefleet_service::log::LogArgs;
+#[cfg(feature = "otlp")]
+use facefleet_service::otlp::OtlpArgs;
 use facefleet_service::{cli, grpc};
 use facefleet_vision::DetectorKind;
 
@@ -85,6 +87,11 @@ pub struct Args {
     /// the environment than here, where every user of this machine can read it.
     #[arg(long, value_name = "TOKEN", env = "FACEFLEET_LIVE_TOKEN", hide_env_values = true)]
     pub live_token: Option<Token>,
+
+    /// Where traces go.
+    #[cfg(feature = "otlp")]
+    #[command(flatten)]
+    pub otlp: OtlpArgs,
 
     /// Print a completion script for this shell and exit.
     #[arg(long, value_name = "SHELL")]

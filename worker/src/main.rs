@@ -7,7 +7,11 @@ use std::time::Duration;
 use facefleet_service::address::HostPorts;
 use facefleet_service::discovery::SeveralClusters;
 use facefleet_service::listen::ListenError;
-use facefleet_service::{cli, discovery, listen, log, shutdown};
+#[cfg(not(feature = "otlp"))]
+use facefleet_service::log;
+#[cfg(feature = "otlp")]
+use facefleet_service::otlp;
+use facefleet_service::{cli, discovery, listen, shutdown};
 use facefleet_worker::bench::{self, BenchError};
 use facefleet_worker::cli::{Args, Command};
 use facefleet_worker::{Listeners, RunError};
@@ -34,7 +38,10 @@ async fn main() -> ExitCode {
         cli::print_completions::<Args>(shell);
         return ExitCode::SUCCESS;
     }
+    #[cfg(not(feature = "otlp"))]
     log::init(&args.log);
+    #[cfg(feature = "otlp")]
+    let _sends_the_last_spans = otlp::init(&args.log, Some(&args.otlp), "facefleet-worker");
     if let Some(Command::Bench { seconds }) = args.command {
         let measured = bench::run(Duration::from_secs(seconds.into()), &mut io::stdout().lock());
         return cli::finish("facefleet-worker", measured.map_err(Error::from));

@@ -17,13 +17,18 @@ struct Step {
     args: &'static str,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step { name: "format", env: None, args: "fmt --all --check" },
     Step {
         name: "clippy",
         env: None,
         // With the code generator and the writer of manuals, which nothing else here builds.
         args: "clippy --locked --workspace --all-targets --features xtask/codegen,xtask/manuals -- -D warnings",
+    },
+    Step {
+        name: "clippy of traces",
+        env: None,
+        args: "clippy --locked -p facefleet-service -p facefleet-worker -p facefleet-client --all-targets --features otlp -- -D warnings",
     },
     Step { name: "generated code", env: None, args: "xtask codegen --check" },
     Step { name: "docs", env: Some(("RUSTDOCFLAGS", "-D warnings")), args: "doc --locked --workspace --no-deps" },

@@ -1,0 +1,134 @@
+//! The client as a process that exports traces.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::env;
+use std::process::{Output, Stdio};
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::sync::mpsc;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+const PHOTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/photos/astronaut.jpg");
+
+/// A collector that passes on what it is told.
+struct Collector(mpsc::UnboundedSender<ExportTraceServiceRequest>);
+
+#[tonic::async_trait]
+impl TraceService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.0.send(request.into_inner()).map_err(|_| Status::unavailable("the test is over"))?;
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+/// A port of this machine, and who listens there.
+async fn loopback() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// What the client does with these arguments.
+async fn client(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_facefleet-client"));
+    let ours = |name: &str| name.starts_with("FACEFLEET_") || name.starts_with("OTEL_");
+    for (name, _) in env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    command.args(args).args(["--config", ""]).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap()
+}
+
+/// Finds the faces in a photo on this machine alone, and tells a collector.
+async fn look_at_a_photo(collector: &str) -> Output {
+    client(&["run", PHOTO, "--local", "--workers", "1", "--otlp", collector]).await
+}
+
+/// The attribute of this name.
+fn attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a Value> {
+    let AnyValue { value } = attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?;
+    value.as_ref()
+}
+
+fn text(value: &str) -> Value {
+    Value::StringValue(value.to_owned())
+}
+
+#[tokio::test]
+async fn one_trace_has_the_frame_and_the_work_on_it() {
+    let (listener, url) = loopback().await;
+    let (collector, mut told) = mpsc::unbounded_channel();
+    let service = TraceServiceServer::new(Collector(collector));
+    let served = tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
+    let output = look_at_a_photo(&url).await;
+    assert!(output.status.success(), "{output:?}");
+    served.abort();
+
+    // Both are told before the client ends.
+    let mut spans: Vec<Span> = Vec::new();
+    while let Ok(ExportTraceServiceRequest { resource_spans }) = told.try_recv() {
+        for resource in resource_spans {
+            let program = &resource.resource.as_ref().unwrap().attributes;
+            assert_eq!(attribute(program, "service.name"), Some(&text("facefleet-client")), "{program:?}");
+            spans.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
+        }
+    }
+    spans.sort_by(|one, other| one.name.cmp(&other.name));
+    let [frame, work] = <[Span; 2]>::try_from(spans).unwrap_or_else(|spans| panic!("{spans:#?}"));
+
+    assert_eq!((frame.name.as_str(), frame.kind()), ("frame", SpanKind::Client));
+    assert_eq!((work.name.as_str(), work.kind()), ("work", SpanKind::Server));
+    assert_eq!(frame.trace_id, work.trace_id);
+    assert_eq!(frame.trace_id[8..], 0_u64.to_be_bytes(), "the second half is the number of the frame");
+    assert_eq!((&frame.span_id[..], &frame.parent_span_id[..]), (&frame.trace_id[..8], &[][..]));
+    assert_eq!(work.parent_span_id, frame.span_id);
+    assert!(work.span_id.len() == 8 && work.span_id != frame.span_id, "{work:?}");
+    assert!(frame.start_time_unix_nano <= frame.end_time_unix_nano, "{frame:?}");
+
+    for span in [&frame, &work] {
+        assert_eq!(attribute(&span.attributes, "frame"), Some(&Value::IntValue(0)), "{span:?}");
+        assert_eq!(attribute(&span.attributes, "outcome"), Some(&text("ok")), "{span:?}");
+        assert!(span.status.as_ref().is_none_or(|status| status.code == 0), "{span:?}");
+    }
+    for stage in ["queued", "decode", "resize", "detect", "draw", "encode"] {
+        assert!(attribute(&work.attributes, stage).is_some(), "{stage}: {work:?}");
+    }
+    let steps = |span: &Span| span.events.iter().map(|event| event.name.clone()).collect::<Vec<_>>();
+    assert_eq!((steps(&frame), steps(&work)), (vec!["sent".into(), "answered".into()], vec!["taken".into()]));
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_costs_one_line() {
+    let (listener, url) = loopback().await;
+    drop(listener);
+    let output = look_at_a_photo(&url).await;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(stderr.matches("traces are lost").count(), 1, "{stderr}");
+}
+
+#[tokio::test]
+async fn a_collector_that_never_answers_does_not_keep_the_client() {
+    // The system takes the connection for it, and nobody says a word.
+    let (_listener, url) = loopback().await;
+    let output = look_at_a_photo(&url).await;
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_collector_is_wrong_usage() {
+    let output = client(&["run", PHOTO, "--local", "--otlp", "localhost:4317"]).await;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && stderr.contains("write http://HOST:PORT"), "{stderr}");
+}
