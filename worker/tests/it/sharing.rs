@@ -34,8 +34,9 @@ async fn flood(worker: &Worker, open: AnalyzeOpen) -> Session {
 
 /// Of so many results, how many each of two streams gets that always have frames waiting.
 async fn shares(opens: [AnalyzeOpen; 2], of: usize) -> [usize; 2] {
-    // What waits is enough for the worker while this thread does something else.
-    let worker = worker(Duration::from_millis(2), 64).await;
+    // What waits is enough for the worker for more than a second, in which a busy machine may keep this thread, and so all
+    // that comes and goes, from working; and one frame that such a machine makes long is little beside all of them.
+    let worker = worker(Duration::from_millis(20), 64).await;
     let priorities = [opens[0].priority, opens[1].priority];
     let [first, second] = opens;
     let (mut first, mut second) = (flood(&worker, first).await, flood(&worker, second).await);
@@ -49,7 +50,7 @@ async fn shares(opens: [AnalyzeOpen; 2], of: usize) -> [usize; 2] {
         let FrameResult { outcome, streams, .. } = result.unwrap().unwrap();
         assert!(matches!(outcome, Outcome::Ok(_)), "{outcome:?}");
         counts[which] += 1;
-        if !began && counts.iter().all(|count| *count >= 8) {
+        if !began && counts.iter().all(|count| *count >= 4) {
             (began, counts) = (true, [0, 0]);
         }
         let sharing = priorities.iter().filter(|priority| **priority >= priorities[which]).count();
@@ -63,13 +64,14 @@ async fn shares(opens: [AnalyzeOpen; 2], of: usize) -> [usize; 2] {
 
 #[tokio::test]
 async fn equal_streams_get_equal_parts() {
-    let [first, second] = shares([AnalyzeOpen::default(), AnalyzeOpen::default()], 160).await;
+    let [first, second] = shares([AnalyzeOpen::default(), AnalyzeOpen::default()], 80).await;
     assert!(first.abs_diff(second) <= 16, "{first} {second}");
 }
 
 #[tokio::test]
 async fn a_stream_of_one_frame_at_a_time_does_not_wait_for_the_queue_of_another() {
-    let worker = worker(Duration::from_millis(2), 64).await;
+    // On a busy machine the way there and back takes a few frames of the other's; a queue of 64 would take them all.
+    let worker = worker(Duration::from_millis(10), 64).await;
     let mut greedy = flood(&worker, AnalyzeOpen::default()).await;
     for _ in 0..64 {
         greedy.next().await.unwrap().unwrap();
@@ -97,8 +99,8 @@ async fn a_stream_of_one_frame_at_a_time_does_not_wait_for_the_queue_of_another(
 #[tokio::test]
 async fn a_higher_priority_goes_first_and_leaves_the_other_a_part() {
     let urgent = AnalyzeOpen { priority: 1, ..AnalyzeOpen::default() };
-    let [usual, urgent] = shares([AnalyzeOpen::default(), urgent], 160).await;
-    assert!((10..=40).contains(&usual) && urgent >= 120, "{usual} {urgent}");
+    let [usual, urgent] = shares([AnalyzeOpen::default(), urgent], 80).await;
+    assert!((5..=20).contains(&usual) && urgent >= 60, "{usual} {urgent}");
 }
 
 #[tokio::test]
