@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use facefleet_proto::{AdminChange, RETRY_AFTER_MS, WorkerId};
 use facefleet_service::http::token::{self, Refused};
+use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
@@ -15,6 +17,7 @@ use crate::registry::MAX_WORKERS;
 use crate::scheduler::Scheduler;
 use crate::scheduler::settings::Settings;
 use crate::shared::Shared;
+use crate::store::settings::Setting;
 
 /// Names that a message lists.
 const NEAR: usize = 5;
@@ -59,8 +62,11 @@ fn hint(near: &[String]) -> String {
     if near.is_empty() { "; none has joined".to_owned() } else { format!("; most like it: {}", near.join(", ")) }
 }
 
-/// What is said where other masters share the registry, which does not hold settings.
-const OTHERS: &str = "; this master only: tell each of those that share its registry";
+/// What is said where other masters share the registry and it does not answer.
+const UNTOLD: &str = "; at this master only for now: etcd does not answer, and the others are told once it does";
+/// How long a registry that masters share may take for a setting until that is said. Who made the setting waits for it, and
+/// takes a master that does not answer within a second for one that is gone.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a master says that no one may administer.
 pub(crate) const NO_TOKEN_SET: &str = "this master is not to be administered; to change that, start it with --admin-token TOKEN \
@@ -91,19 +97,33 @@ impl Shared {
         })
     }
 
-    /// Makes a change, at once, and says what has changed.
+    /// Makes a change, at once, and says what has changed, when other masters that share the registry have been told or it is
+    /// clear that they are not.
     ///
     /// # Errors
     /// There is no such policy, admission or worker.
-    pub(crate) fn administer(&self, change: &AdminChange) -> Result<String, AdminError> {
-        let (scheduler, now) = self.locked();
+    pub(crate) async fn administer(&self, change: &AdminChange) -> Result<String, AdminError> {
+        let mut said = self.change(change)?;
+        let is_told = |(): &()| self.locked().0.agreed().is_none_or(|agreed| agreed.is_told());
+        let is_decided = |(): &()| is_told(&()) || self.locked().0.cut_off_since().is_some();
+        // Err: that takes too long.
+        let _ = timeout(PATIENCE, self.told.subscribe().wait_for(is_decided)).await;
+        if !is_told(&()) {
+            said.push_str(UNTOLD);
+        }
+        tracing::info!("an administrator: {said}");
+        Ok(said)
+    }
+
+    fn change(&self, change: &AdminChange) -> Result<String, AdminError> {
+        let (mut scheduler, now) = self.locked();
         let mut settings = scheduler.settings();
-        let mut said = changed(&mut settings, change, &scheduler)?;
-        if scheduler.shares() {
-            said.push_str(OTHERS);
+        let (said, setting) = changed(&mut settings, change, &scheduler)?;
+        if let Some(agreed) = scheduler.agreed() {
+            agreed.make(setting);
         }
         self.set(scheduler, settings, now);
-        tracing::info!("an administrator: {said}");
+        self.news.notify_one();
         Ok(said)
     }
 }
@@ -119,42 +139,48 @@ impl From<AdminError> for Status {
     }
 }
 
-/// Makes a change in `settings`, which are those of `scheduler`.
-fn changed(settings: &mut Settings, change: &AdminChange, scheduler: &Scheduler) -> Result<String, AdminError> {
+/// Makes a change in `settings`, which are those of `scheduler`. Returns what has changed, in words and as others are told.
+fn changed(
+    settings: &mut Settings,
+    change: &AdminChange,
+    scheduler: &Scheduler,
+) -> Result<(String, Setting), AdminError> {
     match change {
         AdminChange::Policy(name) => {
             let find = |policy: &&PolicyName| policy.as_str() == name;
             let policy = PolicyName::value_variants().iter().find(find);
             let policy = *policy.ok_or_else(|| AdminError::UnknownPolicy { name: repeated(name) })?;
             let before = std::mem::replace(&mut settings.policy, policy);
-            Ok(now("policy", policy.as_str(), before.as_str()))
+            Ok((now("policy", policy.as_str(), before.as_str()), Setting::Policy(Some(policy))))
         }
         AdminChange::Admission(name) => {
             let find = |admission: &&AdmissionName| admission.as_str() == name;
             let admission = AdmissionName::value_variants().iter().find(find);
             let admission = *admission.ok_or_else(|| AdminError::UnknownAdmission { name: repeated(name) })?;
             let before = std::mem::replace(&mut settings.admission, admission);
-            Ok(now("admission", admission.as_str(), before.as_str()))
+            Ok((now("admission", admission.as_str(), before.as_str()), Setting::Admission(Some(admission))))
         }
         AdminChange::Rest(worker) => {
             let name = name_of(worker, scheduler)?;
             if settings.resting.len() >= MAX_WORKERS {
                 return Err(AdminError::TooManyRest);
             }
-            Ok(if settings.resting.insert(name.clone()) {
+            let said = if settings.resting.insert(name.clone()) {
                 format!("worker {name} finishes what it holds and gets nothing new until it is resumed")
             } else {
                 format!("worker {name} is out of service already")
-            })
+            };
+            Ok((said, Setting::Rest(name, true)))
         }
         AdminChange::Resume(worker) => {
             // One that is not there any more has its name still.
             let name = if settings.resting.contains(worker) { worker.clone() } else { name_of(worker, scheduler)? };
-            Ok(if settings.resting.remove(&name) {
+            let said = if settings.resting.remove(&name) {
                 format!("worker {name} is back in service")
             } else {
                 format!("worker {name} is in service already")
-            })
+            };
+            Ok((said, Setting::Rest(name, false)))
         }
     }
 }
@@ -194,7 +220,8 @@ mod tests {
     use super::*;
     use crate::liveness::Loss;
     use facefleet_proto::{Join, wire};
-    use std::time::Duration;
+    #[cfg(feature = "etcd")]
+    use facefleet_service::clock;
 
     fn shared(names: &[&str]) -> Shared {
         let shared = Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO);
@@ -209,7 +236,7 @@ mod tests {
     #[test]
     fn what_has_changed_is_said_and_shown() {
         let shared = shared(&["pi-1"]);
-        let change = |change| shared.administer(&change).unwrap();
+        let change = |change| shared.change(&change).unwrap();
         let policy = || AdminChange::Policy("weighted-round-robin".into());
         assert_eq!(change(policy()), "policy is weighted-round-robin now, and was least-loaded");
         assert_eq!(change(policy()), "policy is weighted-round-robin already");
@@ -224,7 +251,7 @@ mod tests {
     #[test]
     fn a_worker_is_known_by_name_and_by_number_and_one_that_is_gone_by_name() {
         let shared = shared(&["pi-1", "1"]);
-        let change = |change| shared.administer(&change).unwrap();
+        let change = |change| shared.change(&change).unwrap();
         assert!(change(AdminChange::Rest("0".into())).starts_with("worker pi-1 finishes"));
         assert_eq!(change(AdminChange::Rest("pi-1".into())), "worker pi-1 is out of service already");
         // Its name goes before the number of another one.
@@ -235,10 +262,33 @@ mod tests {
         assert_eq!(change(AdminChange::Resume("1".into())), "worker 1 is in service already");
     }
 
+    #[tokio::test]
+    #[cfg(feature = "etcd")]
+    async fn where_others_cannot_be_told_it_is_said_and_otherwise_it_is_not() {
+        let shared = Shared::sharing(PolicyName::default(), Loss::default(), Duration::ZERO);
+        let fair = AdminChange::Admission("fair".into());
+        let policy = AdminChange::Policy("least-loaded".into());
+        assert_eq!(shared.administer(&fair).await.unwrap(), format!("admission is fair now, and was open{UNTOLD}"));
+
+        shared.locked().0.connected(7, 0..10, clock::now());
+        assert!(shared.administer(&fair).await.unwrap().ends_with(UNTOLD), "it is not known to be away");
+        let (tell, said) = (
+            async {
+                shared.news.notified().await;
+                shared.agree(|agreed| agreed.has_told(&agreed.to_tell(9)));
+                shared.told.send_replace(());
+            },
+            shared.administer(&policy),
+        );
+        // What is so already by this master's flags may be news to the others.
+        assert_eq!(tokio::join!(said, tell).0.unwrap(), "policy is least-loaded already");
+        assert_eq!(shared.locked().0.settings().admission, AdmissionName::Fair);
+    }
+
     #[test]
     fn what_there_is_not_is_refused_with_what_there_is() {
         let cluster = shared(&["pi-1", "pi-2", "laptop"]);
-        let refused = |change| cluster.administer(&change).unwrap_err().to_string();
+        let refused = |change| cluster.change(&change).unwrap_err().to_string();
         assert_eq!(
             refused(AdminChange::Policy("best".into())),
             "`best` is no policy; there are least-loaded, weighted-round-robin"
@@ -250,7 +300,7 @@ mod tests {
         );
         let long = refused(AdminChange::Resume("\u{1b}".repeat(100_000)));
         assert!(long.len() < 1000 && !long.contains('\u{1b}'), "{long}");
-        let nobody = shared(&[]).administer(&AdminChange::Rest("pi".into())).unwrap_err();
+        let nobody = shared(&[]).change(&AdminChange::Rest("pi".into())).unwrap_err();
         assert_eq!(nobody.to_string(), "no worker has the name or number `pi`; none has joined");
     }
 }

@@ -126,7 +126,7 @@ impl wire::master_server::Master for Service {
         let from = request.remote_addr().map_or(IpAddr::from([0; 4]), |from| from.ip());
         self.0.may_administer(request.metadata(), from)?;
         let change = AdminChange::try_from(request.into_inner())?;
-        let said = self.ready()?.administer(&change)?;
+        let said = self.ready()?.administer(&change).await?;
         Ok(Response::new(wire::AdminReply { said }))
     }
 

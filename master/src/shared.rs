@@ -26,6 +26,7 @@ use crate::registry::{Beat, Expired, Refused, Unknown};
 use crate::scheduler::Scheduler;
 use crate::scheduler::settings::Settings;
 use crate::store::masters::Masters;
+use crate::store::settings::Agreed;
 use crate::waiting::{NoPlace, Waiting};
 use crate::watch::Watching;
 
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     /// Wakes whoever writes what a shared registry has to be told.
     pub(crate) news: Notify,
+    /// Wakes calls that wait until a shared registry has what they set, or is known to be away.
+    pub(crate) told: watch::Sender<()>,
     /// The calls that wait for a slot.
     pub(crate) waiting: Waiting,
     /// The others that share it.
@@ -83,6 +86,7 @@ impl Shared {
             joins: Mutex::new((JoinLimit::default(), Quiet::new(SAID_EVERY))),
             queue: Queue::new(KEPT),
             news: Notify::new(),
+            told: watch::Sender::default(),
             waiting: Waiting::new(max_wait),
             masters: watch::Sender::default(),
             admin: Gate::new(None),
@@ -94,8 +98,11 @@ impl Shared {
 
     /// The same, with another rule of who is let in.
     pub(crate) fn admitting(self, admission: AdmissionName) -> Shared {
-        let (scheduler, now) = self.locked();
+        let (mut scheduler, now) = self.locked();
         let settings = Settings { admission, ..scheduler.settings() };
+        if let Some(agreed) = scheduler.agreed() {
+            *agreed = Agreed::new(settings.clone());
+        }
         self.set(scheduler, settings, now);
         self
     }
@@ -111,6 +118,21 @@ impl Shared {
         let called = scheduler.set(settings, self.waiting.max_wait, now);
         self.waiting.wake(&called);
         self.admit(scheduler, now);
+    }
+
+    /// Takes in what masters that share a registry have agreed on, and does as they do.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn agree(&self, take_in: impl FnOnce(&mut Agreed)) {
+        let (mut scheduler, now) = self.locked();
+        let before = scheduler.settings();
+        let Some(agreed) = scheduler.agreed() else { return };
+        take_in(agreed);
+        let settings = agreed.settings();
+        if settings != before {
+            let (policy, admission) = (settings.policy.as_str(), settings.admission.as_str());
+            info!(policy, admission, resting = settings.resting.len(), "other settings, by the shared registry's word");
+            self.set(scheduler, settings, now);
+        }
     }
 
     /// Whether everybody is let in.

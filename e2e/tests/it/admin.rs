@@ -13,7 +13,7 @@ use crate::media::text;
 use crate::report;
 use crate::system;
 
-const TOKEN: &str = "correct-horse-battery-staple";
+pub(crate) const TOKEN: &str = "correct-horse-battery-staple";
 /// Frames from here on are of the second part of the video.
 const SECOND_PART: u64 = 90;
 const SHORT: u64 = 20;
@@ -73,7 +73,7 @@ fn admin(master: SocketAddr, args: &[&str]) -> Ended {
 }
 
 /// The workers that answered the frames from this one on.
-fn answered_by(ended: &Ended, first: u64) -> Vec<String> {
+pub(crate) fn answered_by(ended: &Ended, first: u64) -> Vec<String> {
     let lines = report::parse(&ended.stdout).into_iter().filter(|line| line.index >= first);
     let mut workers: Vec<String> = lines.filter_map(|line| line.worker).collect();
     workers.sort();

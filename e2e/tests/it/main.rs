@@ -24,6 +24,7 @@ mod page;
 mod parts;
 mod pictures;
 mod report;
+mod shared_settings;
 mod slow_worker;
 mod start_order;
 mod strangers;

@@ -29,7 +29,7 @@ struct Fleet {
 impl Fleet {
     /// Starts all, and waits until all masters offer all workers. None, and a line that says so, where there is no etcd.
     fn start(test: &str, workers: usize) -> Option<Fleet> {
-        let etcd = etcd(test)?;
+        let etcd = etcd(&format!("masters::{test}"))?;
         let masters = (0..2).map(|_| master(&etcd.store(), LOOPBACK)).collect();
         let mut fleet = Fleet { workers: Vec::new(), masters, etcd };
         for number in 1..=workers {
@@ -68,17 +68,22 @@ impl Fleet {
 
     #[track_caller]
     fn wait_until_stale(&self, is_so: bool) {
-        for master in &self.masters {
-            wait_until(&format!("a master is stale: {is_so}"), || is_stale(master.address) == is_so);
-        }
+        self.masters.iter().for_each(|master| wait_until_stale(master, is_so));
     }
 }
 
-fn etcd(test: &str) -> Option<Etcd> {
+/// Waits until a master is cut off from etcd, or is not.
+#[track_caller]
+pub(crate) fn wait_until_stale(master: &Service, is_so: bool) {
+    wait_until(&format!("a master is stale: {is_so}"), || is_stale(master.address) == is_so);
+}
+
+/// None, and a line that says so, where there is no etcd. `test` is with its module.
+pub(crate) fn etcd(test: &str) -> Option<Etcd> {
     if Etcd::is_installed() {
         return Some(Etcd::start().unwrap());
     }
-    say_skipped(&format!("masters::{test}"), "it needs etcd (Debian: etcd-server)");
+    say_skipped(test, "it needs etcd (Debian: etcd-server)");
     None
 }
 
@@ -87,7 +92,7 @@ fn master(store: &str, listen: SocketAddr) -> Service {
     master_with(store, listen, &[])
 }
 
-fn master_with(store: &str, listen: SocketAddr, args: &[&str]) -> Service {
+pub(crate) fn master_with(store: &str, listen: SocketAddr, args: &[&str]) -> Service {
     let mut master = Service::master_with(listen, &[&["--store", store], args].concat()).unwrap();
     wait_for_word(&mut master.process, "is shared as");
     master
@@ -103,7 +108,7 @@ pub(crate) fn ask<T>(master: SocketAddr, call: impl AsyncFnOnce(MasterClient<ton
 }
 
 /// The workers that a master has for a client; none, if it does not answer in time.
-fn offered(master: SocketAddr) -> BTreeSet<String> {
+pub(crate) fn offered(master: SocketAddr) -> BTreeSet<String> {
     let mut query = Request::new(RouteRequest { wanted: u32::MAX, ..RouteRequest::default() });
     query.set_timeout(CALL_TIMEOUT);
     let route = ask(master, async |mut master| master.route_guide(query).await);
@@ -111,7 +116,7 @@ fn offered(master: SocketAddr) -> BTreeSet<String> {
 }
 
 /// What a master knows.
-fn known(master: SocketAddr) -> ListNodesReply {
+pub(crate) fn known(master: SocketAddr) -> ListNodesReply {
     ask(master, async |mut master| master.list_nodes(ListNodesRequest::default()).await).unwrap().into_inner()
 }
 
@@ -200,7 +205,7 @@ fn etcd_hangs_and_dies_and_comes_back_empty() {
 /// There is one slot, and each of two masters has a client that wants it. The older one decides for both until it is killed.
 #[test]
 fn a_slot_is_given_once() {
-    let Some(etcd) = etcd("a_slot_is_given_once") else { return };
+    let Some(etcd) = etcd("masters::a_slot_is_given_once") else { return };
     let fifo = |_| master_with(&etcd.store(), LOOPBACK, &["--admission", "fifo"]);
     let [mut older, mut younger] = [0, 1].map(fifo);
     for master in [&mut older, &mut younger] {
@@ -251,11 +256,11 @@ const WORKER: usize = 4;
 
 #[test]
 fn one_is_cut_off_from_etcd() {
-    let test = "one_is_cut_off_from_etcd";
+    let test = "masters::one_is_cut_off_from_etcd";
     if etcd(test).is_none() {
         return;
     }
-    let Some(network) = network(&format!("masters::{test}"), 5) else { return };
+    let Some(network) = network(test, 5) else { return };
     let etcd = network.on(ETCD, || Etcd::start_at(network.socket(ETCD, 2379))).unwrap();
     let store = etcd.store();
     let masters = [CUT_OFF, OTHER].map(|node| network.on(node, || master(&store, network.socket(node, 50051))));

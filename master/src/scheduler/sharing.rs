@@ -15,6 +15,7 @@ use super::Scheduler;
 use crate::lease::Leases;
 use crate::registry::Worker;
 use crate::store::book::{Book, Change, Registration, next_ids};
+use crate::store::settings::Agreed;
 
 /// Why the shared registry holds a worker no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +30,16 @@ pub enum Gone {
 impl Scheduler {
     /// A scheduler that is to share its registry, and has not heard of it yet: its epoch is 0, and it can take nobody in.
     pub fn sharing(self, now: Instant) -> Scheduler {
-        Scheduler { book: Some(Book::new(now)), ..self }
+        let settings = Agreed::new(self.settings());
+        Scheduler { book: Some(Book::new(settings, now)), ..self }
     }
 
     /// The shared registry answers: it is of this epoch, and has set these ids aside for this master. Another epoch than
     /// the one before is another cluster: nothing that was known means anything in it.
     pub fn connected(&mut self, epoch: u64, ids: Range<u32>, now: Instant) {
         if epoch != self.epoch {
-            let fresh = Scheduler::new(self.policy, epoch).detecting(self.registry.loss()).sharing(now);
+            let fresh = Scheduler::new(self.policy, epoch).detecting(self.registry.loss());
+            let book = self.book.take().map(|book| Book::new(book.settings, now));
             // No other life of any master has had these ids, so no lease of one has such a number either.
             let leases = Leases::numbered_after(u64::from(ids.start) << 32);
             // Streams are who they were, and those that wait go on to wait.
@@ -44,7 +47,7 @@ impl Scheduler {
             workers.into_iter().for_each(|id| self.withdraw_slots(id));
             let next_number = self.next_number.max(epoch);
             let resting = self.registry.resting().clone();
-            *self = Scheduler { leases, admission: self.admission.take(), next_number, ..fresh };
+            *self = Scheduler { leases, admission: self.admission.take(), next_number, book, ..fresh };
             self.registry.set_resting(resting);
         }
         self.take_ids(ids);
@@ -54,6 +57,11 @@ impl Scheduler {
     /// Whether other masters may share the registry.
     pub fn shares(&self) -> bool {
         self.book.is_some()
+    }
+
+    /// What administrators have set, where masters share a registry. [`Scheduler::set`] puts it into effect.
+    pub fn agreed(&mut self) -> Option<&mut Agreed> {
+        self.book.as_mut().map(|book| &mut book.settings)
     }
 
     /// The shared registry does not answer.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use facefleet_proto::{Join, WorkerId};
 
+use super::settings::Agreed;
 use crate::registry::END_OF_IDS;
 
 /// Ids that are set aside at once, for workers that join while the registry is away or slow. There are enough for two
@@ -24,6 +25,8 @@ pub struct Book {
     dirty: BTreeSet<WorkerId>,
     /// Since when nothing is heard of the shared registry; None: it answers.
     pub cut_off: Option<Instant>,
+    /// What administrators have set.
+    pub settings: Agreed,
     /// All ids below are set aside, or given, by whichever master.
     end_of_ids: u32,
 }
@@ -58,8 +61,8 @@ impl Change {
 
 impl Book {
     /// A book of a master that has not heard of the shared registry yet.
-    pub fn new(now: Instant) -> Book {
-        Book { ours: BTreeSet::new(), dirty: BTreeSet::new(), cut_off: Some(now), end_of_ids: 0 }
+    pub fn new(settings: Agreed, now: Instant) -> Book {
+        Book { ours: BTreeSet::new(), dirty: BTreeSet::new(), cut_off: Some(now), settings, end_of_ids: 0 }
     }
 
     /// A worker has joined here.

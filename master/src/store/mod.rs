@@ -1,8 +1,8 @@
 //! Where registrations are kept: in this process alone, or in an etcd that any number of masters share.
 //!
 //! What is shared is little. etcd holds the epoch of the cluster, the next id, the addresses of the masters, and one key
-//! for each worker with what it said when it joined, under a lease of the master that hears the worker. Loads and
-//! heartbeats are not written anywhere: each master hears some of the workers and reads the heartbeats of the others from
+//! for each worker with what it said when it joined, under a lease of the master that hears the worker; and, for as long as
+//! nobody takes it back, what administrators have [set](settings). Loads and heartbeats are not written anywhere: each master hears some of the workers and reads the heartbeats of the others from
 //! the masters that hear them, by the same `GetQ` that anybody can call. So all know at once when a worker falls silent, and
 //! how busy it is, also while etcd is down.
 //!
@@ -19,6 +19,7 @@ pub(crate) mod etcd;
 pub mod masters;
 #[cfg(feature = "etcd")]
 mod peers;
+pub mod settings;
 
 /// Where registrations are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

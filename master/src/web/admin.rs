@@ -53,7 +53,7 @@ pub(super) async fn administer(
     if !shared.is_ready() {
         return error(StatusCode::SERVICE_UNAVAILABLE, NOT_READY);
     }
-    match shared.administer(&change) {
+    match shared.administer(&change).await {
         Ok(said) => json(&Answer::Said(said)).into_response(),
         Err(problem) => error(StatusCode::BAD_REQUEST, &problem.to_string()),
     }

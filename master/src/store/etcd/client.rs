@@ -100,17 +100,16 @@ impl Etcd {
 
     /// Does all of `ops`.
     pub(super) async fn write(&mut self, ops: Vec<Op>) -> Result<(), EtcdError> {
-        let success = ops.into_iter().map(|op| RequestOp { op: Some(op) }).collect();
-        let request = TxnRequest { compare: Vec::new(), success };
+        let request = TxnRequest { compare: Vec::new(), success: steps(ops) };
         let _: TxnResponse = self.call("/etcdserverpb.KV/Txn", request).await?;
         Ok(())
     }
 
-    /// Does `op` if `key` was last written by this revision (0: is not there). Returns whether it was.
-    pub(super) async fn write_if(&mut self, key: &str, mod_revision: i64, op: Op) -> Result<bool, EtcdError> {
+    /// Does all of `ops` if `key` was last written by this revision (0: is not there). Returns whether it was.
+    pub(super) async fn write_if(&mut self, key: &str, mod_revision: i64, ops: Vec<Op>) -> Result<bool, EtcdError> {
         let target = Compare::MOD_REVISION;
         let compare = Compare { result: 0, target, key: key.into(), mod_revision: Some(mod_revision) };
-        let request = TxnRequest { compare: vec![compare], success: vec![RequestOp { op: Some(op) }] };
+        let request = TxnRequest { compare: vec![compare], success: steps(ops) };
         let TxnResponse { succeeded } = self.call("/etcdserverpb.KV/Txn", request).await?;
         Ok(succeeded)
     }
@@ -176,6 +175,10 @@ impl Etcd {
         };
         timeout(PATIENCE, call).await.map_err(|_| EtcdError::Silent)?
     }
+}
+
+fn steps(ops: Vec<Op>) -> Vec<RequestOp> {
+    ops.into_iter().map(|op| RequestOp { op: Some(op) }).collect()
 }
 
 impl Lease {

@@ -2,16 +2,19 @@
 //!
 //! `facefleet/epoch` and `facefleet/next-id` are decimal numbers that stay for ever; `facefleet/masters/KEEPER` is where
 //! the other masters reach one, and `facefleet/workers/ID` is a [`Stored`]: both go with the lease of their master. So does
-//! `facefleet/leases/LEASE`, which is empty: nobody deletes it, so when it goes, the lease has ended.
+//! `facefleet/leases/LEASE`, which is empty: nobody deletes it, so when it goes, the lease has ended. What administrators have
+//! set stays: `facefleet/settings/policy` and `…/admission` are names, and `…/resting/WORKER` is empty.
 
 use std::str::FromStr;
 
-use facefleet_proto::{Join, WorkerId, wire};
+use clap::ValueEnum;
+use facefleet_proto::{Join, MAX_NAME_BYTES, WorkerId, wire};
 use prost::Message;
 
 use super::messages::KeyValue;
 use crate::registry::END_OF_IDS;
 use crate::store::book::Registration;
+use crate::store::settings::Setting;
 
 pub(super) const PREFIX: &str = "facefleet/";
 /// The first key behind all that begin with [`PREFIX`].
@@ -22,6 +25,9 @@ pub(super) const NEXT_ID: &str = "facefleet/next-id";
 const LEASES: &str = "facefleet/leases/";
 const MASTERS: &str = "facefleet/masters/";
 const WORKERS: &str = "facefleet/workers/";
+const POLICY: &str = "facefleet/settings/policy";
+const ADMISSION: &str = "facefleet/settings/admission";
+const RESTING: &str = "facefleet/settings/resting/";
 
 /// The value of a worker's key.
 #[derive(Clone, PartialEq, Message)]
@@ -42,6 +48,8 @@ pub(super) enum Key {
     Lease(i64),
     Master(u64),
     Worker(WorkerId),
+    /// As it is where the key is not there.
+    Setting(Setting),
     /// Nothing that this version knows.
     Other,
 }
@@ -61,7 +69,7 @@ pub(super) fn worker(id: WorkerId) -> String {
 /// Reads a key. One that no master would write so is nothing.
 pub(super) fn key(key: &[u8]) -> Key {
     let text = str::from_utf8(key).unwrap_or_default();
-    let known = [EPOCH, NEXT_ID, LEASES, MASTERS, WORKERS]
+    let known = [EPOCH, NEXT_ID, LEASES, MASTERS, WORKERS, POLICY, ADMISSION, RESTING]
         .into_iter()
         .find_map(|known| Some((known, text.strip_prefix(known)?)));
     match known {
@@ -73,8 +81,40 @@ pub(super) fn key(key: &[u8]) -> Key {
             let id = canonical(id).filter(|id| *id < END_OF_IDS);
             id.map_or(Key::Other, |id| Key::Worker(WorkerId(id)))
         }
+        Some((POLICY, "")) => Key::Setting(Setting::Policy(None)),
+        Some((ADMISSION, "")) => Key::Setting(Setting::Admission(None)),
+        Some((RESTING, name)) if is_name(name) => Key::Setting(Setting::Rest(name.to_owned(), false)),
         _ => Key::Other,
     }
+}
+
+/// Whether a worker may have this name.
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
+/// The key of a setting, and its value; None: it is not there.
+pub(super) fn setting(setting: &Setting) -> (String, Option<&'static str>) {
+    match setting {
+        Setting::Policy(policy) => (POLICY.to_owned(), policy.map(|policy| policy.as_str())),
+        Setting::Admission(admission) => (ADMISSION.to_owned(), admission.map(|admission| admission.as_str())),
+        Setting::Rest(name, rests) => (format!("{RESTING}{name}"), rests.then_some("")),
+    }
+}
+
+/// Reads the setting whose key is the one of `unset`; None: it means nothing to this version.
+pub(super) fn set(unset: &Setting, value: &[u8]) -> Option<Setting> {
+    let text = str::from_utf8(value).ok()?;
+    match unset {
+        Setting::Policy(_) => Some(Setting::Policy(Some(named(text)?))),
+        Setting::Admission(_) => Some(Setting::Admission(Some(named(text)?))),
+        Setting::Rest(name, _) => text.is_empty().then(|| Setting::Rest(name.clone(), true)),
+    }
+}
+
+/// A name as on the command line.
+fn named<T: ValueEnum>(text: &str) -> Option<T> {
+    T::from_str(text, false).ok()
 }
 
 /// A number that is written as we write it: without a sign or leading zeros.
@@ -100,6 +140,8 @@ pub(super) fn registration(id: WorkerId, value: &[u8]) -> Option<Registration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::AdmissionName;
+    use crate::policy::PolicyName;
 
     #[test]
     fn a_registration_survives() {
@@ -122,6 +164,24 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_survives() {
+        let settings = [
+            Setting::Policy(Some(PolicyName::WeightedRoundRobin)),
+            Setting::Admission(Some(AdmissionName::Fair)),
+            Setting::Rest("<b>pi 1</b>/2".into(), true),
+        ];
+        for written in settings {
+            let (key_text, value) = setting(&written);
+            let Key::Setting(unset) = key(key_text.as_bytes()) else { panic!("{key_text}") };
+            assert_eq!(setting(&unset), (key_text.clone(), None), "a setting that is not there has no value");
+            assert_eq!(set(&unset, value.unwrap().as_bytes()), Some(written));
+            for garbage in [&b"a-policy-of-a-later-version"[..], b"<script>", b"OPEN", b"\xff", &[b'x'; 1 << 20]] {
+                assert_eq!(set(&unset, garbage), None, "{key_text}");
+            }
+        }
+    }
+
+    #[test]
     fn keys_are_read_as_they_are_written() {
         assert_eq!(key(lease(5).as_bytes()), Key::Lease(5));
         assert_eq!(key(master(5).as_bytes()), Key::Master(5));
@@ -136,6 +196,10 @@ mod tests {
             "facefleet/workers/x",
             "facefleet/workers/2147483648",
             "facefleet/masters/",
+            "facefleet/settings/policy/2",
+            "facefleet/settings/resting/",
+            "facefleet/settings/resting/a\nb",
+            "facefleet/settings/something-new",
             "facefleet/masters/99999999999999999999",
             "\u{fffd}",
         ] {

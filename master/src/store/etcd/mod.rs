@@ -24,6 +24,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::book::{Change, Registration};
 use super::masters::Registered;
 use super::peers::Peers;
+use super::settings::Setting;
 use crate::scheduler::sharing::Gone;
 use crate::shared::Shared;
 use client::{Etcd, EtcdError, Lease};
@@ -98,6 +99,7 @@ impl Registrar {
         let (mut scheduler, now) = self.shared.locked();
         scheduler.cut_off(now);
         drop(scheduler);
+        self.shared.told.send_replace(());
         self.said.insert(error.to_string())
     }
 
@@ -133,11 +135,18 @@ impl Registrar {
     /// The epoch of the cluster. Whoever comes first says what it is; that may be a master that was there before etcd lost
     /// all it knew.
     async fn epoch(&self, etcd: &mut Etcd) -> Result<u64, EtcdError> {
-        let known = self.shared.locked().0.epoch();
+        let (known, settings) = {
+            let (mut scheduler, _) = self.shared.locked();
+            (scheduler.epoch(), scheduler.agreed().map_or_else(Vec::new, |agreed| agreed.all()))
+        };
+        // In an etcd that has lost all it knew, whoever finds an epoch finds the settings, too.
+        for some in settings.chunks(MOST_WRITES) {
+            etcd.write_if(keys::EPOCH, 0, some.iter().map(put_setting).collect()).await?;
+        }
         // 0 would be an old master, which does not tell.
         let proposed = if known == 0 { clock::unix_us().max(1) } else { known };
         let op = put(keys::EPOCH.to_owned(), proposed.to_string().into_bytes(), 0);
-        if etcd.write_if(keys::EPOCH, 0, op).await? {
+        if etcd.write_if(keys::EPOCH, 0, vec![op]).await? {
             return Ok(proposed);
         }
         let there = etcd.get(keys::EPOCH).await?;
@@ -158,7 +167,7 @@ impl Registrar {
             let ids = self.shared.locked().0.next_ids(epoch, free);
             let written_by = there.map_or(0, |kv| kv.mod_revision);
             let op = put(keys::NEXT_ID.to_owned(), ids.end.to_string().into_bytes(), 0);
-            if etcd.write_if(keys::NEXT_ID, written_by, op).await? {
+            if etcd.write_if(keys::NEXT_ID, written_by, vec![op]).await? {
                 return Ok(ids);
             }
         }
@@ -181,12 +190,14 @@ impl Registrar {
     /// Takes in what was read at the beginning of a session.
     fn begin(&mut self, epoch: u64, ids: Range<u32>, all: Vec<KeyValue>, address: SocketAddr) {
         let (mut registrations, mut masters, mut since) = (Vec::new(), Vec::new(), i64::MAX);
+        let mut settings = Vec::new();
         for kv in all {
             match keys::key(&kv.key) {
                 Key::Worker(id) => registrations.extend(registration(id, &kv)),
                 Key::Master(keeper) if keeper == self.me => since = kv.create_revision,
                 // Our own address is that of an earlier life of ours.
                 Key::Master(keeper) => masters.extend(master(keeper, &kv).filter(|master| master.address != address)),
+                Key::Setting(unset) => settings.push(setting(unset, &kv)),
                 Key::Epoch | Key::NextId | Key::Lease(_) | Key::Other => {}
             }
         }
@@ -194,6 +205,7 @@ impl Registrar {
         scheduler.connected(epoch, ids, now);
         scheduler.told_all(registrations, self.me, now);
         drop(scheduler);
+        self.shared.agree(|agreed| agreed.told_all(settings));
         self.said.clear();
         self.peers.begin(since, masters);
     }
@@ -234,6 +246,7 @@ impl Registrar {
             Key::Master(keeper) if keeper != self.me => {
                 master(keeper, kv).into_iter().for_each(|master| self.peers.add(master));
             }
+            Key::Setting(unset) => self.shared.agree(|agreed| agreed.told(setting(unset, kv))),
             Key::Lease(_) | Key::Master(_) | Key::Other => {}
         }
         Ok(())
@@ -254,6 +267,7 @@ impl Registrar {
             // be under its next lease already.
             Key::Lease(_) => self.lease_ended = kv.mod_revision,
             Key::Master(keeper) => self.shared.masters.send_modify(|masters| masters.remove(keeper)),
+            Key::Setting(unset) => self.shared.agree(|agreed| agreed.told(unset)),
             Key::Other => {}
         }
         Ok(())
@@ -261,8 +275,12 @@ impl Registrar {
 
     /// Writes what has to be written, but no more at once than leaves time to lengthen the lease.
     async fn tell(&self, etcd: &mut Etcd, lease: &Lease, here: IpAddr) -> Result<(), EtcdError> {
-        let changes = self.shared.locked().0.to_tell(MOST_WRITES);
-        if changes.is_empty() {
+        let (changes, settings) = {
+            let (mut scheduler, _) = self.shared.locked();
+            let settings = scheduler.agreed().map_or_else(Vec::new, |agreed| agreed.to_tell(MOST_WRITES));
+            (scheduler.to_tell(MOST_WRITES - settings.len()), settings)
+        };
+        if changes.is_empty() && settings.is_empty() {
             return Ok(());
         }
         let op = |change: &Change| match change {
@@ -270,11 +288,14 @@ impl Registrar {
                 let join = address::seen_from_afar(join.clone(), here);
                 put(keys::worker(*id), keys::value(join, self.me), lease.id)
             }
-            Change::Delete(id) => Op::Delete(DeleteRequest { key: keys::worker(*id).into_bytes() }),
+            Change::Delete(id) => delete(keys::worker(*id)),
         };
-        let written = etcd.write(changes.iter().map(op).collect()).await;
+        let written = etcd.write(changes.iter().map(op).chain(settings.iter().map(put_setting)).collect()).await;
         if written.is_err() {
             self.shared.locked().0.not_told(&changes);
+        } else if !settings.is_empty() {
+            self.shared.agree(|agreed| agreed.has_told(&settings));
+            self.shared.told.send_replace(());
         }
         // There may be more.
         self.shared.news.notify_one();
@@ -284,6 +305,18 @@ impl Registrar {
 
 fn put(key: String, value: Vec<u8>, lease: i64) -> Op {
     Op::Put(PutRequest { key: key.into_bytes(), value, lease })
+}
+
+fn delete(key: String) -> Op {
+    Op::Delete(DeleteRequest { key: key.into_bytes() })
+}
+
+fn put_setting(setting: &Setting) -> Op {
+    match keys::setting(setting) {
+        // It stays when this master goes.
+        (key, Some(value)) => put(key, value.into(), 0),
+        (key, None) => delete(key),
+    }
 }
 
 fn spoilt(key: &str) -> EtcdError {
@@ -297,6 +330,15 @@ fn registration(id: WorkerId, kv: &KeyValue) -> Option<Registration> {
         tracing::warn!("passing over `{}` in etcd: it is not a registration", keys::worker(id));
     }
     registration
+}
+
+/// The same for a setting's. What means nothing is as if it were not there, so that all masters do the same about it,
+/// whenever they have started.
+fn setting(unset: Setting, kv: &KeyValue) -> Setting {
+    keys::set(&unset, &kv.value).unwrap_or_else(|| {
+        tracing::warn!("passing over `{}` in etcd: it means nothing to this version", keys::setting(&unset).0);
+        unset
+    })
 }
 
 /// The same for a master's.

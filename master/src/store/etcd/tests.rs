@@ -1,6 +1,7 @@
 //! Whatever stands in etcd: what means nothing is passed over, and what means something is taken in beside it.
 
 use super::*;
+use crate::admission::AdmissionName;
 use crate::liveness::Loss;
 use crate::policy::PolicyName;
 use crate::registry::END_OF_IDS;
@@ -138,4 +139,42 @@ fn ids_are_set_aside_while_there_are_any() {
         registrar.begin(EPOCH, ids, Vec::new(), ME);
         assert_eq!(registrar.lacks_ids(), lacks);
     }
+}
+
+fn settings(registrar: &Registrar) -> (PolicyName, AdmissionName, Vec<String>) {
+    let settings = registrar.shared.locked().0.settings();
+    (settings.policy, settings.admission, settings.resting.into_iter().collect())
+}
+
+fn stored(setting: &Setting) -> KeyValue {
+    let (key, value) = keys::setting(setting);
+    kv(key, value.unwrap())
+}
+
+#[test]
+fn settings_are_followed_and_what_means_nothing_is_as_if_it_were_not_there() {
+    let policy = Setting::Policy(Some(PolicyName::WeightedRoundRobin));
+    let admission = Setting::Admission(Some(AdmissionName::Fifo));
+    let rest = Setting::Rest("w1".to_owned(), true);
+    let flags = (PolicyName::default(), AdmissionName::default(), Vec::new());
+
+    let mut registrar = registrar();
+    registrar.begin(EPOCH, 0..10, vec![worker(1), stored(&policy), stored(&rest)], ME);
+    assert_eq!(settings(&registrar), (PolicyName::WeightedRoundRobin, AdmissionName::Open, vec!["w1".to_owned()]));
+    assert!(registrar.shared.locked().0.registry().named("w1").unwrap().is_resting);
+    registrar.heard(told(vec![written(stored(&admission))])).unwrap();
+    assert!(!registrar.shared.is_open());
+
+    let spoilt = |setting: &Setting| kv(stored(setting).key, "<b>of a later version</b>");
+    let all = [&policy, &admission, &rest];
+    registrar.heard(told(all.map(|setting| written(spoilt(setting))).into())).unwrap();
+    assert_eq!(settings(&registrar), flags);
+    registrar.heard(told(all.map(|setting| written(stored(setting))).into())).unwrap();
+    assert_ne!(settings(&registrar), flags);
+    registrar.begin(EPOCH, 0..10, all.map(spoilt).into(), ME);
+    assert_eq!(settings(&registrar), flags);
+    registrar.heard(told(all.map(|setting| written(stored(setting))).into())).unwrap();
+    registrar.heard(told(all.map(|setting| deleted(kv(stored(setting).key, ""))).into())).unwrap();
+    assert_eq!(settings(&registrar), flags);
+    assert!(registrar.shared.is_open());
 }

@@ -1,0 +1,265 @@
+//! Masters over a registry that each hears in its own time: in the end all have the same settings, and it has them, too.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const MASTERS: usize = 3;
+
+fn own(master: usize) -> Settings {
+    let policy = [PolicyName::LeastLoaded, PolicyName::WeightedRoundRobin][master % 2];
+    Settings { policy, admission: AdmissionName::Open, resting: BTreeSet::new() }
+}
+
+fn rest(name: &str, rests: bool) -> Setting {
+    Setting::Rest(name.to_owned(), rests)
+}
+
+const WEIGHTED: Setting = Setting::Policy(Some(PolicyName::WeightedRoundRobin));
+const LEAST: Setting = Setting::Policy(Some(PolicyName::LeastLoaded));
+const FAIR: Setting = Setting::Admission(Some(AdmissionName::Fair));
+
+#[derive(Clone, Debug)]
+enum Op {
+    Make(usize, Setting),
+    /// A master writes at most so many. The answer may be lost, and the session with it.
+    Tell(usize, usize, bool),
+    /// A master hears so many words of the registry.
+    Deliver(usize, usize),
+    CutOff(usize),
+    Connect(usize),
+    /// A master is killed and started again.
+    Crash(usize),
+    /// The registry loses all it knows.
+    Wipe,
+}
+
+struct Master {
+    agreed: Agreed,
+    /// How many words it has heard in this session.
+    session: Option<usize>,
+}
+
+#[derive(Default)]
+struct World {
+    masters: Vec<Master>,
+    /// By key, as it would be in a registry.
+    held: BTreeMap<String, Setting>,
+    words: Vec<Setting>,
+    /// Whether it has an epoch.
+    is_begun: bool,
+}
+
+fn key(setting: &Setting) -> String {
+    match setting {
+        Setting::Policy(_) => "policy".to_owned(),
+        Setting::Admission(_) => "admission".to_owned(),
+        Setting::Rest(name, _) => format!("resting/{name}"),
+    }
+}
+
+impl World {
+    fn new() -> World {
+        let master = |n| Master { agreed: Agreed::new(own(n)), session: None };
+        World { masters: (0..MASTERS).map(master).collect(), ..World::default() }
+    }
+
+    fn write(&mut self, settings: &[Setting]) {
+        for setting in settings {
+            match setting {
+                Setting::Rest(_, false) => _ = self.held.remove(&key(setting)),
+                _ => _ = self.held.insert(key(setting), setting.clone()),
+            }
+            self.words.push(setting.clone());
+        }
+    }
+
+    fn act(&mut self, op: Op) {
+        match op {
+            Op::Make(n, setting) => self.masters[n].agreed.make(setting),
+            Op::Tell(n, most, is_answered) => {
+                if self.masters[n].session.is_none() {
+                    return;
+                }
+                let settings = self.masters[n].agreed.to_tell(most);
+                self.write(&settings);
+                if is_answered {
+                    self.masters[n].agreed.has_told(&settings);
+                } else {
+                    self.masters[n].session = None;
+                }
+            }
+            Op::Deliver(n, most) => {
+                let Master { agreed, session: Some(heard) } = &mut self.masters[n] else { return };
+                for word in self.words.iter().skip(*heard).take(most) {
+                    agreed.told(word.clone());
+                    *heard += 1;
+                }
+            }
+            Op::CutOff(n) => self.masters[n].session = None,
+            Op::Connect(n) => {
+                if !std::mem::replace(&mut self.is_begun, true) {
+                    self.write(&self.masters[n].agreed.all());
+                }
+                self.masters[n].agreed.told_all(self.held.values().cloned().collect());
+                self.masters[n].session = Some(self.words.len());
+            }
+            Op::Crash(n) => self.masters[n] = Master { agreed: Agreed::new(own(n)), session: None },
+            Op::Wipe => {
+                self.masters.iter_mut().for_each(|master| master.session = None);
+                (self.held, self.is_begun) = (BTreeMap::new(), false);
+            }
+        }
+    }
+
+    fn play(&mut self, ops: impl IntoIterator<Item = Op>) {
+        ops.into_iter().for_each(|op| self.act(op));
+    }
+
+    /// Whoever is not connected connects, and all tell and hear all there is.
+    fn settle(&mut self) {
+        for n in 0..MASTERS {
+            if self.masters[n].session.is_none() {
+                self.act(Op::Connect(n));
+            }
+            self.act(Op::Tell(n, usize::MAX, true));
+        }
+        (0..MASTERS).for_each(|n| self.act(Op::Deliver(n, usize::MAX)));
+    }
+
+    /// What the registry and all masters hold, which is the same.
+    fn agreed(&self) -> Vec<Setting> {
+        let mut held = Agreed::new(own(0));
+        held.told_all(self.held.values().cloned().collect());
+        for Master { agreed, .. } in &self.masters {
+            assert_eq!((agreed.all(), agreed.is_told()), (held.all(), true));
+        }
+        held.all()
+    }
+}
+
+fn setting() -> impl Strategy<Value = Setting> {
+    let name = prop_oneof![Just("pi-1"), Just("pi-2")];
+    prop_oneof![
+        Just(WEIGHTED),
+        Just(LEAST),
+        Just(FAIR),
+        Just(Setting::Admission(Some(AdmissionName::Fifo))),
+        (name, any::<bool>()).prop_map(|(name, rests)| rest(name, rests)),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let master = 0..MASTERS;
+    prop_oneof![
+        6 => (master.clone(), setting()).prop_map(|(n, setting)| Op::Make(n, setting)),
+        4 => (master.clone(), 1..3_usize, prop::bool::weighted(0.8)).prop_map(|(n, most, heard)| Op::Tell(n, most, heard)),
+        4 => (master.clone(), 1..3_usize).prop_map(|(n, most)| Op::Deliver(n, most)),
+        1 => master.clone().prop_map(Op::CutOff),
+        3 => master.clone().prop_map(Op::Connect),
+        1 => master.prop_map(Op::Crash),
+        1 => Just(Op::Wipe),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_they_agree_in_the_end(ops in prop::collection::vec(op(), 0..80)) {
+        let mut world = World::new();
+        world.play(ops);
+        world.settle();
+        world.agreed();
+    }
+}
+
+/// Masters that have agreed on two things, each of which another one was told.
+fn agreed_world() -> World {
+    let mut world = World::new();
+    world.settle();
+    world.play([Op::Make(0, WEIGHTED), Op::Make(1, rest("pi-1", true))]);
+    world.settle();
+    assert_eq!(world.agreed(), [WEIGHTED, rest("pi-1", true)]);
+    world
+}
+
+#[test]
+fn nothing_is_shared_that_nobody_has_set() {
+    let mut world = World::new();
+    world.settle();
+    assert!(world.agreed().is_empty());
+    for (n, master) in world.masters.iter().enumerate() {
+        assert_eq!(master.agreed.settings(), own(n));
+    }
+}
+
+#[test]
+fn what_is_set_outlives_its_master_and_all_of_them() {
+    let mut world = agreed_world();
+    world.act(Op::Crash(0));
+    world.settle();
+    assert_eq!(world.agreed(), [WEIGHTED, rest("pi-1", true)]);
+    world.play((0..MASTERS).map(Op::Crash));
+    world.settle();
+    assert_eq!(world.agreed(), [WEIGHTED, rest("pi-1", true)]);
+    assert_eq!(world.masters[2].agreed.settings().policy, PolicyName::WeightedRoundRobin);
+}
+
+#[test]
+fn of_two_at_once_the_last_one_written_counts_and_other_keys_are_left_alone() {
+    let mut world = agreed_world();
+    world.play([Op::Make(0, WEIGHTED), Op::Make(0, FAIR), Op::Make(1, LEAST), Op::Make(1, rest("pi-2", true))]);
+    world.play([Op::Tell(1, 9, true), Op::Tell(0, 9, true)]);
+    world.settle();
+    assert_eq!(world.agreed(), [WEIGHTED, FAIR, rest("pi-1", true), rest("pi-2", true)]);
+}
+
+#[test]
+fn what_is_set_while_the_registry_is_away_is_in_effect_here_and_told_later() {
+    let mut world = agreed_world();
+    world.play([Op::CutOff(0), Op::Make(0, rest("pi-1", false)), Op::Make(0, FAIR), Op::Make(0, LEAST)]);
+    let settings = world.masters[0].agreed.settings();
+    assert_eq!((settings.policy, settings.resting.len()), (PolicyName::LeastLoaded, 0));
+    world.act(Op::Connect(0));
+    assert_eq!(world.masters[0].agreed.settings(), settings, "what the registry still holds does not count");
+    world.settle();
+    assert_eq!(world.agreed(), [LEAST, FAIR]);
+}
+
+#[test]
+fn what_was_written_without_an_answer_is_written_again() {
+    let mut world = agreed_world();
+    world.play([Op::Make(0, FAIR), Op::Tell(0, 9, false)]);
+    assert!(!world.masters[0].agreed.is_told());
+    world.settle();
+    assert_eq!(world.agreed(), [WEIGHTED, FAIR, rest("pi-1", true)]);
+}
+
+#[test]
+fn an_empty_registry_is_filled_again_by_the_first_that_comes_back() {
+    let mut world = agreed_world();
+    world.play([Op::Wipe, Op::Connect(2), Op::Connect(0)]);
+    assert_eq!(world.masters[0].agreed.all(), [WEIGHTED, rest("pi-1", true)]);
+    world.settle();
+    assert_eq!(world.agreed(), [WEIGHTED, rest("pi-1", true)]);
+}
+
+#[test]
+fn what_somebody_deletes_is_as_each_master_was_told_at_its_start() {
+    let mut agreed = Agreed::new(own(0));
+    for setting in [WEIGHTED, FAIR, rest("pi-1", true)] {
+        agreed.told(setting);
+    }
+    for unset in [Setting::Policy(None), Setting::Admission(None), rest("pi-1", false)] {
+        agreed.told(unset);
+    }
+    assert_eq!(agreed.settings(), own(0));
+}
+
+#[test]
+fn a_registry_full_of_names_is_no_more_than_a_master_remembers() {
+    let mut agreed = Agreed::new(own(0));
+    agreed.told_all((0..=MAX_WORKERS).map(|n| rest(&n.to_string(), true)).collect());
+    assert_eq!(agreed.settings().resting.len(), MAX_WORKERS);
+}
