@@ -208,9 +208,10 @@ fn tell(listener: TcpListener, metrics: Metrics) -> AbortOnDropHandle<()> {
         Ok(address) => eprintln!("metrics on http://{address}/metrics"),
         Err(error) => tracing::warn!("where metrics are is not known: {error}"),
     }
+    let open = http::connections(&metrics);
     let probes = Probes { ready: Box::new(|| Ok(())), metrics: Box::new(move || metrics.text()) };
     let site = http::site(Default::default(), probes);
-    AbortOnDropHandle::new(tokio::spawn(http::serve(listener, site, CancellationToken::new())))
+    AbortOnDropHandle::new(tokio::spawn(http::serve(listener, site, open, CancellationToken::new())))
 }
 
 fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: usize) -> StreamSpec {

@@ -18,6 +18,8 @@ use crate::{Error, Process};
 
 /// As Debian names it.
 const DRIVER: &str = "chromedriver";
+/// Escape, as WebDriver writes it.
+const ESCAPE: &str = "\u{e00c}";
 /// How often a page is asked whether something has come true, in milliseconds.
 const LOOK_MS: u32 = 20;
 
@@ -117,6 +119,28 @@ impl Browser {
     pub fn click(&self, selector: &str) {
         let by = thirtyfour::By::Css(selector);
         self.run(&format!("click on {selector}"), async |driver| driver.find(by).await?.click().await);
+    }
+
+    /// Presses Escape where the page has its focus.
+    ///
+    /// # Panics
+    /// The browser does not take it.
+    #[track_caller]
+    pub fn escape(&self) {
+        self.run("take Escape", async |driver| driver.active_element().await?.send_keys(ESCAPE).await);
+    }
+
+    /// Says with each request from now on that it is made for somebody at this address, as a proxy would.
+    ///
+    /// # Panics
+    /// The browser does not take it.
+    #[track_caller]
+    pub fn ask_for(&self, address: &str) {
+        let headers = json!({ "headers": { "X-Forwarded-For": address } });
+        self.run("send a header", async |driver| {
+            driver.cdp().send_raw("Network.enable", json!({})).await?;
+            driver.cdp().send_raw("Network.setExtraHTTPHeaders", headers).await.map(drop)
+        });
     }
 
     /// Types into the element of this CSS selector.

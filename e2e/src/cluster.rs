@@ -9,6 +9,17 @@ use crate::{Error, Process, Program};
 /// Any free port of this machine, for nobody else.
 pub const LOOPBACK: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
+/// An address of this machine that is free, and stays free while nobody listens there, for who starts again. The system gives who
+/// asks for any port one from 32768 (Linux) or 49152 up, so nobody gets this one by chance.
+///
+/// # Panics
+/// All ports that were tried are taken.
+pub fn lasting_address() -> SocketAddr {
+    let mut candidates = std::iter::repeat_with(|| SocketAddr::new(LOOPBACK.ip(), fastrand::u16(20_000..32_000)));
+    let is_free = |address: &SocketAddr| std::net::TcpListener::bind(address).is_ok();
+    candidates.by_ref().take(100).find(is_free).expect("one of a hundred ports is free")
+}
+
 /// A master, or a worker, that listens.
 #[derive(Debug)]
 pub struct Service {
@@ -51,9 +62,17 @@ impl Service {
     /// # Errors
     /// It did not start.
     pub fn worker_at(listen: SocketAddr, name: &str, masters: impl Display) -> Result<Service, Error> {
+        Service::worker_with(listen, name, masters, &[])
+    }
+
+    /// As [`Service::worker_at`], with more flags.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn worker_with(listen: SocketAddr, name: &str, masters: impl Display, args: &[&str]) -> Result<Service, Error> {
         let mut command = Program::Worker.command()?;
         command.args(["--listen", &listen.to_string(), "--master", &masters.to_string()]);
-        command.args(["--name", name, "--threads", "1"]);
+        command.args(["--name", name, "--threads", "1"]).args(args);
         Service::start(name, command)
     }
 

@@ -18,7 +18,7 @@ mod program;
 mod wait;
 
 pub use browser::{Browser, PHONE, PROJECTOR, Screen};
-pub use cluster::{Cluster, LOOPBACK, Service, client};
+pub use cluster::{Cluster, LOOPBACK, Service, client, lasting_address};
 pub use error::Error;
 pub use etcd::Etcd;
 pub use ffmpeg::tool;

@@ -57,6 +57,7 @@ export default {
   "live.privacy": "Faces are personal data. Pictures leave a worker only while somebody looks, are never written to disk, and are shown only on the worker's own machine or to who has the live token.",
   "live.set": "{n} of {all} workers show pictures.", "live.token.kept": "This tab holds a live token.", "live.open": "This page is not encrypted (http): keep it on a network you trust.",
   "live.needs": "These workers show pictures only to who has the live token.", "live.unset": "These workers show pictures only on their own machine: they were started without a live token (--live-token).", "live.wrong": "That token was not accepted.",
+  "live.slow": "Too many wrong tokens were tried. These workers listen again in {n} s.",
   "live.waiting": "waiting for a picture", "live.gone": "no picture", "live.alt": "What {worker} sees of {stream}", "live.of": "{stream} on {worker}",
   "live.first": "The first {n} workers at work are shown.",
   "admin.title": "On stage", "admin.token": "Admin token",

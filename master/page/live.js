@@ -20,7 +20,7 @@ const section = document.querySelector(".live");
 const dialog = byId("large");
 const tiles = new Map();
 const asked = new Map();
-/** Workers that refuse pictures, and the name of the text that says why. */
+/** Workers that refuse pictures: the name of the text that says why, with its seconds, and until when they are not asked again. */
 const refusals = new Map();
 let workers = [];
 let visible = false;
@@ -52,17 +52,17 @@ function look() {
     refusals.delete(name);
     for (const [key, tile] of tiles) if (tile.worker === name) drop(key);
   }
-  if (looking()) for (const worker of workers) if (!(Date.now() - asked.get(worker.name) < LIST_MS)) list(worker.name);
+  if (looking()) for (const { name } of workers) if (isDue(name)) list(name);
   sayProblem();
   arrange();
 }
+
+const isDue = (worker) => !(Date.now() - asked.get(worker) < LIST_MS) && !(Date.now() < refusals.get(worker)?.until);
 
 /** Asks a worker for its streams. */
 async function list(worker) {
   asked.set(worker, Date.now());
   const answer = await get(worker, `live/${encodeURIComponent(worker)}`, { Accept: "application/json" });
-  // Who was refused is not asked again before there is another token.
-  if (answer?.status === 401 || answer?.status === 403) asked.set(worker, Infinity);
   if (!answer?.ok) return;
   const { streams } = await answer.json();
   for (const [key, tile] of tiles) if (tile.worker === worker && !streams.some((stream) => stream.id === tile.stream)) drop(key);
@@ -75,9 +75,12 @@ async function list(worker) {
 
 /** An answer, or `null` while there is none. One that asks for a token makes the box for it appear. */
 async function get(worker, path, more = {}) {
+  const shown = token("live");
   try {
     const answer = await fetch(path, { headers: { ...headers(), ...more }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (answer.status === 401 || answer.status === 403) refuse(worker, answer.status);
+    // What was asked with another token says nothing of this one.
+    if (token("live") !== shown) return null;
+    if ([401, 403, 429].includes(answer.status)) refuse(worker, answer);
     else if (answer.ok && refusals.delete(worker)) sayProblem();
     return answer;
   } catch {
@@ -85,18 +88,25 @@ async function get(worker, path, more = {}) {
   }
 }
 
-/** 401: with the right token there are pictures; 403: the worker has none, and shows them to its own machine only. */
-function refuse(worker, status) {
-  refusals.set(worker, status === 403 ? "live.unset" : token("live") ? "live.wrong" : "live.needs");
+/**
+ * 401: with the right token there are pictures; 403: the worker has none, and shows them to its own machine only; 429: too many
+ * wrong ones were tried, and it listens again later. Until then, or until there is another token, nothing is asked of it.
+ */
+function refuse(worker, { status, headers: said }) {
+  const why = { 403: "live.unset", 429: "live.slow" }[status] ?? (token("live") ? "live.wrong" : "live.needs");
+  const seconds = Number(said.get("Retry-After")) || 10;
+  refusals.set(worker, { why, seconds, until: status === 429 ? Date.now() + seconds * 1000 : Infinity });
+  for (const [key, tile] of tiles) if (tile.worker === worker) drop(key);
   sayProblem();
+  arrange();
 }
 
 /** Says why there are no pictures, and asks for the token where one would help. */
 function sayProblem() {
-  const problems = new Set(refusals.values());
-  show(byId("live-form"), problems.has("live.wrong") || problems.has("live.needs"));
+  const problems = new Map([...refusals.values()].map(({ why, seconds }) => [why, seconds]));
+  show(byId("live-form"), [...problems.keys()].some((why) => why !== "live.unset"));
   show(byId("live-problem"), problems.size > 0);
-  say(byId("live-problem"), [...problems].map((name) => t(name)).join(" "));
+  say(byId("live-problem"), [...problems].map(([why, n]) => t(why, { n })).join(" "));
 }
 
 function drop(key) {
@@ -211,4 +221,4 @@ new IntersectionObserver(([entry]) => {
   if (visible) look();
 }).observe(section);
 document.addEventListener("visibilitychange", look);
-onLanguage(arrange);
+onLanguage(look);

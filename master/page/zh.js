@@ -57,6 +57,7 @@ export default {
   "live.privacy": "人脸属于个人信息。只有当有人观看时，画面才会离开工作节点；画面从不写入磁盘，只对工作节点本机或持有画面令牌的人显示。",
   "live.set": "{all} 个工作节点中有 {n} 个提供画面。", "live.token.kept": "本标签页保存着画面令牌。", "live.open": "本页面未加密（http）：请只在可信的网络中使用。",
   "live.needs": "这些工作节点只向持有画面令牌的人显示画面。", "live.unset": "这些工作节点启动时没有设置画面令牌（--live-token），只在本机显示画面。", "live.wrong": "令牌未被接受。",
+  "live.slow": "错误的令牌太多，这些工作节点将在 {n} 秒后重新接受令牌。",
   "live.waiting": "等待画面", "live.gone": "没有画面", "live.alt": "{worker} 看到的 {stream}", "live.of": "{stream}（{worker}）",
   "live.first": "只显示前 {n} 个正在工作的节点。",
   "admin.title": "现场操作", "admin.token": "管理令牌",

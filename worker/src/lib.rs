@@ -174,8 +174,9 @@ pub async fn run(
         if let Some(listener) = http_listener {
             let limits = facefleet_vision::Limits { max_pixels: config.limits.pixels };
             let _studio = Studio::open(&live, limits).map_err(RunError::Thread)?;
+            let open = http::connections(&metrics);
             let site = http::site(live::pages(live.clone(), config.live_token), probes(joined, metrics));
-            http::serve(listener, site, leave.clone()).await;
+            http::serve(listener, site, open, leave.clone()).await;
         }
         Ok(())
     };

@@ -21,6 +21,7 @@ mod memory;
 mod metrics;
 mod old_worker;
 mod page;
+mod page_live;
 mod parts;
 mod pictures;
 mod report;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use facefleet_e2e::{Browser, LOOPBACK, PHONE, PROJECTOR, Process, Screen, Service, asset};
+use facefleet_e2e::{Browser, LOOPBACK, PHONE, PROJECTOR, Process, Screen, Service, asset, lasting_address};
 use facefleet_service::clock;
 
 use crate::faults::network::say_skipped;
@@ -18,20 +18,25 @@ const NO_SIDEWAYS: &str = "document.documentElement.scrollWidth <= innerWidth";
 const STRANGERS: &str = "performance.getEntriesByType('resource').map((e) => e.name).filter((url) => new URL(url, location).origin !== location.origin && !url.startsWith('blob:'))";
 
 /// A cluster with a page.
-struct Stage {
+pub(crate) struct Stage {
     workers: Vec<Service>,
-    master: Service,
+    pub(crate) master: Service,
     http: SocketAddr,
 }
 
 impl Stage {
     fn start(workers: usize) -> Stage {
-        let (master, http) = master(LOOPBACK, LOOPBACK);
-        let worker = |number| worker(&format!("worker-{number}"), master.address);
+        Stage::start_at((LOOPBACK, LOOPBACK), workers, &[])
+    }
+
+    /// A master at these two addresses, and workers with these flags.
+    pub(crate) fn start_at((listen, http): (SocketAddr, SocketAddr), workers: usize, args: &[&str]) -> Stage {
+        let (master, http) = master(listen, http);
+        let worker = |number| worker(&format!("worker-{number}"), master.address, args);
         Stage { workers: (1..=workers).map(worker).collect(), master, http }
     }
 
-    fn show(&self, browser: &Browser) {
+    pub(crate) fn show(&self, browser: &Browser) {
         browser.open(&format!("http://{}/", self.http));
         self.wait_for_workers(browser, "healthy", self.workers.len());
     }
@@ -56,13 +61,13 @@ fn master(listen: SocketAddr, http: SocketAddr) -> (Service, SocketAddr) {
     (master, http)
 }
 
-fn worker(name: &str, master: SocketAddr) -> Service {
-    let mut worker = Service::worker(name, master).unwrap();
+fn worker(name: &str, master: SocketAddr, args: &[&str]) -> Service {
+    let mut worker = Service::worker_with(LOOPBACK, name, master, args).unwrap();
     worker.joined().unwrap();
     worker
 }
 
-fn browser(test: &str, screen: Screen) -> Option<Browser> {
+pub(crate) fn browser(test: &str, screen: Screen) -> Option<Browser> {
     if Browser::is_installed() {
         return Some(Browser::start(screen).unwrap());
     }
@@ -121,20 +126,60 @@ fn a_chinese_browser_is_spoken_to_in_chinese() {
     browser.wait_until("speak English", "document.documentElement.lang === 'en'");
 }
 
-/// How soon a worker counts as lost is a promise of the master's, tested there. Here it is told, for people.
+/// Counts the views that the master sends, up to the first of which something is true, from now on or from the last change on that was
+/// answered. A master's views are a second apart or more,
+/// so their number is a time that a busy machine does not make longer.
+const COUNT: &str = "(() => {
+    window.views = 0;
+    window.seenAt = null;
+    const source = new EventSource('api/events');
+    source.addEventListener('view', (event) => {
+        const view = JSON.parse(event.data);
+        window.views += 1;
+        if (window.seenAt === null && window.isSo?.(view)) window.seenAt = window.views;
+    });
+    const ask = window.fetch;
+    window.fetch = async (path, ...more) => {
+        const answer = await ask(path, ...more);
+        if (path === 'api/admin') window.since = window.views;
+        return answer;
+    };
+    return true;
+})()";
+
+/// Counts views from now on until `is_so`, an expression of `view`, is true.
+fn count_views_until(browser: &Browser, is_so: &str) {
+    assert!(browser.value::<bool>(COUNT));
+    browser.wait_until("see a view", "window.views > 0");
+    assert!(
+        browser.value::<bool>(&format!("((window.isSo = (view) => {is_so}), (window.since = window.views), true)"))
+    );
+}
+
+/// Waits until a view has shown it; how many came until then, that one included.
+fn views_until(browser: &Browser) -> i32 {
+    browser.wait_until("see a view that shows it", "window.seenAt !== null");
+    browser.value("window.seenAt - window.since")
+}
+
+/// Three seconds without a heartbeat, and a second to the next view: the fourth view after the death shows it, and one
+/// may have been on its way before.
 #[test]
 fn a_killed_worker_turns_red_and_comes_back() {
     let Some(browser) = browser("a_killed_worker_turns_red_and_comes_back", PROJECTOR) else { return };
     let mut stage = Stage::start(2);
     stage.show(&browser);
+    count_views_until(&browser, "view.workers.some((worker) => worker.state === 'lost')");
     stage.workers[1].process.kill();
     let killed = clock::now();
     stage.wait_for_workers(&browser, "lost", 1);
     println!("lost after {} ms", clock::now().saturating_duration_since(killed).as_millis());
+    let views = views_until(&browser);
+    assert!(views <= 5, "{views} views a second apart went by");
     browser.wait_until("say so", "/worker-2/.test(document.querySelector('#announcer').textContent)");
     assert_eq!(browser.value::<String>("document.querySelector('.card[data-state=lost] h3').textContent"), "worker-2");
     browser.picture("a-worker-lost");
-    stage.workers[1] = worker("worker-2", stage.master.address);
+    stage.workers[1] = worker("worker-2", stage.master.address, &[]);
     stage.wait_for_workers(&browser, "healthy", 2);
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
@@ -154,9 +199,15 @@ fn who_has_the_token_changes_policies_and_sends_workers_to_rest() {
 
     browser.type_into("#admin-token", TOKEN);
     browser.click("#admin-form button");
+    // From the answer on: the next view shows it, and one may have been on its way before.
+    count_views_until(&browser, "view.policy === 'weighted-round-robin'");
     browser.click("#policies [title=weighted-round-robin]");
     let policy = "document.querySelector('#f-policy').textContent === 'weighted round robin'";
     browser.wait_until("show the policy that was chosen", policy);
+    let said = "/weighted-round-robin now/.test(document.querySelector('#admin-said').textContent)";
+    browser.wait_until("say that it was changed", said);
+    let views = views_until(&browser);
+    assert!(views <= 2, "{views} views a second apart went by");
     browser.picture("on-stage");
 
     browser.click(".card button.rest");
@@ -194,7 +245,7 @@ fn a_phone_shows_all_of_it_and_a_name_with_markup_is_a_name() {
 #[test]
 fn the_page_comes_back_with_its_master() {
     let Some(browser) = browser("the_page_comes_back_with_its_master", PROJECTOR) else { return };
-    let mut stage = Stage::start(2);
+    let mut stage = Stage::start_at((lasting_address(), lasting_address()), 2, &[]);
     stage.show(&browser);
     assert_eq!(browser.complaints(), Vec::<String>::new());
     stage.master.process.kill();

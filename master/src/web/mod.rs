@@ -17,7 +17,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use facefleet_service::address::host_name;
-use facefleet_service::http::{Probes, serve as serve_site, site};
+use facefleet_service::http::{Probes, connections, serve as serve_site, site};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -38,8 +38,9 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Canc
         }
     };
     let metrics = metrics::of(&shared);
+    let open = connections(&metrics);
     let probes = Probes { ready: Box::new(ready), metrics: Box::new(move || metrics.text()) };
-    serve_site(listener, site(pages(shared), probes), stop).await;
+    serve_site(listener, site(pages(shared), probes), open, stop).await;
 }
 
 fn pages(shared: Arc<Shared>) -> Router {

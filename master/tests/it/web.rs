@@ -10,6 +10,7 @@ use facefleet_master::Config;
 use facefleet_proto::wire;
 use facefleet_service::http::proof::proof;
 use facefleet_service::http::serve;
+use facefleet_service::metrics::gauge;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -209,7 +210,7 @@ async fn worker_page() -> (u16, DropGuard) {
             get(|| async { ([(CONTENT_TYPE, "image/jpeg")], vec![0; (512 << 10) + 1]) }),
         );
     let stop = CancellationToken::new();
-    tokio::spawn(serve(listener, site, stop.clone()));
+    tokio::spawn(serve(listener, site, gauge("open", "Open."), stop.clone()));
     (address.port(), stop.drop_guard())
 }
 

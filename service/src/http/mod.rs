@@ -34,5 +34,5 @@ mod site;
 pub mod token;
 
 pub use body::body;
-pub use server::{MAX_CONNECTIONS, serve};
+pub use server::{MAX_CONNECTIONS, connections, serve};
 pub use site::{Probes, site};

@@ -24,6 +24,7 @@ use super::caller::ReachedAt;
 use super::doorstep::Doorstep;
 use super::progress::Progress;
 use crate::incoming::{REPORT_EVERY, accept};
+use crate::metrics::{IntGauge, Metrics, gauge};
 use crate::quiet::Quiet;
 
 /// Connections at once. A browser that looks at the page has two to six.
@@ -49,20 +50,32 @@ struct Limits {
     progress: Duration,
 }
 
+/// How many connections a site has open, for [`serve`] and the metrics of its program.
+///
+/// # Panics
+/// They are told already.
+pub fn connections(metrics: &Metrics) -> IntGauge {
+    let help = "Connections to the HTTP port that are open; beyond 500 the next is told 503.";
+    let open = gauge("facefleet_http_connections", help);
+    metrics.add(open.clone());
+    open
+}
+
 /// Serves `site` on `listener` until `stop`, then lets answers end for a second. Answers without an end, such as a stream of
 /// events, had better end by themselves at `stop`.
 ///
 /// Handlers find the peer's address as `ConnectInfo<SocketAddr>`, and their own as `Extension<ReachedAt>`. A connection beyond the 500th is answered 503 and closed.
-pub async fn serve(listener: TcpListener, site: Router, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, site: Router, open: IntGauge, stop: CancellationToken) {
     let limits = Limits { connections: MAX_CONNECTIONS, header: HEADER_WITHIN, progress: PROGRESS_WITHIN };
-    serve_within(limits, listener, site, stop).await;
+    serve_within(limits, listener, site, open, stop).await;
 }
 
-async fn serve_within(limits: Limits, listener: TcpListener, site: Router, stop: CancellationToken) {
+async fn serve_within(limits: Limits, listener: TcpListener, site: Router, open: IntGauge, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     let mut doorstep = Doorstep::default();
     let mut quiet = Quiet::new(REPORT_EVERY);
     loop {
+        open.set(connections.len() as i64);
         let tcp = tokio::select! {
             () = stop.cancelled() => break,
             tcp = accept(&listener, &mut quiet) => tcp,

@@ -14,7 +14,7 @@ pub mod reasons;
 
 pub use outcomes::Outcomes;
 pub use prometheus::core::Collector;
-pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
+pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 use prometheus::{HistogramOpts, Opts, Registry, TextEncoder};
 pub use read::{Kind, Samples};
 
@@ -82,6 +82,14 @@ impl Metrics {
 /// The name is none.
 pub fn counter(name: &str, help: &str) -> IntCounter {
     IntCounter::new(name, help).expect(WRITTEN)
+}
+
+/// A number that goes up and down, where [`Metrics::gauge`] has nobody to ask.
+///
+/// # Panics
+/// As [`counter`].
+pub fn gauge(name: &str, help: &str) -> IntGauge {
+    IntGauge::new(name, help).expect(WRITTEN)
 }
 
 /// A counter for each value of a label, in their order, and the family of them to [`add`](Metrics::add).
