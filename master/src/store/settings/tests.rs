@@ -263,3 +263,14 @@ fn a_registry_full_of_names_is_no_more_than_a_master_remembers() {
     agreed.told_all((0..=MAX_WORKERS).map(|n| rest(&n.to_string(), true)).collect());
     assert_eq!(agreed.settings().resting.len(), MAX_WORKERS);
 }
+
+#[test]
+fn what_is_set_here_stands_until_something_is_written_after_it() {
+    let mut agreed = Agreed::new(own(0));
+    agreed.make(WEIGHTED);
+    agreed.told(LEAST);
+    assert_eq!(agreed.settings().policy, PolicyName::WeightedRoundRobin);
+    agreed.has_told(&[WEIGHTED]);
+    agreed.told(LEAST);
+    assert_eq!(agreed.settings().policy, PolicyName::LeastLoaded);
+}
