@@ -24,7 +24,16 @@ pub(crate) const QUICK: &str = "quick";
 /// # Errors
 /// Those of the build, and [`Error::NoProgram`] when a package holds no such program.
 pub(crate) fn build_quick<const N: usize>(programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
-    build(command().arg("build"), QUICK, programs, stop)
+    build(command().args(["build", "--profile", QUICK]).args(packages(programs)), programs, stop)
+}
+
+/// As [`build_quick`], but as `cargo xtask test` builds them, after which nothing is left to do here.
+///
+/// # Errors
+/// The same.
+pub(crate) fn build_as_tested<const N: usize>(programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
+    // The whole workspace: with fewer packages libraries have fewer features, and would be built once more.
+    build(command().args(["build", "--workspace"]), programs, stop)
 }
 
 /// As [`build_quick`], but as they are copied to other machines, with a cargo of the caller's, which may have flags of its own
@@ -37,19 +46,15 @@ pub(crate) fn build_release_with<const N: usize>(
     programs: [&str; N],
     stop: &Stop,
 ) -> Result<[PathBuf; N], Error> {
-    build(cargo, "release", programs, stop)
+    build(cargo.arg("--release").args(packages(programs)), programs, stop)
 }
 
-fn build<const N: usize>(
-    cargo: &mut Command,
-    profile: &str,
-    programs: [&str; N],
-    stop: &Stop,
-) -> Result<[PathBuf; N], Error> {
-    let build = cargo.args(["--locked", "--profile", profile, "--message-format=json-render-diagnostics", "--bins"]);
-    for program in programs {
-        build.args(["--package", program]);
-    }
+fn packages<const N: usize>(programs: [&str; N]) -> impl Iterator<Item = &str> {
+    programs.into_iter().flat_map(|program| ["--package", program])
+}
+
+fn build<const N: usize>(cargo: &mut Command, programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
+    let build = cargo.args(["--locked", "--message-format=json-render-diagnostics", "--bins"]);
     let mut built = executables(&process::output("cargo build", build, stop)?);
     let mut paths = [const { PathBuf::new() }; N];
     for (path, program) in paths.iter_mut().zip(programs) {

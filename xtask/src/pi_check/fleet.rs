@@ -36,7 +36,7 @@ pub(super) struct Outcome {
 /// # Errors
 /// A program that did not do its work, and [`Error::OtherFaces`].
 pub(super) fn run(arm64: &Path, stop: &Stop) -> Result<Outcome, Error> {
-    let [master, worker, client] = cargo::build_quick(PROGRAMS, stop)?;
+    let [master, worker, client] = cargo::build_as_tested(PROGRAMS, stop)?;
     let logs = PathBuf::from(BUILD).join("fleet");
     fs::create_dir_all(&logs).map_err(Error::file(&logs))?;
     let fleet = Fleet { master, client, logs };

@@ -74,8 +74,8 @@ pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
         println!("{name}: {:.2} MB, statically linked, stripped, for any arm64", megas(size));
     }
     println!(
-        "the worker's memory: {:.1} MB at most, with {} threads, {}x{} frames and every detector (this machine's own worker: the \
-         emulator's memory is mostly the emulator's)",
+        "the worker's memory: {:.1} MB at most, with {} threads, {}x{} frames and every detector (this machine's own worker, as \
+         it is built for tests, which takes more than one for a board; the emulator's memory is mostly the emulator's)",
         megas(fleet.resident),
         fleet::THREADS,
         fleet::SIZE.0,
