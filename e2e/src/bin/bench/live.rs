@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use crate::times::median;
 use crate::{Error, cpu, frames, write_json};
 
 /// Names the stream that is sent.
@@ -200,10 +201,18 @@ struct Results {
     pictures_per_s: f64,
 }
 
+/// One figure of both.
 #[derive(Serialize)]
-struct Side {
-    without: f64,
-    with: f64,
+pub(crate) struct Side {
+    pub(crate) without: f64,
+    pub(crate) with: f64,
+}
+
+impl Side {
+    /// By how many percent there is more of it while somebody looks.
+    pub(crate) fn more_percent(&self) -> f64 {
+        (self.with / self.without - 1.0) * 100.0
+    }
 }
 
 impl Results {
@@ -241,21 +250,14 @@ fn cpu_ms(turns: &[Turn]) -> Option<f64> {
     Some(used.as_secs_f64() * 1e3 / frames as f64)
 }
 
-/// Of at least one number.
-fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
-    let mut numbers: Vec<f64> = numbers.into_iter().collect();
-    numbers.sort_unstable_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
-}
-
 impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Results { frame, threads, turns, seconds, frames_percent, pictures_per_s, .. } = self;
         writeln!(f, "{frame} frames, {threads} threads; {turns} turns of {seconds} s each way")?;
         let Side { without, with } = &self.frames_per_s;
         writeln!(f, "frames/s      {without:8.2} without, {with:8.2} with a live view: {frames_percent:+.1} %")?;
-        if let Some(Side { without, with }) = &self.cpu_ms_per_frame {
-            let more = (with / without - 1.0) * 100.0;
+        if let Some(cpu @ Side { without, with }) = &self.cpu_ms_per_frame {
+            let more = cpu.more_percent();
             writeln!(f, "CPU ms/frame  {without:8.2} without, {with:8.2} with a live view: {more:+.1} %")?;
         }
         write!(f, "{pictures_per_s:.1} pictures/s")?;

@@ -17,6 +17,7 @@ mod svg;
 mod system;
 mod times;
 mod vision;
+mod watched;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ enum What {
     Sched(sched::Args),
     /// Measure what it costs a worker when somebody looks at what it sees.
     Live(live::Args),
+    /// Measure what it costs a cluster when somebody looks at its page, and at one of its streams in large, in Chromium.
+    Watched(watched::Args),
     #[command(name = scale::SIMULATED_CLUSTER, hide = true)]
     SimulatedCluster(scale::ClusterArgs),
 }
@@ -74,6 +77,8 @@ enum Error {
     Line(#[from] serde_json::Error),
     #[error("the fleet: {0}")]
     Fleet(#[from] fleet::LoadError),
+    #[error("the folder for the video: {0}")]
+    Folder(std::io::Error),
     #[error(transparent)]
     Live(#[from] live::LiveError),
     #[error("the simulated cluster: {0}")]
@@ -98,6 +103,7 @@ fn main() -> ExitCode {
         What::Page(args) => page::run(&args),
         What::Sched(args) => sched::run(&args),
         What::Live(args) => live::run(&args),
+        What::Watched(args) => watched::run(&args),
         What::SimulatedCluster(args) => scale::serve(&args),
     };
     match done {
