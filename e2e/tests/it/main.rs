@@ -30,5 +30,6 @@ mod slow_worker;
 mod start_order;
 mod strangers;
 mod system;
+mod traces;
 mod uneven;
 mod watch;
