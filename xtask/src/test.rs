@@ -17,7 +17,7 @@ struct Step {
     args: &'static str,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step { name: "format", env: None, args: "fmt --all --check" },
     Step {
         name: "clippy",
@@ -28,13 +28,19 @@ const STEPS: [Step; 7] = [
     Step {
         name: "clippy of traces",
         env: None,
-        args: "clippy --locked -p facefleet-service -p facefleet-worker -p facefleet-client --all-targets --features otlp -- -D warnings",
+        args: "clippy --locked --workspace --all-targets --features facefleet-client/otlp,facefleet-worker/otlp -- -D warnings",
     },
     Step { name: "generated code", env: None, args: "xtask codegen --check" },
     Step { name: "docs", env: Some(("RUSTDOCFLAGS", "-D warnings")), args: "doc --locked --workspace --no-deps" },
     // The tests of whole processes start these.
     Step { name: "programs", env: None, args: "build --locked --workspace --bins" },
     Step { name: "tests", env: None, args: "test --locked --workspace" },
+    // Of the whole workspace: with fewer packages libraries have fewer features, and would be built once more.
+    Step {
+        name: "tests of traces",
+        env: None,
+        args: "test --locked --workspace --features facefleet-client/otlp,facefleet-worker/otlp --test otlp",
+    },
 ];
 
 /// The checks of cargo-deny. The second one fetches the database of known vulnerabilities, which needs a network.

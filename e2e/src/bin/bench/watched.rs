@@ -91,7 +91,8 @@ impl Cluster {
         let mut master = Service::master_with(LOOPBACK, &["--http", &http])?;
         let page =
             master.process.wait_for("say where its page is", |line| Some(line.strip_prefix("page on ")?.to_owned()))?;
-        let worker = |number| Service::worker_with(LOOPBACK, &format!("worker-{number}"), master.address, &["--http", &http]);
+        let worker =
+            |number| Service::worker_with(LOOPBACK, &format!("worker-{number}"), master.address, &["--http", &http]);
         let mut workers = (1..=WORKERS).map(worker).collect::<Result<Vec<_>, _>>()?;
         for worker in &mut workers {
             worker.joined()?;
