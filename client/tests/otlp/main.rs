@@ -3,6 +3,7 @@
 
 use std::env;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -13,6 +14,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -116,19 +118,31 @@ async fn a_collector_that_is_away_costs_one_line() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     assert_eq!(stderr.matches("traces are lost").count(), 1, "{stderr}");
+    assert!(stderr.contains("2 of 2 spans have not come to the collector"), "{stderr}");
 }
 
 #[tokio::test]
 async fn a_collector_that_never_answers_does_not_keep_the_client() {
     // The system takes the connection for it, and nobody says a word.
     let (_listener, url) = loopback().await;
-    let output = look_at_a_photo(&url).await;
+    // It waits three seconds for it, and a busy machine may take its time for all else.
+    let output = timeout(Duration::from_secs(60), look_at_a_photo(&url)).await.unwrap();
     assert!(output.status.success(), "{output:?}");
 }
 
 #[tokio::test]
 async fn what_is_no_collector_is_wrong_usage() {
-    let output = client(&["run", PHOTO, "--local", "--otlp", "localhost:4317"]).await;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(2) && stderr.contains("write http://HOST:PORT"), "{stderr}");
+    for (bad, said) in [
+        ("localhost:4317", "write http://HOST:PORT"),
+        ("https://localhost:4317", "write http://HOST:PORT"),
+        ("", "write http://HOST:PORT"),
+        ("http://localhost", "has no port"),
+        ("http://localhost:0", "is not a port"),
+        ("http://localhost:4317/v1/traces", "is not a port"),
+        ("http://:4317", "is not a host"),
+    ] {
+        let output = look_at_a_photo(bad).await;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && stderr.contains(said), "{bad}: {stderr}");
+    }
 }

