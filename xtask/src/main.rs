@@ -51,7 +51,7 @@ enum Xtask {
         advisories: bool,
     },
     /// Measure the detectors, the stages of a frame and the whole system; `scale`: how a cluster grows to 16 workers; `sched`: the
-    /// policies in simulated clusters; `fleet`: a master with thousands of workers
+    /// policies in simulated clusters; `fleet`: a master with thousands of workers; `page`, `live` and `watched`: what looking costs
     Bench {
         /// Passed on to the benchmark, such as `scale --svg curve.svg --json curve.json`; see `cargo xtask bench -- --help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -104,6 +104,7 @@ impl Cluster {
     fn turn(&self, frames: &Frames, browser: &Browser, turn: Duration, looks: bool) -> Result<Turn, Error> {
         if looks {
             browser.open(&self.page);
+            let _: bool = browser.value("(performance.setResourceTimingBufferSize(10000), true)");
             browser.wait_until("show a picture", "document.querySelector('#live img[src]') !== null");
             browser.click("#live button");
             browser.wait_until("show it in large", "document.querySelector('#large-picture').naturalWidth > 0");
@@ -138,8 +139,13 @@ impl Frames {
         let mut client = client(&["run", video, "--master", &master, "--workers", &workers, "--json", "-"])?;
         let (send, lines) = mpsc::channel();
         thread::spawn(move || {
-            let mut line = || client.wait_for("write a line for each frame", |_| Some(())).map_err(Error::from);
-            while send.send(line()).is_ok() {}
+            loop {
+                let said = client.wait_for("write a line for each frame", |_| Some(())).map_err(Error::from);
+                let is_last = said.is_err();
+                if send.send(said).is_err() || is_last {
+                    break;
+                }
+            }
         });
         Ok(Frames(lines))
     }
