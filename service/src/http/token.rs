@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +27,7 @@ const ONE_MORE_AFTER: Duration = Duration::from_secs(10);
 /// behind it, so one who guesses does not lock out the others there; and who makes up people behind it gets eight times the
 /// tries of one, which are as useless against sixteen characters.
 const PASSED_ON: f64 = 1.0 / 8.0;
-/// Accounts that are kept.
+/// Accounts of peers that are kept, and as many of people behind them.
 const MAX_ACCOUNTS: usize = 1024;
 
 /// A secret that its holder may show. It is never printed.
@@ -140,49 +141,69 @@ impl Gate {
     }
 }
 
-/// An address, and one for whom it asked.
-type Account = (IpAddr, Option<IpAddr>);
-
 /// Wrong tokens by who tried them. Pure: time is an argument.
+///
+/// Who makes up people behind it fills the accounts of people, and those of peers stay as they are: so its own is not forgotten.
 #[derive(Debug, Default)]
 struct Tries {
-    /// What each has used up of [`AT_ONCE`], and when that was so.
-    used: HashMap<Account, (f64, Instant)>,
+    peers: Accounts<IpAddr>,
+    /// By the peer and the one for whom it asked.
+    behind: Accounts<(IpAddr, IpAddr)>,
 }
 
 impl Tries {
     /// Whether a token from here is looked at; if not, after how long the next one is.
     fn may(&self, from: Caller, now: Instant) -> Result<(), Duration> {
-        let over = accounts(from).map(|(account, cost)| self.used(account, now) + cost - AT_ONCE);
-        let most = over.fold(0.0, f64::max);
-        if most <= 0.0 { Ok(()) } else { Err(ONE_MORE_AFTER.mul_f64(most)) }
+        let (peer, cost, behind) = charged(from);
+        let of_peer = self.peers.used(&peer, now) + cost;
+        let of_behind = behind.map_or(0.0, |behind| self.behind.used(&behind, now) + 1.0);
+        let over = of_peer.max(of_behind) - AT_ONCE;
+        if over <= 0.0 { Ok(()) } else { Err(ONE_MORE_AFTER.mul_f64(over)) }
     }
 
-    /// Takes note of a wrong one. Where there are too many accounts, the one that has tried least is forgotten.
+    /// Takes note of a wrong one.
     fn failed(&mut self, from: Caller, now: Instant) {
-        for (account, cost) in accounts(from) {
-            let used = self.used(account, now) + cost;
-            if self.used.len() >= MAX_ACCOUNTS && !self.used.contains_key(&account) {
-                let least = self.used.iter().min_by(|a, b| left(*a.1, now).total_cmp(&left(*b.1, now)));
-                if let Some(least) = least.map(|(account, _)| *account) {
-                    self.used.remove(&least);
-                }
-            }
-            self.used.insert(account, (used, now));
+        let (peer, cost, behind) = charged(from);
+        self.peers.charge(peer, cost, now);
+        if let Some(behind) = behind {
+            self.behind.charge(behind, 1.0, now);
         }
-    }
-
-    fn used(&self, account: Account, now: Instant) -> f64 {
-        self.used.get(&account).map_or(0.0, |used| left(*used, now))
     }
 }
 
-/// What a wrong token counts against, and how much.
-fn accounts(Caller { peer, behind }: Caller) -> impl Iterator<Item = (Account, f64)> {
+/// The peer against which a wrong token counts, how much of it, and the one behind it against whom all of it counts.
+fn charged(Caller { peer, behind }: Caller) -> (IpAddr, f64, Option<(IpAddr, IpAddr)>) {
     let peer = network(peer);
-    let behind = behind.map(|behind| ((peer, Some(network(behind))), 1.0));
-    let of_peer = ((peer, None), if behind.is_some() { PASSED_ON } else { 1.0 });
-    behind.into_iter().chain([of_peer])
+    let cost = if behind.is_some() { PASSED_ON } else { 1.0 };
+    (peer, cost, behind.map(|behind| (peer, network(behind))))
+}
+
+/// What each has used up of [`AT_ONCE`], and when that was so.
+#[derive(Debug)]
+struct Accounts<K>(HashMap<K, (f64, Instant)>);
+
+impl<K> Default for Accounts<K> {
+    fn default() -> Accounts<K> {
+        Accounts(HashMap::new())
+    }
+}
+
+impl<K: Copy + Eq + Hash> Accounts<K> {
+    fn used(&self, who: &K, now: Instant) -> f64 {
+        self.0.get(who).map_or(0.0, |used| left(*used, now))
+    }
+
+    /// Where there are too many accounts, the one that has used least is forgotten.
+    fn charge(&mut self, who: K, cost: f64, now: Instant) {
+        let used = self.used(&who, now) + cost;
+        if self.0.len() >= MAX_ACCOUNTS && !self.0.contains_key(&who) {
+            let least = self.0.iter().min_by(|a, b| left(*a.1, now).total_cmp(&left(*b.1, now)));
+            if let Some(least) = least.map(|(who, _)| *who) {
+                self.0.remove(&least);
+            }
+        }
+        self.0.insert(who, (used, now));
+    }
 }
 
 /// What is still used up of what was.

@@ -116,6 +116,22 @@ fn many_addresses_take_little_room_and_do_not_let_who_tries_most_be_forgotten() 
     for n in 0..10 * MAX_ACCOUNTS as u32 {
         tries.failed(IpAddr::V4((0x0a00_0000 + n).into()).into(), now);
     }
-    assert_eq!(tries.used.len(), MAX_ACCOUNTS);
+    assert_eq!(tries.peers.0.len(), MAX_ACCOUNTS);
     assert!(tries.may(busy, now).is_err());
+}
+
+#[test]
+fn who_makes_up_so_many_people_that_some_are_forgotten_is_not_forgotten_itself() {
+    let (mut tries, now) = (Tries::default(), clock::now());
+    let peers = (1..=60).map(|n| IpAddr::from([10, 0, 0, n]));
+    let mut let_through = 0;
+    for (n, peer) in peers.flat_map(|peer| (0_u32..1000).map(move |n| (n, peer))) {
+        let made_up = Caller { peer, behind: Some(IpAddr::V4(n.into())) };
+        if tries.may(made_up, now).is_ok() {
+            tries.failed(made_up, now);
+            let_through += 1;
+        }
+    }
+    assert_eq!(tries.behind.0.len(), MAX_ACCOUNTS, "this test fills them");
+    assert_eq!(let_through, 60 * 40);
 }
