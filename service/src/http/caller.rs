@@ -18,16 +18,20 @@ pub struct ReachedAt(pub SocketAddr);
 pub struct Caller {
     /// Who is connected.
     pub peer: IpAddr,
-    /// For whom it says that it asks, if it passes the request on. Only its own word counts, the last one; what stands before may
-    /// have been made up by whom it asks for. Who cannot be told is the unspecified address.
+    /// For whom it says that it asks, if it passes the request on. Who cannot be told is the unspecified address.
+    ///
+    /// The last counts, since what stands before may have been made up by whom it asks for. It is the last that is not a
+    /// machine's own address: a master behind a proxy on the same machine names the browser, then that proxy. Somebody on the
+    /// master's machine itself may so pass for others, and could as well ask from there without the master.
     pub behind: Option<IpAddr>,
 }
 
 impl Caller {
     /// As a request tells.
     pub fn of(peer: SocketAddr, headers: &HeaderMap) -> Caller {
-        let behind = callers(headers).last().map(|caller| caller.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
-        Caller { peer: peer.ip(), behind }
+        let callers = callers(headers);
+        let behind = last_beyond(&callers).or(callers.last());
+        Caller { peer: peer.ip(), behind: behind.map(|caller| caller.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))) }
     }
 }
 
@@ -40,13 +44,13 @@ impl From<IpAddr> for Caller {
 /// Whether the request is made on this machine, for somebody on this machine. A proxy here that does not say for whom it asks
 /// passes for somebody here.
 pub fn is_local(peer: SocketAddr, headers: &HeaderMap) -> bool {
-    is_loopback(peer.ip()) && callers(headers).all(|caller| caller.is_some_and(is_loopback))
+    is_loopback(peer.ip()) && last_beyond(&callers(headers)).is_none()
 }
 
 /// The `Forwarded` header for a request that is passed on: all those for whom it was made already, and `peer`. Who cannot be
 /// told is `unknown`, which is nobody's loopback.
 pub fn forwarded(peer: SocketAddr, headers: &HeaderMap) -> HeaderValue {
-    let all = callers(headers).chain([Some(peer.ip().to_canonical())]);
+    let all = callers(headers).into_iter().chain([Some(peer.ip().to_canonical())]);
     let elements: Vec<String> = all
         .map(|caller| match caller {
             Some(IpAddr::V4(v4)) => format!("for={v4}"),
@@ -61,21 +65,38 @@ fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
+/// The last of them who is not on the machine that names it; one who is not told may be anywhere.
+fn last_beyond(callers: &[Option<IpAddr>]) -> Option<&Option<IpAddr>> {
+    callers.iter().rfind(|caller| !caller.is_some_and(is_loopback))
+}
+
 /// Those for whom the request is said to be made; None: somebody who is not told.
-fn callers(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> + '_ {
+///
+/// A proxy may write one of the two headers and let the other through as the visitor made it up. Which one that is cannot be seen,
+/// so where they do not end with the same caller nobody is told: a visitor who adds a header is one of those who do, and nobody else.
+fn callers(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let elements = |name| headers.get_all(name).into_iter().flat_map(|value| value.to_str().unwrap_or("?").split(','));
     let by_standard = elements(FORWARDED).map(|element| {
         let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
         pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for")).and_then(|(_, node)| address(node))
     });
-    by_standard.chain(elements(X_FORWARDED_FOR).map(address))
+    let (mut callers, by_most): (Vec<_>, Vec<_>) =
+        (by_standard.collect(), elements(X_FORWARDED_FOR).map(address).collect());
+    match (last_beyond(&callers), last_beyond(&by_most)) {
+        (Some(one), Some(other)) if one != other => vec![None],
+        _ => {
+            callers.extend(by_most);
+            callers
+        }
+    }
 }
 
 /// An address as the two headers have it: alone or with a port, in quotes and brackets or without.
 fn address(node: &str) -> Option<IpAddr> {
     let node = node.trim().trim_matches('"');
     let bare = || node.trim_start_matches('[').trim_end_matches(']').parse().ok();
-    node.parse::<SocketAddr>().map(|address| address.ip()).ok().or_else(bare)
+    let address: Option<IpAddr> = node.parse::<SocketAddr>().map(|address| address.ip()).ok().or_else(bare);
+    address.map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -119,15 +140,49 @@ mod tests {
     }
 
     #[test]
+    fn browsers_behind_a_proxy_on_the_masters_machine_are_not_one() {
+        let (proxy, master) = ("127.0.0.1:9".parse().unwrap(), "10.0.0.7:9".parse().unwrap());
+        let behind = |headers: &[_]| {
+            let passed_on = HeaderMap::from_iter([(FORWARDED, forwarded(proxy, &said(headers)))]);
+            Caller::of(master, &passed_on).behind.map(|ip| ip.to_string())
+        };
+        for browser in ["10.0.0.8", "10.0.0.9"] {
+            assert_eq!(behind(&[(X_FORWARDED_FOR, browser)]).as_deref(), Some(browser));
+        }
+        assert_eq!(behind(&[(X_FORWARDED_FOR, "1.2.3.4, 10.0.0.9")]).as_deref(), Some("10.0.0.9"), "made up");
+        assert_eq!(behind(&[(FORWARDED, "for=unknown")]).as_deref(), Some("0.0.0.0"));
+        assert_eq!(behind(&[]).as_deref(), Some("127.0.0.1"), "who is there itself");
+    }
+
+    #[test]
+    fn a_header_that_the_proxy_did_not_write_makes_a_visitor_nobody_else() {
+        let (here, there): (SocketAddr, SocketAddr) = ("127.0.0.1:9".parse().unwrap(), "10.0.0.7:9".parse().unwrap());
+        let cases = [
+            ("for=1.2.3.4", "10.0.0.9", "0.0.0.0"),
+            ("for=10.0.0.9", "1.2.3.4", "0.0.0.0"),
+            ("for=10.0.0.9", "nobody", "0.0.0.0"),
+            ("for=127.0.0.1", "10.0.0.9", "10.0.0.9"),
+            ("for=10.0.0.9", "127.0.0.1", "10.0.0.9"),
+            ("for=\"[::ffff:10.0.0.9]:80\"", "1.2.3.4, 10.0.0.9", "10.0.0.9"),
+        ];
+        for (standard, most, behind) in cases {
+            let headers = said(&[(FORWARDED, standard), (X_FORWARDED_FOR, most)]);
+            let passed_on = HeaderMap::from_iter([(FORWARDED, forwarded(here, &headers))]);
+            for headers in [headers, passed_on] {
+                assert_eq!(Caller::of(there, &headers).behind.unwrap().to_string(), behind, "{headers:?}");
+                assert!(!is_local(here, &headers), "{headers:?}");
+            }
+        }
+    }
+
+    #[test]
     fn who_is_behind_whom_is_passed_on() {
         let here = "127.0.0.1:9".parse().unwrap();
         let cases = [
             (&[][..], "for=127.0.0.1"),
             (&[(FORWARDED, "for=10.0.0.7")], "for=10.0.0.7, for=127.0.0.1"),
-            (
-                &[(FORWARDED, "for=\"[fd00::7]\""), (X_FORWARDED_FOR, "nobody")],
-                "for=\"[fd00::7]\", for=unknown, for=127.0.0.1",
-            ),
+            (&[(FORWARDED, "for=\"[fd00::7]\", for=_hidden")], "for=\"[fd00::7]\", for=unknown, for=127.0.0.1"),
+            (&[(FORWARDED, "for=\"[fd00::7]\""), (X_FORWARDED_FOR, "nobody")], "for=unknown, for=127.0.0.1"),
         ];
         for (headers, value) in cases {
             let forwarded = forwarded(here, &said(headers));

@@ -243,7 +243,8 @@ async fn who_shows_the_token_may_look_from_anywhere_and_who_guesses_may_not() {
 async fn who_proves_the_token_for_somebody_is_answered_and_who_guesses_is_one_of_many() {
     let token = |config: &mut facefleet_worker::Config| config.live_token = Some(TOKEN.parse().unwrap());
     let (_worker, http) = Worker::shown(NOBODY.parse().unwrap(), token).await;
-    let far = |n: u32| format!("Forwarded: for=203.0.113.9, for=10.0.0.{n}\r\n");
+    // As a master says it that has a proxy on its machine.
+    let far = |n: u32| format!("Forwarded: for=203.0.113.9, for=10.0.0.{n}, for=127.0.0.1\r\n");
     let refused = ask(http, "/live", &far(1)).await;
     let nonce = value(&refused.headers, "x-facefleet-nonce").unwrap();
     let proved = |n, address: SocketAddr, path| {
