@@ -126,9 +126,9 @@ fn a_chinese_browser_is_spoken_to_in_chinese() {
     browser.wait_until("speak English", "document.documentElement.lang === 'en'");
 }
 
-/// Counts the views that the master sends, up to the first of which something is true, from now on or from the last change on that was
-/// answered. A master's views are a second apart or more,
-/// so their number is a time that a busy machine does not make longer.
+/// Counts the views that the master sends up to the first of which something is true: from now on, or from the last change on
+/// that was answered. A master's views are a second apart or more, so their number is a time that a busy machine does not make
+/// longer.
 const COUNT: &str = "(() => {
     window.views = 0;
     window.seenAt = null;

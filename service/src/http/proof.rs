@@ -1,17 +1,20 @@
 //! Showing that one has a token to somebody who may not have it.
 //!
-//! A browser gives its token to the master, and the master asks workers. Anybody may join as a worker, so none is sent the token: it
-//! is sent an HMAC ([RFC 2104]) of the question, with the token as the key. A worker that has the token makes the same of what it was
-//! asked; one that has not learns nothing that is good elsewhere, because the question says
+//! A browser gives its token to the master, and the master asks workers. Anybody may join as a worker, so none is sent the
+//! token: it is sent an HMAC ([RFC 2104]) of the question, with the token as the key. A worker that has the token makes the same
+//! of what it was asked; one that has not learns nothing that is good elsewhere, because the question says
 //!
-//! - **whom it is put to**: the address that the master has connected to. A name would not do, as who joins may choose it; who wants to
-//!   stand between a master and a worker has to take the worker's address, and listens to everything then anyway;
-//! - **what is asked for**: the path, with the stream and the picture;
-//! - **when**: a nonce of the worker's own ([`Challenge`]), which comes with every refusal and changes every minute. Time would not do,
-//!   because a Raspberry Pi has no clock of its own and begins with any. Who asks keeps no nonce: it asks without a proof first.
+//! - **whom it is put to**: the address that the master has connected to. A name would not do, as who joins may choose it; who
+//!   wants to stand between a master and a worker has to take the worker's address, and listens to everything then anyway;
+//! - **what is asked for**: the path, with the stream and the number of the picture that is shown already;
+//! - **when**: a nonce of the worker's own ([`Challenge`]), which comes with every refusal, changes every minute and is taken for
+//!   another. Time would not do, because a Raspberry Pi has no clock of its own and begins with any. Who asks keeps no nonce: it
+//!   asks without a proof first.
 //!
-//! Who is given a proof can still try tokens against it, as fast as it can compute: a token must be long and made by chance. That is
-//! what is left of the risk, and why the message that refuses a short token names a command that makes a good one.
+//! So a proof may be shown again, by who has seen it, for one to two minutes: to the same worker, with the same question.
+//!
+//! Who is given a proof can still try tokens against it, as fast as it can compute: a token must be long and made by chance.
+//! That is what is left of the risk, and why the message that refuses a short token names a command that makes a good one.
 //!
 //! [RFC 2104]: https://www.rfc-editor.org/rfc/rfc2104
 
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_good_for_one_worker_one_picture_and_one_token() {
+    fn it_is_good_for_one_worker_one_question_and_one_token() {
         let challenge = Challenge::default();
         let (token, to): (Token, SocketAddr) = (TOKEN.parse().unwrap(), "192.168.1.5:8081".parse().unwrap());
         let nonce = challenge.nonce();

@@ -64,7 +64,8 @@ pub fn connections(metrics: &Metrics) -> IntGauge {
 /// Serves `site` on `listener` until `stop`, then lets answers end for a second. Answers without an end, such as a stream of
 /// events, had better end by themselves at `stop`.
 ///
-/// Handlers find the peer's address as `ConnectInfo<SocketAddr>`, and their own as `Extension<ReachedAt>`. A connection beyond the 500th is answered 503 and closed.
+/// Handlers find the peer's address as `ConnectInfo<SocketAddr>`, and their own as `Extension<ReachedAt>`. A connection beyond
+/// [`MAX_CONNECTIONS`] is answered 503 and closed.
 pub async fn serve(listener: TcpListener, site: Router, open: IntGauge, stop: CancellationToken) {
     let limits = Limits { connections: MAX_CONNECTIONS, header: HEADER_WITHIN, progress: PROGRESS_WITHIN };
     serve_within(limits, listener, site, open, stop).await;
