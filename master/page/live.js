@@ -22,6 +22,8 @@ const tiles = new Map();
 const asked = new Map();
 /** Workers that refuse pictures: the name of the text that says why, with its seconds, and until when they are not asked again. */
 const refusals = new Map();
+/** Workers whose list was answered with this token. Only they are asked for pictures, so that a wrong one counts once. */
+const open = new Set();
 let workers = [];
 let visible = false;
 let hidden = false;
@@ -50,6 +52,7 @@ function look() {
     if (workers.some((worker) => worker.name === name)) continue;
     asked.delete(name);
     refusals.delete(name);
+    open.delete(name);
     for (const [key, tile] of tiles) if (tile.worker === name) drop(key);
   }
   if (looking()) for (const { name } of workers) if (isDue(name)) list(name);
@@ -64,6 +67,7 @@ async function list(worker) {
   asked.set(worker, Date.now());
   const answer = await get(worker, `live/${encodeURIComponent(worker)}`, { Accept: "application/json" });
   if (!answer?.ok) return;
+  open.add(worker);
   const { streams } = await answer.json();
   for (const [key, tile] of tiles) if (tile.worker === worker && !streams.some((stream) => stream.id === tile.stream)) drop(key);
   for (const { id, name } of streams) {
@@ -95,6 +99,7 @@ async function get(worker, path, more = {}) {
 function refuse(worker, { status, headers: said }) {
   const why = { 403: "live.unset", 429: "live.slow" }[status] ?? (token("live") ? "live.wrong" : "live.needs");
   const seconds = Number(said.get("Retry-After")) || 10;
+  open.delete(worker);
   refusals.set(worker, { why, seconds, until: status === 429 ? Date.now() + seconds * 1000 : Infinity });
   for (const [key, tile] of tiles) if (tile.worker === worker) drop(key);
   sayProblem();
@@ -103,7 +108,8 @@ function refuse(worker, { status, headers: said }) {
 
 /** Says why there are no pictures, and asks for the token where one would help. */
 function sayProblem() {
-  const problems = new Map([...refusals.values()].map(({ why, seconds }) => [why, seconds]));
+  const problems = new Map();
+  for (const { why, seconds } of refusals.values()) problems.set(why, Math.max(seconds, problems.get(why) ?? 0));
   show(byId("live-form"), [...problems.keys()].some((why) => why !== "live.unset"));
   show(byId("live-problem"), problems.size > 0);
   say(byId("live-problem"), [...problems].map(([why, n]) => t(why, { n })).join(" "));
@@ -143,7 +149,7 @@ function update({ parts }, tile) {
 function pump() {
   if (!looking()) return;
   const now = performance.now();
-  const due = [...tiles.values()].filter((tile) => tile.inView && !tile.busy && tile !== large && tile.next <= now);
+  const due = [...tiles.values()].filter((tile) => open.has(tile.worker) && tile.inView && !tile.busy && tile !== large && tile.next <= now);
   for (const tile of due.sort((a, b) => a.next - b.next).slice(0, AT_ONCE - waiting)) picture(tile);
 }
 
@@ -181,7 +187,7 @@ async function enlarge(tile) {
   say(byId("large-said"), t("live.privacy"));
   dialog.showModal();
   while (large === tile) {
-    const came = !tile.busy && !document.hidden && (await fetchInto(tile));
+    const came = open.has(tile.worker) && !tile.busy && !document.hidden && (await fetchInto(tile));
     if (!came) await new Promise((resume) => setTimeout(resume, PICTURE_MS));
   }
 }
@@ -199,6 +205,7 @@ byId("live-form").addEventListener("submit", (event) => {
   byId("live-token").value = "";
   asked.clear();
   refusals.clear();
+  open.clear();
   look();
 });
 

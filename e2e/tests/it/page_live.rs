@@ -84,6 +84,15 @@ fn who_is_elsewhere_shows_the_live_token() {
     browser.wait_until("show a picture", &format!("document.querySelector('#live img') && {THUMBNAIL}"));
     assert!(browser.value::<bool>("document.querySelector('#live-problem').hidden"));
 
+    assert!(browser.value::<bool>(SLOW_LIST));
+    try_token_unseen(&browser, "another-that-it-is-not");
+    browser.wait_until("say that it is another too", &says("not accepted"));
+    let asked: Vec<String> = browser.value("window.asked['Bearer another-that-it-is-not']");
+    assert!(
+        asked.iter().all(|path| path == "live/worker-1"),
+        "a wrong token counts once, and not for each picture: {asked:?}"
+    );
+
     // Six at least, since one of them is had back every ten seconds.
     for number in 0..60 {
         try_token_unseen(&browser, &format!("a-token-that-it-is-not-{number}"));
@@ -100,6 +109,18 @@ fn who_is_elsewhere_shows_the_live_token() {
     try_token_unseen(&browser, TOKEN);
     browser.wait_until("show a picture later", &format!("document.querySelector('#live img') && {THUMBNAIL}"));
 }
+
+/// Keeps what the page asks for with which token, and lets a worker's list wait until pictures are due.
+const SLOW_LIST: &str = "(() => {
+    window.asked = {};
+    const ask = window.fetch;
+    window.fetch = async (path, init, ...more) => {
+        if (path.startsWith('live/')) (window.asked[init.headers.Authorization] ??= []).push(path);
+        if (path === 'live/worker-1') await new Promise((resume) => setTimeout(resume, 2000));
+        return ask(path, init, ...more);
+    };
+    return true;
+})()";
 
 /// Gives the page a token, also while it shows pictures and asks for none.
 fn try_token_unseen(browser: &Browser, token: &str) {
