@@ -275,7 +275,7 @@ mod tests {
         let (tell, said) = (
             async {
                 shared.news.notified().await;
-                shared.agree(|agreed| agreed.has_told(&agreed.to_tell(9)));
+                shared.agree(|agreed| agreed.has_told(agreed.to_tell(9), 1));
                 shared.told.send_replace(());
             },
             shared.administer(&policy),

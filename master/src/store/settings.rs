@@ -42,12 +42,16 @@ pub struct Agreed {
     resting: BTreeSet<String>,
     /// Made here and not in the registry yet, at most one of each key.
     untold: Vec<Setting>,
+    /// Made here and in the registry since its write of this number, which this master has not heard of yet: words of the
+    /// writes before may still be on their way. At most one of each key.
+    unheard: Vec<(i64, Setting)>,
 }
 
 impl Agreed {
     /// Nothing is set. `own` is what this master was told when it started.
     pub fn new(own: Settings) -> Agreed {
-        Agreed { own, policy: None, admission: None, resting: BTreeSet::new(), untold: Vec::new() }
+        let (untold, unheard) = (Vec::new(), Vec::new());
+        Agreed { own, policy: None, admission: None, resting: BTreeSet::new(), untold, unheard }
     }
 
     /// What is in effect.
@@ -66,14 +70,17 @@ impl Agreed {
         self.apply(setting);
     }
 
-    /// The registry has a setting. One that was made here since will replace it there.
-    pub fn told(&mut self, setting: Setting) {
-        if !self.untold.iter().any(|ours| ours.replaces(&setting)) {
+    /// A setting was written into the registry, by its write of this number; they are told in their order. One that was made
+    /// here since will replace it there, or has done so already.
+    pub fn told(&mut self, setting: Setting, revision: i64) {
+        self.unheard.retain(|(written, _)| *written > revision);
+        let mut ours = self.untold.iter().chain(self.unheard.iter().map(|(_, ours)| ours));
+        if !ours.any(|ours| ours.replaces(&setting)) {
             self.apply(setting);
         }
     }
 
-    /// The registry has these and no others.
+    /// The registry has these and no others, and only what is written from now on will be told.
     pub fn told_all(&mut self, all: Vec<Setting>) {
         *self = Agreed { untold: std::mem::take(&mut self.untold), ..Agreed::new(self.own.clone()) };
         let ours = self.untold.clone();
@@ -85,9 +92,11 @@ impl Agreed {
         self.untold.iter().take(most).cloned().collect()
     }
 
-    /// The registry has these now.
-    pub fn has_told(&mut self, told: &[Setting]) {
+    /// The registry has these now, by its write of this number.
+    pub fn has_told(&mut self, told: Vec<Setting>, revision: i64) {
         self.untold.retain(|setting| !told.contains(setting));
+        self.unheard.retain(|(_, before)| !told.iter().any(|setting| setting.replaces(before)));
+        self.unheard.extend(told.into_iter().map(|setting| (revision, setting)));
     }
 
     /// Whether the registry has all that was made here.

@@ -98,11 +98,11 @@ impl Etcd {
         Ok((kvs, header.unwrap_or_default().revision))
     }
 
-    /// Does all of `ops`.
-    pub(super) async fn write(&mut self, ops: Vec<Op>) -> Result<(), EtcdError> {
+    /// Does all of `ops`. Returns the revision since which it is so.
+    pub(super) async fn write(&mut self, ops: Vec<Op>) -> Result<i64, EtcdError> {
         let request = TxnRequest { compare: Vec::new(), success: steps(ops) };
-        let _: TxnResponse = self.call("/etcdserverpb.KV/Txn", request).await?;
-        Ok(())
+        let TxnResponse { header, .. } = self.call("/etcdserverpb.KV/Txn", request).await?;
+        Ok(header.unwrap_or_default().revision)
     }
 
     /// Does all of `ops` if `key` was last written by this revision (0: is not there). Returns whether it was.
@@ -110,7 +110,7 @@ impl Etcd {
         let target = Compare::MOD_REVISION;
         let compare = Compare { result: 0, target, key: key.into(), mod_revision: Some(mod_revision) };
         let request = TxnRequest { compare: vec![compare], success: steps(ops) };
-        let TxnResponse { succeeded } = self.call("/etcdserverpb.KV/Txn", request).await?;
+        let TxnResponse { succeeded, .. } = self.call("/etcdserverpb.KV/Txn", request).await?;
         Ok(succeeded)
     }
 

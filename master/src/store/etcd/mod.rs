@@ -246,7 +246,7 @@ impl Registrar {
             Key::Master(keeper) if keeper != self.me => {
                 master(keeper, kv).into_iter().for_each(|master| self.peers.add(master));
             }
-            Key::Setting(unset) => self.shared.agree(|agreed| agreed.told(setting(unset, kv))),
+            Key::Setting(unset) => self.shared.agree(|agreed| agreed.told(setting(unset, kv), kv.mod_revision)),
             Key::Lease(_) | Key::Master(_) | Key::Other => {}
         }
         Ok(())
@@ -267,7 +267,7 @@ impl Registrar {
             // be under its next lease already.
             Key::Lease(_) => self.lease_ended = kv.mod_revision,
             Key::Master(keeper) => self.shared.masters.send_modify(|masters| masters.remove(keeper)),
-            Key::Setting(unset) => self.shared.agree(|agreed| agreed.told(unset)),
+            Key::Setting(unset) => self.shared.agree(|agreed| agreed.told(unset, kv.mod_revision)),
             Key::Other => {}
         }
         Ok(())
@@ -291,15 +291,17 @@ impl Registrar {
             Change::Delete(id) => delete(keys::worker(*id)),
         };
         let written = etcd.write(changes.iter().map(op).chain(settings.iter().map(put_setting)).collect()).await;
-        if written.is_err() {
-            self.shared.locked().0.not_told(&changes);
-        } else if !settings.is_empty() {
-            self.shared.agree(|agreed| agreed.has_told(&settings));
-            self.shared.told.send_replace(());
+        match written {
+            Err(_) => self.shared.locked().0.not_told(&changes),
+            Ok(_) if settings.is_empty() => {}
+            Ok(revision) => {
+                self.shared.agree(|agreed| agreed.has_told(settings, revision));
+                self.shared.told.send_replace(());
+            }
         }
         // There may be more.
         self.shared.news.notify_one();
-        written
+        written.map(|_| ())
     }
 }
 

@@ -40,6 +40,24 @@ struct Master {
     agreed: Agreed,
     /// How many words it has heard in this session.
     session: Option<usize>,
+    /// What it knows to be in the registry since a revision, because it has written it.
+    told: Vec<(i64, Setting)>,
+}
+
+impl Master {
+    fn new(n: usize) -> Master {
+        Master { agreed: Agreed::new(own(n)), session: None, told: Vec::new() }
+    }
+
+    /// What it shows for the key of `setting`.
+    fn shown(&self, setting: &Setting) -> Setting {
+        let Agreed { policy, admission, resting, .. } = &self.agreed;
+        match setting {
+            Setting::Policy(_) => Setting::Policy(*policy),
+            Setting::Admission(_) => Setting::Admission(*admission),
+            Setting::Rest(name, _) => rest(name, resting.contains(name)),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -47,7 +65,9 @@ struct World {
     masters: Vec<Master>,
     /// By key, as it would be in a registry.
     held: BTreeMap<String, Setting>,
-    words: Vec<Setting>,
+    /// With their revisions, as they are heard.
+    words: Vec<(i64, Setting)>,
+    revision: i64,
     /// Whether it has an epoch.
     is_begun: bool,
 }
@@ -62,18 +82,25 @@ fn key(setting: &Setting) -> String {
 
 impl World {
     fn new() -> World {
-        let master = |n| Master { agreed: Agreed::new(own(n)), session: None };
-        World { masters: (0..MASTERS).map(master).collect(), ..World::default() }
+        World { masters: (0..MASTERS).map(Master::new).collect(), ..World::default() }
     }
 
+    /// Writes all at once. As in etcd, nobody hears of a key that is deleted and was not there.
     fn write(&mut self, settings: &[Setting]) {
+        let before = self.words.len();
         for setting in settings {
-            match setting {
-                Setting::Rest(_, false) => _ = self.held.remove(&key(setting)),
-                _ => _ = self.held.insert(key(setting), setting.clone()),
+            let is_heard = match setting {
+                Setting::Rest(_, false) => self.held.remove(&key(setting)).is_some(),
+                _ => {
+                    self.held.insert(key(setting), setting.clone());
+                    true
+                }
+            };
+            if is_heard {
+                self.words.push((self.revision + 1, setting.clone()));
             }
-            self.words.push(setting.clone());
         }
+        self.revision += i64::from(self.words.len() > before);
     }
 
     fn act(&mut self, op: Op) {
@@ -85,16 +112,18 @@ impl World {
                 }
                 let settings = self.masters[n].agreed.to_tell(most);
                 self.write(&settings);
+                let (master, revision) = (&mut self.masters[n], self.revision);
                 if is_answered {
-                    self.masters[n].agreed.has_told(&settings);
+                    master.told.extend(settings.iter().map(|setting| (revision, setting.clone())));
+                    master.agreed.has_told(settings, revision);
                 } else {
-                    self.masters[n].session = None;
+                    master.session = None;
                 }
             }
             Op::Deliver(n, most) => {
-                let Master { agreed, session: Some(heard) } = &mut self.masters[n] else { return };
-                for word in self.words.iter().skip(*heard).take(most) {
-                    agreed.told(word.clone());
+                let Master { agreed, session: Some(heard), .. } = &mut self.masters[n] else { return };
+                for (revision, word) in self.words.iter().skip(*heard).take(most) {
+                    agreed.told(word.clone(), *revision);
                     *heard += 1;
                 }
             }
@@ -106,10 +135,25 @@ impl World {
                 self.masters[n].agreed.told_all(self.held.values().cloned().collect());
                 self.masters[n].session = Some(self.words.len());
             }
-            Op::Crash(n) => self.masters[n] = Master { agreed: Agreed::new(own(n)), session: None },
+            Op::Crash(n) => self.masters[n] = Master::new(n),
             Op::Wipe => {
-                self.masters.iter_mut().for_each(|master| master.session = None);
-                (self.held, self.is_begun) = (BTreeMap::new(), false);
+                for master in &mut self.masters {
+                    (master.session, master.told) = (None, Vec::new());
+                }
+                (self.held, self.words, self.revision, self.is_begun) = (BTreeMap::new(), Vec::new(), 0, false);
+            }
+        }
+        self.assert_nothing_is_undone();
+    }
+
+    /// Whoever has told something shows that, or what was written after it, or what it has yet to tell.
+    fn assert_nothing_is_undone(&self) {
+        for (n, master) in self.masters.iter().enumerate() {
+            for (revision, told) in &master.told {
+                let shown = master.shown(told);
+                let is_later = self.words.iter().any(|(at, word)| at > revision && *word == shown);
+                let is_right = shown == *told || is_later || master.agreed.untold.contains(&shown);
+                assert!(is_right, "master {n} has told {told:?}, and shows {shown:?} again");
             }
         }
     }
@@ -158,7 +202,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (master.clone(), 1..3_usize, prop::bool::weighted(0.8)).prop_map(|(n, most, heard)| Op::Tell(n, most, heard)),
         4 => (master.clone(), 1..3_usize).prop_map(|(n, most)| Op::Deliver(n, most)),
         1 => master.clone().prop_map(Op::CutOff),
-        3 => master.clone().prop_map(Op::Connect),
+        6 => master.clone().prop_map(Op::Connect),
         1 => master.prop_map(Op::Crash),
         1 => Just(Op::Wipe),
     ]
@@ -249,10 +293,10 @@ fn an_empty_registry_is_filled_again_by_the_first_that_comes_back() {
 fn what_somebody_deletes_is_as_each_master_was_told_at_its_start() {
     let mut agreed = Agreed::new(own(0));
     for setting in [WEIGHTED, FAIR, rest("pi-1", true)] {
-        agreed.told(setting);
+        agreed.told(setting, 1);
     }
     for unset in [Setting::Policy(None), Setting::Admission(None), rest("pi-1", false)] {
-        agreed.told(unset);
+        agreed.told(unset, 2);
     }
     assert_eq!(agreed.settings(), own(0));
 }
@@ -268,9 +312,41 @@ fn a_registry_full_of_names_is_no_more_than_a_master_remembers() {
 fn what_is_set_here_stands_until_something_is_written_after_it() {
     let mut agreed = Agreed::new(own(0));
     agreed.make(WEIGHTED);
-    agreed.told(LEAST);
+    agreed.told(LEAST, 1);
     assert_eq!(agreed.settings().policy, PolicyName::WeightedRoundRobin);
-    agreed.has_told(&[WEIGHTED]);
-    agreed.told(LEAST);
+    agreed.has_told(vec![WEIGHTED], 3);
+    // It was written before, and is heard of after.
+    agreed.told(LEAST, 2);
+    assert_eq!(agreed.settings().policy, PolicyName::WeightedRoundRobin);
+    agreed.told(WEIGHTED, 3);
+    agreed.told(LEAST, 4);
     assert_eq!(agreed.settings().policy, PolicyName::LeastLoaded);
+}
+
+#[test]
+fn what_was_written_here_is_remembered_no_longer_than_older_words_may_come() {
+    let mut agreed = Agreed::new(own(0));
+    // Nothing is heard of a key that is deleted and was not there.
+    for name in ["pi-1", "pi-2"] {
+        agreed.make(rest(name, false));
+        agreed.has_told(agreed.to_tell(9), 3);
+    }
+    agreed.told(FAIR, 2);
+    assert_eq!(agreed.unheard.len(), 2);
+    agreed.told(LEAST, 3);
+    assert_eq!(agreed.unheard, []);
+    agreed.make(FAIR);
+    agreed.has_told(vec![FAIR], 9);
+    // The registry has lost all, and counts anew.
+    agreed.told_all(Vec::new());
+    agreed.told(FAIR, 1);
+    assert_eq!(agreed.settings().admission, AdmissionName::Fair);
+}
+
+#[test]
+fn what_a_master_has_told_is_not_undone_by_an_older_word_that_it_hears_later() {
+    let mut world = agreed_world();
+    world.play([Op::Make(1, Setting::Admission(Some(AdmissionName::Fifo))), Op::Tell(1, 9, true)]);
+    world.play([Op::Make(0, FAIR), Op::Tell(0, 9, true), Op::Deliver(0, 1)]);
+    assert_eq!(world.masters[0].agreed.settings().admission, AdmissionName::Fair);
 }
