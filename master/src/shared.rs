@@ -123,7 +123,18 @@ impl Shared {
     /// Takes in what masters that share a registry have agreed on, and does as they do.
     #[cfg(feature = "etcd")]
     pub(crate) fn agree(&self, take_in: impl FnOnce(&mut Agreed)) {
-        let (mut scheduler, now) = self.locked();
+        let (scheduler, now) = self.locked();
+        self.agree_under(scheduler, now, take_in);
+    }
+
+    /// The same, for who has the lock already.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn agree_under(
+        &self,
+        mut scheduler: MutexGuard<'_, Scheduler>,
+        now: Instant,
+        take_in: impl FnOnce(&mut Agreed),
+    ) {
         let before = scheduler.settings();
         let Some(agreed) = scheduler.agreed() else { return };
         take_in(agreed);

@@ -135,22 +135,25 @@ impl Registrar {
     /// The epoch of the cluster. Whoever comes first says what it is; that may be a master that was there before etcd lost
     /// all it knew.
     async fn epoch(&self, etcd: &mut Etcd) -> Result<u64, EtcdError> {
-        let (known, settings) = {
-            let (mut scheduler, _) = self.shared.locked();
-            (scheduler.epoch(), scheduler.agreed().map_or_else(Vec::new, |agreed| agreed.all()))
-        };
-        // In an etcd that has lost all it knew, whoever finds an epoch finds the settings, too.
-        for some in settings.chunks(MOST_WRITES) {
-            etcd.write_if(keys::EPOCH, 0, some.iter().map(put_setting).collect()).await?;
+        loop {
+            if let Some(there) = etcd.get(keys::EPOCH).await? {
+                return keys::plain(&there).filter(|epoch| *epoch != 0).ok_or_else(|| spoilt(keys::EPOCH));
+            }
+            let (known, settings) = {
+                let (mut scheduler, _) = self.shared.locked();
+                (scheduler.epoch(), scheduler.agreed().map_or_else(Vec::new, |agreed| agreed.all()))
+            };
+            // In an etcd that has lost all it knew, whoever finds an epoch finds the settings, too.
+            for some in settings.chunks(MOST_WRITES) {
+                etcd.write_if(keys::EPOCH, 0, some.iter().map(put_setting).collect()).await?;
+            }
+            // 0 would be an old master, which does not tell.
+            let proposed = if known == 0 { clock::unix_us().max(1) } else { known };
+            let op = put(keys::EPOCH.to_owned(), proposed.to_string().into_bytes(), 0);
+            if etcd.write_if(keys::EPOCH, 0, vec![op]).await? {
+                return Ok(proposed);
+            }
         }
-        // 0 would be an old master, which does not tell.
-        let proposed = if known == 0 { clock::unix_us().max(1) } else { known };
-        let op = put(keys::EPOCH.to_owned(), proposed.to_string().into_bytes(), 0);
-        if etcd.write_if(keys::EPOCH, 0, vec![op]).await? {
-            return Ok(proposed);
-        }
-        let there = etcd.get(keys::EPOCH).await?;
-        there.as_ref().and_then(keys::plain).filter(|epoch| *epoch != 0).ok_or_else(|| spoilt(keys::EPOCH))
     }
 
     /// Whether it is time to set more ids aside. When all are given there is nothing to set aside any more.
@@ -204,8 +207,8 @@ impl Registrar {
         let (mut scheduler, now) = self.shared.locked();
         scheduler.connected(epoch, ids, now);
         scheduler.told_all(registrations, self.me, now);
-        drop(scheduler);
-        self.shared.agree(|agreed| agreed.told_all(settings));
+        // Under the same lock, so that nobody is answered by settings that are not those of the others.
+        self.shared.agree_under(scheduler, now, |agreed| agreed.told_all(settings));
         self.said.clear();
         self.peers.begin(since, masters);
     }
