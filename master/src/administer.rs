@@ -63,7 +63,7 @@ fn hint(near: &[String]) -> String {
 }
 
 /// What is said where other masters share the registry and it does not answer.
-const UNTOLD: &str = "; at this master only for now: etcd does not answer, and the others are told once it does";
+const UNTOLD: &str = "at this master only for now: etcd does not answer, and the others are told once it does";
 /// How long a registry that masters share may take for a setting until that is said. Who made the setting waits for it, and
 /// takes a master that does not answer within a second for one that is gone.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -109,12 +109,13 @@ impl Shared {
         // Err: that takes too long.
         let _ = timeout(PATIENCE, self.told.subscribe().wait_for(is_decided)).await;
         if !is_told(&()) {
-            said.push_str(UNTOLD);
+            tracing::warn!("what an administrator has changed is so {UNTOLD}");
+            write!(said, "; {UNTOLD}").expect("a text takes all that is written to it");
         }
-        tracing::info!("an administrator: {said}");
         Ok(said)
     }
 
+    /// Makes it here, and says so in the log.
     fn change(&self, change: &AdminChange) -> Result<String, AdminError> {
         let (mut scheduler, now) = self.locked();
         let mut settings = scheduler.settings();
@@ -123,6 +124,8 @@ impl Shared {
             agreed.make(setting);
         }
         self.set(scheduler, settings, now);
+        // Here, because who has asked may go away before it is clear whether others are told.
+        tracing::info!("an administrator: {said}");
         self.news.notify_one();
         Ok(said)
     }
@@ -268,7 +271,7 @@ mod tests {
         let shared = Shared::sharing(PolicyName::default(), Loss::default(), Duration::ZERO);
         let fair = AdminChange::Admission("fair".into());
         let policy = AdminChange::Policy("least-loaded".into());
-        assert_eq!(shared.administer(&fair).await.unwrap(), format!("admission is fair now, and was open{UNTOLD}"));
+        assert_eq!(shared.administer(&fair).await.unwrap(), format!("admission is fair now, and was open; {UNTOLD}"));
 
         shared.locked().0.connected(7, 0..10, clock::now());
         assert!(shared.administer(&fair).await.unwrap().ends_with(UNTOLD), "it is not known to be away");
