@@ -1,6 +1,7 @@
 //! What an administrator changes where several masters share a registry: it is so at all of them.
 #![cfg(target_os = "linux")]
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use facefleet_e2e::{Etcd, LOOPBACK, Process, Service, asset, client, wait_until};
@@ -85,11 +86,13 @@ fn what_is_set_at_one_master_is_so_at_all_and_outlives_it() {
     let Some(mut site) = Site::start(test, 2) else { return };
     site.wait_until_all_offer(&["worker-1", "worker-2"]);
     let said = site.admin(0, "policy", "weighted-round-robin");
-    assert_eq!(said, "policy is weighted-round-robin now, and was least-loaded");
+    // What may follow is that an etcd on a busy machine has not answered in time.
+    assert!(said.starts_with("policy is weighted-round-robin now, and was least-loaded"), "{said}");
     site.wait_until_all_show("weighted-round-robin", "open");
 
     // The workers are with the first master, and it is the second one that is told.
-    assert!(!site.admin(1, "rest", "worker-1").contains(UNTOLD));
+    let said = site.admin(1, "rest", "worker-1");
+    assert!(said.starts_with("worker worker-1 finishes what it holds"), "{said}");
     site.wait_until_all_offer(&["worker-2"]);
     site.wait_until_all("worker-1 at rest", |master| is_resting(&known(master), "worker-1"));
     for master in &site.masters {
@@ -103,7 +106,8 @@ fn what_is_set_at_one_master_is_so_at_all_and_outlives_it() {
     site.add_master();
     site.wait_until_all_show("weighted-round-robin", "open");
     site.wait_until_all_offer(&["worker-2"]);
-    assert_eq!(site.admin(1, "resume", "worker-1"), "worker worker-1 is back in service");
+    let said = site.admin(1, "resume", "worker-1");
+    assert!(said.starts_with("worker worker-1 is back in service"), "{said}");
     site.wait_until_all_offer(&["worker-1", "worker-2"]);
 }
 
@@ -114,9 +118,13 @@ fn of_two_administrators_at_once_one_is_right_everywhere() {
     let changes = [site.change(0, "admission", "fifo"), site.change(1, "admission", "fair")];
     changes.into_iter().for_each(|change| assert_eq!(change.end().unwrap().code, Some(0)));
     site.add_master();
+    // Who has made a setting shows it until another one is written after it: so all show the same only when both are written.
+    wait_until("all masters show one of the two", || {
+        let shown: BTreeSet<String> = site.masters.iter().map(|master| known(master.address).admission).collect();
+        shown.len() == 1 && !shown.contains("open")
+    });
     let later = known(site.masters[2].address).admission;
     assert!(later == "fifo" || later == "fair", "{later}");
-    site.wait_until_all_show("least-loaded", &later);
 }
 
 #[test]

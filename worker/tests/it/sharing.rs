@@ -65,7 +65,7 @@ async fn shares(opens: [AnalyzeOpen; 2], of: usize) -> [usize; 2] {
 #[tokio::test]
 async fn equal_streams_get_equal_parts() {
     let [first, second] = shares([AnalyzeOpen::default(), AnalyzeOpen::default()], 80).await;
-    assert!(first.abs_diff(second) <= 16, "{first} {second}");
+    assert!(first.abs_diff(second) <= 8, "{first} {second}");
 }
 
 #[tokio::test]
