@@ -105,6 +105,8 @@ impl Cluster {
         if looks {
             browser.open(&self.page);
             let _: bool = browser.value("(performance.setResourceTimingBufferSize(10000), true)");
+            // What nobody sees is not asked for.
+            let _: bool = browser.value("(document.querySelector('.live').scrollIntoView(), true)");
             browser.wait_until("show a picture", "document.querySelector('#live img[src]') !== null");
             browser.click("#live button");
             browser.wait_until("show it in large", "document.querySelector('#large-picture').naturalWidth > 0");
