@@ -1,46 +1,21 @@
 //! The client as a process that exports traces.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod collector;
+
 use std::env;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
+
+use collector::{Collector, attribute, loopback, text};
 
 const PHOTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/photos/astronaut.jpg");
-
-/// A collector that passes on what it is told.
-struct Collector(mpsc::UnboundedSender<ExportTraceServiceRequest>);
-
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.send(request.into_inner()).map_err(|_| Status::unavailable("the test is over"))?;
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
-
-/// A port of this machine, and who listens there.
-async fn loopback() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    (listener, url)
-}
 
 /// What the client does with these arguments.
 async fn client(args: &[&str]) -> Output {
@@ -57,37 +32,15 @@ async fn look_at_a_photo(collector: &str) -> Output {
     client(&["run", PHOTO, "--local", "--workers", "1", "--otlp", collector]).await
 }
 
-/// The attribute of this name.
-fn attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a Value> {
-    let AnyValue { value } = attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?;
-    value.as_ref()
-}
-
-fn text(value: &str) -> Value {
-    Value::StringValue(value.to_owned())
-}
-
 #[tokio::test]
 async fn one_trace_has_the_frame_and_the_work_on_it() {
-    let (listener, url) = loopback().await;
-    let (collector, mut told) = mpsc::unbounded_channel();
-    let service = TraceServiceServer::new(Collector(collector));
-    let served = tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
-    let output = look_at_a_photo(&url).await;
+    let mut collector = Collector::start().await;
+    let output = look_at_a_photo(&collector.url).await;
     assert!(output.status.success(), "{output:?}");
-    served.abort();
 
     // Both are told before the client ends.
-    let mut spans: Vec<Span> = Vec::new();
-    while let Ok(ExportTraceServiceRequest { resource_spans }) = told.try_recv() {
-        for resource in resource_spans {
-            let program = &resource.resource.as_ref().unwrap().attributes;
-            assert_eq!(attribute(program, "service.name"), Some(&text("facefleet-client")), "{program:?}");
-            spans.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
-        }
-    }
-    spans.sort_by(|one, other| one.name.cmp(&other.name));
-    let [frame, work] = <[Span; 2]>::try_from(spans).unwrap_or_else(|spans| panic!("{spans:#?}"));
+    let spans = collector.spans_of("facefleet-client");
+    let [frame, work] = <[Span; 2]>::try_from(spans.into_values().collect::<Vec<_>>()).unwrap();
 
     assert_eq!((frame.name.as_str(), frame.kind()), ("frame", SpanKind::Client));
     assert_eq!((work.name.as_str(), work.kind()), ("work", SpanKind::Server));
