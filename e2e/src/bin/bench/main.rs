@@ -10,6 +10,7 @@ mod fleet;
 mod frames;
 mod in_worker;
 mod live;
+mod looks;
 mod page;
 mod scale;
 mod sched;
@@ -53,9 +54,9 @@ enum What {
     /// Try every scheduling policy in the same simulated clusters, and measure what a route costs.
     Sched(sched::Args),
     /// Measure what it costs a worker when somebody looks at what it sees.
-    Live(live::Args),
+    Live(looks::Args),
     /// Measure what it costs a cluster when somebody looks at its page, and at one of its streams in large, in Chromium.
-    Watched(watched::Args),
+    Watched(looks::Args),
     #[command(name = scale::SIMULATED_CLUSTER, hide = true)]
     SimulatedCluster(scale::ClusterArgs),
 }
