@@ -104,11 +104,11 @@ impl Shared {
     /// There is no such policy, admission or worker.
     pub(crate) async fn administer(&self, change: &AdminChange) -> Result<String, AdminError> {
         let mut said = self.change(change)?;
-        let is_told = |(): &()| self.locked().0.agreed().is_none_or(|agreed| agreed.is_told());
-        let is_decided = |(): &()| is_told(&()) || self.locked().0.cut_off_since().is_some();
+        let is_told = || self.locked().0.agreed().is_none_or(|agreed| agreed.is_told());
+        let is_decided = || is_told() || self.locked().0.cut_off_since().is_some();
         // Err: that takes too long.
-        let _ = timeout(PATIENCE, self.told.subscribe().wait_for(is_decided)).await;
-        if !is_told(&()) {
+        let _ = timeout(PATIENCE, self.told.subscribe().wait_for(|()| is_decided())).await;
+        if !is_told() {
             tracing::warn!("what an administrator has changed is so {UNTOLD}");
             write!(said, "; {UNTOLD}").expect("a text takes all that is written to it");
         }
