@@ -11,6 +11,7 @@ export function connect(onView, onAway) {
   let source = null;
   let wait = FIRST_RETRY_MS;
   let watchdog = 0;
+  let retry = 0;
   let away = false;
 
   function open() {
@@ -31,15 +32,24 @@ export function connect(onView, onAway) {
     watchdog = setTimeout(lost, SILENCE_MS);
   }
 
-  function lost() {
+  function close() {
     clearTimeout(watchdog);
+    clearTimeout(retry);
     source.close();
+  }
+
+  function lost() {
+    close();
     if (!away) onAway();
     away = true;
     // Not all browsers of a classroom at once.
-    setTimeout(open, wait * (0.75 + Math.random() / 2));
+    retry = setTimeout(open, wait * (0.75 + Math.random() / 2));
     wait = Math.min(wait * 2, LAST_RETRY_MS);
   }
+
+  // A page that the browser keeps for the way back keeps its connection, too, and there are six for all pages of a site.
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", ({ persisted }) => persisted && open());
 
   open();
 }

@@ -14,7 +14,7 @@ use crate::faults::network::say_skipped;
 use crate::media::text;
 
 /// What a program tells at `http://ADDRESS/metrics`.
-fn scrape(address: &str) -> String {
+pub(crate) fn scrape(address: &str) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
     write!(connection, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -25,7 +25,7 @@ fn scrape(address: &str) -> String {
 }
 
 /// The sum of the series of this name whose labels say `with`.
-fn sum(text: &str, name: &str, with: &str) -> u64 {
+pub(crate) fn sum(text: &str, name: &str, with: &str) -> u64 {
     let number = |line: &str| {
         let (series, number) = line.rsplit_once(' ')?;
         let (told, labels) = series.split_once('{').unwrap_or((series, ""));

@@ -4,11 +4,14 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use facefleet_e2e::{Browser, LOOPBACK, PHONE, PROJECTOR, Process, Screen, Service, asset, lasting_address};
+use facefleet_e2e::{
+    Browser, LOOPBACK, PHONE, PROJECTOR, Process, Screen, Service, asset, lasting_address, wait_until,
+};
 use facefleet_service::clock;
 
 use crate::faults::network::say_skipped;
 use crate::media::text;
+use crate::metrics::{scrape, sum};
 use crate::parts::VideoInParts;
 
 const TOKEN: &str = "a-token-for-the-stage";
@@ -240,6 +243,28 @@ fn a_phone_shows_all_of_it_and_a_name_with_markup_is_a_name() {
         assert_eq!(client.end().unwrap().code, Some(0));
         assert_eq!(browser.complaints(), Vec::<String>::new());
     }
+}
+
+/// A browser keeps a page that somebody has left, for a minute and with its connections, of which there are six for all pages of
+/// a site. It says so to the page, as is done here: when it does it by itself, and for how long, is its own affair.
+#[test]
+fn a_page_that_was_left_keeps_no_connection_and_lives_when_somebody_goes_back_to_it() {
+    let test = "a_page_that_was_left_keeps_no_connection_and_lives_when_somebody_goes_back_to_it";
+    let Some(browser) = browser(test, PROJECTOR) else { return };
+    let mut stage = Stage::start(1);
+    stage.show(&browser);
+    let say = |event: &str| {
+        let said = format!("window.dispatchEvent(new PageTransitionEvent('{event}', {{ persisted: true }}))");
+        assert!(browser.value::<bool>(&said));
+    };
+    say("pagehide");
+    // The master closes those on which nothing goes on. The one that is left asks this.
+    let site = stage.http.to_string();
+    wait_until("the page has no connection", || sum(&scrape(&site), "facefleet_http_connections", "") == 1);
+    stage.workers[0].process.kill();
+    say("pageshow");
+    stage.wait_for_workers(&browser, "lost", 1);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 #[test]
