@@ -100,9 +100,9 @@ async fn every_answer_has_the_headers_that_bind_a_browser() {
 async fn operators_are_answered_under_any_name() {
     let server = Server::start(PATIENT).await;
     for (path, status, said) in [
-        ("/healthz", "200 OK", "up\n"),
-        ("/readyz", "503 Service Unavailable", "the cluster is not known yet\n"),
-        ("/metrics", "200 OK", "facefleet_http_connections 1\n"),
+        ("/healthz", "200 OK", "\r\n\r\nup\n"),
+        ("/readyz", "503 Service Unavailable", "\r\n\r\nthe cluster is not known yet\n"),
+        ("/metrics", "200 OK", "\nfacefleet_http_connections 1\n"),
     ] {
         let answer =
             server.ask(format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")).await;
