@@ -11,6 +11,7 @@ mod analyze;
 mod invalid;
 mod join;
 mod node;
+pub mod percentiles;
 mod result;
 mod route;
 mod state;

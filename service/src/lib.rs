@@ -16,7 +16,6 @@ pub mod listen;
 pub mod log;
 pub mod manners;
 pub mod metrics;
-pub mod newest;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod quiet;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use facefleet_proto::percentiles::Recent;
 use facefleet_proto::{Load, Throttling};
-use facefleet_service::newest::Newest;
 
 use crate::frame::{STREAM_GONE, Verdict};
 use crate::metrics::Frames;
@@ -31,7 +31,7 @@ struct Counters {
     queued: u32,
     frame_ms: Option<f32>,
     /// Of good frames, in milliseconds.
-    newest: Newest,
+    recent: Recent,
     frames_per_s: Option<f32>,
     throttling: Throttling,
     ok: u64,
@@ -42,8 +42,8 @@ struct Counters {
 impl Default for Counters {
     fn default() -> Counters {
         let (in_flight, queued, frame_ms, frames_per_s, throttling) = Default::default();
-        let newest = Newest::new(KEPT);
-        Counters { in_flight, queued, frame_ms, newest, frames_per_s, throttling, ok: 0, dropped: 0, failed: 0 }
+        let recent = Recent::new(KEPT);
+        Counters { in_flight, queued, frame_ms, recent, frames_per_s, throttling, ok: 0, dropped: 0, failed: 0 }
     }
 }
 
@@ -85,7 +85,7 @@ impl Stats {
     pub(crate) fn measured(&self, spent: Duration) {
         let ms = spent.as_secs_f32() * 1e3;
         let mut counters = self.counters();
-        counters.newest.push(ms);
+        counters.recent.push(ms);
         counters.frame_ms = Some(counters.frame_ms.map_or(ms, |average| average + (ms - average) * NEWEST));
     }
 
@@ -106,12 +106,12 @@ impl Stats {
     /// The counted part of a [`Load`]; what is measured on the machine is left at its default.
     pub(crate) fn load(&self) -> Load {
         // Sorted when the lock is gone: frames do not wait for that.
-        let newest = self.counters().newest.clone();
-        let most = newest.most();
+        let recent = self.counters().recent.clone();
+        let percentiles = recent.percentiles();
         let counters = self.counters();
         Load {
-            frame_ms_p50: most.map(|most| most.p50),
-            frame_ms_p95: most.map(|most| most.p95),
+            frame_ms_p50: percentiles.map(|percentiles| percentiles.p50),
+            frame_ms_p95: percentiles.map(|percentiles| percentiles.p95),
             in_flight: counters.in_flight,
             queued: counters.queued,
             frame_ms: counters.frame_ms,

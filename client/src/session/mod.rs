@@ -20,9 +20,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use facefleet_proto::percentiles::Recent;
 use facefleet_proto::{AnalyzeFrame, Candidate};
 use facefleet_service::grpc;
-use facefleet_service::newest::Newest;
 use prost::bytes::Bytes;
 
 use crate::frame::{End, Finished};
@@ -85,7 +85,7 @@ pub(crate) struct Session {
     /// How often, since the last good answer, a worker was left alone that blames itself for its failures.
     in_vain: u32,
     /// Milliseconds from a frame's arrival to its result, since the last report.
-    latencies: Newest,
+    latencies: Recent,
 }
 
 #[derive(Debug)]
@@ -122,7 +122,7 @@ impl Session {
             source_ended: false,
             last_tick: None,
             in_vain: 0,
-            latencies: Newest::new(telling::LATENCIES_KEPT),
+            latencies: Recent::new(telling::LATENCIES_KEPT),
             spec,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use facefleet_proto::percentiles::Percentiles;
 use facefleet_proto::view::{MAX_REASON_BYTES, MAX_REASONS, MAX_STREAM_WORKERS, StreamReport, StreamWorker};
-use facefleet_service::newest::Most;
 
 use super::{LinkId, Session};
 use crate::ledger::{Counts, Share};
@@ -17,7 +17,7 @@ impl Session {
     /// How the stream stands. `client` is left for who knows it. What is about the time since the last report
     /// begins anew.
     pub(crate) fn report(&mut self) -> StreamReport {
-        let latency = self.latencies.clone().most();
+        let latency = self.latencies.clone().percentiles();
         self.latencies.clear();
         let sample = self.dispatch.take_sample();
         let decisions = sample.decisions(|link| self.name_of(link).map(str::to_owned));
@@ -41,8 +41,8 @@ impl Session {
             faces: *faces,
             open: count(self.ledger.open()),
             waiting: count(self.dispatch.waiting()),
-            latency_ms_p50: latency.map(|Most { p50, .. }| p50),
-            latency_ms_p95: latency.map(|Most { p95, .. }| p95),
+            latency_ms_p50: latency.map(|Percentiles { p50, .. }| p50),
+            latency_ms_p95: latency.map(|Percentiles { p95, .. }| p95),
             workers: self.used_workers(),
             decisions,
         }
