@@ -7,7 +7,7 @@ use std::time::Duration;
 use facefleet_service::metrics::reasons::{DROPPED, FAILED, OTHER, known};
 use facefleet_service::metrics::{FRAME_SECONDS, Histogram, Kind, Metrics, Samples, histogram};
 
-use crate::ledger::Counts;
+use facefleet_stream::ledger::Counts;
 
 /// What the ledger of a stream does not say. Clones are of the same stream.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::session::NoRoute;
+use facefleet_stream::session::NoRoute;
 
 /// How long an answer may take before the master is asked whether it lets the stream wait, and how often it is asked
 /// again: 10,000 streams that wait ask 2,000 times a second.
@@ -208,7 +208,7 @@ fn retry_after(status: &Status) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use facefleet_master::admission::AdmissionName;
+    use facefleet_cluster::admission::AdmissionName;
     use facefleet_master::{Config, run};
     use facefleet_service::address::HostPort;
     use tokio::net::TcpListener;

@@ -12,7 +12,7 @@ use facefleet_service::discovery::SeveralClusters;
 use facefleet_service::http::{self, Probes};
 use facefleet_service::listen::{self, ListenError};
 use facefleet_service::metrics::Metrics;
-use facefleet_service::{clock, shutdown};
+use facefleet_service::{clock, grpc, shutdown};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -21,16 +21,18 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::{RunArgs, Wanted};
 use crate::ffmpeg::FfmpegError;
-use crate::frame::Finished;
-use crate::ledger::Counts;
 use crate::local::{Local, LocalError};
 use crate::masters;
 use crate::metrics::{self, Seen};
 use crate::report::{self, Outputs, Progress, Report, ReportError, Summary};
-use crate::session::{MOST_LINKS, StreamSpec};
 use crate::source::{Input, InputError, Media, Source, source_name};
 use crate::stream::{self, StreamError};
+use facefleet_stream::frame::Finished;
+use facefleet_stream::ledger::Counts;
+use facefleet_stream::session::{MOST_LINKS, StreamSpec};
 
+/// Greatest JPEG that is sent: a message holds a few bytes beside it.
+const MOST_FRAME_BYTES: usize = grpc::MAX_MESSAGE_BYTES - 1024;
 /// How old a frame of a live stream may be when a worker begins with it, if nobody says otherwise.
 const MAX_AGE: Duration = Duration::from_millis(500);
 
@@ -122,9 +124,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let streams_of = progress.into_iter().zip(seen).zip(reports).enumerate();
     for (stream, ((progress, seen), (report, sender))) in streams_of {
         let (spec, media, stop) = (spec(&args, &masters, max_age, stream), media.clone(), stop.clone());
+        let masters = masters.clone();
         streams.spawn(async move {
             let source = Source::open(&media, max_age.is_some(), limit);
-            (stream, one_stream(spec, source, (report, sender), progress, seen, stop).await)
+            (stream, one_stream(spec, masters, source, (report, sender), progress, seen, stop).await)
         });
     }
     let mut summary = Summary { streams: vec![Counts::default(); args.clients.into()], ..Summary::default() };
@@ -221,7 +224,7 @@ fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: 
     // Its keys come from the system, so that no two streams of a cluster choose the same.
     let lease = Some(RandomState::new().hash_one(stream).max(1));
     StreamSpec {
-        masters: masters.clone(),
+        masters: masters.to_string(),
         source,
         query: RouteQuery {
             wanted: args.workers.map_or(MOST_LINKS, |most| usize::from(most).min(MOST_LINKS)),
@@ -243,11 +246,13 @@ fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: 
             priority: args.priority,
             ..AnalyzeOpen::default()
         },
+        max_frame_bytes: MOST_FRAME_BYTES,
     }
 }
 
 async fn one_stream(
     spec: StreamSpec,
+    masters: HostPorts,
     source: Result<Source, FfmpegError>,
     (report, sender): (Report, mpsc::Sender<Finished>),
     progress: Progress,
@@ -259,7 +264,7 @@ async fn one_stream(
         Err(error) => return (Counts::default(), Err(error.into())),
     };
     let stuck = AbortOnDropHandle::new(tokio::spawn(stuck(stop.clone())));
-    let (counts, ended) = stream::run(spec, source, sender, progress, seen, stop).await;
+    let (counts, ended) = stream::run(spec, &masters, source, sender, progress, seen, stop).await;
     let finished = tokio::select! {
         finished = report.finish() => finished.map_err(RunError::from),
         _ = stuck => Err(StreamError::Stuck.into()),

@@ -7,22 +7,23 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use facefleet_proto::AnalyzeFrame;
+use facefleet_service::address::HostPorts;
 use facefleet_service::clock;
 use facefleet_service::trace::StreamTrace;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::ffmpeg::FfmpegError;
-use crate::frame::Finished;
-use crate::ledger::Counts;
 use crate::link::{Link, LinkEvent};
 use crate::metrics::Seen;
 use crate::report::Progress;
 use crate::reporter::Reporter;
 use crate::route::{Masters, Said};
-use crate::session::{Action, LinkId, Session, StreamSpec};
 use crate::source::Source;
 use crate::trace::Trace;
+use facefleet_stream::frame::Finished;
+use facefleet_stream::ledger::Counts;
+use facefleet_stream::session::{Action, LinkId, Session, StreamSpec};
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -47,6 +48,7 @@ pub enum StreamError {
 /// the ledger says, and what ended the stream before its time.
 pub(crate) async fn run(
     spec: StreamSpec,
+    masters: &HostPorts,
     mut source: Source,
     report: mpsc::Sender<Finished>,
     progress: Progress,
@@ -56,7 +58,7 @@ pub(crate) async fn run(
     let (event_sender, mut events) = mpsc::unbounded_channel();
     let stream_trace = StreamTrace::random();
     let mut trace = Trace::of(stream_trace);
-    let mut masters = Masters::new(&spec.masters, stream_trace);
+    let mut masters = Masters::new(masters, stream_trace);
     let mut reporter = Reporter::new(clock::now());
     // Streams that wait for the same worker do not come back in step.
     let mut session = Session::new(spec, clock::unix_us());

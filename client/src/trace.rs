@@ -6,8 +6,8 @@ use facefleet_proto::AnalyzeFrame;
 use facefleet_service::trace::StreamTrace;
 use tracing::{Span, debug, debug_span};
 
-use crate::frame::{End, Finished};
-use crate::session::Answer;
+use facefleet_stream::frame::{End, Finished};
+use facefleet_stream::session::Answer;
 
 /// The frames of one stream that are on their way. All their lines carry their ids, and there are none unless somebody reads them.
 #[derive(Debug)]

@@ -11,13 +11,13 @@ use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::admission::AdmissionName;
-use crate::policy::PolicyName;
-use crate::registry::MAX_WORKERS;
-use crate::scheduler::Scheduler;
-use crate::scheduler::settings::Settings;
 use crate::shared::Shared;
-use crate::store::settings::Setting;
+use facefleet_cluster::admission::AdmissionName;
+use facefleet_cluster::policy::PolicyName;
+use facefleet_cluster::registry::MAX_WORKERS;
+use facefleet_cluster::scheduler::Scheduler;
+use facefleet_cluster::settings::Settings;
+use facefleet_cluster::sharing::settings::Setting;
 
 /// Names that a message lists.
 const NEAR: usize = 5;
@@ -221,7 +221,7 @@ fn repeated(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::liveness::Loss;
+    use facefleet_cluster::liveness::Loss;
     use facefleet_proto::{Join, wire};
     #[cfg(feature = "etcd")]
     use facefleet_service::clock;

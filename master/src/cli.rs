@@ -10,11 +10,11 @@ use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::http::token::Token;
 use facefleet_service::log::LogArgs;
 
-use crate::admission::AdmissionName;
-use crate::liveness::Loss;
-use crate::policy::PolicyName;
 use crate::store::Store;
 use crate::{Config, HeartbeatLog, RunError};
+use facefleet_cluster::admission::AdmissionName;
+use facefleet_cluster::liveness::Loss;
+use facefleet_cluster::policy::PolicyName;
 
 /// The registry and scheduler of a facefleet cluster.
 ///

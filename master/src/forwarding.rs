@@ -1,7 +1,7 @@
 //! What only one of the masters that share a registry may decide, the others ask it: who gets a slot. That one is the oldest
 //! that is heard ([`Masters::elders`]), so that all who hear each other agree on it without a word.
 //!
-//! [`Masters::elders`]: crate::store::masters::Masters::elders
+//! [`Masters::elders`]: facefleet_cluster::sharing::masters::Masters::elders
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -16,8 +16,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::shared::Shared;
-use crate::store::masters::Masters;
 use crate::waiting::NoPlace;
+use facefleet_cluster::sharing::masters::Masters;
 
 /// Marks a request that other masters have passed on, and says how many.
 const FORWARDED: &str = "facefleet-forwarded";

@@ -11,14 +11,14 @@ use futures_util::{Stream, stream};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
-use crate::advertised::{Ends, as_seen, is_at_home};
 use crate::forwarding::hops;
-use crate::join_limit::PER_S;
 use crate::record::Record;
-use crate::registry::Refused;
 use crate::ring::Next;
 use crate::shared::{Pulse, Shared};
 use crate::waiting::{NoPlace, RETRY_AFTER};
+use facefleet_cluster::advertised::{Ends, as_seen, is_at_home};
+use facefleet_cluster::join_limit::PER_S;
+use facefleet_cluster::registry::Refused;
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -54,7 +54,7 @@ impl wire::master_server::Master for Service {
             // The master asks there for pictures, and is not to be sent to somebody else's place.
             join.http_port = None;
         }
-        let (id, epoch) = self.ready()?.join(join)?;
+        let (id, epoch) = self.ready()?.join(join).map_err(|refused| not_joined(&refused))?;
         Ok(Response::new(wire::JoinReply { id: id.to_wire(), success: true, epoch }))
     }
 
@@ -141,13 +141,12 @@ impl wire::master_server::Master for Service {
     }
 }
 
-impl From<Refused> for Status {
-    fn from(refused: Refused) -> Status {
-        let text = refused.to_string();
-        match refused {
-            Refused::Superseded { .. } | Refused::AddressTaken { .. } => Status::failed_precondition(text),
-            Refused::Full | Refused::OutOfIds => Status::resource_exhausted(text),
-        }
+/// The status of a join that the registry refuses.
+fn not_joined(refused: &Refused) -> Status {
+    let text = refused.to_string();
+    match refused {
+        Refused::Superseded { .. } | Refused::AddressTaken { .. } => Status::failed_precondition(text),
+        Refused::Full | Refused::OutOfIds => Status::resource_exhausted(text),
     }
 }
 
@@ -186,9 +185,9 @@ fn ends<T>(request: &Request<T>) -> Option<Ends> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::liveness::Loss;
-    use crate::policy::PolicyName;
     use crate::queue::KEPT;
+    use facefleet_cluster::liveness::Loss;
+    use facefleet_cluster::policy::PolicyName;
     use futures_util::StreamExt;
     use std::time::Duration;
     use tonic::transport::server::TcpConnectInfo;

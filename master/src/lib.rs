@@ -3,32 +3,22 @@
 //! Workers join and send heartbeats; clients ask where to send their frames, which never pass through here. The state
 //! is in memory only: after a restart the workers join again within a heartbeat.
 //!
-//! [`run`] is the whole program but for its command line, so that it can be embedded. Behind it are pure modules
-//! ([`registry`], [`liveness`], [`outage`], [`lease`], [`policy`], [`admission`], and [`scheduler`], which joins them), which take the
-//! time as an argument, and the adapters around them: gRPC, the queue of heartbeats, and the heartbeat log.
+//! [`run`] is the whole program but for its command line, so that it can be embedded. What a cluster does is decided in
+//! [`facefleet_cluster`], which is pure; here are the adapters around it: gRPC, the stores, the page, the queue of heartbeats,
+//! and the heartbeat log.
 #![forbid(unsafe_code)]
 
 mod administer;
-pub mod admission;
-mod advertised;
 pub mod cli;
 mod forwarding;
 mod grpc;
-mod join_limit;
 mod journal;
-pub mod lease;
-pub mod liveness;
 mod metrics;
 #[cfg(unix)]
 mod open_files;
-pub mod outage;
-pub mod policy;
 mod queue;
-mod rate;
 mod record;
-pub mod registry;
 mod ring;
-pub mod scheduler;
 mod shared;
 pub mod store;
 mod waiting;
@@ -56,10 +46,10 @@ use tokio::task;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use admission::AdmissionName;
+use facefleet_cluster::admission::AdmissionName;
+use facefleet_cluster::liveness::Loss;
+use facefleet_cluster::policy::PolicyName;
 pub use journal::HeartbeatLog;
-use liveness::Loss;
-use policy::PolicyName;
 use shared::Shared;
 use store::Store;
 
@@ -72,7 +62,7 @@ const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// Programs that are connected at once. A worker and a client have one connection each.
 const MAX_CONNECTIONS: usize = 16_384;
 /// Calls at once on one connection: one program has a few, a proxy for a whole site some hundreds, and a master that passes on
-/// the questions of its clients as many as may wait ([`admission::MAX_WAITING`]), and those that come too late for that.
+/// the questions of its clients as many as may wait ([`facefleet_cluster::admission::MAX_WAITING`]), and those that come too late for that.
 const MAX_STREAMS: u32 = 16_384;
 
 /// What a master is told when it starts.

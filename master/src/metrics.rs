@@ -6,8 +6,8 @@ use std::time::Duration;
 use facefleet_proto::{Health, Nodes};
 use facefleet_service::metrics::{Histogram, IntCounter, IntCounterVec, Kind, Metrics, counter, counters, histogram};
 
-use crate::policy::PolicyName;
 use crate::shared::Shared;
+use facefleet_cluster::policy::PolicyName;
 
 /// Bounds for the time of a route, in seconds: it looks at a few workers in memory, behind a lock that others may have.
 const ROUTE_SECONDS: &[f64] = &[1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 1e-1, 1.0];
@@ -125,7 +125,7 @@ mod tests {
     use facefleet_proto::{Join, RouteQuery, WorkerId, wire};
 
     use super::*;
-    use crate::liveness::Loss;
+    use facefleet_cluster::liveness::Loss;
 
     #[test]
     fn what_happens_is_told() {

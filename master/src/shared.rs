@@ -13,22 +13,22 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use crate::TICK;
-use crate::admission::AdmissionName;
 use crate::forwarding::Line;
-use crate::join_limit::{JoinLimit, PER_S};
-use crate::liveness::Loss;
 use crate::metrics::Events;
-use crate::outage::Turn;
-use crate::policy::PolicyName;
 use crate::queue::{KEPT, Queue};
 use crate::record::Record;
-use crate::registry::{Beat, Expired, Refused, Unknown};
-use crate::scheduler::Scheduler;
-use crate::scheduler::settings::Settings;
-use crate::store::masters::Masters;
-use crate::store::settings::Agreed;
 use crate::waiting::{NoPlace, Waiting};
 use crate::watch::Watching;
+use facefleet_cluster::admission::AdmissionName;
+use facefleet_cluster::join_limit::{JoinLimit, PER_S};
+use facefleet_cluster::liveness::Loss;
+use facefleet_cluster::outage::Turn;
+use facefleet_cluster::policy::PolicyName;
+use facefleet_cluster::registry::{Beat, Expired, Refused, Unknown};
+use facefleet_cluster::scheduler::Scheduler;
+use facefleet_cluster::settings::Settings;
+use facefleet_cluster::sharing::masters::Masters;
+use facefleet_cluster::sharing::settings::Agreed;
 
 /// How often a thing is worth a line that may happen all the time, such as heartbeats of unknown workers: an old worker
 /// sends one a second and for ever.

@@ -8,8 +8,8 @@ use facefleet_proto::RouteQuery;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::{Answer, MAX_WAITING, Place, Ticket};
 use crate::shared::Shared;
+use facefleet_cluster::admission::{Answer, MAX_WAITING, Place, Ticket};
 
 /// When a client that was refused is to ask again: if all of those who may wait do so at once, this spreads them over
 /// 2,000 calls a second, which one master is known to bear.

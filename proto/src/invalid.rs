@@ -12,6 +12,7 @@ pub struct Invalid {
     pub problem: String,
 }
 
+#[cfg(feature = "grpc")]
 impl From<Invalid> for tonic::Status {
     fn from(invalid: Invalid) -> tonic::Status {
         tonic::Status::invalid_argument(invalid.to_string())

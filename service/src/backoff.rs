@@ -16,20 +16,12 @@ pub struct Backoff(ExponentialBackoff);
 
 impl Default for Backoff {
     fn default() -> Backoff {
-        Backoff(growing().build())
+        let growing = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST);
+        Backoff(growing.with_jitter().without_max_times().build())
     }
-}
-
-fn growing() -> ExponentialBuilder {
-    ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST).with_jitter().without_max_times()
 }
 
 impl Backoff {
-    /// The same waits for the same seed.
-    pub fn seeded(seed: u64) -> Backoff {
-        Backoff(growing().with_jitter_seed(seed).build())
-    }
-
     /// The next wait.
     pub fn next_wait(&mut self) -> Duration {
         self.0.next().unwrap_or(LONGEST)

@@ -125,8 +125,8 @@ fn run(command: Xtask) -> Result<(), Error> {
         Xtask::Demo { video, watch: false } => demo::run(&video, &stop),
         Xtask::Demo { video, watch: true } => demo::watch(&video, &stop),
         Xtask::Test { advisories } => test::run(advisories, &stop),
-        Xtask::Bench { args } => measure("bench", &args, &stop),
-        Xtask::Soak { args } => measure("soak", &args, &stop),
+        Xtask::Bench { args } => measure("facefleet-bench", "bench", &args, &stop),
+        Xtask::Soak { args } => measure("facefleet-e2e", "soak", &args, &stop),
         Xtask::Codegen { check } => codegen::run(check, &stop),
         Xtask::DemoVideo => demo_video::run(&stop),
         Xtask::YunetWeights { check } => yunet::run(check),
@@ -138,9 +138,9 @@ fn run(command: Xtask) -> Result<(), Error> {
     }
 }
 
-/// Benchmark and soak are programs of `e2e`, because they start the real processes.
-fn measure(program: &str, args: &[String], stop: &Stop) -> Result<(), Error> {
+/// Runs a program of the package `package` that starts the real processes, and passes `args` on.
+fn measure(package: &str, program: &str, args: &[String], stop: &Stop) -> Result<(), Error> {
     let mut command = cargo::command();
-    command.args(["run", "--locked", "--release", "--package", "facefleet-e2e", "--bin", program, "--"]).args(args);
+    command.args(["run", "--locked", "--release", "--package", package, "--bin", program, "--"]).args(args);
     process::run(program, &mut command, stop)
 }

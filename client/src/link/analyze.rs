@@ -9,9 +9,9 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Code, Request};
 
-use super::{Client, Events, LinkEvent, OPEN_TIME, broken_by};
-use crate::frame::End;
-use crate::session::{Answer, Greeting, LinkId, Lost, Pace};
+use super::{Client, Events, LinkEvent, OPEN_TIME, broken_by, lost_by};
+use facefleet_stream::frame::End;
+use facefleet_stream::session::{Answer, Greeting, LinkId, Lost, Pace};
 
 /// Why the call is over.
 pub(super) enum Ended {
@@ -42,9 +42,9 @@ pub(super) async fn run(
     let opening = async {
         let mut replies = match client.analyze(requests).await {
             Err(status) if status.code() == Code::Unimplemented => return Err(Ended::OldWorker),
-            replies => replies.map_err(stranger)?.into_inner(),
+            replies => replies.map_err(|status| stranger(&status))?.into_inner(),
         };
-        match replies.message().await.map_err(stranger)?.map(Reply::try_from).transpose()? {
+        match replies.message().await.map_err(|status| stranger(&status))?.map(Reply::try_from).transpose()? {
             Some(Reply::Opened(opened)) => Ok((opened, replies)),
             Some(Reply::Result(_)) => Err(Lost::because("it answered before it was asked").into()),
             None => Err(Lost::because("it ended the stream at once").into()),
@@ -55,7 +55,9 @@ pub(super) async fn run(
     let Opened { worker: name, generation, cores: threads } = opened;
     let _ = events.send(LinkEvent::Up(id, Greeting { name, generation, threads }, frames));
 
-    while let Some(reply) = replies.message().await?.map(Reply::try_from).transpose()? {
+    while let Some(reply) =
+        replies.message().await.map_err(|status| lost_by(&status))?.map(Reply::try_from).transpose()?
+    {
         let Reply::Result(result) = reply else {
             return Err(Lost::because("it opened the stream twice").into());
         };
@@ -65,12 +67,12 @@ pub(super) async fn run(
 }
 
 /// Who ends the connection before a word may not be a worker.
-fn stranger(status: tonic::Status) -> Lost {
-    match broken_by(&status) {
+fn stranger(status: &tonic::Status) -> Lost {
+    match broken_by(status) {
         Some(cause) => {
             Lost::because(format!("it does not answer as a worker does ({cause}): does something else listen there?"))
         }
-        None => status.into(),
+        None => lost_by(status),
     }
 }
 

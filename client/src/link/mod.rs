@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::session::{Answer, Greeting, LinkId, Loss, Lost};
+use facefleet_stream::session::{Answer, Greeting, LinkId, Loss, Lost};
 
 /// Greatest answer: boxes, or one picture of 500×400 from an old worker. It bounds what answers that wait for their turn
 /// may hold.
@@ -65,15 +65,14 @@ impl Link {
     }
 }
 
-impl From<tonic::Status> for Lost {
-    fn from(status: tonic::Status) -> Lost {
-        let unfit = matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition);
-        let reason = match broken_by(&status) {
-            Some(cause) => format!("its connection broke: {cause}"),
-            None => grpc::explain(&status),
-        };
-        Lost { loss: if unfit { Loss::Unfit } else { Loss::Broken }, reason }
-    }
+/// What a status that ends a call says of the link.
+fn lost_by(status: &tonic::Status) -> Lost {
+    let unfit = matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition);
+    let reason = match broken_by(status) {
+        Some(cause) => format!("its connection broke: {cause}"),
+        None => grpc::explain(status),
+    };
+    Lost { loss: if unfit { Loss::Unfit } else { Loss::Broken }, reason }
 }
 
 /// What ended the connection, if `status` is not the worker's word, but made here of that.
@@ -83,12 +82,6 @@ fn broken_by(status: &tonic::Status) -> Option<&dyn Error> {
         cause = deeper;
     }
     Some(cause)
-}
-
-impl From<facefleet_proto::Invalid> for Lost {
-    fn from(invalid: facefleet_proto::Invalid) -> Lost {
-        Lost::because(format!("it sent nonsense: {invalid}"))
-    }
 }
 
 type Client = VideoStreamClient<Channel>;

@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::{Client, Events, LinkEvent};
-use crate::frame::{End, Found};
-use crate::session::{Answer, Greeting, LinkId, Loss, Lost, Pace};
+use super::{Client, Events, LinkEvent, lost_by};
+use facefleet_stream::frame::{End, Found};
+use facefleet_stream::session::{Answer, Greeting, LinkId, Loss, Lost, Pace};
 
 /// Number and attempt of the frames that were sent and not answered, in order.
 type OnTheirWay = Arc<Mutex<VecDeque<(u64, u32)>>>;
@@ -63,8 +63,10 @@ pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, e
     let Candidate { name, generation, cores, .. } = candidate.clone();
     let _ = events.send(LinkEvent::Up(id, Greeting { name, generation, threads: cores }, frames));
 
-    let mut replies = client.push_and_pull(requests).await?.into_inner();
-    while let Some(wire::VideoFrame { size: _, frame: picture }) = replies.message().await? {
+    let mut replies = client.push_and_pull(requests).await.map_err(|status| lost_by(&status))?.into_inner();
+    while let Some(wire::VideoFrame { size: _, frame: picture }) =
+        replies.message().await.map_err(|status| lost_by(&status))?
+    {
         let asked = locked(&on_their_way).pop_front();
         let (seq, attempt) = asked.ok_or_else(|| Lost::because("it sent a picture that nobody asked for"))?;
         let end = if picture.is_empty() {

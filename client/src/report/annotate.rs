@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::frame::Finished;
 use crate::report::pictures::Pictures;
 use crate::report::video::Video;
 use crate::report::{Outputs, ReportError, check};
 use crate::source::Media;
+use facefleet_stream::frame::Finished;
 
 /// Writes annotated frames: a video for a video, pictures for pictures.
 pub(super) enum Annotator {

@@ -6,7 +6,7 @@ use facefleet_vision::{Face, FrameError, Limits, Point, Size, jpeg};
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
-use crate::frame::{End, Finished, Found};
+use facefleet_stream::frame::{End, Finished, Found};
 
 /// The frame with its boxes; None where it cannot be decoded. An old worker has drawn its boxes itself, on a picture
 /// of 500×400: that is stretched back.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use facefleet_proto::{FaceBox, Point, StageTimes};
 use serde::Serialize;
 
-use crate::frame::{End, Finished, Found};
 use crate::report::{ReportError, check};
 use crate::source::Media;
+use facefleet_stream::frame::{End, Finished, Found};
 
 /// A file of JSON lines.
 pub(super) struct JsonLines {
@@ -144,7 +144,7 @@ fn rounded(value: f64, steps: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::SourceFrame;
+    use facefleet_stream::frame::SourceFrame;
 
     fn line(end: End, time: Option<Duration>, image: Option<PathBuf>) -> String {
         let frame = SourceFrame { index: 7, time, image, jpeg: Ok(Vec::new().into()) };

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ffmpeg::FfmpegError;
-use crate::frame::Finished;
 use crate::source::Media;
+use facefleet_stream::frame::Finished;
 
 use annotate::Annotator;
 use jsonl::JsonLines;

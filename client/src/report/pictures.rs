@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use facefleet_vision::jpeg;
 
-use crate::frame::Finished;
 use crate::report::ReportError;
 use crate::report::drawing::annotated;
 use crate::source::PictureInput;
+use facefleet_stream::frame::Finished;
 
 /// JPEG quality of annotated pictures: made to be kept and looked at.
 const QUALITY: u8 = 92;

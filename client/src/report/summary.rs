@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::ledger::{Counts, Share};
 use crate::report::progress::sum;
 use crate::report::{ReportError, check};
 use crate::source::Media;
+use facefleet_stream::ledger::{Counts, Share};
 
 /// What a run did.
 #[derive(Debug, Default)]

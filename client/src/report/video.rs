@@ -12,10 +12,10 @@ use image::RgbImage;
 use image::imageops::{self, FilterType};
 
 use crate::ffmpeg::{Ffmpeg, Process, file, words};
-use crate::frame::Finished;
 use crate::report::ReportError;
 use crate::report::drawing::annotated;
 use crate::source::{self, Probe, RgbWriter, VideoInput};
+use facefleet_stream::frame::Finished;
 
 /// Sound that may stand in an mp4 as it is; other sound is encoded anew.
 const SOUND_OF_MP4: [&str; 7] = ["aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"];

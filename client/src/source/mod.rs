@@ -7,10 +7,7 @@ mod pictures;
 mod probe;
 mod video;
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use prost::bytes::Bytes;
+use facefleet_stream::frame::SourceFrame;
 use tokio::sync::mpsc;
 
 use crate::ffmpeg::{Ffmpeg, FfmpegError, KillOnDrop};
@@ -23,29 +20,6 @@ pub(crate) use probe::Probe;
 
 /// Frames that the source may be ahead of those who take them. More would only be memory.
 const READ_AHEAD: usize = 4;
-
-/// One frame of a source.
-#[derive(Clone, Debug)]
-pub(crate) struct SourceFrame {
-    /// Counts from 0.
-    pub(crate) index: u64,
-    /// Time since the start of the video; None for pictures.
-    pub(crate) time: Option<Duration>,
-    /// The picture's file; None for video.
-    pub(crate) image: Option<PathBuf>,
-    /// A JPEG file, or why there is none.
-    pub(crate) jpeg: Result<Bytes, Unreadable>,
-}
-
-/// Why a picture cannot be sent.
-#[derive(Clone, Debug)]
-pub(crate) struct Unreadable(pub(crate) String);
-
-impl From<std::io::Error> for Unreadable {
-    fn from(error: std::io::Error) -> Unreadable {
-        Unreadable(error.to_string())
-    }
-}
 
 /// An input that has been looked into.
 #[derive(Clone, Debug)]

@@ -4,13 +4,13 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use facefleet_vision::jpeg;
 use image::{ImageFormat, ImageReader};
-use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::ffmpeg::FfmpegError;
-use crate::source::{SourceFrame, Unreadable};
+use facefleet_stream::frame::{SourceFrame, Unreadable};
 
 /// Quality of the JPEG that a picture of another format becomes. It is sent once and not kept: better larger than
 /// worse.

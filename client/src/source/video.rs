@@ -8,9 +8,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::ffmpeg::{Ffmpeg, FfmpegError, KillOnDrop, Process, words};
-use crate::source::SourceFrame;
 use crate::source::input::{VideoInput, VideoKind};
 use crate::source::matroska::Reader;
+use facefleet_stream::frame::SourceFrame;
 
 /// JPEG quality of the frames, ffmpeg's scale from 2 (best) to 31. At 3 no detector sees a difference to the source,
 /// and a 640×360 frame takes 15 to 30 kB.

@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::MAX_STREAMS;
-use crate::admission::{AdmissionName, MAX_WAITING};
-use crate::liveness::Loss;
-use crate::policy::PolicyName;
-use crate::store::masters::Registered;
+use facefleet_cluster::admission::{AdmissionName, MAX_WAITING};
+use facefleet_cluster::liveness::Loss;
+use facefleet_cluster::policy::PolicyName;
+use facefleet_cluster::sharing::masters::Registered;
 
 /// A master whose only slot is taken, so that whoever asks it waits.
 fn full() -> Arc<Shared> {

@@ -2,24 +2,21 @@
 //!
 //! What is shared is little. etcd holds the epoch of the cluster, the next id, the addresses of the masters, and one key
 //! for each worker with what it said when it joined, under a lease of the master that hears the worker; and, for as long as
-//! nobody takes it back, what administrators have [set](settings). Loads and heartbeats are not written anywhere: each master
+//! nobody takes it back, what administrators have [set](facefleet_cluster::sharing::settings). Loads and heartbeats are not written anywhere: each master
 //! hears some of the workers and reads the heartbeats of the others from the masters that hear them, by the same `GetQ` that
 //! anybody can call. So all know at once when a worker falls silent, and how busy it is, also while etcd is down.
 //!
 //! Every master answers from memory. What changes the memory, and what has to be written, is decided by the
-//! [scheduler](crate::scheduler) and its [`book`], which are pure; `etcd` and `peers` carry it.
+//! [scheduler](facefleet_cluster::scheduler) and its [book](facefleet_cluster::sharing::book), which are pure; `etcd` and `peers` carry it.
 
 use std::str::FromStr;
 
 use facefleet_service::address::{HostPort, HostPortError};
 
-pub mod book;
 #[cfg(feature = "etcd")]
 pub(crate) mod etcd;
-pub mod masters;
 #[cfg(feature = "etcd")]
 mod peers;
-pub mod settings;
 
 /// Where registrations are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -15,9 +15,9 @@ use tokio::time::sleep;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::masters::{Registered, Tried};
 use crate::forwarding::Line;
 use crate::shared::Shared;
+use facefleet_cluster::sharing::masters::{Registered, Tried};
 
 /// How often it is worth a line that a registered master is not heard.
 const SAID_EVERY: Duration = Duration::from_secs(60);

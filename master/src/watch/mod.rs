@@ -22,10 +22,10 @@ use facefleet_service::clock;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::admission::AdmissionName;
-use crate::policy::PolicyName;
 use crate::shared::Shared;
 use decisions::{Decisions, Maker};
+use facefleet_cluster::admission::AdmissionName;
+use facefleet_cluster::policy::PolicyName;
 use history::{History, STEP};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use streams::Full;

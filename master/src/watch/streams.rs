@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::view::{MAX_STREAMS, StreamReport, StreamView};
 
-use crate::rate::Rate;
+use facefleet_cluster::rate::Rate;
 
 /// How long a stream is shown after its end, and how long one whose client has fallen silent without a word.
 const SHOWN_AFTER_END: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@ use facefleet_proto::wire;
 use facefleet_proto::{Heartbeat, Join, LegacyState, Load};
 
 use super::*;
-use crate::liveness::Loss;
+use facefleet_cluster::liveness::Loss;
 
 fn shared() -> Shared {
     Shared::new(PolicyName::LeastLoaded, Loss::default(), Duration::ZERO)

@@ -3,7 +3,7 @@
 use facefleet_proto::view::WorkerView;
 use facefleet_proto::{Health, Node};
 
-use crate::registry::Worker;
+use facefleet_cluster::registry::Worker;
 
 /// A worker is slow whose frames take so many times what it measured of itself when it started: other pictures and other
 /// detectors than those of its self-test may well take twice as long.
@@ -37,8 +37,8 @@ mod tests {
     use facefleet_service::clock;
 
     use super::*;
-    use crate::liveness::Loss;
-    use crate::registry::Registry;
+    use facefleet_cluster::liveness::Loss;
+    use facefleet_cluster::registry::Registry;
 
     /// Slow or not, of a worker with two threads and this load.
     fn slow(load: Load) -> bool {

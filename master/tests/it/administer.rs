@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use facefleet_cluster::admission::AdmissionName;
 use facefleet_master::Config;
-use facefleet_master::admission::AdmissionName;
 use facefleet_proto::RETRY_AFTER_MS;
 use facefleet_proto::wire::admin_request::Change;
 use facefleet_proto::wire::master_client::MasterClient;

@@ -587,6 +587,7 @@ impl NodeHealth {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod master_client {
     #![allow(
         unused_variables,
@@ -881,6 +882,7 @@ pub mod master_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod master_server {
     #![allow(
         unused_variables,
@@ -1781,6 +1783,7 @@ impl Output {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod video_stream_client {
     #![allow(
         unused_variables,
@@ -1997,6 +2000,7 @@ pub mod video_stream_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod video_stream_server {
     #![allow(
         unused_variables,

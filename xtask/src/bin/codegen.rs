@@ -14,6 +14,9 @@ use protox::prost::Message;
 /// The contract's files. Both have no `package`, so their code lands in one file.
 const PROTOS: [&str; 2] = ["master.proto", "stream_video.proto"];
 
+/// Leaves clients and servers out of a build that speaks to nobody.
+const GRPC: &str = r#"#[cfg(feature = "grpc")]"#;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let out: PathBuf = env::args_os().nth(1).ok_or("say which folder to write into")?.into();
     fs::create_dir_all(&out)?;
@@ -22,6 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         // Frames travel as reference-counted bytes, so that no layer copies them.
         .bytes(".")
+        // Pure crates use the messages alone.
+        .client_mod_attribute(".", GRPC)
+        .server_mod_attribute(".", GRPC)
         .out_dir(&out)
         .compile_fds_with_config(protox::compile(PROTOS, ["proto"])?, prost)?;
     for proto in PROTOS {

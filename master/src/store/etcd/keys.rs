@@ -12,9 +12,9 @@ use facefleet_proto::{Join, MAX_NAME_BYTES, WorkerId, wire};
 use prost::Message;
 
 use super::messages::KeyValue;
-use crate::registry::END_OF_IDS;
-use crate::store::book::Registration;
-use crate::store::settings::Setting;
+use facefleet_cluster::registry::END_OF_IDS;
+use facefleet_cluster::sharing::book::Registration;
+use facefleet_cluster::sharing::settings::Setting;
 
 pub(super) const PREFIX: &str = "facefleet/";
 /// The first key behind all that begin with [`PREFIX`].
@@ -140,8 +140,8 @@ pub(super) fn registration(id: WorkerId, value: &[u8]) -> Option<Registration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::AdmissionName;
-    use crate::policy::PolicyName;
+    use facefleet_cluster::admission::AdmissionName;
+    use facefleet_cluster::policy::PolicyName;
 
     #[test]
     fn a_registration_survives() {

@@ -21,13 +21,13 @@ use facefleet_service::address::{HostPort, local_towards};
 use facefleet_service::clock;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::book::{Change, Registration};
-use super::masters::Registered;
 use super::peers::Peers;
-use super::settings::Setting;
-use crate::scheduler::sharing::Gone;
 use crate::shared::Shared;
 use client::{Etcd, EtcdError, Lease};
+use facefleet_cluster::scheduler::sharing::Gone;
+use facefleet_cluster::sharing::book::{Change, Registration};
+use facefleet_cluster::sharing::masters::Registered;
+use facefleet_cluster::sharing::settings::Setting;
 use keys::Key;
 use messages::{DeleteRequest, Event, EventType, KeyValue, Op, PutRequest, WatchResponse};
 

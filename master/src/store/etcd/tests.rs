@@ -1,10 +1,10 @@
 //! Whatever stands in etcd: what means nothing is passed over, and what means something is taken in beside it.
 
 use super::*;
-use crate::admission::AdmissionName;
-use crate::liveness::Loss;
-use crate::policy::PolicyName;
-use crate::registry::END_OF_IDS;
+use facefleet_cluster::admission::AdmissionName;
+use facefleet_cluster::liveness::Loss;
+use facefleet_cluster::policy::PolicyName;
+use facefleet_cluster::registry::END_OF_IDS;
 use facefleet_proto::{Join, wire};
 use proptest::prelude::*;
 

@@ -1,0 +1,53 @@
+//! How fast a counter goes. Pure: time is an argument.
+
+use std::time::{Duration, Instant};
+
+/// Two counts so close together say nothing of a rate: a worker that begins to drain says so at once, and a stream that it
+/// has ended.
+const SHORTEST: Duration = Duration::from_millis(200);
+
+/// A counter that is looked at now and then.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rate {
+    mark: Option<(Instant, u64)>,
+    per_s: f32,
+}
+
+impl Rate {
+    /// The counter stands at `count` now. One that has begun anew stands still for once.
+    pub fn count(&mut self, count: u64, now: Instant) {
+        if let Some((marked, before)) = self.mark {
+            let passed = now.saturating_duration_since(marked);
+            if passed < SHORTEST {
+                return;
+            }
+            self.per_s = count.saturating_sub(before) as f32 / passed.as_secs_f32();
+        }
+        self.mark = Some((now, count));
+    }
+
+    /// How much it counted a second between the last two looks; 0 before the second.
+    pub fn per_s(&self) -> f32 {
+        self.per_s
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_clock;
+
+    #[test]
+    fn a_rate_is_that_between_two_looks() {
+        let (mut rate, start, second) = (Rate::default(), test_clock::start(), Duration::from_secs(1));
+        let mut count = |count, at| {
+            rate.count(count, at);
+            rate.per_s()
+        };
+        assert_eq!(count(100, start), 0.0, "when that was counted is not known");
+        assert_eq!(count(125, start + second * 2), 12.5);
+        assert_eq!(count(126, start + second * 2 + SHORTEST / 2), 12.5, "too soon, and not lost");
+        assert_eq!(count(135, start + second * 4), 5.0);
+        assert_eq!(count(3, start + second * 5), 0.0);
+    }
+}

@@ -1,0 +1,17 @@
+//! What an administrator can change while the master runs.
+
+use std::collections::BTreeSet;
+
+use crate::admission::AdmissionName;
+use crate::policy::PolicyName;
+
+/// How a cluster schedules, and which workers it does without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How workers are chosen.
+    pub policy: PolicyName,
+    /// Who is let in.
+    pub admission: AdmissionName,
+    /// Names of the workers that are out of service. By name, so that one that starts again stays out.
+    pub resting: BTreeSet<String>,
+}

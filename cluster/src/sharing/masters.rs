@@ -1,0 +1,211 @@
+//! The masters that share a registry, as one of them knows them. Pure.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How long a master that is not heard is tried again after its registration has ended: it may be cut off from the registry,
+/// which holds nothing of it then, and have lost the connection to this one for a moment only.
+const TRIED_FOR: Duration = Duration::from_secs(60);
+
+/// The other masters, by where they are reached, each with a `Line` to it.
+#[derive(Debug)]
+pub struct Masters<Line> {
+    /// The revision of the registry that has this master since.
+    since: i64,
+    others: BTreeMap<SocketAddr, Other<Line>>,
+}
+
+#[derive(Debug)]
+struct Other<Line> {
+    /// The life of it that was registered last.
+    keeper: u64,
+    since: i64,
+    /// One that is not is listened to for as long as it talks, and tried for some time more: it may be cut off from the
+    /// registry alone.
+    is_registered: bool,
+    /// Whether its heartbeats come.
+    is_heard: bool,
+    /// Since when they come no more; None: they come, or never came.
+    missed: Option<Instant>,
+    line: Line,
+}
+
+/// A master as it is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// This life of it.
+    pub keeper: u64,
+    /// Where others reach it.
+    pub address: SocketAddr,
+    /// The revision of the registry that has it since.
+    pub since: i64,
+}
+
+/// Whether a master that is not heard is to be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// Yes: it is registered.
+    Registered,
+    /// Yes: it may be cut off from the registry.
+    Unregistered,
+    /// No: it is gone.
+    Enough,
+}
+
+impl<Line> Default for Masters<Line> {
+    fn default() -> Masters<Line> {
+        Masters { since: i64::MAX, others: BTreeMap::new() }
+    }
+}
+
+impl<Line: Clone> Masters<Line> {
+    /// A session has begun: this master is registered since then, and of the others none is until it is added again.
+    pub fn begin(&mut self, since: i64) {
+        self.since = since;
+        self.others.values_mut().for_each(|other| other.is_registered = false);
+    }
+
+    /// A master is registered. Returns whether it has to be listened to from now on.
+    pub fn add(&mut self, master: Registered, line: impl FnOnce() -> Line) -> bool {
+        let Registered { keeper, address, since } = master;
+        let is_new = !self.others.contains_key(&address);
+        let fresh = || Other { keeper, since, is_registered: true, is_heard: false, missed: None, line: line() };
+        let other = self.others.entry(address).or_insert_with(fresh);
+        // An earlier life's registration may outlive it, and come after this one's in a list. What was known before it was
+        // registered again may be of a registry that has lost all it knew, revisions included.
+        if !other.is_registered || since >= other.since {
+            (other.keeper, other.since) = (keeper, since);
+        }
+        other.is_registered = true;
+        is_new
+    }
+
+    /// A life of a master is registered no more.
+    pub fn remove(&mut self, keeper: u64) {
+        let lives = self.others.values_mut().filter(|other| other.keeper == keeper);
+        lives.for_each(|other| other.is_registered = false);
+    }
+
+    /// What a master is reached by.
+    pub fn line(&self, address: SocketAddr) -> Option<Line> {
+        self.others.get(&address).map(|other| other.line.clone())
+    }
+
+    /// Its heartbeats come from now on.
+    pub fn heard(&mut self, address: SocketAddr) {
+        self.others.entry(address).and_modify(|other| (other.is_heard, other.missed) = (true, None));
+    }
+
+    /// Its heartbeats do not come. Returns whether to try again; with [`Tried::Enough`] it is known no more.
+    pub fn not_heard(&mut self, address: SocketAddr, now: Instant) -> Tried {
+        let Some(other) = self.others.get_mut(&address) else { return Tried::Enough };
+        other.is_heard = false;
+        let missed = *other.missed.get_or_insert(now);
+        if other.is_registered {
+            Tried::Registered
+        } else if now.saturating_duration_since(missed) < TRIED_FOR {
+            Tried::Unregistered
+        } else {
+            self.others.remove(&address);
+            Tried::Enough
+        }
+    }
+
+    /// The masters that are heard and have been registered for longer than this one, the oldest first. What only one master
+    /// may decide, the first of them does, or this one, if there is none.
+    pub fn elders(&self) -> Vec<(SocketAddr, Line)> {
+        let older = |(_, other): &(&SocketAddr, &Other<Line>)| other.is_heard && other.since < self.since;
+        let mut elders: Vec<_> = self.others.iter().filter(older).collect();
+        elders.sort_by_key(|(_, other)| other.since);
+        elders.into_iter().map(|(address, other)| (*address, other.line.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_clock;
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], port))
+    }
+
+    fn add(masters: &mut Masters<()>, keeper: u64, port: u16, since: i64) -> bool {
+        masters.add(Registered { keeper, address: at(port), since }, || ())
+    }
+
+    fn elders(masters: &Masters<()>) -> Vec<u16> {
+        masters.elders().into_iter().map(|(address, ())| address.port()).collect()
+    }
+
+    #[test]
+    fn the_oldest_that_is_heard_decides() {
+        let mut masters = Masters::default();
+        masters.begin(30);
+        for (keeper, port, since) in [(1, 1, 20), (2, 2, 10), (3, 3, 40)] {
+            assert!(add(&mut masters, keeper, port, since));
+        }
+        assert!(elders(&masters).is_empty());
+        (1..=3).for_each(|port| masters.heard(at(port)));
+        assert_eq!(elders(&masters), [2, 1]);
+        assert_eq!(masters.not_heard(at(2), test_clock::start()), Tried::Registered);
+        assert_eq!(elders(&masters), [1]);
+        // It comes back after its key has ended.
+        masters.heard(at(2));
+        assert!(!add(&mut masters, 2, 2, 50));
+        assert_eq!(elders(&masters), [1]);
+        // This one has the same fate.
+        masters.begin(60);
+        assert_eq!(elders(&masters), [1, 3, 2]);
+    }
+
+    #[test]
+    fn who_is_cut_off_from_the_registry_is_an_elder_while_it_talks_and_is_tried_again() {
+        let (mut masters, start) = (Masters::default(), test_clock::start());
+        masters.begin(30);
+        add(&mut masters, 1, 1, 20);
+        masters.heard(at(1));
+        masters.remove(1);
+        assert_eq!(elders(&masters), [1]);
+        let hiccup = start + Duration::from_secs(3600);
+        assert_eq!(masters.not_heard(at(1), hiccup), Tried::Unregistered);
+        assert_eq!((elders(&masters), masters.line(at(1))), (vec![], Some(())));
+        masters.heard(at(1));
+        assert_eq!(elders(&masters), [1]);
+        let gone = hiccup + TRIED_FOR;
+        assert_eq!(masters.not_heard(at(1), gone), Tried::Unregistered, "it was heard in between");
+        assert_eq!(masters.not_heard(at(1), gone + TRIED_FOR), Tried::Enough);
+        assert_eq!((elders(&masters), masters.line(at(1))), (vec![], None));
+        assert!(add(&mut masters, 1, 1, 50), "it is listened to again");
+    }
+
+    #[test]
+    fn a_second_life_at_an_address_outlives_the_registration_of_the_first() {
+        let mut masters = Masters::default();
+        for order in [[(1, 10), (2, 20)], [(2, 20), (1, 10)]] {
+            masters.begin(30);
+            for (keeper, since) in order {
+                add(&mut masters, keeper, 1, since);
+            }
+            masters.remove(1);
+            assert_eq!(masters.not_heard(at(1), test_clock::start()), Tried::Registered, "the second life is");
+        }
+        masters.remove(2);
+        assert_eq!(masters.not_heard(at(1), test_clock::start()), Tried::Unregistered);
+    }
+
+    #[test]
+    fn a_registry_that_has_lost_all_it_knew_counts_anew() {
+        let mut masters = Masters::default();
+        masters.begin(5000);
+        add(&mut masters, 1, 1, 4000);
+        masters.heard(at(1));
+        assert_eq!(elders(&masters), [1]);
+        masters.begin(4);
+        add(&mut masters, 1, 1, 6);
+        assert!(elders(&masters).is_empty());
+        masters.begin(8);
+        assert_eq!(elders(&masters), [1]);
+    }
+}

@@ -1,0 +1,338 @@
+//! Which frame goes to which worker. Pure: events in, assignments out, time as an argument.
+//!
+//! A frame goes to the worker that will answer it soonest: frames in flight there, this one included, times its
+//! measured time per frame, over its detector threads. How many frames a worker may hold is bounded by its credit, so
+//! that a fast one always has a next frame at hand and a slow one does not sit on frames that others could have done.
+//! And because frames go on in order, a worker is left out that is so slow that all others would come to wait for it.
+//!
+//! Of a file the oldest frame goes first. Of a live stream the newest does: what cannot be done grows old, and is dropped.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::lane::{Lane, Pace};
+use super::sample::Sample;
+use super::{LinkId, Peer};
+
+/// Frames that may be between the source and the report: those in flight, and those that wait for their turn.
+pub const WINDOW: usize = 256;
+/// A frame that was lost this often may be what ends the workers. It is sent alone from then on, so that no other is lost
+/// with it.
+const SUSPECT_AFTER: u32 = 2;
+/// A frame is given up when so many different workers were lost with it: the third of them had no other frame.
+const MOST_WORKERS_LOST: usize = 3;
+/// And after so many losses in all, where there are not three workers to lose, or so many attempts, however they ended.
+const MOST_LOSSES: u32 = 5;
+const MOST_ATTEMPTS: u32 = 12;
+
+/// Where this many streams share a thread of the workers that a stream has, on average, the cluster is full: another worker
+/// would only be taken from others.
+const FULL: f32 = 2.0;
+
+/// A frame that is to be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    pub(crate) seq: u64,
+    /// Counts from 0.
+    pub(crate) attempt: u32,
+    pub(crate) link: LinkId,
+    /// When the frame came from its source.
+    pub(crate) arrived: Instant,
+}
+
+/// What has happened to a frame so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trail {
+    /// The number of its next, or present, attempt.
+    pub(super) attempt: u32,
+    losses: u32,
+    /// The workers that were lost while they had it.
+    lost_with: Vec<Peer>,
+    /// The workers that answered that they could not do it.
+    pub(super) failed_at: Vec<Peer>,
+}
+
+impl Trail {
+    /// Whether any worker may have it, beside other frames.
+    fn is_plain(&self) -> bool {
+        self.failed_at.is_empty() && !self.is_suspect()
+    }
+
+    pub(super) fn is_suspect(&self) -> bool {
+        self.losses >= SUSPECT_AFTER
+    }
+
+    fn lost(mut self, peer: Peer) -> Trail {
+        self.losses += 1;
+        if !self.lost_with.contains(&peer) {
+            self.lost_with.push(peer);
+        }
+        self
+    }
+
+    fn again(mut self) -> Option<Trail> {
+        let over = self.lost_with.len() >= MOST_WORKERS_LOST || self.losses >= MOST_LOSSES;
+        self.attempt += 1;
+        (!over && self.attempt < MOST_ATTEMPTS).then_some(self)
+    }
+}
+
+/// Frames that wait, and the lanes that they are in flight on.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    /// By number.
+    waiting: BTreeMap<u64, Waiting>,
+    lanes: BTreeMap<LinkId, Lane>,
+    /// Given for a live stream: how old a frame may be when it is worked on.
+    max_age: Option<Duration>,
+    /// Of the newest choices.
+    sample: Sample,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    trail: Trail,
+    arrived: Instant,
+}
+
+/// The end of a link, as far as its frames are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The worker has left, and said so: the frames that it had not begun are no loss.
+    Left,
+    /// It is dead, silent or wrong, and one of the frames may be why.
+    Lost,
+}
+
+impl Dispatch {
+    /// `max_age` is how old a frame of a live stream may be when it is worked on; None for a file, whose frames wait.
+    pub(crate) fn new(max_age: Option<Duration>) -> Dispatch {
+        Dispatch { waiting: BTreeMap::new(), lanes: BTreeMap::new(), max_age, sample: Sample::default() }
+    }
+
+    /// A worker is there. `frame_time` is what the master knows of it.
+    pub(crate) fn link_up(
+        &mut self,
+        link: LinkId,
+        peer: Peer,
+        threads: u32,
+        frame_time: Option<Duration>,
+        now: Instant,
+    ) {
+        self.lanes.insert(link, Lane::new(peer, threads, frame_time, now));
+    }
+
+    /// A worker is lost, or has said that it goes. Its frames wait again, in their place; those that have been lost too
+    /// often are returned instead.
+    pub(crate) fn link_down(&mut self, link: LinkId, ending: Ending) -> Vec<u64> {
+        let Some(Lane { peer, in_flight, .. }) = self.lanes.remove(&link) else { return Vec::new() };
+        let mut given_up = Vec::new();
+        for (seq, sent) in in_flight {
+            let trail = match ending {
+                Ending::Left => sent.trail,
+                Ending::Lost => sent.trail.lost(peer),
+            };
+            match trail.again() {
+                Some(trail) => drop(self.waiting.insert(seq, Waiting { trail, arrived: sent.arrived })),
+                None => given_up.push(seq),
+            }
+        }
+        given_up
+    }
+
+    /// A frame wants to be sent.
+    pub(crate) fn push(&mut self, seq: u64, now: Instant) {
+        self.waiting.insert(seq, Waiting { trail: Trail::default(), arrived: now });
+    }
+
+    /// Frames that no worker has taken yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Those of them that others have to wait for. A frame that failed somewhere waits for a worker of its own choice.
+    pub(crate) fn in_line(&self) -> usize {
+        self.waiting.values().filter(|frame| frame.trail.failed_at.is_empty()).count()
+    }
+
+    /// Whether more workers would help, as far as those that there are can tell: frames wait, though [`Dispatch::next`] has
+    /// just sent what it could, and the workers are not full of other streams.
+    pub(crate) fn is_short(&self) -> bool {
+        let count = self.lanes.len() as f32;
+        self.in_line() > 0
+            && self.lanes.values().all(Lane::has_answered)
+            && self.lanes.values().map(Lane::streams_per_thread).sum::<f32>() < FULL * count
+    }
+
+    /// Forgets the frames that no worker has taken, and returns them.
+    pub(crate) fn drop_waiting(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.waiting).into_keys().collect()
+    }
+
+    /// Forgets the oldest frame that no worker has taken, and returns it.
+    pub(crate) fn drop_oldest(&mut self) -> Option<u64> {
+        self.waiting.pop_first().map(|(seq, _)| seq)
+    }
+
+    /// Forgets the frames that have grown too old to be sent, and returns them.
+    pub(crate) fn drop_stale(&mut self, now: Instant) -> Vec<u64> {
+        let Some(max_age) = self.max_age else { return Vec::new() };
+        let is_stale = |_: &u64, frame: &mut Waiting| now.saturating_duration_since(frame.arrived) > max_age;
+        self.waiting.extract_if(.., is_stale).map(|(seq, _)| seq).collect()
+    }
+
+    /// Forgets the frames that failed at every worker that there is, and returns them.
+    pub(crate) fn drop_hopeless(&mut self) -> Vec<u64> {
+        let lanes = &self.lanes;
+        let is_hopeless = |_: &u64, frame: &mut Waiting| {
+            let failed_at = &frame.trail.failed_at;
+            let tried = lanes.values().all(|lane| failed_at.contains(&lane.peer));
+            // With nobody there, whoever comes next may be another one.
+            tried && !failed_at.is_empty() && !lanes.is_empty()
+        };
+        self.waiting.extract_if(.., is_hopeless).map(|(seq, _)| seq).collect()
+    }
+
+    /// The next frame to send, and where. None: nothing waits, or no worker that is fast enough may hold more.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Assignment> {
+        if self.waiting.is_empty() || !self.lanes.values().any(Lane::has_credit) {
+            return None;
+        }
+        let horizon = self.horizon();
+        let (seq, link) = match self.max_age {
+            None => self.first_of(self.waiting.iter(), horizon, now),
+            Some(_) => self.first_of(self.waiting.iter().rev(), horizon, now),
+        }?;
+        let Waiting { trail, arrived } = self.waiting.remove(&seq).expect("it was found there");
+        let attempt = trail.attempt;
+        if self.sample.is_due(now) {
+            self.sample.add(seq, link, &self.lanes, now);
+        }
+        self.lanes.get_mut(&link).expect("it was found there").send(seq, trail, arrived, now);
+        Some(Assignment { seq, attempt, link, arrived })
+    }
+
+    /// The first of these frames that a worker takes, and which. Where a plain one is not taken, no later one is.
+    fn first_of<'a>(
+        &self,
+        frames: impl Iterator<Item = (&'a u64, &'a Waiting)>,
+        horizon: Duration,
+        now: Instant,
+    ) -> Option<(u64, LinkId)> {
+        for (seq, frame) in frames {
+            match self.lane_for(frame, horizon, now) {
+                Some(link) => return Some((*seq, link)),
+                None if frame.trail.is_plain() => return None,
+                None => {}
+            }
+        }
+        None
+    }
+
+    fn lane_for(&self, frame: &Waiting, horizon: Duration, now: Instant) -> Option<LinkId> {
+        let age = now.saturating_duration_since(frame.arrived);
+        let free = self.lanes.iter().filter(|(_, lane)| {
+            // A frame that would be too old at its turn is not sent: a newer one may be in time.
+            let fresh = self.max_age.is_none_or(|max| lane.in_age(age, max, now));
+            // One that few workers may have goes to whoever may, however slow.
+            let in_time = !frame.trail.is_plain() || lane.in_time(horizon, now);
+            lane.takes(&frame.trail) && in_time && fresh
+        });
+        free.min_by_key(|(_, lane)| lane.answers_in()).map(|(link, _)| *link)
+    }
+
+    /// In this time the workers together answer half the window: then the rest of it still hides one slow answer.
+    fn horizon(&self) -> Duration {
+        let rate: f32 = self.lanes.values().map(Lane::rate).sum();
+        Duration::try_from_secs_f32(WINDOW as f32 / 2.0 / rate).unwrap_or(Duration::MAX)
+    }
+
+    /// An answer came. None: it was not awaited from there (any more), and is not to be counted. `good`: the frame was
+    /// worked on.
+    pub(crate) fn answered(
+        &mut self,
+        link: LinkId,
+        (seq, attempt): (u64, u32),
+        pace: Pace,
+        good: bool,
+        now: Instant,
+    ) -> Option<Answered> {
+        let lane = self.lanes.get_mut(&link)?;
+        let sent = lane.answered(seq, attempt)?;
+        lane.learn(&sent, pace, good, now);
+        let peer = lane.peer;
+        Some(Answered { seq, peer, arrived: sent.arrived, trail: sent.trail })
+    }
+
+    /// Sends a frame that could not be worked on to a worker that has not tried it yet. False: `opinions` of them agree, or
+    /// there is no other.
+    pub(crate) fn ask_another(&mut self, answered: Answered, opinions: usize) -> bool {
+        let Answered { seq, peer, arrived, mut trail } = answered;
+        trail.failed_at.push(peer);
+        let other = self.lanes.values().any(|lane| !trail.failed_at.contains(&lane.peer));
+        if trail.failed_at.len() >= opinions || !other {
+            return false;
+        }
+        let Some(trail) = trail.again() else { return false };
+        self.waiting.insert(seq, Waiting { trail, arrived });
+        true
+    }
+
+    /// A frame was worked on that others could not do: their links, and how often in a row each was contradicted so.
+    pub(crate) fn contradict(&mut self, answered: &Answered) -> Vec<(LinkId, u32)> {
+        let wrong = self.lanes.iter_mut().filter(|(_, lane)| answered.trail.failed_at.contains(&lane.peer));
+        wrong.map(|(link, lane)| (*link, lane.was_wrong())).collect()
+    }
+
+    /// A link has failed a frame by its own fault. Returns how often in a row it was wrong.
+    pub(crate) fn was_wrong(&mut self, link: LinkId) -> u32 {
+        self.lanes.get_mut(&link).map_or(0, Lane::was_wrong)
+    }
+
+    /// The newest choices, each told once.
+    pub(super) fn take_sample(&mut self) -> Sample {
+        std::mem::take(&mut self.sample)
+    }
+
+    /// Frames that the worker has of this stream.
+    pub(super) fn in_flight(&self, link: LinkId) -> usize {
+        self.lanes.get(&link).map_or(0, |lane| lane.in_flight.len())
+    }
+
+    /// Time that one thread of the worker has spent on a frame; None where none has been worked on.
+    pub(crate) fn frame_time(&self, link: LinkId) -> Option<Duration> {
+        self.lanes.get(&link).and_then(Lane::frame_time)
+    }
+
+    /// The link that is missed least: the slowest of those that hold no frame.
+    pub(crate) fn spare(&self) -> Option<LinkId> {
+        let idle = self.lanes.iter().filter(|(_, lane)| lane.in_flight.is_empty());
+        idle.min_by(|(_, a), (_, b)| a.rate().total_cmp(&b.rate())).map(|(link, _)| *link)
+    }
+
+    /// Links that keep an answer back for too long: to be closed, and given to [`Dispatch::link_down`].
+    pub(crate) fn overdue(&self, now: Instant) -> Vec<LinkId> {
+        let alternative = self.lanes.values().any(Lane::has_answered);
+        let overdue = |lane: &Lane| lane.overdue(alternative, self.max_age, now);
+        self.lanes.iter().filter(|(_, lane)| overdue(lane)).map(|(link, _)| *link).collect()
+    }
+
+    /// Nothing was seen of the world for `gap`, as when this process was stopped: answers may have come in that time, so
+    /// it does not count for what is overdue.
+    pub(crate) fn forgive(&mut self, gap: Duration) {
+        self.lanes.values_mut().for_each(|lane| lane.forgive(gap));
+    }
+}
+
+/// A frame that was answered.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    seq: u64,
+    peer: Peer,
+    /// When the frame came from its source.
+    pub(super) arrived: Instant,
+    trail: Trail,
+}
+
+#[cfg(test)]
+mod tests;
