@@ -3,9 +3,10 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
+use prerequisites::CHROMEDRIVER;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use thirtyfour::cdp::domains::performance::{Enable, GetMetrics};
@@ -16,8 +17,8 @@ use tokio::runtime::{Builder, Runtime};
 use crate::process::LIMIT;
 use crate::{Error, Process};
 
-/// As Debian names it.
-const DRIVER: &str = "chromedriver";
+/// The program that drives Chromium.
+const DRIVER: &str = CHROMEDRIVER.program;
 /// Escape, as WebDriver writes it.
 const ESCAPE: &str = "\u{e00c}";
 /// How often a page is asked whether something has come true, in milliseconds.
@@ -49,13 +50,6 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Whether Chromium and its driver are installed; the driver's package brings the browser.
-    pub fn is_installed() -> bool {
-        let mut driver = Command::new(DRIVER);
-        driver.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        driver.status().is_ok()
-    }
-
     /// Starts one that shows nothing yet.
     ///
     /// # Errors

@@ -3,8 +3,9 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use prerequisites::ETCD;
 use tempfile::TempDir;
 
 use crate::{Error, LOOPBACK, Process};
@@ -20,13 +21,6 @@ pub struct Etcd {
 }
 
 impl Etcd {
-    /// Whether etcd is installed.
-    pub fn is_installed() -> bool {
-        let mut etcd = Command::new("etcd");
-        etcd.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        etcd.status().is_ok()
-    }
-
     /// Starts one on a free port of this machine and waits until it answers.
     ///
     /// # Errors
@@ -76,12 +70,12 @@ impl Etcd {
         let clients = format!("http://{address}");
         // It asks for a way to other members even where there are none. This one is a socket in its folder.
         let members = "unix://members:1";
-        let mut command = Command::new("etcd");
+        let mut command = Command::new(ETCD.program);
         command.current_dir(folder).args(["--name", "one", "--data-dir", "data", "--logger", "zap"]);
         command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
         command.args(["--listen-peer-urls", members, "--initial-advertise-peer-urls", members]);
         command.args(["--initial-cluster", &format!("one={members}")]);
-        let mut process = Process::start("etcd", command)?;
+        let mut process = Process::start(ETCD.program, command)?;
         let serves = |line: &str| line.contains("serving client traffic").then_some(());
         process.wait_for_stderr("serve", serves)?;
         Ok(process)
@@ -94,5 +88,5 @@ impl Etcd {
 }
 
 fn cannot_start(source: io::Error) -> Error {
-    Error::Start { program: "etcd".to_owned(), source }
+    Error::Start { program: ETCD.program.to_owned(), source }
 }

@@ -24,8 +24,8 @@ pub(crate) enum Error {
     TooSlow { name: String, limit: Duration },
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("ffmpeg is missing; {0}")]
-    NoFfmpeg(String),
+    #[error("{program} is missing; {how}")]
+    Missing { program: &'static str, how: String },
     #[error("the tools for arm64 are missing; {0}")]
     NoArmTools(String),
     #[error("the emulator ran the program and said nothing of instructions; is it another qemu than Debian 12's?")]

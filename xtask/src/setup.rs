@@ -3,6 +3,8 @@
 use std::env;
 use std::process::{Command, Stdio};
 
+use prerequisites::{CHROMEDRIVER, ETCD, PROMTOOL, Tool};
+
 use crate::error::Error;
 use crate::process;
 use crate::wait::Stop;
@@ -13,74 +15,61 @@ const PROGRAMS: [&str; 2] = ["ffmpeg", "ffprobe"];
 /// Makes sure that ffmpeg can be started: installs it where that needs nobody's consent.
 ///
 /// # Errors
-/// [`Error::NoFfmpeg`] with the one line that the user has to type, where it may not be installed without asking.
+/// [`Error::Missing`] with the one line that the user has to type, where it may not be installed without asking.
 pub(crate) fn ffmpeg(stop: &Stop) -> Result<(), Error> {
     if PROGRAMS.into_iter().all(starts) {
         return Ok(());
     }
     match plan(env::consts::OS, starts, is_root()) {
-        Plan::Tell(line) => return Err(Error::NoFfmpeg(format!("type this, then try again: {line}"))),
+        Plan::Tell(line) => return Err(no_ffmpeg(format!("type this, then try again: {line}"))),
         Plan::Install { install, refresh } => {
             println!("installing ffmpeg: {}", install.join(" "));
-            bring(install, refresh, stop)?;
+            bring(PROGRAMS[0], install, refresh, stop)?;
         }
     }
     if PROGRAMS.into_iter().all(starts) {
         Ok(())
     } else {
-        Err(Error::NoFfmpeg("the package manager did not bring it; see https://ffmpeg.org/download.html".to_owned()))
+        Err(no_ffmpeg("the package manager did not bring it; see https://ffmpeg.org/download.html".to_owned()))
     }
 }
 
-/// A program that some tests start. Without it they say that they are skipped.
-struct Optional {
-    program: &'static str,
-    install: &'static [&'static str],
-    /// What is skipped.
-    tests: &'static str,
+fn no_ffmpeg(how: String) -> Error {
+    Error::Missing { program: PROGRAMS[0], how }
 }
 
-const OPTIONAL: [Optional; 3] = [
-    Optional {
-        program: "etcd",
-        install: &["apt-get", "install", "-y", "--no-install-recommends", "etcd-server"],
-        tests: "the tests of several masters",
-    },
-    // Its package is the whole of Prometheus, which also starts as a service: the tests need only the checker.
-    Optional {
-        program: "promtool",
-        install: &["apt-get", "install", "-y", "--no-install-recommends", "prometheus"],
-        tests: "the checks of metrics",
-    },
-    // The driver brings the browser. The fonts are for people who look at the pictures of the page.
-    Optional {
-        program: "chromedriver",
-        install: &["apt-get", "install", "-y", "--no-install-recommends", "chromium-driver", "fonts-noto-cjk"],
-        tests: "the tests of the page",
-    },
-];
-
-/// Installs the programs that only some tests need, where that needs nobody's consent. Elsewhere those tests say that they
-/// are skipped, and this says how to change that.
+/// Installs the programs that only tests start, where that needs nobody's consent. Where one is missing after that, this says
+/// which tests are skipped and what to type.
 ///
 /// # Errors
-/// [`Error::Interrupted`].
-pub(crate) fn optional(stop: &Stop) -> Result<(), Error> {
-    for Optional { program, install, tests } in OPTIONAL {
-        if starts(program) {
-            continue;
-        }
-        if is_root() && starts(install[0]) {
-            println!("installing {program}: {}", install.join(" "));
-            match bring(install, Some(&["apt-get", "update"]), stop) {
-                Err(Error::Interrupted) => return Err(Error::Interrupted),
-                Ok(()) if starts(program) => continue,
-                Ok(()) | Err(_) => {}
+/// [`Error::Missing`] in place of skipped tests where [`prerequisites::all_are_required`], and [`Error::Interrupted`].
+pub(crate) fn test_tools(stop: &Stop) -> Result<(), Error> {
+    let required = prerequisites::all_are_required();
+    for tool in [ETCD, PROMTOOL, CHROMEDRIVER] {
+        match test_tool(&tool, stop) {
+            Err(error @ Error::Missing { .. }) if !required => {
+                println!("{error}; until then {} are skipped", tool.tests);
             }
+            other => other?,
         }
-        println!("without {program}, {tests} are skipped (Debian: sudo {})", install.join(" "));
     }
     Ok(())
+}
+
+/// Makes sure that a program which tests start is there.
+fn test_tool(tool: &Tool, stop: &Stop) -> Result<(), Error> {
+    if tool.starts() {
+        return Ok(());
+    }
+    let install = tool.install();
+    let line = install.join(" ");
+    let missing = |how| Err(Error::Missing { program: tool.program, how });
+    if !is_root() || !starts(install[0]) {
+        return missing(format!("type this on Debian: sudo {line}"));
+    }
+    println!("installing {}: {line}", tool.program);
+    bring(tool.program, &install, Some(&["apt-get", "update"]), stop)?;
+    if tool.starts() { Ok(()) } else { missing(format!("this did not bring it: {line}")) }
 }
 
 /// How ffmpeg gets onto a machine.
@@ -131,11 +120,11 @@ fn plan(os: &str, has: impl Fn(&str) -> bool, root: bool) -> Plan {
     }
 }
 
-/// Installs, after a refresh if it does not work without.
+/// Installs `program`, after a refresh if it does not work without.
 ///
 /// # Errors
-/// [`Error::NoFfmpeg`] with what failed and the line that the user has to type, and [`Error::Interrupted`].
-fn bring(install: &[&str], refresh: Option<&[&str]>, stop: &Stop) -> Result<(), Error> {
+/// [`Error::Missing`] with what failed and the line that the user has to type, and [`Error::Interrupted`].
+fn bring(program: &'static str, install: &[&str], refresh: Option<&[&str]>, stop: &Stop) -> Result<(), Error> {
     let outcome = match (run(install, stop), refresh) {
         (Err(Error::Failed { .. }), Some(refresh)) => run(refresh, stop).and_then(|()| run(install, stop)),
         (outcome, _) => outcome,
@@ -144,7 +133,8 @@ fn bring(install: &[&str], refresh: Option<&[&str]>, stop: &Stop) -> Result<(), 
         Error::Interrupted => error,
         error => {
             let line: Vec<String> = refresh.into_iter().chain([install]).map(|words| words.join(" ")).collect();
-            Error::NoFfmpeg(format!("{error}; type this, see what it says, then try again: {}", line.join(" && ")))
+            let how = format!("{error}; type this, see what it says, then try again: {}", line.join(" && "));
+            Error::Missing { program, how }
         }
     })
 }
@@ -212,10 +202,10 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn a_package_manager_that_fails_leaves_a_line_to_type() {
-        let text = |install, refresh| bring(install, refresh, &Stop::default()).unwrap_err().to_string();
+        let text = |install, refresh| bring("ffmpeg", install, refresh, &Stop::default()).unwrap_err().to_string();
         assert!(text(&["false", "ffmpeg"], None).ends_with(": false ffmpeg"));
         assert!(text(&["false", "ffmpeg"], Some(&["true"])).ends_with(": true && false ffmpeg"));
         assert!(text(&["/no/such/manager"], None).ends_with(": /no/such/manager"));
-        bring(&["true"], None, &Stop::default()).unwrap();
+        bring("ffmpeg", &["true"], None, &Stop::default()).unwrap();
     }
 }

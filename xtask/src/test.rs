@@ -1,11 +1,20 @@
 //! `cargo xtask test`: every check that a change has to pass, the cheap ones first.
 
+use std::fs;
+use std::io;
+use std::path::{self, Path};
+
+use prerequisites::{SKIPPED, Skips};
+
 use crate::error::Error;
 use crate::wait::{Stop, now};
 use crate::{process, setup, tools};
 
 /// The cargo-deny that is installed where there is none.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
+
+/// Where each test that is skipped adds a line.
+const SKIPPED_TESTS: &str = "target/skipped-tests";
 
 /// A check.
 struct Step {
@@ -55,7 +64,12 @@ const DENY: [Step; 2] = [
 /// [`Error::Step`] names the check that failed and the command that runs it alone.
 pub(crate) fn run(advisories: bool, stop: &Stop) -> Result<(), Error> {
     setup::ffmpeg(stop)?;
-    setup::optional(stop)?;
+    setup::test_tools(stop)?;
+    let skipped = Path::new(SKIPPED_TESTS);
+    match fs::remove_file(skipped) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::file(skipped)(error)),
+        _ => {}
+    }
     for step in &STEPS {
         step.run(stop)?;
     }
@@ -64,19 +78,29 @@ pub(crate) fn run(advisories: bool, stop: &Stop) -> Result<(), Error> {
     for step in deny {
         step.run(stop)?;
     }
-    println!("\nchecks: {} passed, 0 failed", STEPS.len() + deny.len());
+    let skips = Skips::read(skipped).map_err(Error::file(skipped))?;
+    println!("\nchecks: {} passed, 0 failed; {}", STEPS.len() + deny.len(), told(&skips));
     Ok(())
+}
+
+/// What the closing line says of skipped tests.
+fn told(skips: &Skips) -> String {
+    match skips.tests() {
+        0 => "no test was skipped".to_owned(),
+        tests => format!("tests skipped: {tests}, by reason: {skips}"),
+    }
 }
 
 impl Step {
     fn run(&self, stop: &Stop) -> Result<(), Error> {
         println!("\n== {}: {}", self.name, self.command_line());
         let start = now();
-        process::run(self.name, tools::cargo().args(self.args.split(' ')).envs(self.env), stop).map_err(|error| {
-            match error {
-                Error::Failed { .. } => Error::Step { step: self.name, command: self.command_line() },
-                other => other,
-            }
+        let skipped = path::absolute(SKIPPED_TESTS).map_err(Error::file(Path::new(SKIPPED_TESTS)))?;
+        let mut command = tools::cargo();
+        command.args(self.args.split(' ')).envs(self.env).env(SKIPPED, skipped);
+        process::run(self.name, &mut command, stop).map_err(|error| match error {
+            Error::Failed { .. } => Error::Step { step: self.name, command: self.command_line() },
+            other => other,
         })?;
         println!("== {}: passed in {:.1} s", self.name, start.elapsed().as_secs_f64());
         Ok(())

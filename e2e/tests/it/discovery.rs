@@ -10,8 +10,9 @@ use facefleet_e2e::net::{Cable, Network};
 use facefleet_e2e::{Ended, Etcd, Process, Program, Service, asset, comes_true};
 use mdns_sd::{Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
 use nix::sys::signal::Signal;
+use prerequisites::ETCD;
 
-use crate::faults::network::{network_of, say_skipped};
+use crate::faults::network::network;
 use crate::media::text;
 
 /// Nodes of the network.
@@ -28,8 +29,10 @@ const PORT: u16 = 50051;
 /// How long anything is waited for.
 const LIMIT: Duration = Duration::from_secs(90);
 
-fn lan(test: &str) -> Option<Network> {
-    network_of(Cable::Ethernet, &format!("discovery::{test}"), NODES)
+/// A network on which programs can find each other. None: this machine cannot make one, and the test is skipped.
+#[track_caller]
+fn lan() -> Option<Network> {
+    network(Cable::Ethernet, NODES)
 }
 
 /// Starts a master on a node, and waits until it is announced.
@@ -132,7 +135,7 @@ impl Drop for Watch {
 
 #[test]
 fn a_worker_and_a_client_find_the_master() {
-    let Some(network) = lan("a_worker_and_a_client_find_the_master") else { return };
+    let Some(network) = lan() else { return };
     let containers = |node| network.add_dead_end(node, "docker0", Ipv4Addr::new(172, 17, 0, 1)).unwrap();
     let containers = [MASTER, WORKER, CLIENT].map(containers);
     let mut worker = worker(&network);
@@ -162,7 +165,7 @@ fn a_worker_and_a_client_find_the_master() {
 
 #[test]
 fn several_masters_are_an_error_that_lists_them() {
-    let Some(network) = lan("several_masters_are_an_error_that_lists_them") else { return };
+    let Some(network) = lan() else { return };
     let [one, other] = [MASTER, OTHER].map(|node| master(&network, node));
     let addresses = [MASTER, OTHER].map(|node| network.socket(node, PORT).to_string());
     let [here, there] = addresses.each_ref().map(String::as_str);
@@ -196,11 +199,10 @@ fn several_masters_are_an_error_that_lists_them() {
 
 #[test]
 fn masters_that_share_a_registry_are_one_cluster() {
-    let test = "masters_that_share_a_registry_are_one_cluster";
-    if !Etcd::is_installed() {
-        return say_skipped(&format!("discovery::{test}"), "it needs etcd (Debian: etcd-server)");
+    if !ETCD.is_there() {
+        return;
     }
-    let Some(network) = lan(test) else { return };
+    let Some(network) = lan() else { return };
     let etcd = network.on(CLIENT, || Etcd::start_at(network.socket(CLIENT, 2379))).unwrap();
     let _masters = [MASTER, OTHER].map(|node| master_with(&network, node, &["--store", &etcd.store()]));
     let addresses = [MASTER, OTHER].map(|node| network.socket(node, PORT).to_string());
@@ -212,7 +214,7 @@ fn masters_that_share_a_registry_are_one_cluster() {
 
 #[test]
 fn a_master_that_comes_back_elsewhere_is_found_again() {
-    let Some(network) = lan("a_master_that_comes_back_elsewhere_is_found_again") else { return };
+    let Some(network) = lan() else { return };
     let mut first = master(&network, MASTER);
     let mut worker = worker(&network);
     wait_until_joined(&mut worker, &network, MASTER);
@@ -223,7 +225,7 @@ fn a_master_that_comes_back_elsewhere_is_found_again() {
 
 #[test]
 fn who_does_not_want_to_be_found_is_not() {
-    let Some(network) = lan("who_does_not_want_to_be_found_is_not") else { return };
+    let Some(network) = lan() else { return };
     let _silent = silent_master(&network, MASTER, &["--announce=false"]);
     client(&network, &["nodes"], 1, &["no master announces itself", "--master"]);
     let picture = asset("photos/astronaut.jpg");
@@ -246,7 +248,7 @@ fn forge(network: &Network, node: usize, name: &str, address: &str, port: u16, t
 
 #[test]
 fn what_others_announce_does_no_harm() {
-    let Some(network) = lan("what_others_announce_does_no_harm") else { return };
+    let Some(network) = lan() else { return };
     let _master = master(&network, MASTER);
     let here = network.socket(MASTER, PORT).to_string();
     let [there, nobody] = [OTHER, NOBODY].map(|node| network.socket(node, 0).ip().to_string());

@@ -5,16 +5,17 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use facefleet_e2e::net::Weather;
+use facefleet_e2e::net::{Cable, Weather};
 use facefleet_e2e::{Etcd, LOOPBACK, Process, Service, asset, client, wait_until};
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::wire::{ListNodesReply, ListNodesRequest, RouteRequest};
 use facefleet_service::clock;
 use facefleet_service::grpc::CALL_TIMEOUT;
 use nix::sys::signal::Signal;
+use prerequisites::ETCD;
 use tonic::Request;
 
-use crate::faults::network::{network, say_skipped};
+use crate::faults::network::network;
 use crate::faults::{assert_no_worker_was_lost, assert_unharmed, start};
 use crate::media::text;
 use crate::report;
@@ -27,9 +28,10 @@ struct Fleet {
 }
 
 impl Fleet {
-    /// Starts all, and waits until all masters offer all workers. None, and a line that says so, where there is no etcd.
-    fn start(test: &str, workers: usize) -> Option<Fleet> {
-        let etcd = etcd(&format!("masters::{test}"))?;
+    /// Starts all, and waits until all masters offer all workers. None: etcd is missing, and the test is skipped.
+    #[track_caller]
+    fn start(workers: usize) -> Option<Fleet> {
+        let etcd = etcd()?;
         let masters = (0..2).map(|_| master(&etcd.store(), LOOPBACK)).collect();
         let mut fleet = Fleet { workers: Vec::new(), masters, etcd };
         for number in 1..=workers {
@@ -78,13 +80,10 @@ pub(crate) fn wait_until_stale(master: &Service, is_so: bool) {
     wait_until(&format!("a master is stale: {is_so}"), || is_stale(master.address) == is_so);
 }
 
-/// None, and a line that says so, where there is no etcd. `test` is with its module.
-pub(crate) fn etcd(test: &str) -> Option<Etcd> {
-    if Etcd::is_installed() {
-        return Some(Etcd::start().unwrap());
-    }
-    say_skipped(test, "it needs etcd (Debian: etcd-server)");
-    None
+/// An etcd on a free port of this machine. None: etcd is missing, and the test is skipped.
+#[track_caller]
+pub(crate) fn etcd() -> Option<Etcd> {
+    ETCD.is_there().then(|| Etcd::start().unwrap())
 }
 
 /// Starts a master and waits until it knows the cluster.
@@ -133,7 +132,7 @@ fn wait_for_word(process: &mut Process, word: &str) {
 /// Each in turn, the one that all workers have joined first.
 #[test]
 fn one_is_killed_while_frames_flow() {
-    let Some(mut fleet) = Fleet::start("one_is_killed_while_frames_flow", 2) else { return };
+    let Some(mut fleet) = Fleet::start(2) else { return };
     let (stream, mut video) = start(fleet.addresses());
     for killed in [0, 1] {
         let left = fleet.masters[1 - killed].address;
@@ -158,7 +157,7 @@ fn one_is_killed_while_frames_flow() {
 
 #[test]
 fn all_are_killed_and_started_again() {
-    let Some(mut fleet) = Fleet::start("all_are_killed_and_started_again", 2) else { return };
+    let Some(mut fleet) = Fleet::start(2) else { return };
     let (stream, mut video) = start(fleet.addresses());
     [0, 1].into_iter().for_each(|master| fleet.kill_master(master));
     video.go_on();
@@ -173,7 +172,7 @@ fn all_are_killed_and_started_again() {
 
 #[test]
 fn etcd_hangs_and_dies_and_comes_back_empty() {
-    let Some(mut fleet) = Fleet::start("etcd_hangs_and_dies_and_comes_back_empty", 2) else { return };
+    let Some(mut fleet) = Fleet::start(2) else { return };
     let (stream, mut video) = start(fleet.addresses());
     fleet.etcd.process.signal(Signal::SIGSTOP);
     fleet.wait_until_stale(true);
@@ -205,7 +204,7 @@ fn etcd_hangs_and_dies_and_comes_back_empty() {
 /// There is one slot, and each of two masters has a client that wants it. The older one decides for both until it is killed.
 #[test]
 fn a_slot_is_given_once() {
-    let Some(etcd) = etcd("masters::a_slot_is_given_once") else { return };
+    let Some(etcd) = etcd() else { return };
     let fifo = |_| master_with(&etcd.store(), LOOPBACK, &["--admission", "fifo"]);
     let [mut older, mut younger] = [0, 1].map(fifo);
     for master in [&mut older, &mut younger] {
@@ -248,7 +247,7 @@ fn slots(master: SocketAddr) -> Slots {
 }
 
 /// Nodes of the network on which one is cut off.
-const ETCD: usize = 0;
+const ETCD_NODE: usize = 0;
 const CUT_OFF: usize = 1;
 const OTHER: usize = 2;
 const CLIENT: usize = 3;
@@ -256,12 +255,11 @@ const WORKER: usize = 4;
 
 #[test]
 fn one_is_cut_off_from_etcd() {
-    let test = "masters::one_is_cut_off_from_etcd";
-    if etcd(test).is_none() {
+    if !ETCD.is_there() {
         return;
     }
-    let Some(network) = network(test, 5) else { return };
-    let etcd = network.on(ETCD, || Etcd::start_at(network.socket(ETCD, 2379))).unwrap();
+    let Some(network) = network(Cable::Ip, 5) else { return };
+    let etcd = network.on(ETCD_NODE, || Etcd::start_at(network.socket(ETCD_NODE, 2379))).unwrap();
     let store = etcd.store();
     let masters = [CUT_OFF, OTHER].map(|node| network.on(node, || master(&store, network.socket(node, 50051))));
     let [mut cut_off, other] = masters;
@@ -274,7 +272,7 @@ fn one_is_cut_off_from_etcd() {
     network.on(CLIENT, || wait_until("both offer both workers", both_offer_both));
     let (stream, mut video) = network.on(CLIENT, || start(&addresses));
 
-    network.between(CUT_OFF, ETCD, Weather::CUT);
+    network.between(CUT_OFF, ETCD_NODE, Weather::CUT);
     wait_for_word(&mut cut_off.process, "cut off from etcd");
     video.go_on();
     network.on(CLIENT, || {
@@ -284,7 +282,7 @@ fn one_is_cut_off_from_etcd() {
         wait_until("etcd has forgotten it", || known(both[0]).stale_ms > 8_000);
         assert!(both_offer_both());
     });
-    network.between(CUT_OFF, ETCD, Weather::default());
+    network.between(CUT_OFF, ETCD_NODE, Weather::default());
     network.on(CLIENT, || {
         wait_until("it is back", || both.map(is_stale) == [false, false]);
         assert!(both_offer_both());

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use facefleet_e2e::{LOOPBACK, Process, Program, Service, asset, client, wait_until};
+use prerequisites::PROMTOOL;
 use serde_json::Value;
 
-use crate::faults::network::say_skipped;
 use crate::media::text;
 
 /// What a program tells at `http://ADDRESS/metrics`.
@@ -72,14 +72,15 @@ impl Watched {
     }
 }
 
-/// What promtool says of `input`: nothing, if all is well.
-fn promtool(test: &str, args: &[&str], input: &str) -> String {
-    let mut command = Command::new("promtool");
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let Ok(mut checker) = command.spawn() else {
-        say_skipped(&format!("metrics::{test}: promtool {}", args.join(" ")), "it needs promtool (Debian: prometheus)");
+/// What promtool says of `input`: nothing, if all is well, or if promtool is missing and this check is skipped.
+#[track_caller]
+fn promtool(args: &[&str], input: &str) -> String {
+    if !PROMTOOL.is_there() {
         return String::new();
-    };
+    }
+    let mut command = Command::new(PROMTOOL.program);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut checker = command.spawn().unwrap();
     checker.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let ended = checker.wait_with_output().unwrap();
     let said = [ended.stdout, ended.stderr].concat();
@@ -119,13 +120,12 @@ fn workers_count_what_the_clients_ledger_counts() {
         sum(&told_by_master, "facefleet_master_route_seconds_count", "")
     );
     for text in told.iter().chain([&told_by_master]) {
-        assert_eq!(promtool("workers_count_what_the_clients_ledger_counts", &["check", "metrics"], text), "");
+        assert_eq!(promtool(&["check", "metrics"], text), "");
     }
 }
 
 #[test]
 fn the_dashboard_shows_only_what_is_told() {
-    let test = "the_dashboard_shows_only_what_is_told";
     let cluster = Watched::start(1);
     // Played at its own speed, which takes ten seconds: it runs while it is asked.
     let mut run = cluster.run(&["--live", "--http", "127.0.0.1:0"]);
@@ -136,7 +136,7 @@ fn the_dashboard_shows_only_what_is_told() {
         told_by_client = scrape(&site);
         sum(&told_by_client, "facefleet_client_frame_seconds_count", "") > 0
     });
-    assert_eq!(promtool(test, &["check", "metrics"], &told_by_client), "");
+    assert_eq!(promtool(&["check", "metrics"], &told_by_client), "");
     run.kill();
 
     let mut told: String = cluster.sites.iter().map(|site| scrape(site)).collect();
@@ -165,7 +165,7 @@ fn the_dashboard_shows_only_what_is_told() {
     assert!(hidden.iter().all(|family| known.contains(family)), "told, and not on the dashboard: {hidden:?}");
 
     let sample = root.join("deploy/prometheus.yml");
-    promtool(test, &["check", "config", text(&sample)], "");
+    promtool(&["check", "config", text(&sample)], "");
 }
 
 /// The names of metrics in a query.

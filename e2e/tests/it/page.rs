@@ -8,8 +8,8 @@ use facefleet_e2e::{
     Browser, LOOPBACK, PHONE, PROJECTOR, Process, Screen, Service, asset, lasting_address, wait_until,
 };
 use facefleet_service::clock;
+use prerequisites::CHROMEDRIVER;
 
-use crate::faults::network::say_skipped;
 use crate::media::text;
 use crate::metrics::{scrape, sum};
 use crate::parts::VideoInParts;
@@ -70,17 +70,15 @@ fn worker(name: &str, master: SocketAddr, args: &[&str]) -> Service {
     worker
 }
 
-pub(crate) fn browser(test: &str, screen: Screen) -> Option<Browser> {
-    if Browser::is_installed() {
-        return Some(Browser::start(screen).unwrap());
-    }
-    say_skipped(&format!("page::{test}"), "it needs Chromium and its driver (Debian: chromium chromium-driver)");
-    None
+/// A browser that shows nothing yet. None: Chromium is missing, and the test is skipped.
+#[track_caller]
+pub(crate) fn browser(screen: Screen) -> Option<Browser> {
+    CHROMEDRIVER.is_there().then(|| Browser::start(screen).unwrap())
 }
 
 #[test]
 fn a_run_is_seen_as_it_goes() {
-    let Some(browser) = browser("a_run_is_seen_as_it_goes", PROJECTOR) else { return };
+    let Some(browser) = browser(PROJECTOR) else { return };
     let stage = Stage::start(3);
     stage.show(&browser);
     let (client, mut video) = stage.run(text(&asset("demo.mp4")));
@@ -120,7 +118,7 @@ fn a_run_is_seen_as_it_goes() {
 #[test]
 fn a_chinese_browser_is_spoken_to_in_chinese() {
     let screen = Screen { language: "zh-CN", ..PHONE };
-    let Some(browser) = browser("a_chinese_browser_is_spoken_to_in_chinese", screen) else { return };
+    let Some(browser) = browser(screen) else { return };
     let stage = Stage::start(1);
     stage.show(&browser);
     assert_eq!(browser.value::<String>("document.documentElement.lang"), "zh-CN");
@@ -169,7 +167,7 @@ fn views_until(browser: &Browser) -> i32 {
 /// may have been on its way before.
 #[test]
 fn a_killed_worker_turns_red_and_comes_back() {
-    let Some(browser) = browser("a_killed_worker_turns_red_and_comes_back", PROJECTOR) else { return };
+    let Some(browser) = browser(PROJECTOR) else { return };
     let mut stage = Stage::start(2);
     stage.show(&browser);
     count_views_until(&browser, "view.workers.some((worker) => worker.state === 'lost')");
@@ -189,8 +187,7 @@ fn a_killed_worker_turns_red_and_comes_back() {
 
 #[test]
 fn who_has_the_token_changes_policies_and_sends_workers_to_rest() {
-    let test = "who_has_the_token_changes_policies_and_sends_workers_to_rest";
-    let Some(browser) = browser(test, PROJECTOR) else { return };
+    let Some(browser) = browser(PROJECTOR) else { return };
     let stage = Stage::start(2);
     stage.show(&browser);
     browser.wait_until("ask for the token", "document.querySelector('#admin-token').checkVisibility()");
@@ -222,13 +219,12 @@ fn who_has_the_token_changes_policies_and_sends_workers_to_rest() {
 
 #[test]
 fn a_phone_shows_all_of_it_and_a_name_with_markup_is_a_name() {
-    let test = "a_phone_shows_all_of_it_and_a_name_with_markup_is_a_name";
     let folder = tempfile::tempdir().unwrap();
     let name = "<img src=x onerror=document.title='gotcha'>.mp4";
     let video = folder.path().join(name);
     fs::copy(asset("demo.mp4"), &video).unwrap();
     for width in [PHONE.width, 320] {
-        let Some(browser) = browser(test, Screen { width, ..PHONE }) else { return };
+        let Some(browser) = browser(Screen { width, ..PHONE }) else { return };
         let stage = Stage::start(2);
         stage.show(&browser);
         let (client, held) = stage.run(text(&video));
@@ -249,8 +245,7 @@ fn a_phone_shows_all_of_it_and_a_name_with_markup_is_a_name() {
 /// a site. It says so to the page, as is done here: when it does it by itself, and for how long, is its own affair.
 #[test]
 fn a_page_that_was_left_keeps_no_connection_and_lives_when_somebody_goes_back_to_it() {
-    let test = "a_page_that_was_left_keeps_no_connection_and_lives_when_somebody_goes_back_to_it";
-    let Some(browser) = browser(test, PROJECTOR) else { return };
+    let Some(browser) = browser(PROJECTOR) else { return };
     let mut stage = Stage::start(1);
     stage.show(&browser);
     let say = |event: &str| {
@@ -269,7 +264,7 @@ fn a_page_that_was_left_keeps_no_connection_and_lives_when_somebody_goes_back_to
 
 #[test]
 fn the_page_comes_back_with_its_master() {
-    let Some(browser) = browser("the_page_comes_back_with_its_master", PROJECTOR) else { return };
+    let Some(browser) = browser(PROJECTOR) else { return };
     let mut stage = Stage::start_at((lasting_address(), lasting_address()), 2, &[]);
     stage.show(&browser);
     assert_eq!(browser.complaints(), Vec::<String>::new());

@@ -42,7 +42,7 @@ fn says(what: &str) -> String {
 
 #[test]
 fn a_thumbnail_grows_and_goes_on() {
-    let Some(browser) = browser("a_thumbnail_grows_and_goes_on", PROJECTOR) else { return };
+    let Some(browser) = browser(PROJECTOR) else { return };
     let stage = Stage::start_at((LOOPBACK, LOOPBACK), 1, &HTTP);
     stage.show(&browser);
     let _camera = Camera::start(&stage);
@@ -64,7 +64,7 @@ fn a_thumbnail_grows_and_goes_on() {
 /// A browser behind a proxy on this machine, which says for whom it asks, is none of this machine.
 #[test]
 fn who_is_elsewhere_shows_the_live_token() {
-    let Some(browser) = browser("who_is_elsewhere_shows_the_live_token", PROJECTOR) else { return };
+    let Some(browser) = browser(PROJECTOR) else { return };
     let stage = Stage::start_at((LOOPBACK, LOOPBACK), 1, &[&HTTP[..], &["--live-token", TOKEN]].concat());
     browser.ask_for("203.0.113.9");
     stage.show(&browser);

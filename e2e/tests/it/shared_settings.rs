@@ -23,9 +23,10 @@ struct Site {
 }
 
 impl Site {
-    /// Two masters, and workers that know both. None, and a line that says so, where there is no etcd.
-    fn start(test: &str, workers: usize) -> Option<Site> {
-        let etcd = etcd(&format!("shared_settings::{test}"))?;
+    /// Two masters, and workers that know both. None: etcd is missing, and the test is skipped.
+    #[track_caller]
+    fn start(workers: usize) -> Option<Site> {
+        let etcd = etcd()?;
         let mut site = Site { etcd, masters: Vec::new(), workers: Vec::new() };
         site.add_master();
         site.add_master();
@@ -82,8 +83,7 @@ fn is_resting(list: &ListNodesReply, worker: &str) -> bool {
 
 #[test]
 fn what_is_set_at_one_master_is_so_at_all_and_outlives_it() {
-    let test = "what_is_set_at_one_master_is_so_at_all_and_outlives_it";
-    let Some(mut site) = Site::start(test, 2) else { return };
+    let Some(mut site) = Site::start(2) else { return };
     site.wait_until_all_offer(&["worker-1", "worker-2"]);
     let said = site.admin(0, "policy", "weighted-round-robin");
     // What may follow is that an etcd on a busy machine has not answered in time.
@@ -113,8 +113,7 @@ fn what_is_set_at_one_master_is_so_at_all_and_outlives_it() {
 
 #[test]
 fn of_two_administrators_at_once_one_is_right_everywhere() {
-    let test = "of_two_administrators_at_once_one_is_right_everywhere";
-    let Some(mut site) = Site::start(test, 0) else { return };
+    let Some(mut site) = Site::start(0) else { return };
     let changes = [site.change(0, "admission", "fifo"), site.change(1, "admission", "fair")];
     changes.into_iter().for_each(|change| assert_eq!(change.end().unwrap().code, Some(0)));
     site.add_master();
@@ -129,8 +128,7 @@ fn of_two_administrators_at_once_one_is_right_everywhere() {
 
 #[test]
 fn what_is_set_while_etcd_is_away_is_told_when_it_is_back_though_it_has_lost_all() {
-    let test = "what_is_set_while_etcd_is_away_is_told_when_it_is_back_though_it_has_lost_all";
-    let Some(mut site) = Site::start(test, 0) else { return };
+    let Some(mut site) = Site::start(0) else { return };
     site.etcd.process.signal(Signal::SIGSTOP);
     let said = site.admin(0, "admission", "fifo");
     assert!(said.starts_with("admission is fifo now, and was open") && said.contains(UNTOLD), "{said}");

@@ -10,6 +10,7 @@ use facefleet_vision::seeta::{Model, Seeta, Settings};
 use facefleet_vision::{Face, FaceDetector, Kernels, PictureView, Size, Wanted};
 use image::GrayImage;
 use image::imageops::{self, FilterType};
+use prerequisites::is_shared_data_there;
 use rustface::Detector;
 
 /// Everything but the smallest face, which `rustface` stores and ignores.
@@ -202,8 +203,7 @@ fn every_frame_of_the_clips_and_ten_thousand_crops() {
         ["short_hamilton_clip.mp4", "signer.mkv", "two-people.gif", "few-faces.mp4"].map(|name| folder.join(name));
     let (mut pictures, mut clips_there) = (photographs(), 0);
     for clip in clips {
-        if !clip.exists() {
-            println!("SKIPPED: {} is not there", clip.display());
+        if !is_shared_data_there(&clip) {
             continue;
         }
         clips_there += 1;

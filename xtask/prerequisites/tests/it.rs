@@ -1,4 +1,5 @@
 //! A test whose tool is missing, seen from outside: it runs in a process of its own, whose `PATH` leads nowhere.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::env;
 use std::path::Path;

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use facefleet_e2e::{Etcd, comes_true};
+use facefleet_e2e::comes_true;
 use facefleet_service::clock;
 use nix::sys::signal::Signal;
+use prerequisites::ETCD;
 
 use crate::Args;
 use crate::cast::{Role, Stage, cast};
@@ -82,7 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Error> {
 
 impl Soak {
     fn start(masters: usize, cast: &[(String, Role)]) -> Result<Soak, Error> {
-        if masters > 1 && !Etcd::is_installed() {
+        if masters > 1 && !ETCD.starts() {
             return Err(Error::NoEtcd);
         }
         let stage = Stage::new(masters)?;

@@ -3,7 +3,7 @@
 //! Each program is on a node of its own. Here a fault is one of the network if packets were lost while the processes
 //! lived on.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -33,9 +33,10 @@ struct Fleet {
 }
 
 impl Fleet {
-    /// Starts all but the client. None, and a line that says so, where there is no way to make networks.
-    fn start(test: &str) -> Option<Fleet> {
-        let network = network(&format!("faults::network::{test}"), WORKER + WORKERS + 1)?;
+    /// Starts all but the client. None: this machine cannot make networks, and the test is skipped.
+    #[track_caller]
+    fn start() -> Option<Fleet> {
+        let network = network(Cable::Ip, WORKER + WORKERS + 1)?;
         let master = network.on(MASTER, || Service::master(network.socket(MASTER, 0))).unwrap();
         let joins = master.address;
         let worker = |number| {
@@ -69,28 +70,20 @@ impl Fleet {
     }
 }
 
-/// A network of so many nodes. None, and a line that says so, where there is no way to make networks.
-pub(crate) fn network(test: &str, nodes: usize) -> Option<Network> {
-    network_of(Cable::Ip, test, nodes)
-}
-
-/// The same with these cables.
-pub(crate) fn network_of(cable: Cable, test: &str, nodes: usize) -> Option<Network> {
+/// A network with cables of this kind between so many nodes. None: this machine cannot make networks, and the test is skipped.
+#[track_caller]
+pub(crate) fn network(cable: Cable, nodes: usize) -> Option<Network> {
     match Network::with(cable, nodes, SEED) {
         Err(error) if cannot_be(&error) => {
-            say_skipped(test, &format!("it needs root, network namespaces and TUN: {error}"));
+            let what = "no network can be made, which takes root, network namespaces and /dev/net/tun";
+            prerequisites::lacking(&format!("{what}: {error}"));
             None
         }
         network => Some(network.unwrap()),
     }
 }
 
-/// Past the test runner, which shows only what failed tests print.
-pub(crate) fn say_skipped(test: &str, why: &str) {
-    io::stderr().write_all(format!("SKIPPED {test}: {why}\n").as_bytes()).unwrap();
-}
-
-/// What the kernel says that has no such networks, or none for us.
+/// Whether a kernel without such networks, or one that does not let us make them, answers with this error.
 fn cannot_be(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, NotFound, PermissionDenied, Unsupported};
     matches!(error.kind(), InvalidInput | NotFound | PermissionDenied | Unsupported)
@@ -98,7 +91,7 @@ fn cannot_be(error: &io::Error) -> bool {
 
 #[test]
 fn cut_for_good() {
-    let Some(fleet) = Fleet::start("cut_for_good") else { return };
+    let Some(fleet) = Fleet::start() else { return };
     let (mut client, video) = fleet.stream();
     fleet.network.around(WORKER + 1, Weather::CUT);
     drop(video);
@@ -111,7 +104,7 @@ fn cut_for_good() {
 
 #[test]
 fn cut_and_healed() {
-    let Some(fleet) = Fleet::start("cut_and_healed") else { return };
+    let Some(fleet) = Fleet::start() else { return };
     let (mut client, mut video) = fleet.stream();
     fleet.network.around(WORKER + 1, Weather::CUT);
     video.go_on();
@@ -128,7 +121,7 @@ fn cut_and_healed() {
 /// The worker gets its frames, and nobody hears its answers.
 #[test]
 fn answers_alone_are_cut() {
-    let Some(fleet) = Fleet::start("answers_alone_are_cut") else { return };
+    let Some(fleet) = Fleet::start() else { return };
     let (mut client, video) = fleet.stream();
     fleet.network.one_way(WORKER + 1, CLIENT, Weather::CUT);
     drop(video);
@@ -142,7 +135,7 @@ fn answers_alone_are_cut() {
 /// Clients keep the workers that they have.
 #[test]
 fn the_client_is_cut_from_the_master() {
-    let Some(fleet) = Fleet::start("the_client_is_cut_from_the_master") else { return };
+    let Some(fleet) = Fleet::start() else { return };
     let (client, video) = fleet.stream();
     fleet.network.between(CLIENT, MASTER, Weather::CUT);
     wait_until("the client asks the master in vain", || fleet.has_lost(CLIENT, MASTER));
@@ -158,7 +151,7 @@ fn the_client_is_cut_from_the_master() {
 /// A long way is no fault: nobody is lost.
 #[test]
 fn slow() {
-    let Some(fleet) = Fleet::start("slow") else { return };
+    let Some(fleet) = Fleet::start() else { return };
     let delay = Duration::from_millis(40);
     let slow = Weather { delay, jitter: Duration::from_millis(15), loss: 0.0 };
     fleet.network.everywhere(slow);
@@ -178,7 +171,7 @@ fn slow() {
 
 #[test]
 fn lossy() {
-    let Some(fleet) = Fleet::start("lossy") else { return };
+    let Some(fleet) = Fleet::start() else { return };
     let lossy = Weather { delay: Duration::from_millis(2), jitter: Duration::from_millis(2), loss: 0.03 };
     fleet.network.everywhere(lossy);
     let (client, video) = fleet.stream();
