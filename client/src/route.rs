@@ -123,7 +123,7 @@ impl Asker {
             let Standing { turn, waited } = *self.standing();
             let client = &self.clients[turn % self.clients.len()];
             let mut question = Request::new(wire::RouteRequest::from(RouteQuery { waited, ..query.clone() }));
-            self.trace.tell(&mut question);
+            self.trace.inject(&mut question);
             let (begun, mut waits) = (clock::now(), false);
             let answer = tokio::select! {
                 biased;

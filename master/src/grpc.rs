@@ -74,7 +74,7 @@ impl wire::master_server::Master for Service {
     async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
         let client = ends(&request);
         let hops = hops(&request);
-        let trace = StreamTrace::told(&request).map(tracing::field::display);
+        let trace = StreamTrace::extract(&request).map(tracing::field::display);
         let query = RouteQuery::try_from(request.into_inner())?;
         let (shared, stream, wanted) = (self.ready()?, query.stream_id.clone(), query.wanted);
         let mut route = shared.route_as_one(query, hops).await?;

@@ -35,11 +35,11 @@ use std::time::Duration;
 
 use facefleet_proto::MASTER_DESCRIPTORS;
 use facefleet_proto::wire::master_server::{MasterServer, SERVICE_NAME};
+use facefleet_service::discovery;
 use facefleet_service::grpc as transport;
+use facefleet_service::health::{self, Health};
 use facefleet_service::http::token::Token;
 use facefleet_service::listen::ListenError;
-use facefleet_service::manners::Health;
-use facefleet_service::{discovery, manners};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task;
@@ -147,14 +147,14 @@ pub async fn run(
         .map(|listener| AbortOnDropHandle::new(tokio::spawn(web::serve(listener, shared.clone(), stopping.clone()))));
     let service = MasterServer::new(grpc::Service(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let routes = transport::server(MAX_STREAMS).add_service(service);
-    let (routes, health) = manners::add(routes, SERVICE_NAME, MASTER_DESCRIPTORS).await;
+    let (routes, health) = health::add_health_and_reflection(routes, SERVICE_NAME, MASTER_DESCRIPTORS).await;
     let server = routes.serve_with_incoming_shutdown(transport::incoming(listener, MAX_CONNECTIONS), async {
         shutdown.await;
         shared.queue.close();
         shared.waiting.stop();
         shared.watching.close();
         stopping.cancel();
-        health.set(false).await;
+        health.set_serving(false).await;
         health.clone().close().await;
     });
     let ended = tokio::select! {
@@ -214,7 +214,7 @@ async fn serve_once_ready(shared: &Shared, health: &Health, stopping: &Cancellat
         tick.tick().await;
     }
     if !stopping.is_cancelled() {
-        health.set(true).await;
+        health.set_serving(true).await;
     }
     std::future::pending().await
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use facefleet_proto::{Health, Heartbeat, Join, Lease, Nodes, Route, RouteQuery, TaskResult, WorkerId};
 use facefleet_service::clock;
 use facefleet_service::http::token::{Gate, Token};
-use facefleet_service::quiet::Quiet;
+use facefleet_service::log_limit::LogLimit;
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
@@ -40,9 +40,9 @@ const TOLD_AT_ONCE: usize = 10;
 /// What every call of the master works on. The lock is held for pure computation only.
 pub(crate) struct Shared {
     scheduler: Mutex<Scheduler>,
-    unknown: Mutex<Quiet>,
+    unknown: Mutex<LogLimit>,
     /// Apart from the scheduler, so that who is turned away holds nobody up.
-    joins: Mutex<(JoinLimit, Quiet)>,
+    joins: Mutex<(JoinLimit, LogLimit)>,
     /// Written by every heartbeat, read by the journal and by `GetQ`.
     pub(crate) queue: Queue,
     /// Wakes whoever writes what a shared registry has to be told.
@@ -82,8 +82,8 @@ impl Shared {
         let epoch = clock::unix_us().max(1);
         Shared {
             scheduler: Mutex::new(Scheduler::new(policy, epoch).detecting(loss)),
-            unknown: Mutex::new(Quiet::new(SAID_EVERY)),
-            joins: Mutex::new((JoinLimit::default(), Quiet::new(SAID_EVERY))),
+            unknown: Mutex::new(LogLimit::new(SAID_EVERY)),
+            joins: Mutex::new((JoinLimit::default(), LogLimit::new(SAID_EVERY))),
             queue: Queue::new(KEPT),
             news: Notify::new(),
             told: watch::Sender::default(),
@@ -155,9 +155,9 @@ impl Shared {
     pub(crate) fn may_join(&self, from: IpAddr) -> bool {
         let now = clock::now();
         let mut joins = self.joins.lock().unwrap_or_else(PoisonError::into_inner);
-        let (limit, quiet) = &mut *joins;
+        let (limit, log_limit) = &mut *joins;
         let may = limit.take(from, now);
-        if !may && let Some(kept_back) = quiet.ask(now) {
+        if !may && let Some(kept_back) = log_limit.allow(now) {
             warn!(kept_back, "too many workers join from {from}: {PER_S} a second are taken, the others come again");
         }
         may
@@ -358,7 +358,7 @@ impl Shared {
     }
 
     fn warn_of_unknown(&self, heartbeat: &Heartbeat, now: Instant) {
-        let ask = self.unknown.lock().unwrap_or_else(PoisonError::into_inner).ask(now);
+        let ask = self.unknown.lock().unwrap_or_else(PoisonError::into_inner).allow(now);
         let Some(kept_back) = ask else { return };
         let what_to_do = match heartbeat.generation {
             0 => "it is an old worker, which cannot join again by itself: restart it",

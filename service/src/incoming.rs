@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use crate::clock;
-use crate::quiet::Quiet;
+use crate::log_limit::LogLimit;
 
 /// What every HTTP/2 client begins with is so long (RFC 9113, section 3.4). Keepalive pings begin only after it.
 const PREFACE_BYTES: usize = 24;
@@ -43,18 +43,18 @@ fn incoming_within(
     preface_within: Duration,
 ) -> impl Stream<Item = Result<Connection, Infallible>> + Send + use<> {
     let places = Arc::new(Semaphore::new(most));
-    stream::unfold((listener, Quiet::new(REPORT_EVERY)), move |(listener, mut quiet)| {
+    stream::unfold((listener, LogLimit::new(REPORT_EVERY)), move |(listener, mut log_limit)| {
         let places = places.clone();
         async move {
             let place = places.acquire_owned().await.expect("nobody closes it");
-            let tcp = accept(&listener, &mut quiet).await;
-            Some((Ok(Connection::new(tcp, place, preface_within)), (listener, quiet)))
+            let tcp = accept(&listener, &mut log_limit).await;
+            Some((Ok(Connection::new(tcp, place, preface_within)), (listener, log_limit)))
         }
     })
 }
 
 /// The next connection, with small packets sent at once.
-pub(crate) async fn accept(listener: &TcpListener, quiet: &mut Quiet) -> TcpStream {
+pub(crate) async fn accept(listener: &TcpListener, log_limit: &mut LogLimit) -> TcpStream {
     loop {
         let error = match listener.accept().await {
             Ok((tcp, _)) => match tcp.set_nodelay(true) {
@@ -64,7 +64,7 @@ pub(crate) async fn accept(listener: &TcpListener, quiet: &mut Quiet) -> TcpStre
             },
             Err(error) => error,
         };
-        if let Some(kept_back) = quiet.ask(clock::now()) {
+        if let Some(kept_back) = log_limit.allow(clock::now()) {
             tracing::warn!(kept_back, "a connection cannot be accepted: {error}");
         }
         tokio::time::sleep(PAUSE).await;

@@ -1,11 +1,12 @@
-//! One id for each frame, in the logs and traces of all programs that see it.
+//! Trace ids: every frame has one, which all programs that see the frame use in their logs and traces.
 //!
 //! A client gives each stream a random trace id and sends it as a W3C [`traceparent`] in the gRPC metadata of its calls. The id of
-//! a frame is made of it and of the frame's number, so both sides know it without another field on the wire: the stream's half,
-//! which is the first 8 bytes of its trace id (the last, where those are 0), and the number as the last 8. It is written as 32 hexadecimal digits.
+//! a frame has 16 bytes, written as 32 hexadecimal digits. The first 8 are the stream's half: the first 8 bytes of the stream's
+//! trace id, or its last 8 where those are 0. The last 8 bytes are the frame's number. So both sides know the id of a frame without
+//! another field on the wire.
 //!
-//! Each frame is a trace of its own. The span of the client begins when the frame comes and ends when it goes on; its id is the
-//! stream's half again, so that the worker, whose span is its child, knows that too.
+//! Each frame is a trace of its own. The client's span begins when the frame comes and ends when the frame goes on. The id of that
+//! span is the stream's half again, so the worker knows it as well and makes its own span a child of it.
 //!
 //! [`traceparent`]: https://www.w3.org/TR/trace-context/
 
@@ -15,12 +16,12 @@ use std::hash::{BuildHasher, RandomState};
 use tonic::Request;
 use tonic::metadata::MetadataValue;
 
-/// The name of the metadata.
+/// The name of the metadata entry.
 const TRACEPARENT: &str = "traceparent";
-/// Of a header: version, trace id, parent id and flags. Later versions may say more behind them.
+/// The length of a header in bytes: version, trace id, parent id and flags. Later versions may append to it.
 const LENGTH: usize = 55;
 
-/// The trace id of a stream. Not 0.
+/// The trace id of a stream, which is never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamTrace(u128);
 
@@ -29,13 +30,13 @@ pub struct StreamTrace(u128);
 pub struct FrameTrace(u128);
 
 impl StreamTrace {
-    /// That of a new stream. Its digits come from the system, so that no two streams of a cluster have the same.
+    /// The id of a new stream. It is made from the system's random keys, so that no two streams of a cluster have the same.
     pub fn random() -> StreamTrace {
         let digits = || u128::from(RandomState::new().hash_one(TRACEPARENT));
         StreamTrace((digits() << 64 | digits()).max(1))
     }
 
-    /// Reads a `traceparent`. None: it is none, and the specification wants it to be ignored.
+    /// Reads a `traceparent`. None means that the header is invalid, and then the specification wants it to be ignored.
     pub fn parse(header: &str) -> Option<StreamTrace> {
         let bytes = header.as_bytes();
         let fields = bytes.get(..LENGTH)?;
@@ -54,44 +55,45 @@ impl StreamTrace {
         (trace != 0).then_some(StreamTrace(trace))
     }
 
-    /// What a call says of its stream. None: nothing, or nonsense.
-    pub fn told<T>(request: &Request<T>) -> Option<StreamTrace> {
+    /// Extracts the trace id from a call's metadata. None when there is none or it is invalid.
+    pub fn extract<T>(request: &Request<T>) -> Option<StreamTrace> {
         StreamTrace::parse(request.metadata().get(TRACEPARENT)?.to_str().ok()?)
     }
 
-    /// Has a call say it.
-    pub fn tell<T>(self, request: &mut Request<T>) {
+    /// Injects the trace id into a call's metadata.
+    pub fn inject<T>(self, request: &mut Request<T>) {
         let header = MetadataValue::try_from(self.to_string()).expect("hexadecimal digits and dashes are ASCII");
         request.metadata_mut().insert(TRACEPARENT, header);
     }
 
-    /// The id of the frame of this number.
+    /// The id of the frame with this number.
     pub fn frame(self, number: u64) -> FrameTrace {
         FrameTrace(u128::from(self.half()) << 64 | u128::from(number))
     }
 
-    /// The first 8 bytes; of a system whose ids have 64 bits, and are filled up with zeros in front, the last.
+    /// The stream's half of its frames' ids: the first 8 bytes, or the last 8 where the first are 0, as they are from systems whose ids
+    /// have 64 bits.
     fn half(self) -> u64 {
         let [first, last] = [self.0 >> 64, self.0].map(|half| half as u64);
         if first == 0 { last } else { first }
     }
 }
 
-/// As a `traceparent`: sampled, since whoever wants no traces exports none.
+/// Writes a `traceparent` with the flag `sampled`, because whoever wants no traces exports none.
 impl fmt::Display for StreamTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{:032x}-{:016x}-01", self.0, self.half())
     }
 }
 
-/// 32 hexadecimal digits.
+/// Writes 32 hexadecimal digits.
 impl fmt::Display for FrameTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
     }
 }
 
-/// At most 16 digits, in lower case alone, as the specification wants them.
+/// Reads at most 16 hexadecimal digits. The specification allows lower case only.
 fn hex(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0, |number: u64, digit| {
         let value = match digit {
@@ -123,8 +125,8 @@ mod tests {
         let (ours, others) = (StreamTrace::random(), StreamTrace::random());
         assert_ne!(ours, others);
         let mut request = Request::new(());
-        ours.tell(&mut request);
-        assert_eq!(StreamTrace::told(&request), Some(ours));
+        ours.inject(&mut request);
+        assert_eq!(StreamTrace::extract(&request), Some(ours));
     }
 
     #[test]
@@ -153,6 +155,6 @@ mod tests {
         }
         let mut request = Request::new(());
         request.metadata_mut().insert(TRACEPARENT, MetadataValue::from_static("nonsense"));
-        assert_eq!(StreamTrace::told(&request), None);
+        assert_eq!(StreamTrace::extract(&request), None);
     }
 }

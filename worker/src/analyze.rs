@@ -1,12 +1,10 @@
-//! The native call: frames in, results out as they are ready.
+//! The native call `Analyze`: frames come in, and results go out as soon as they are ready.
 
 use std::future::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
-use facefleet_proto::{
-    AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Load, Opened, Outcome,
-};
+use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome};
 use facefleet_proto::{Output, Point, Reply, StageTimes, Task, wire};
 use facefleet_service::trace::StreamTrace;
 use facefleet_vision::{DetectorKind, Face, Fit, Job, Report, Stages, UnknownDetector};
@@ -17,17 +15,18 @@ use tonic::Status;
 
 use crate::frame::{Frame, Verdict};
 use crate::live::Shown;
-use crate::pool::{Line, Pool};
+use crate::pool::{Pool, StreamHandle, StreamSettings};
+use crate::stats::ReplyLoad;
 use crate::trace::Work;
 
-/// How long a stream may take to say what it wants. It has one of the few places for streams in the meantime.
+/// How long a stream may take to send its first message. It occupies one of the few places for streams in the meantime.
 pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
-/// Reads the message that a stream must start with.
+/// Reads the `open` message that a stream must start with.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT`: there is none, or it is something else; `DEADLINE_EXCEEDED`: it does not come `within` that time;
-/// or the error that ends the stream.
+/// `INVALID_ARGUMENT` when the stream ends first or starts with another message, `DEADLINE_EXCEEDED` when nothing comes `within`
+/// that time, or the error that ends the stream.
 pub(crate) async fn open<S>(messages: &mut S, within: Duration) -> Result<AnalyzeOpen, Status>
 where
     S: Stream<Item = Result<wire::AnalyzeRequest, Status>> + Unpin,
@@ -44,12 +43,12 @@ where
     Err(Status::invalid_argument(format!("Analyze: the first message {got}; it must be `open`")))
 }
 
-/// The replies of one stream: `opened` at once, then the result of each frame as it is ready. When `messages` ends, or
-/// fails, what is held is answered first.
+/// The replies of one stream: `opened` at once, then the result of each frame as soon as it is ready. When `messages` ends or
+/// fails, the frames that are pending are answered first.
 pub(crate) fn replies<S>(
     pool: Pool,
     opened: Opened,
-    wants: Wants,
+    options: StreamOptions,
     shown: Shown,
     trace: StreamTrace,
     messages: S,
@@ -57,43 +56,52 @@ pub(crate) fn replies<S>(
 where
     S: Stream<Item = Result<wire::AnalyzeRequest, Status>> + Send + 'static,
 {
-    let line = pool.open(wants.priority, wants.max_age, Some(shown));
-    let session = Session {
-        tickets: tickets(line.clone(), wants, trace, messages).boxed(),
-        held: FuturesUnordered::new(),
-        at_once: line.at_once(),
+    let settings = StreamSettings { priority: options.priority, max_age: options.max_age, shown: Some(shown) };
+    let stream = pool.open(settings);
+    let pending = PendingFrames {
+        entering: enter_all(stream.clone(), options, trace, messages).boxed(),
+        pending: FuturesUnordered::new(),
+        max_pending: stream.max_pending(),
         end: None,
     };
-    let results = session.verdicts().map(move |verdict| {
-        let (seq, attempt, verdict) = verdict?;
-        let outcome = wants.outcome(verdict);
-        let Load { in_flight, frame_ms, .. } = pool.load();
-        let streams = line.sharing().try_into().unwrap_or(u32::MAX);
+    let results = pending.ends().map(move |ended| {
+        let EndedFrame { seq, attempt, verdict } = ended?;
+        let outcome = options.outcome(verdict);
+        let ReplyLoad { in_flight, frame_ms } = pool.reply_load();
+        let streams = stream.sharing().try_into().unwrap_or(u32::MAX);
         Ok(Reply::Result(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }))
     });
     stream::once(ready(Ok(Reply::Opened(opened)))).chain(results).map(|reply| reply.map(Into::into))
 }
 
-/// Puts the frames into the pool, and says what each has become when that is known.
-fn tickets<S>(
-    line: Line,
-    wants: Wants,
+/// A frame that has its verdict.
+struct EndedFrame {
+    seq: u64,
+    /// Which of the client's attempts at the frame this was.
+    attempt: u32,
+    verdict: Verdict,
+}
+
+/// Puts each frame of `messages` into the pool. Each item resolves when its frame has ended.
+fn enter_all<S>(
+    stream: StreamHandle,
+    options: StreamOptions,
     trace: StreamTrace,
     messages: S,
-) -> impl Stream<Item = Result<impl Future<Output = (u64, u32, Verdict)>, Status>>
+) -> impl Stream<Item = Result<impl Future<Output = EndedFrame>, Status>>
 where
     S: Stream<Item = Result<wire::AnalyzeRequest, Status>>,
 {
     messages.then(move |message| {
-        let line = line.clone();
+        let stream = stream.clone();
         async move {
             let AnalyzeFrame { seq, attempt, age, jpeg } = frame(message?)?;
             let work = Work::taken(trace, seq, attempt);
-            let ticket = line.enter(Frame { jpeg, detector: wants.detector, job: wants.job, age }).await;
+            let pending = stream.enter(Frame { jpeg, detector: options.detector, job: options.job, age }).await;
             Ok(async move {
-                let verdict = ticket.verdict().await;
+                let verdict = pending.verdict().await;
                 work.answered(&verdict);
-                (seq, attempt, verdict)
+                EndedFrame { seq, attempt, verdict }
             })
         }
     })
@@ -108,27 +116,29 @@ fn frame(message: wire::AnalyzeRequest) -> Result<AnalyzeFrame, Status> {
     }
 }
 
-/// Frames on their way through the pool. Messages are read while fewer than `at_once` are held.
-struct Session<F> {
-    tickets: BoxStream<'static, Result<F, Status>>,
-    held: FuturesUnordered<F>,
-    at_once: usize,
-    /// Set when `tickets` has ended, to how.
+/// The frames of one stream on their way through the pool. Further messages are read while fewer than `max_pending` frames are
+/// pending.
+struct PendingFrames<F> {
+    entering: BoxStream<'static, Result<F, Status>>,
+    pending: FuturesUnordered<F>,
+    max_pending: usize,
+    /// How the messages have ended, once they have.
     end: Option<Result<(), Status>>,
 }
 
-impl<F, T> Session<F>
+impl<F, T> PendingFrames<F>
 where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
-    /// What the frames become, first ready first out; at the very end the error that ended the messages, if one did.
-    fn verdicts(self) -> impl Stream<Item = Result<T, Status>> + Send {
-        stream::unfold(Some(self), |session| async {
-            let mut session = session?;
-            match session.next().await {
-                Some(verdict) => Some((Ok(verdict), Some(session))),
-                None => session.end.and_then(Result::err).map(|status| (Err(status), None)),
+    /// The ends of the frames in the order in which they become known, and after the last the error that ended the messages, if
+    /// one did.
+    fn ends(self) -> impl Stream<Item = Result<T, Status>> + Send {
+        stream::unfold(Some(self), |frames| async {
+            let mut frames = frames?;
+            match frames.next().await {
+                Some(ended) => Some((Ok(ended), Some(frames))),
+                None => frames.end.and_then(Result::err).map(|status| (Err(status), None)),
             }
         })
     }
@@ -137,9 +147,9 @@ where
         loop {
             tokio::select! {
                 biased;
-                Some(verdict) = self.held.next() => return Some(verdict),
-                ticket = self.tickets.next(), if self.end.is_none() && self.held.len() < self.at_once => match ticket {
-                    Some(Ok(ticket)) => self.held.push(ticket),
+                Some(ended) = self.pending.next() => return Some(ended),
+                entered = self.entering.next(), if self.end.is_none() && self.pending.len() < self.max_pending => match entered {
+                    Some(Ok(frame)) => self.pending.push(frame),
                     Some(Err(status)) => self.end = Some(Err(status)),
                     None => self.end = Some(Ok(())),
                 },
@@ -149,9 +159,9 @@ where
     }
 }
 
-/// What a stream asked for.
+/// The options that a stream was opened with.
 #[derive(Clone, Copy)]
-pub(crate) struct Wants {
+pub(crate) struct StreamOptions {
     detector: Option<DetectorKind>,
     job: Job,
     boxes: bool,
@@ -159,12 +169,12 @@ pub(crate) struct Wants {
     max_age: Option<Duration>,
 }
 
-impl Wants {
-    /// `max_pixels` are those of the greatest picture that is taken.
+impl StreamOptions {
+    /// Checks the options of a stream against what this worker offers. Pictures may have at most `max_pixels`.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`: it is not offered here.
-    pub(crate) fn of(open: &AnalyzeOpen, max_pixels: u64) -> Result<Wants, Status> {
+    /// `INVALID_ARGUMENT` names the option that this worker does not offer.
+    pub(crate) fn of(open: &AnalyzeOpen, max_pixels: u64) -> Result<StreamOptions, Status> {
         let refused = |field, problem| Status::invalid_argument(format!("AnalyzeOpen.{field}: {problem}"));
         let detector = open.detector.as_deref().map(str::parse).transpose();
         let detector = detector.map_err(|unknown: UnknownDetector| refused("detector", unknown.to_string()))?;
@@ -190,7 +200,7 @@ impl Wants {
             min_face: open.min_face,
             landmarks: open.landmarks,
         };
-        Ok(Wants { detector, job, boxes, priority: open.priority, max_age: open.max_age })
+        Ok(StreamOptions { detector, job, boxes, priority: open.priority, max_age: open.max_age })
     }
 
     fn outcome(self, verdict: Verdict) -> Outcome {

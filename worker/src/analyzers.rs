@@ -1,11 +1,11 @@
-//! The analyzers of one detector thread.
+//! The analyzers of one detector thread, one for each detector.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use facefleet_vision::{Analyzer, DetectorError, DetectorKind, Limits};
 
-/// One for each detector that was asked for so far. A detector that nobody asks for takes no memory.
+/// One analyzer for each detector that was used so far. A detector that nobody asks for takes no memory.
 pub(crate) struct Analyzers {
     own: DetectorKind,
     limits: Limits,
@@ -13,7 +13,7 @@ pub(crate) struct Analyzers {
 }
 
 impl Analyzers {
-    /// Makes that of the worker's `own` detector.
+    /// Makes the analyzer of the worker's `own` detector. The others are made when they are first asked for.
     ///
     /// # Errors
     /// The detector's model cannot be read.
@@ -23,7 +23,7 @@ impl Analyzers {
         Ok(analyzers)
     }
 
-    /// The analyzer with this detector, or with the worker's own.
+    /// The analyzer of `detector`, or of the worker's own when that is None.
     ///
     /// # Errors
     /// The detector's model cannot be read.

@@ -1,6 +1,5 @@
-//! `facefleet-worker bench`: how many frames a second this machine does, for a person who wonders what a board is good for.
-//!
-//! The self-test that every worker does when it starts, for longer and with each detector.
+//! `facefleet-worker bench` measures how many frames a second this machine does, for a person who wonders what a board is good
+//! for. It is the self-test that every worker runs when it starts, only longer and with each detector.
 
 use std::io::{self, Write};
 use std::iter;
@@ -13,7 +12,7 @@ use facefleet_proto::Throttling;
 use facefleet_vision::{DetectorError, DetectorKind, Kernels, Limits};
 
 use crate::device::Device;
-use crate::self_test::{self, Pace};
+use crate::self_test::{self, ThreadTimes};
 use crate::throttle;
 
 /// Why the bench gave no figures.
@@ -27,13 +26,13 @@ pub enum BenchError {
     Write(#[from] io::Error),
 }
 
-/// Measures every detector for `span`, on one thread and then on as many as the machine has cores, and writes a table to
-/// `out`, each row when it is known. What holds a Raspberry Pi back comes below it.
+/// Measures every detector for `span`, first on one thread and then on as many as the machine has cores, and writes a table to
+/// `out`, row by row as the results come. Below the table stands what holds a Raspberry Pi back.
 ///
 /// # Errors
 /// [`BenchError`].
 pub fn run(span: Duration, out: &mut impl Write) -> Result<(), BenchError> {
-    let cores = thread::available_parallelism().map_or(1, usize::from); // Err: not known on this system.
+    let cores = thread::available_parallelism().map_or(1, usize::from); // The number is not known on every system.
     writeln!(
         out,
         "640x360 with four faces, boxes only, {} s each, with the kernels {}",
@@ -43,8 +42,8 @@ pub fn run(span: Duration, out: &mut impl Write) -> Result<(), BenchError> {
     writeln!(out, "{:<10} {:>7} {:>9} {:>10}", "DETECTOR", "THREADS", "FRAMES/S", "MS A FRAME")?;
     for kind in DetectorKind::ALL {
         for threads in iter::once(1).chain((cores > 1).then_some(cores)) {
-            let paces = measure(*kind, threads, span)?;
-            let together: f64 = paces.iter().map(Pace::frames_per_s).sum();
+            let threads_times = measure(*kind, threads, span)?;
+            let together: f64 = threads_times.iter().map(ThreadTimes::frames_per_s).sum();
             let frame_ms = 1e3 * threads as f64 / together;
             writeln!(out, "{:<10} {threads:>7} {together:>9.1} {frame_ms:>10.1}", kind.name())?;
             out.flush()?;
@@ -59,8 +58,8 @@ pub fn run(span: Duration, out: &mut impl Write) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// What each of `threads` threads does while all of them work.
-fn measure(kind: DetectorKind, threads: usize, span: Duration) -> Result<Vec<Pace>, DetectorError> {
+/// The times of each of `threads` threads while all of them work.
+fn measure(kind: DetectorKind, threads: usize, span: Duration) -> Result<Vec<ThreadTimes>, DetectorError> {
     let all_are_ready = Barrier::new(threads);
     let work = |thread| {
         let engine = Device::Detectors.engine(kind, Limits::default(), thread);
@@ -68,8 +67,8 @@ fn measure(kind: DetectorKind, threads: usize, span: Duration) -> Result<Vec<Pac
         let times =
             self_test::times(&mut engine?, span, || true).expect("the picture is a good one, and nobody stops it");
         // What holds the machine back stands below the table.
-        let pace = Pace::of(times, Throttling::default());
-        Ok(pace.expect("there is a first frame, and it took time"))
+        let summary = ThreadTimes::of(times, Throttling::default());
+        Ok(summary.expect("there is a first frame, and it took time"))
     };
     thread::scope(|scope| {
         let started: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();

@@ -1,4 +1,4 @@
-//! Which of the masters is talked to, and when others are looked for.
+//! The master that the worker talks to, and when it looks for others.
 
 use std::time::{Duration, Instant};
 
@@ -7,21 +7,22 @@ use facefleet_service::address::{HostPort, HostPorts};
 use facefleet_service::{discovery, grpc};
 use tonic::transport::Channel;
 
-/// How long no master may answer until others are looked for, and how long until they are looked for again.
+/// How long no master may answer before the worker looks for others on the network, and the time between two such searches.
 const LOST_FOR_LONG: Duration = Duration::from_secs(10);
 
-/// The master that is talked to.
+/// The master that the worker talks to, one of several.
 pub(crate) struct Contact {
     masters: HostPorts,
+    /// How many masters were turned to before this one.
     turn: usize,
-    /// How many masters before this one, one after the other, were left because they were cut off.
+    /// How many masters in a row were left, up to this one, because they were cut off from the shared registry.
     pub(crate) cut_off: u32,
     pub(crate) master: HostPort,
     pub(crate) client: MasterClient<Channel>,
 }
 
 impl Contact {
-    /// The first of these.
+    /// Starts with the first of `masters`.
     pub(crate) fn first(masters: HostPorts) -> Contact {
         Contact::at(masters, 0)
     }
@@ -33,7 +34,7 @@ impl Contact {
         Contact { masters, turn, cut_off: 0, master, client: MasterClient::new(endpoint.connect_lazy()) }
     }
 
-    /// Turns to the next one, if there is one.
+    /// Turns to the next master, if there are several. After the last comes the first.
     pub(crate) fn next(&mut self) {
         if self.masters.count() > 1 {
             *self = Contact::at(self.masters.clone(), self.turn + 1);
@@ -45,7 +46,7 @@ impl Contact {
         self.masters.count()
     }
 
-    /// Looks for masters on the network, which may be the same at other addresses, and turns to the first of them.
+    /// Searches the network for masters, which may be the same ones at other addresses, and turns to the first that is found.
     pub(crate) async fn look_elsewhere(&mut self) {
         match discovery::look(discovery::SHORTEST).await {
             Ok(Some(cluster)) if cluster.masters() != self.masters => {
@@ -58,12 +59,12 @@ impl Contact {
     }
 }
 
-/// When others are to be looked for: not at all, or while no master answers.
+/// When to search the network next. None: no search is planned, because the master answers.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Search(Option<Instant>);
 
 impl Search {
-    /// Whether it is time, given that no master answers now.
+    /// Whether to search now. To be asked whenever no master answers: the first call starts the wait.
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         let due = *self.0.get_or_insert(now + LOST_FOR_LONG);
         if now >= due {

@@ -1,4 +1,4 @@
-//! What a detector thread works with.
+//! The devices that analyze frames: the real detectors, or a simulation of them.
 
 use std::time::Duration;
 
@@ -8,31 +8,32 @@ use fastrand::Rng;
 use crate::analyzers::Analyzers;
 use crate::frame::Failure;
 
-/// What finds the faces.
+/// The device on which a worker analyzes frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Device {
-    /// The detectors, on this machine's processor.
+    /// The detectors, running on this machine's processor.
     #[default]
     Detectors,
-    /// Nothing: a stand-in that takes time and no processor. Everything around it is real, so that tests and benchmarks
-    /// of how frames are shared out need not the machines that they are about.
+    /// A stand-in that takes time and no processor. Everything around it is real, so that tests and benchmarks of how frames are
+    /// distributed do not need the machines that they are about.
     Simulated(SimulatedDevice),
 }
 
-/// A device of which each thread keeps a frame for a while and then finds no face in it, whatever its bytes and whatever
-/// was asked for.
+/// A device whose threads keep each frame for a while and then find no face in it, whatever the frame's bytes are and whatever was
+/// asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SimulatedDevice {
-    /// Time for one frame, on average.
+    /// The average time for one frame.
     pub frame_time: Duration,
-    /// How far a frame's time is from the average at most, as a part of it from 0 to 1; all times between are as likely.
+    /// How far a frame's time may be from the average, as a part of the average from 0 to 1. All times in between are equally
+    /// likely.
     pub jitter: f32,
-    /// Decides the times. Each thread has a sequence of its own.
+    /// The seed of the random times. Each thread has a sequence of its own.
     pub seed: u64,
 }
 
 impl Device {
-    /// What thread number `thread` of the worker works with.
+    /// The engine for the worker's thread number `thread`.
     ///
     /// # Errors
     /// The model of the detector `own` cannot be read.
@@ -44,17 +45,17 @@ impl Device {
     }
 }
 
-/// One thread's part of a [`Device`].
+/// One thread's part of a [`Device`], with buffers of its own.
 pub(crate) enum Engine {
     Detectors(Analyzers),
     Simulated(Simulation),
 }
 
 impl Engine {
-    /// Does `job` on one JPEG with this detector, or with the worker's own.
+    /// Does `job` on one JPEG with `detector`, or with the worker's own detector when that is None.
     ///
     /// # Errors
-    /// What is wrong with the frame, or with the detector.
+    /// Says what is wrong with the frame or with the detector.
     pub(crate) fn analyze(
         &mut self,
         jpeg: &[u8],
@@ -82,11 +83,12 @@ impl Simulation {
     fn analyze(&mut self, jpeg: &[u8]) -> Report {
         let time = self.next_time();
         occupy(time);
-        // Only the size is looked at, for boxes and reports have no meaning without one.
+        // Only the size is read, because boxes and reports mean nothing without one.
         let source = jpeg::header(jpeg).map_or(Size { width: 1, height: 1 }, |header| header.size);
         Report { source, stages: Stages { detect: time, ..Stages::default() }, ..Report::default() }
     }
 
+    /// The time for the next frame.
     fn next_time(&mut self) -> Duration {
         let off_average = self.chance.f32() * 2.0 - 1.0;
         self.device.frame_time.mul_f32(1.0 + off_average * self.device.jitter.clamp(0.0, 1.0))

@@ -1,44 +1,52 @@
-//! Whether the worker takes work: what its streams, its heartbeat and its end agree on.
+//! Whether the worker accepts work. Its streams, its heartbeat and its shutdown all go by this.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tonic::Status;
 
-/// What the worker does with streams that want in, and with those that are open.
+/// What the worker does with new streams and with those that are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Duty {
-    /// It takes them.
+    /// The worker accepts streams and their frames.
     Serving,
-    /// An administrator has sent it out of service: it answers the frames that it holds, ends its streams, and stays.
+    /// An administrator has taken the worker out of service: it answers the frames that it holds, ends its streams, and stays.
     Resting,
-    /// The same, and then it goes. That is for good.
+    /// The worker is shutting down: it answers the frames that it holds, ends its streams, and exits. Nothing revokes this.
     Leaving,
 }
 
-/// The duty of one worker. The master's word and the process's signals change it; cheap to clone.
+/// The current duty of one worker, which replies of the master and signals to the process change. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct OnDuty(Arc<watch::Sender<Duty>>);
+pub(crate) struct DutyState(Arc<watch::Sender<Duty>>);
 
-impl OnDuty {
-    /// It serves.
-    pub(crate) fn new() -> OnDuty {
-        OnDuty(Arc::new(watch::Sender::new(Duty::Serving)))
+impl DutyState {
+    /// A worker that serves.
+    pub(crate) fn new() -> DutyState {
+        DutyState(Arc::new(watch::Sender::new(Duty::Serving)))
     }
 
-    /// What it is now.
+    /// The duty now.
     pub(crate) fn now(&self) -> Duty {
         *self.0.borrow()
     }
 
-    /// For who does something at every change.
+    /// A receiver for those who act on every change.
     pub(crate) fn changes(&self) -> watch::Receiver<Duty> {
         self.0.subscribe()
     }
 
-    /// It rests, or serves again; who leaves does neither. Returns whether that is a change.
-    pub(crate) fn rest(&self, rests: bool) -> bool {
-        let next = if rests { Duty::Resting } else { Duty::Serving };
+    /// Takes the worker out of service. Changes nothing for a worker that is leaving. Returns whether the duty has changed.
+    pub(crate) fn rest(&self) -> bool {
+        self.change_to(Duty::Resting)
+    }
+
+    /// Puts a resting worker back into service. Changes nothing for a worker that is leaving. Returns whether the duty has changed.
+    pub(crate) fn resume(&self) -> bool {
+        self.change_to(Duty::Serving)
+    }
+
+    fn change_to(&self, next: Duty) -> bool {
         self.0.send_if_modified(|duty| {
             let changes = *duty != next && *duty != Duty::Leaving;
             if changes {
@@ -48,21 +56,22 @@ impl OnDuty {
         })
     }
 
-    /// It leaves.
+    /// Starts the shutdown, for good.
     pub(crate) fn leave(&self) {
         self.0.send_replace(Duty::Leaving);
     }
 
-    /// Resolves when it serves no more, to what its streams are told.
+    /// Resolves when the worker stops serving, to the status with which its streams end.
     pub(crate) async fn refusal(&self) -> Status {
         self.first(Duty::refusal).await
     }
 
-    /// Resolves when it leaves.
+    /// Resolves when the worker leaves.
     pub(crate) async fn leaves(&self) {
         self.first(|duty| (duty == Duty::Leaving).then_some(())).await;
     }
 
+    /// Resolves to the first duty, from now on, in which `find` finds something.
     async fn first<T>(&self, find: impl Fn(Duty) -> Option<T>) -> T {
         let mut changes = self.0.subscribe();
         loop {
@@ -76,7 +85,7 @@ impl OnDuty {
 }
 
 impl Duty {
-    /// What who wants in is told, and who is in and may send no more. None: nothing, it is welcome.
+    /// The status for a stream that is not admitted, or that may send no more. None while streams are welcome.
     pub(crate) fn refusal(self) -> Option<Status> {
         match self {
             Duty::Serving => None,
@@ -98,15 +107,15 @@ mod tests {
 
     #[test]
     fn who_rests_comes_back_and_who_leaves_does_not() {
-        let duty = OnDuty::new();
-        assert!(!duty.rest(false), "it serves");
-        assert!(duty.rest(true) && !duty.rest(true));
+        let duty = DutyState::new();
+        assert!(!duty.resume(), "it serves");
+        assert!(duty.rest() && !duty.rest());
         assert!(duty.refusal().now_or_never().is_some_and(|status| status.message().contains("resting")));
         assert_eq!(duty.leaves().now_or_never(), None);
-        assert!(duty.rest(false));
+        assert!(duty.resume());
         assert!(duty.now() == Duty::Serving && duty.refusal().now_or_never().is_none());
         duty.leave();
-        assert!(!duty.rest(true) && !duty.rest(false));
+        assert!(!duty.rest() && !duty.resume());
         assert_eq!((duty.now(), duty.leaves().now_or_never()), (Duty::Leaving, Some(())));
     }
 }

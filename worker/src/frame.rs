@@ -5,38 +5,39 @@ use std::time::Duration;
 use bytes::Bytes;
 use facefleet_vision::{DetectorError, DetectorKind, FrameError, Job, Report};
 
-/// Why a live frame is dropped: it is older than its stream wants any.
+/// The reason for dropping a live frame that is older than its stream allows.
 pub(crate) const STALE: &str = "stale_worker";
-/// Why a live frame is dropped: newer ones of its stream need its room.
+/// The reason for dropping a live frame whose room a newer one of its stream needs.
 pub(crate) const QUEUE_FULL: &str = "queue_full";
-/// Why a frame is forgotten: its stream has gone, and nobody waits for it.
+/// The reason for dropping a frame whose stream was closed, so that nobody waits for the answer.
 pub(crate) const STREAM_GONE: &str = "stream_gone";
 
 /// A frame, and what to do with it.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) jpeg: Bytes,
-    /// None: the worker's own.
+    /// The detector to use. None: the worker's own.
     pub(crate) detector: Option<DetectorKind>,
     pub(crate) job: Job,
-    /// How old it was when it was sent.
+    /// How old the frame was when it was sent.
     pub(crate) age: Duration,
 }
 
 /// What became of a frame.
 #[derive(Debug)]
 pub(crate) enum Verdict {
+    /// The frame was analyzed.
     Done {
         report: Report,
-        /// From its arrival until its turn.
+        /// The time that the frame waited, from its arrival to its turn.
         queued: Duration,
     },
-    /// The snake_case reason.
+    /// The frame was left out on purpose, for this reason in snake_case.
     Dropped(&'static str),
     Failed(Failure),
 }
 
-/// Why a frame could not be worked on.
+/// Why a frame could not be analyzed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -48,7 +49,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The snake_case reason.
+    /// The reason in snake_case, as replies and metrics name it.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Failure::Frame(error) => error.code(),
@@ -57,7 +58,7 @@ impl Failure {
         }
     }
 
-    /// Whether the frame is at fault, and not this program.
+    /// Whether the frame itself is at fault, and not this worker.
     pub(crate) fn is_bad_frame(&self) -> bool {
         match self {
             Failure::Frame(error) => error.is_bad_frame(),

@@ -1,4 +1,4 @@
-//! The `VideoStream` service: who is let in, and what each method does with its frames.
+//! The `VideoStream` service: which streams are admitted, and what each method does with its frames.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,49 +14,59 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::analyze::Wants;
-use crate::duty::OnDuty;
-use crate::leases::{self, Leases};
+use crate::analyze::StreamOptions;
+use crate::duty::DutyState;
+use crate::leases::{LeaseGuard, Leases};
 use crate::live::{Live, Shown};
 use crate::pool::Pool;
-use crate::{analyze, seed};
+use crate::{analyze, legacy};
 
-/// The service, cheap to clone.
+/// The service. A clone is cheap and shares everything.
 #[derive(Clone)]
 pub(crate) struct Video {
     pub(crate) pool: Pool,
-    /// How this worker presents itself.
+    /// The reply that opens each stream, in which the worker says who it is.
     pub(crate) opened: Opened,
-    /// Pixels of the greatest picture that is taken.
+    /// Pixels of the largest picture that is accepted.
     pub(crate) max_pixels: u64,
     pub(crate) streams: Streams,
     pub(crate) leases: Leases,
     pub(crate) live: Live,
 }
 
-/// The streams that are open, so many at most.
+/// The streams that are open, limited to a number.
 #[derive(Clone)]
 pub(crate) struct Streams {
-    most: u32,
+    max: u32,
     free: Arc<Semaphore>,
-    /// While it is not to serve, no new stream is taken and open ones must end.
-    duty: OnDuty,
+    /// While the duty is not to serve, no new stream is admitted and open ones must end.
+    duty: DutyState,
+}
+
+/// How the messages of a stream end when the worker stops serving.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AtStop {
+    /// With an error, which tells the sender that not all of its frames were taken.
+    Fail,
+    /// Without one, because the sender sees from the results which frames were not taken.
+    End,
 }
 
 impl Streams {
-    pub(crate) fn new(most: u32, duty: OnDuty) -> Streams {
-        Streams { most, free: Arc::new(Semaphore::new(most as usize)), duty }
+    /// Admits at most `max` streams at once, and none while `duty` is not to serve.
+    pub(crate) fn new(max: u32, duty: DutyState) -> Streams {
+        Streams { max, free: Arc::new(Semaphore::new(max as usize)), duty }
     }
 
     /// Resolves when no stream is open.
     pub(crate) async fn idle(&self) {
-        let all = self.free.acquire_many(self.most).await;
+        let all = self.free.acquire_many(self.max).await;
         drop(all.expect("the semaphore is never closed"));
     }
 
-    /// How many are open.
+    /// How many streams are open.
     pub(crate) fn open(&self) -> usize {
-        (self.most as usize).saturating_sub(self.free.available_permits())
+        (self.max as usize).saturating_sub(self.free.available_permits())
     }
 
     fn admit(&self) -> Result<OwnedSemaphorePermit, Status> {
@@ -66,24 +76,24 @@ impl Streams {
         self.free.clone().try_acquire_owned().map_err(|error| match error {
             TryAcquireError::NoPermits => Status::resource_exhausted(format!(
                 "this worker serves {} streams already, which is its limit (--max-streams)",
-                self.most
+                self.max
             )),
             TryAcquireError::Closed => unreachable!("the semaphore is never closed"),
         })
     }
 
-    /// `messages` until it ends or fails, or until this worker serves no more: that is then an error, unless the sender finds
-    /// out by itself what was not taken.
-    fn taken<T: Send + 'static>(
+    /// The messages of a stream until it ends or fails, or until this worker stops serving. `at_stop` says how the stream ends in
+    /// the last case.
+    fn until_stop<T: Send + 'static>(
         &self,
         messages: Streaming<T>,
-        finds_out: bool,
+        at_stop: AtStop,
     ) -> BoxStream<'static, Result<T, Status>> {
         stream::unfold(Some((messages, self.duty.clone())), move |state| async move {
             let (mut messages, duty) = state?;
             tokio::select! {
                 biased;
-                refusal = duty.refusal() => (!finds_out).then_some((Err(refusal), None)),
+                refusal = duty.refusal() => (at_stop == AtStop::Fail).then_some((Err(refusal), None)),
                 message = messages.next() => Some((message?, Some((messages, duty)))),
             }
         })
@@ -92,6 +102,7 @@ impl Streams {
 }
 
 impl Video {
+    /// Does `task` on each frame of the stream and answers nothing but that all were taken.
     async fn forget(
         &self,
         method: &str,
@@ -100,12 +111,13 @@ impl Video {
     ) -> Result<Response<Empty>, Status> {
         let _place = self.streams.admit()?;
         let shown = self.show(method, &request);
-        let frames = self.streams.taken(request.into_inner(), false);
-        seed::all(&self.pool, frames, task, shown).await?;
+        let frames = self.streams.until_stop(request.into_inner(), AtStop::Fail);
+        legacy::all(&self.pool, frames, task, shown).await?;
         Ok(Response::new(Empty {}))
     }
 
-    /// Shows a stream that has neither a lease nor a name to people.
+    /// Enters a stream into the live view. A stream of a legacy method has neither lease nor name, so it is shown under the method
+    /// and the address of its sender.
     fn show<T>(&self, method: &str, request: &Request<T>) -> Shown {
         let name = match request.remote_addr() {
             Some(peer) => format!("{method} from {}", peer.ip().to_canonical()),
@@ -119,7 +131,7 @@ impl Video {
 impl VideoStream for Video {
     async fn send_fream(&self, request: Request<VideoFrame>) -> Result<Response<Empty>, Status> {
         let _place = self.streams.admit()?;
-        seed::one(&self.pool, request.into_inner()).await?;
+        legacy::one(&self.pool, request.into_inner()).await?;
         Ok(Response::new(Empty {}))
     }
 
@@ -143,8 +155,8 @@ impl VideoStream for Video {
     ) -> Result<Response<Admitted<VideoFrame>>, Status> {
         let place = self.streams.admit()?;
         let shown = self.show("PushAndPull", &request);
-        let frames = self.streams.taken(request.into_inner(), false);
-        let replies = seed::annotate(&self.pool, frames, shown);
+        let frames = self.streams.until_stop(request.into_inner(), AtStop::Fail);
+        let replies = legacy::annotate(&self.pool, frames, shown);
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place, _lease: None }))
     }
 
@@ -155,32 +167,32 @@ impl VideoStream for Video {
         request: Request<Streaming<AnalyzeRequest>>,
     ) -> Result<Response<Admitted<AnalyzeReply>>, Status> {
         let place = self.streams.admit()?;
-        let trace = StreamTrace::told(&request).unwrap_or_else(StreamTrace::random);
+        let trace = StreamTrace::extract(&request).unwrap_or_else(StreamTrace::random);
         let mut messages = request.into_inner();
         let open = tokio::select! {
             biased;
             refusal = self.streams.duty.refusal() => return Err(refusal),
             open = analyze::open(&mut messages, analyze::OPEN_WITHIN) => open?,
         };
-        let wants = Wants::of(&open, self.max_pixels)?;
-        // The client sends again elsewhere what it got no result for.
-        let messages = self.streams.taken(messages, true);
+        let options = StreamOptions::of(&open, self.max_pixels)?;
+        // The client sends every frame that got no result to another worker.
+        let messages = self.streams.until_stop(messages, AtStop::End);
         tracing::debug!(stream = %open.stream_id, task = ?open.task, %trace, "stream opened");
         let (pool, opened) = (self.pool.clone(), self.opened.clone());
         let name = if open.stream_id.is_empty() { "unnamed" } else { &open.stream_id };
         let shown = self.live.open(open.lease_id, name);
-        let replies = analyze::replies(pool, opened, wants, shown, trace, messages);
+        let replies = analyze::replies(pool, opened, options, shown, trace, messages);
         let lease = open.lease_id.map(|lease| self.leases.hold(lease));
         Ok(Response::new(Admitted { replies: replies.boxed(), _place: place, _lease: lease }))
     }
 }
 
-/// The replies of a stream, which keep its place among the open ones until they end or the client goes.
+/// The replies of a stream. They occupy its place among the open streams until they end or the client disconnects.
 pub(crate) struct Admitted<T> {
     replies: BoxStream<'static, Result<T, Status>>,
     _place: OwnedSemaphorePermit,
-    /// The heartbeat names it as long.
-    _lease: Option<leases::Held>,
+    /// Keeps the lease in the heartbeat for as long as the stream is open.
+    _lease: Option<LeaseGuard>,
 }
 
 impl<T> Stream for Admitted<T> {
@@ -200,16 +212,16 @@ mod tests {
 
     #[test]
     fn so_many_streams_are_let_in_and_none_while_the_worker_rests_or_leaves() {
-        let duty = OnDuty::new();
+        let duty = DutyState::new();
         let streams = Streams::new(2, duty.clone());
         let (first, second) = (streams.admit().unwrap(), streams.admit().unwrap());
         assert_eq!(streams.admit().unwrap_err().code(), Code::ResourceExhausted);
         drop(first);
         let _third = streams.admit().unwrap();
         drop(second);
-        duty.rest(true);
+        duty.rest();
         assert_eq!(streams.admit().unwrap_err().code(), Code::Unavailable);
-        duty.rest(false);
+        duty.resume();
         let second = streams.admit().unwrap();
         drop(second);
         duty.leave();
@@ -218,7 +230,7 @@ mod tests {
 
     #[test]
     fn streams_are_idle_when_the_last_has_ended() {
-        let streams = Streams::new(2, OnDuty::new());
+        let streams = Streams::new(2, DutyState::new());
         let open = streams.admit().unwrap();
         assert_eq!(streams.idle().now_or_never(), None);
         drop(open);

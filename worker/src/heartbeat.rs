@@ -1,6 +1,6 @@
-//! Joins a master, tells it every second how this worker is, and joins again, or the next one, whenever that is needed.
+//! Joins a master, sends it a heartbeat every second, and joins it again, or the next master, whenever that is needed.
 //!
-//! A master that is away changes nothing for the streams that are open; this loop tries until it, or another one, is there.
+//! A master that is away changes nothing for the streams that are open. This loop tries until that master or another one is back.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -21,50 +21,53 @@ use tonic::{Code, Status};
 
 use crate::config::OnJoin;
 use crate::contact::{Contact, Search};
-use crate::duty::{Duty, OnDuty};
+use crate::duty::{Duty, DutyState};
 use crate::leases::Leases;
 use crate::load::LoadMonitor;
 use crate::stats::Stats;
 
-/// A refused worker asks again after this many heartbeats: only a person can change the answer.
+/// A worker that was refused asks again after this many heartbeat intervals: only a person can change the answer.
 const REFUSED_HEARTBEATS: u32 = 10;
-/// How long a worker stays with a master that is cut off from the registry; longer by as much with every one that is cut
-/// off as well, for then it is etcd that is away.
+/// How long a worker stays with a master that is cut off from the shared registry. With each further master that turns out to be
+/// cut off as well, the worker stays longer by this much, for then it is etcd that is away.
 const STAY: Duration = Duration::from_secs(10);
 
-/// Keeps one worker joined.
+/// Keeps one worker joined to a master.
 pub(crate) struct Member {
     pub(crate) masters: HostPorts,
-    /// Whether others are looked for when none of these answers.
+    /// Whether the network is searched for other masters when none of `masters` answers.
     pub(crate) discover: bool,
-    /// What the worker says of itself. `address` is found again at each join, unless `fixed_address`.
+    /// What the worker says of itself when it joins.
     pub(crate) join: Join,
+    /// Whether the address in `join` is sent as it is. Otherwise its IP address is found anew at each join.
     pub(crate) fixed_address: bool,
-    /// Whether a master has this worker now, which monitoring asks.
+    /// Whether the worker is joined to a master now, for the readiness probe.
     pub(crate) joined: Arc<AtomicBool>,
-    /// Where its live view is, if it has one.
+    /// The address on which the live view listens, if there is one.
     pub(crate) http: Option<SocketAddr>,
+    /// Time between heartbeats.
     pub(crate) interval: Duration,
     pub(crate) stats: Stats,
     pub(crate) leases: Leases,
     pub(crate) machine: LoadMonitor,
-    /// This loop changes it when the master asks for that.
-    pub(crate) duty: OnDuty,
+    /// The worker's duty, which this loop changes when the master asks for it.
+    pub(crate) duty: DutyState,
     pub(crate) on_join: OnJoin,
 }
 
+/// The worker's place in the registry of a master.
 #[derive(Clone, Copy)]
 struct Joined {
     id: WorkerId,
-    /// Which life of the master knows the id.
+    /// The life of the master that knows the id.
     epoch: u64,
 }
 
-/// Why a worker that has joined has to join again.
-enum Again {
-    /// The master does not know it any more.
+/// Where a worker that was joined has to join again.
+enum Rejoin {
+    /// At the same master, which does not know the worker any more.
     Here,
-    /// Another master would be better.
+    /// At another master, because this one is cut off from the shared registry.
     Elsewhere,
 }
 
@@ -86,8 +89,8 @@ enum JoinError {
 }
 
 impl JoinError {
-    /// Whether the master is there and will not take this worker until a person has changed something. A failed
-    /// precondition changes by itself: an earlier life of this worker is still taken for alive.
+    /// Whether the master answered and will not take this worker until a person has changed something. A failed precondition is no
+    /// refusal, because it changes by itself: an earlier life of this worker still counts as alive.
     fn is_refusal(&self) -> bool {
         match self {
             JoinError::Lookup { .. } | JoinError::Route { .. } | JoinError::Family { .. } => false,
@@ -105,7 +108,7 @@ impl JoinError {
 }
 
 impl Member {
-    /// Joins and beats until `stop`, then leaves.
+    /// Joins and sends heartbeats until `stop`, then leaves.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut contact = Contact::first(self.masters.clone());
         let mut joined = None;
@@ -121,13 +124,14 @@ impl Member {
         }
     }
 
+    /// Joins and sends heartbeats for ever. `joined` is where the worker is registered, for who has to leave from there.
     async fn stay_joined(&self, contact: &mut Contact, joined: &mut Option<Joined>) -> Infallible {
-        let mut outage = Outage::default();
+        let mut reconnect = Reconnect::default();
         let mut beats = interval(self.interval);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if self.duty.now() == Duty::Leaving {
-                // To join now would bring streams here that would be turned away.
+                // Joining now would attract streams that would be turned away.
                 return std::future::pending().await;
             }
             let ended = match self.join(contact).await {
@@ -135,34 +139,35 @@ impl Member {
                     *joined = Some(now);
                     (self.on_join)(&contact.master, now.id);
                     self.joined.store(true, Ordering::Relaxed);
-                    let ended = self.beat(contact, now, &mut beats, &mut outage).await;
+                    let ended = self.beat(contact, now, &mut beats, &mut reconnect).await;
                     self.joined.store(false, Ordering::Relaxed);
                     ended.map_err(JoinError::from)
                 }
                 Err(error) => Err(error),
             };
             match ended {
-                Ok(Again::Here) => {}
-                Ok(Again::Elsewhere) => {
+                Ok(Rejoin::Here) => {}
+                Ok(Rejoin::Elsewhere) => {
                     let cut_off = contact.cut_off + 1;
                     contact.next();
                     contact.cut_off = cut_off;
                 }
                 Err(error) => {
-                    self.wait_after(&error, contact, &mut outage).await;
+                    self.wait_after(&error, contact, &mut reconnect).await;
                     contact.next();
                 }
             }
         }
     }
 
+    /// Joins the master once.
     async fn join(&self, contact: &mut Contact) -> Result<Joined, JoinError> {
         let mut join = self.join.clone();
         if !self.fixed_address {
             join.address.set_ip(self.own_ip(&contact.master).await?);
         }
-        join.frames_per_s = self.stats.load().frames_per_s;
-        join.http_port = self.http.and_then(|http| heard_at(http, join.address.ip()));
+        join.frames_per_s = self.stats.frames_per_s();
+        join.http_port = self.http.and_then(|http| reachable_port(http, join.address.ip()));
         let address = join.address;
         let reply = contact.client.join(wire::JoinRequest::from(join)).await?;
         let wire::JoinReply { id, success, epoch } = reply.into_inner();
@@ -171,7 +176,7 @@ impl Member {
         Ok(Joined { id, epoch })
     }
 
-    /// The address of this machine at which the master can reach it.
+    /// The IP address of this machine at which the master can reach it.
     async fn own_ip(&self, master: &HostPort) -> Result<IpAddr, JoinError> {
         let bound = self.join.address;
         let found =
@@ -186,16 +191,19 @@ impl Member {
         Err(failure)
     }
 
-    /// Pushes the state until the worker has to join again, or (Err) the master cannot be reached.
+    /// Sends heartbeats until the worker has to join again.
+    ///
+    /// # Errors
+    /// The master cannot be reached.
     async fn beat(
         &self,
         contact: &mut Contact,
         joined: Joined,
         beats: &mut Interval,
-        outage: &mut Outage,
-    ) -> Result<Again, Status> {
+        reconnect: &mut Reconnect,
+    ) -> Result<Rejoin, Status> {
         let mut duty = self.duty.changes();
-        let mut outlook = Outlook::default();
+        let mut cut_off = CutOff::default();
         loop {
             tokio::select! {
                 _ = beats.tick() => {}
@@ -203,7 +211,7 @@ impl Member {
             }
             let load = self.load(*duty.borrow_and_update());
             let reply = contact.client.push_state(self.heartbeat(joined, load)).await?.into_inner();
-            *outage = Outage::default();
+            *reconnect = Reconnect::default();
             let wire::PushStateReply { unknown, drain, epoch, stale, rest } = reply;
             if drain && self.duty.now() != Duty::Leaving {
                 tracing::info!("the master asks this worker to drain");
@@ -211,26 +219,28 @@ impl Member {
             }
             if epoch != joined.epoch {
                 tracing::info!("the master has started anew; joining again");
-                return Ok(Again::Here);
+                return Ok(Rejoin::Here);
             }
             if unknown {
                 tracing::info!("the master has forgotten this worker; joining again");
-                return Ok(Again::Here);
+                return Ok(Rejoin::Here);
             }
-            if self.duty.rest(rest) {
+            let changed = if rest { self.duty.rest() } else { self.duty.resume() };
+            if changed {
                 let what = if rest { "out of service; it stays, and takes nothing new" } else { "back into service" };
                 tracing::info!("an administrator has sent this worker {what}");
             }
             if !stale {
                 contact.cut_off = 0;
             }
-            if outlook.is_hopeless(stale, contact.cut_off, clock::now()) && contact.count() > 1 {
+            if cut_off.lasts_too_long(stale, contact.cut_off, clock::now()) && contact.count() > 1 {
                 tracing::info!("the master is cut off from the registry that it shares; joining the next one");
-                return Ok(Again::Elsewhere);
+                return Ok(Rejoin::Elsewhere);
             }
         }
     }
 
+    /// The heartbeat message with this load.
     fn heartbeat(&self, Joined { id, epoch }: Joined, load: Load) -> wire::NodeState {
         let utx = i64::try_from(clock::unix_us() / 1_000_000).unwrap_or(i64::MAX);
         let generation = self.join.identity.generation;
@@ -238,6 +248,7 @@ impl Member {
         Heartbeat { id, generation, epoch, load, legacy, leases: self.leases.open() }.into()
     }
 
+    /// The load of worker and machine now.
     fn load(&self, duty: Duty) -> Load {
         let machine = self.machine.latest();
         Load {
@@ -247,16 +258,16 @@ impl Member {
             draining: duty != Duty::Serving,
             resting: duty == Duty::Resting,
             throttling: machine.throttling,
-            ..self.stats.load()
+            ..self.stats.load(clock::now())
         }
     }
 
-    /// Says what went wrong, unless this outage has had that cause before, and waits until it is time to try again: at once,
-    /// while there are masters that were not asked.
-    async fn wait_after(&self, error: &JoinError, contact: &mut Contact, outage: &mut Outage) {
+    /// Logs what went wrong, unless it was logged before in the same outage, and waits until it is time to try again. While there
+    /// are masters that were not asked yet, there is no wait.
+    async fn wait_after(&self, error: &JoinError, contact: &mut Contact, reconnect: &mut Reconnect) {
         let master = &contact.master;
-        let wait = outage.next_wait(error, self.interval, contact.count());
-        if outage.is_news(master, error) {
+        let wait = reconnect.next_wait(error, self.interval, contact.count());
+        if reconnect.is_news(master, error) {
             if error.is_refusal() {
                 tracing::error!("the master at {master} refuses this worker; asking every {wait:?}: {error}");
             } else if wait.is_zero() {
@@ -265,7 +276,7 @@ impl Member {
                 tracing::warn!("waiting for the master at {master}: {error}");
             }
         }
-        let is_lost_for_long = self.discover && outage.search.is_due(clock::now());
+        let is_lost_for_long = self.discover && reconnect.search.is_due(clock::now());
         let wait = async {
             sleep(wait).await;
             if is_lost_for_long {
@@ -279,9 +290,10 @@ impl Member {
     }
 }
 
-/// The port of a live view that listens on `http`, if that can be reached where the worker is said to be. One on the loopback
-/// interface is only where the worker is so too, and then its master is on the same machine.
-fn heard_at(http: SocketAddr, ip: IpAddr) -> Option<NonZeroU16> {
+/// The port of a live view that listens on `http`, if it can be reached at `ip`, the address under which the worker is
+/// registered. A live view on the loopback interface can be reached only where the worker is registered there as well, and then its
+/// master is on the same machine.
+fn reachable_port(http: SocketAddr, ip: IpAddr) -> Option<NonZeroU16> {
     let (bound, ip) = (http.ip().to_canonical(), ip.to_canonical());
     let is_heard = if bound.is_unspecified() { hears(bound, ip) } else { bound == ip };
     NonZeroU16::new(http.port()).filter(|_| is_heard)
@@ -289,11 +301,12 @@ fn heard_at(http: SocketAddr, ip: IpAddr) -> Option<NonZeroU16> {
 
 /// Since when the master has said, at each heartbeat, that it is cut off from the registry that it shares.
 #[derive(Default)]
-struct Outlook(Option<Instant>);
+struct CutOff(Option<Instant>);
 
-impl Outlook {
-    /// Takes in what the master says now. Returns whether it is time for another one, where so many before it were left.
-    fn is_hopeless(&mut self, stale: bool, left: u32, now: Instant) -> bool {
+impl CutOff {
+    /// Takes note of what the master says now (`stale`: it is cut off) and returns whether it is time for another master. `left` is
+    /// the number of masters before this one that were left for the same reason.
+    fn lasts_too_long(&mut self, stale: bool, left: u32, now: Instant) -> bool {
         if !stale {
             self.0 = None;
             return false;
@@ -303,17 +316,18 @@ impl Outlook {
     }
 }
 
-/// From the first failure until a heartbeat has arrived again.
+/// The tries to reach a master, from the first failure until a heartbeat has arrived again.
 #[derive(Default)]
-struct Outage {
+struct Reconnect {
     backoff: Backoff,
     failures: usize,
-    said: HashSet<String>,
+    /// The causes that were logged.
+    logged: HashSet<String>,
     search: Search,
 }
 
-impl Outage {
-    /// How long to wait before another of as many masters is asked.
+impl Reconnect {
+    /// How long to wait before the next of `masters` masters is asked. There is no wait until all of them were.
     fn next_wait(&mut self, error: &JoinError, heartbeat: Duration, masters: usize) -> Duration {
         if error.is_refusal() {
             return heartbeat * REFUSED_HEARTBEATS;
@@ -322,13 +336,13 @@ impl Outage {
         if !self.failures.is_multiple_of(masters) {
             return Duration::ZERO;
         }
-        // A heartbeat comes no more often than this either, and a new master's registry is whole within one.
+        // No longer than a heartbeat interval, because the registry of a new master is to be complete within one.
         self.backoff.next_wait().min(heartbeat)
     }
 
-    /// Whether this outage has not had this cause before.
+    /// Whether this cause was not logged before. Takes note that it is now.
     fn is_news(&mut self, master: &HostPort, error: &JoinError) -> bool {
-        self.said.insert(format!("{master}: {error}"))
+        self.logged.insert(format!("{master}: {error}"))
     }
 }
 
@@ -340,16 +354,16 @@ mod tests {
 
     #[test]
     fn a_master_that_is_cut_off_has_time_to_come_back() {
-        let (mut outlook, joined) = (Outlook::default(), clock::now());
-        let mut is_hopeless = |s, stale, left| outlook.is_hopeless(stale, left, joined + Duration::from_secs(s));
-        assert!(!is_hopeless(3600, true, 0), "it has just been cut off, however long ago this worker joined");
-        assert!(!is_hopeless(3609, true, 0));
-        assert!(!is_hopeless(3609, false, 0), "it is back");
-        assert!(!is_hopeless(3610, true, 0));
-        assert!(!is_hopeless(3619, true, 0));
-        assert!(!is_hopeless(3620, true, 1), "all seem to be cut off");
-        assert!(is_hopeless(3620, true, 0));
-        assert!(is_hopeless(3630, true, 1));
+        let (mut cut_off, joined) = (CutOff::default(), clock::now());
+        let mut lasts_too_long = |s, stale, left| cut_off.lasts_too_long(stale, left, joined + Duration::from_secs(s));
+        assert!(!lasts_too_long(3600, true, 0), "it has just been cut off, however long ago this worker joined");
+        assert!(!lasts_too_long(3609, true, 0));
+        assert!(!lasts_too_long(3609, false, 0), "it is back");
+        assert!(!lasts_too_long(3610, true, 0));
+        assert!(!lasts_too_long(3619, true, 0));
+        assert!(!lasts_too_long(3620, true, 1), "all seem to be cut off");
+        assert!(lasts_too_long(3620, true, 0));
+        assert!(lasts_too_long(3630, true, 1));
     }
 
     #[test]
@@ -360,8 +374,8 @@ mod tests {
     }
 
     #[test]
-    fn a_live_view_is_told_of_where_it_can_be_reached() {
-        for (http, worker, told) in [
+    fn a_live_view_is_announced_where_it_can_be_reached() {
+        for (http, worker, reachable) in [
             ("127.0.0.1:8081", "127.0.0.1", true),
             ("127.0.0.1:8081", "10.0.0.7", false),
             ("0.0.0.0:8081", "10.0.0.7", true),
@@ -373,14 +387,14 @@ mod tests {
             ("10.0.0.7:8081", "127.0.0.1", false),
             ("10.0.0.7:8081", "::ffff:10.0.0.7", true),
         ] {
-            let port = heard_at(http.parse().unwrap(), worker.parse().unwrap());
-            assert_eq!(port.map(NonZeroU16::get), told.then_some(8081), "{http} of a worker at {worker}");
+            let port = reachable_port(http.parse().unwrap(), worker.parse().unwrap());
+            assert_eq!(port.map(NonZeroU16::get), reachable.then_some(8081), "{http} of a worker at {worker}");
         }
     }
 
     #[test]
     fn what_only_a_person_changes_is_asked_for_seldom() {
-        let wait = |status: Status| Outage::default().next_wait(&status.into(), HEARTBEAT, 1);
+        let wait = |status: Status| Reconnect::default().next_wait(&status.into(), HEARTBEAT, 1);
         assert_eq!(wait(Status::invalid_argument("weight 0")), HEARTBEAT * REFUSED_HEARTBEATS);
         assert_eq!(wait(Status::failed_precondition("an earlier life is alive")), HEARTBEAT);
         assert_eq!(wait(Status::unavailable("nobody there")), HEARTBEAT);
@@ -388,18 +402,18 @@ mod tests {
 
     #[test]
     fn the_next_master_is_asked_at_once_until_all_were() {
-        let (mut outage, gone) = (Outage::default(), JoinError::from(Status::unavailable("nobody there")));
-        let waits: Vec<bool> = (0..6).map(|_| outage.next_wait(&gone, HEARTBEAT, 3).is_zero()).collect();
+        let (mut reconnect, gone) = (Reconnect::default(), JoinError::from(Status::unavailable("nobody there")));
+        let waits: Vec<bool> = (0..6).map(|_| reconnect.next_wait(&gone, HEARTBEAT, 3).is_zero()).collect();
         assert_eq!(waits, [true, true, false, true, true, false]);
     }
 
     #[test]
-    fn each_cause_of_an_outage_is_said_once() {
-        let mut outage = Outage::default();
+    fn each_cause_of_an_outage_is_logged_once() {
+        let mut reconnect = Reconnect::default();
         let causes = ["connection refused", "connection refused", "no route to host", "connection refused"];
         let [a, b] = ["a:1", "b:1"].map(|master| master.parse().unwrap());
-        let news = causes.map(|cause| outage.is_news(&a, &Status::unavailable(cause).into()));
+        let news = causes.map(|cause| reconnect.is_news(&a, &Status::unavailable(cause).into()));
         assert_eq!(news, [true, false, true, false]);
-        assert!(outage.is_news(&b, &Status::unavailable("connection refused").into()));
+        assert!(reconnect.is_news(&b, &Status::unavailable("connection refused").into()));
     }
 }

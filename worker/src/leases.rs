@@ -1,4 +1,4 @@
-//! The leases under which streams are open: what the heartbeat names to the master, which ends those that nobody names.
+//! The leases under which streams are open. The heartbeat names them to the master, which ends those that no worker names.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,13 +10,14 @@ use facefleet_proto::MAX_LEASES;
 pub(crate) struct Leases(Arc<Mutex<BTreeMap<u64, usize>>>);
 
 impl Leases {
-    /// Names a lease until the guard goes. A client may have several streams open under one.
-    pub(crate) fn hold(&self, lease: u64) -> Held {
+    /// Counts a stream that is open under `lease` until the guard is dropped. A client may have several streams open under one
+    /// lease.
+    pub(crate) fn hold(&self, lease: u64) -> LeaseGuard {
         *self.counted().entry(lease).or_default() += 1;
-        Held { leases: self.clone(), lease }
+        LeaseGuard { leases: self.clone(), lease }
     }
 
-    /// Those that are held, each once, and no more than a heartbeat takes.
+    /// The leases under which streams are open, each once, and at most as many as fit into a heartbeat.
     pub(crate) fn open(&self) -> Vec<u64> {
         self.counted().keys().copied().take(MAX_LEASES).collect()
     }
@@ -26,14 +27,14 @@ impl Leases {
     }
 }
 
-/// A stream that is open.
+/// Counts one open stream of a lease for as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct LeaseGuard {
     leases: Leases,
     lease: u64,
 }
 
-impl Drop for Held {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
         let mut counted = self.leases.counted();
         match counted.get_mut(&self.lease) {
@@ -62,7 +63,7 @@ mod tests {
     #[test]
     fn no_more_are_named_than_a_heartbeat_takes() {
         let leases = Leases::default();
-        let _held: Vec<Held> = (0..=MAX_LEASES as u64).map(|lease| leases.hold(lease)).collect();
+        let _held: Vec<LeaseGuard> = (0..=MAX_LEASES as u64).map(|lease| leases.hold(lease)).collect();
         assert_eq!(leases.open().len(), MAX_LEASES);
     }
 }

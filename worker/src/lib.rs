@@ -1,9 +1,9 @@
 //! The program that finds faces in the frames it is sent.
 //!
-//! [`run`] serves `VideoStream` on a listener and keeps the worker joined to its master. The way of a frame: `grpc`
-//! (who is let in) → `seed` or `analyze` (one stream) → `pool` (a detector thread) → back. What waits in between is in
-//! `queue`: `room` says how much that may be, and `fair` whose frame is next. `heartbeat` runs beside them and shares only
-//! the counters in `stats`.
+//! [`run`] serves `VideoStream` on a listener and keeps the worker joined to its master. A frame goes through `grpc` (which
+//! streams are admitted), `legacy` or `analyze` (one stream) and `pool` (a detector thread), and back. Between stream and thread it
+//! waits in `queue`: `room` says how many frames may wait, and `fair` whose frame is next. `heartbeat` runs beside them and shares
+//! only the counters in `stats`.
 #![forbid(unsafe_code)]
 
 mod analyze;
@@ -16,16 +16,17 @@ mod device;
 mod duty;
 mod fair;
 mod frame;
+mod frame_metrics;
 mod grpc;
 mod heartbeat;
 mod leases;
+mod legacy;
 mod live;
 mod load;
 mod metrics;
 mod pool;
 mod queue;
 mod room;
-mod seed;
 mod self_test;
 mod stats;
 mod throttle;
@@ -41,21 +42,20 @@ use std::time::Duration;
 
 use facefleet_proto::wire::video_stream_server::{SERVICE_NAME, VideoStreamServer};
 use facefleet_proto::{Identity, Join, MAX_NAME_BYTES, Opened, VIDEO_STREAM_DESCRIPTORS};
+use facefleet_service::address;
 use facefleet_service::clock;
+use facefleet_service::health::{self, Health};
 use facefleet_service::http::{self, Probes};
-use facefleet_service::manners::{self, Health};
 use facefleet_service::metrics::Metrics;
 use facefleet_vision::DetectorKind;
-use sysinfo::System;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, Limits, OnJoin};
+pub use config::{Config, Limits, OnJoin, SelfTest};
 pub use device::{Device, SimulatedDevice};
-pub use self_test::SelfTest;
 
-use duty::{Duty, OnDuty};
+use duty::{Duty, DutyState};
 use grpc::{Streams, Video};
 use heartbeat::Member;
 use leases::Leases;
@@ -64,15 +64,16 @@ use load::LoadMonitor;
 use pool::Pool;
 use stats::Stats;
 
-/// How long the master may take to hear that the worker leaves: the end of [`Config::grace`].
+/// How long the worker waits for the master to take note that it leaves. This time is the last part of [`Config::grace`].
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Clients that are connected at once; each has one connection, however many streams it opens.
+/// The most clients that are connected at once. Each has one connection, however many streams it opens.
 const MAX_CONNECTIONS: usize = 256;
 
-/// One connection may ask for this many streams more than are served at all: those are told so, and do not wait.
+/// How many streams one connection may open beyond the worker's limit. They get an error that says so, where HTTP/2 would let
+/// them wait without a word.
 const REFUSABLE_STREAMS: u32 = 16;
 
-/// Why a worker could not start or go on.
+/// Why a worker could not start or could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The listener has no address.
@@ -95,21 +96,21 @@ pub enum RunError {
 /// Where a worker listens.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For frames.
+    /// The listener for frames (gRPC).
     pub frames: TcpListener,
-    /// For browsers and monitoring: what it sees, and how it is. None: nobody is shown anything.
+    /// The listener for browsers and monitoring (HTTP): the live view and the probes. None: neither is served.
     pub http: Option<TcpListener>,
 }
 
 impl From<TcpListener> for Listeners {
-    /// For frames alone.
+    /// A worker that listens for frames alone.
     fn from(frames: TcpListener) -> Listeners {
         Listeners { frames, http: None }
     }
 }
 
-/// Serves frames on `listeners` and keeps the worker joined, until `shutdown` resolves or the master asks it to drain.
-/// Then it takes no new stream and no new frame, answers the frames it holds, and leaves, all within [`Config::grace`].
+/// Serves frames on `listeners` and keeps the worker joined, until `shutdown` resolves or the master asks the worker to drain.
+/// Then it accepts no new stream and no new frame, answers the frames that it holds, and leaves, all within [`Config::grace`].
 ///
 /// A master that cannot be reached is no error: the worker tries until it is there.
 ///
@@ -127,14 +128,14 @@ pub async fn run(
     let live = Live::default();
     let pool = Pool::start(&config, stats.clone(), live.clone()).await?;
     let machine = LoadMonitor::start(stats.clone()).map_err(RunError::Thread)?;
-    // A stop has three steps: no new stream is taken, then connections are closed, then the master is told.
-    let duty = OnDuty::new();
+    // A shutdown has three steps: no new stream is accepted, then connections are closed, then the master is told.
+    let duty = DutyState::new();
     let close = CancellationToken::new();
     let leave = CancellationToken::new();
     let streams = Streams::new(config.limits.streams.get(), duty.clone());
     let leases = Leases::default();
 
-    let join = introduce(&config, bound);
+    let join = introduction(&config, bound);
     let opened = Opened { worker: join.identity.name.clone(), generation: join.identity.generation, cores: join.cores };
     let kernels = facefleet_vision::Kernels::best().name();
     tracing::info!(worker = opened.worker, threads = opened.cores, detector = %config.detector, kernels, "ready");
@@ -149,8 +150,8 @@ pub async fn run(
     let service = VideoStreamServer::new(video).max_decoding_message_size(config.limits.frame_bytes);
     let routes = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
         .add_service(service);
-    let (routes, health) = manners::add(routes, SERVICE_NAME, VIDEO_STREAM_DESCRIPTORS).await;
-    health.set(true).await;
+    let (routes, health) = health::add_health_and_reflection(routes, SERVICE_NAME, VIDEO_STREAM_DESCRIPTORS).await;
+    health.set_serving(true).await;
     let incoming = facefleet_service::grpc::incoming(listener, MAX_CONNECTIONS);
     let server = routes.serve_with_incoming_shutdown(incoming, close.cancelled());
     let metrics = metrics::of(&stats, &streams, &live);
@@ -163,7 +164,7 @@ pub async fn run(
         discover: config.discover,
         join,
         interval: config.heartbeat,
-        stats,
+        stats: stats.clone(),
         leases,
         machine,
         duty: duty.clone(),
@@ -190,11 +191,11 @@ pub async fn run(
         tokio::select! {
             () = shutdown => {}
             () = duty.leaves() => {}
-            never = tell(&duty, &health) => match never {},
+            never = report_health(&duty, &health) => match never {},
         }
         duty.leave();
-        health.set(false).await;
-        tracing::info!(frames = pool.load().in_flight, "draining");
+        health.set_serving(false).await;
+        tracing::info!(frames = stats.in_flight(), "draining");
         streams.idle().await;
         health.close().await;
         close.cancel();
@@ -204,7 +205,7 @@ pub async fn run(
         let result = tokio::select! {
             ended = async { tokio::try_join!(serve, drain) } => ended.map(drop),
             () = after(duty.leaves(), config.grace.saturating_sub(FAREWELL)) => {
-                tracing::warn!(frames = pool.load().in_flight, "the grace time is over; connections are cut");
+                tracing::warn!(frames = stats.in_flight(), "the grace time is over; connections are cut");
                 Ok(())
             }
         };
@@ -221,7 +222,7 @@ pub async fn run(
     result.and(shown)
 }
 
-/// What monitoring is told.
+/// The answers to monitoring: ready while the worker is joined to a master, and all metrics.
 fn probes(joined: Arc<AtomicBool>, metrics: Metrics) -> Probes {
     let ready = move || {
         if joined.load(Ordering::Relaxed) { Ok(()) } else { Err("the worker is not joined to a master now") }
@@ -229,25 +230,26 @@ fn probes(joined: Arc<AtomicBool>, metrics: Metrics) -> Probes {
     Probes { ready: Box::new(ready), metrics: Box::new(move || metrics.text()) }
 }
 
+/// Resolves when `wait` has passed since `event`.
 async fn after(event: impl Future<Output = ()>, wait: Duration) {
     event.await;
     sleep(wait).await;
 }
 
-/// Has who asks for the server's health told of each change.
-async fn tell(duty: &OnDuty, health: &Health) -> Infallible {
+/// Keeps the server's health in step with the worker's duty.
+async fn report_health(duty: &DutyState, health: &Health) -> Infallible {
     let mut changes = duty.changes();
     loop {
         changes.changed().await.expect("this worker holds the sender");
         let duty = *changes.borrow_and_update();
-        health.set(duty == Duty::Serving).await;
+        health.set_serving(duty == Duty::Serving).await;
     }
 }
 
 /// What the worker says of itself when it joins.
-fn introduce(config: &Config, bound: SocketAddr) -> Join {
+fn introduction(config: &Config, bound: SocketAddr) -> Join {
     let name = config.name.clone().unwrap_or_else(|| {
-        let host = System::host_name().ok().filter(|host| !host.is_empty());
+        let host = address::host_name();
         default_name(host.as_deref().unwrap_or("worker"), bound.port())
     });
     Join {
@@ -263,13 +265,13 @@ fn introduce(config: &Config, bound: SocketAddr) -> Join {
     }
 }
 
-/// Every detector, `own` first.
+/// The detectors that the worker offers, which are all of them, with its `own` first.
 fn offered(own: DetectorKind) -> impl Iterator<Item = DetectorKind> {
     let others = DetectorKind::ALL.iter().copied().filter(move |kind| *kind != own);
     iter::once(own).chain(others)
 }
 
-/// The host's name and the port, the former cut to what leaves room for the latter.
+/// The host's name and the port. A host name that is too long is cut so that the port still fits.
 fn default_name(host: &str, port: u16) -> String {
     let port = format!("-{port}");
     let room = host.floor_char_boundary(MAX_NAME_BYTES - port.len());

@@ -1,4 +1,4 @@
-//! How the machine is: processor, memory, temperature, and what holds it back.
+//! Measurements of the machine: processor, memory, temperature, and what holds it back.
 
 use std::io;
 use std::path::Path;
@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use crate::stats::Stats;
 use crate::throttle;
 
-/// Reading sensors takes milliseconds, on some boards more than a hundred.
+/// Time between two measurements. Reading sensors takes milliseconds, on some boards more than a hundred.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The machine at one moment.
+/// The load of the machine at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct MachineLoad {
     /// Percent of all cores together, over the last interval.
@@ -25,11 +25,11 @@ pub(crate) struct MachineLoad {
     pub(crate) memory_percent: Option<f32>,
     /// Degrees Celsius of the hottest sensor; None when there is none.
     pub(crate) temperature_c: Option<f32>,
-    /// What holds it back.
+    /// What holds the machine back.
     pub(crate) throttling: Throttling,
 }
 
-/// Measures once a second on a thread of its own, until it is dropped.
+/// Measures the machine once a second on a thread of its own, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct LoadMonitor {
     latest: watch::Receiver<MachineLoad>,
@@ -37,7 +37,7 @@ pub(crate) struct LoadMonitor {
 }
 
 impl LoadMonitor {
-    /// Starts to measure, and tells `stats` what holds the machine back.
+    /// Starts to measure. What holds the machine back goes to `stats` and to the log.
     ///
     /// # Errors
     /// The thread cannot be started.
@@ -50,7 +50,7 @@ impl LoadMonitor {
                 let load = machine.measure();
                 let before = publish.send_replace(load);
                 stats.held_back(load.throttling);
-                throttle::tell(before.throttling, load.throttling);
+                throttle::log_change(before.throttling, load.throttling);
                 if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -59,13 +59,13 @@ impl LoadMonitor {
         Ok(LoadMonitor { latest, _stop: stop })
     }
 
-    /// The last measurement; all zero and unknown before the first.
+    /// The last measurement. Before the first one everything is zero or unknown.
     pub(crate) fn latest(&self) -> MachineLoad {
         *self.latest.borrow()
     }
 }
 
-/// What sysinfo keeps from one measurement to the next. Each part is missing where the system does not offer it.
+/// The state that sysinfo keeps from one measurement to the next. A part is missing where the system does not offer it.
 struct Machine {
     system: Option<System>,
     components: Option<Components>,
@@ -76,6 +76,7 @@ impl Machine {
         Machine { system: System::new().ok(), components: Components::new_with_refreshed_list().ok() }
     }
 
+    /// Measures now. The processor's load is that since the measurement before.
     fn measure(&mut self) -> MachineLoad {
         let mut load = MachineLoad { throttling: throttle::read(Path::new(throttle::SYS)), ..MachineLoad::default() };
         if let Some(system) = &mut self.system {

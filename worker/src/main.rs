@@ -1,4 +1,4 @@
-//! `facefleet-worker`: see `facefleet-worker --help`.
+//! The program `facefleet-worker`; see `facefleet-worker --help`.
 
 use std::io;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use facefleet_worker::bench::{self, BenchError};
 use facefleet_worker::cli::{Args, Command};
 use facefleet_worker::{Listeners, RunError};
 
-/// Why the program ends with 1.
+/// Why the program exits with 1.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
@@ -66,7 +66,7 @@ async fn run(args: Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// The masters to join, once they are known.
+/// The masters to join: those that the flags name, or else the first cluster that is found on the network.
 async fn masters(args: &Args) -> Result<HostPorts, SeveralClusters> {
     if let Some(named) = &args.master {
         return Ok(named.clone());

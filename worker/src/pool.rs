@@ -1,14 +1,14 @@
-//! Detector threads, and the way of a stream's frames to them.
+//! The detector threads, and how the frames of a stream get to them.
 //!
-//! The async runtime never computes: a stream puts a frame in here and awaits its [`Verdict`]. A frame is put in before its
-//! stream reads the next one, so what a worker holds is bounded by the [`Queue`] and one more frame for each stream.
+//! The async runtime never computes: a stream puts a frame into the pool and awaits its [`Verdict`]. A stream reads its next
+//! frame only after the one before it is in, so a worker holds at most what the [`Queue`] bounds and one frame more for each
+//! stream.
 
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::Load;
 use facefleet_service::clock;
 use facefleet_vision::{DetectorError, Limits, Report, Task};
 use tokio::sync::{mpsc, oneshot};
@@ -18,32 +18,33 @@ use crate::config::Config;
 use crate::device::Engine;
 use crate::fair::StreamId;
 use crate::frame::{Failure, Frame, STALE, Verdict};
-use crate::live::{self, Found, Live, Shown};
+use crate::live::{AnsweredFrame, Found, Live, Shown};
 use crate::queue::{Entry, Queue, Reply};
 use crate::self_test::Test;
-use crate::stats::{Held, Stats};
+use crate::stats::{InFlightGuard, ReplyLoad, Stats};
 
-/// No frame is taken to have cost more than this. When more went by, the process was stopped or the machine asleep, and
-/// neither its stream nor the average is to pay for that. A stream whose frames do take longer gets the more of the machine.
+/// The most that a frame is taken to have cost. When more time has gone by, the process was stopped or the machine asleep, and
+/// neither the frame's stream nor the average is to pay for that. A stream whose frames really take longer gets more of the
+/// machine than its part.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// A frame's place in the pool. When it is dropped unanswered, with all others of its line, the frame is not worked on any
-/// more.
+/// A frame that is in the pool and not answered yet. When it is dropped unanswered, together with all others of its stream,
+/// nobody works on the frame any more.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct PendingFrame {
     verdict: oneshot::Receiver<Verdict>,
-    _held: Held,
-    _line: Line,
+    _in_flight: InFlightGuard,
+    _stream: StreamHandle,
 }
 
-impl Ticket {
+impl PendingFrame {
     /// Waits for the verdict.
     pub(crate) async fn verdict(self) -> Verdict {
         self.verdict.await.unwrap_or(Verdict::Failed(Failure::ThreadGone))
     }
 }
 
-/// Why the pool cannot work.
+/// Why the pool cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     #[error("cannot start a detector thread: {0}")]
@@ -52,12 +53,12 @@ pub(crate) enum StartError {
     Detector(#[from] DetectorError),
 }
 
-/// The detector threads. They end when the last clone goes.
+/// The detector threads of a worker. They end when the last clone is dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct Pool(Arc<Shared>);
+pub(crate) struct Pool(Arc<PoolInner>);
 
 #[derive(Debug)]
-struct Shared {
+struct PoolInner {
     queue: Arc<Queue>,
     threads: usize,
     frames_per_stream: usize,
@@ -66,8 +67,20 @@ struct Shared {
     thread_ended: CancellationToken,
 }
 
+/// How the pool treats a stream.
+#[derive(Debug, Default)]
+pub(crate) struct StreamSettings {
+    /// Streams of a higher priority are served first.
+    pub(crate) priority: i32,
+    /// The age at which a frame is of no more use. A stream that has one is live: a frame that is older at its turn is dropped,
+    /// and a frame that finds no room replaces an older one of its stream. None: every frame waits for room and is analyzed.
+    pub(crate) max_age: Option<Duration>,
+    /// The stream's entry in the live view, if people can look at it.
+    pub(crate) shown: Option<Shown>,
+}
+
 impl Pool {
-    /// Starts threads named `detect-N`, each with a part of the device of its own, and waits until all can work.
+    /// Starts the threads `detect-0`, `detect-1`, …, each with an engine of its own, and waits until all can work.
     ///
     /// # Errors
     /// A thread cannot be started, or a detector's model cannot be read.
@@ -75,8 +88,8 @@ impl Pool {
         let pool = Pool::without_threads(config, stats, live);
         let (device, detector) = (config.device, config.detector);
         let limits = Limits { max_pixels: config.limits.pixels };
-        let Shared { threads, .. } = *pool.0;
-        // Reads a file or two, before anything is served.
+        let PoolInner { threads, .. } = *pool.0;
+        // This reads a file or two, and nothing is served yet that would have to wait for them.
         let test = Arc::new(Test::of(config, &pool.0.stats));
         let (ready, mut started) = mpsc::channel(threads);
         for n in 0..threads {
@@ -86,12 +99,12 @@ impl Pool {
             let ended = pool.0.thread_ended.clone().drop_guard();
             thread::Builder::new().name(format!("detect-{n}")).spawn(move || {
                 let _ended = ended;
-                // An Err of `blocking_send`: the start was given up, and the queue is closed.
+                // `blocking_send` fails when the start was given up; the queue is closed then.
                 match device.engine(detector, limits, n) {
                     Err(error) => drop(ready.blocking_send(Err(error))),
                     Ok(mut engine) => {
                         let _ = ready.blocking_send(Ok(()));
-                        drop(ready); // The start is over when no thread can say more.
+                        drop(ready); // The start is over when no thread can report any more.
                         if let Some(test) = &*test {
                             test.take_part(&mut engine);
                         }
@@ -109,7 +122,7 @@ impl Pool {
 
     fn without_threads(config: &Config, stats: Stats, live: Live) -> Pool {
         let frames_per_stream = config.limits.frames_per_stream.get();
-        Pool(Arc::new(Shared {
+        Pool(Arc::new(PoolInner {
             queue: Arc::new(Queue::new(frames_per_stream, stats.clone())),
             threads: config.threads.get(),
             frames_per_stream,
@@ -119,97 +132,99 @@ impl Pool {
         }))
     }
 
-    /// Lets a stream in. With a `max_age` it is live: a frame of it that is older at its turn is dropped, and one that
-    /// finds no room takes that of an older one. If it is `shown`, people can look at it.
-    pub(crate) fn open(&self, priority: i32, max_age: Option<Duration>, shown: Option<Shown>) -> Line {
-        let stream = self.0.queue.open(priority);
-        Line { seat: Arc::new(Seat { pool: self.clone(), stream, shown }), max_age }
+    /// Opens a stream, which stays open until the last clone of the handle and the last of its pending frames are dropped.
+    pub(crate) fn open(&self, settings: StreamSettings) -> StreamHandle {
+        let StreamSettings { priority, max_age, shown } = settings;
+        let id = self.0.queue.open(priority);
+        StreamHandle { stream: Arc::new(OpenStream { pool: self.clone(), id, shown }), max_age }
     }
 
-    /// The counted part of how busy this worker is.
-    pub(crate) fn load(&self) -> Load {
-        self.0.stats.load()
+    /// The load that a reply carries now.
+    pub(crate) fn reply_load(&self) -> ReplyLoad {
+        self.0.stats.reply_load(clock::now())
     }
 
-    /// Resolves when a detector thread is no more, which is never while all is well: a panic on a frame is caught.
+    /// Resolves when a detector thread has ended, which never happens while all is well: a panic on a frame is caught.
     pub(crate) async fn thread_ended(&self) {
         self.0.thread_ended.cancelled().await;
     }
 }
 
-impl Drop for Shared {
+impl Drop for PoolInner {
     fn drop(&mut self) {
         self.queue.shut();
     }
 }
 
-/// One stream's way into the pool.
+/// The way of one stream's frames into the pool.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
-    seat: Arc<Seat>,
+pub(crate) struct StreamHandle {
+    stream: Arc<OpenStream>,
     max_age: Option<Duration>,
 }
 
-/// A stream's place in the queue, which it has until its last ticket is gone.
+/// A stream that is open in the queue until this is dropped.
 #[derive(Debug)]
-struct Seat {
+struct OpenStream {
     pool: Pool,
-    stream: StreamId,
+    id: StreamId,
     shown: Option<Shown>,
 }
 
-impl Line {
-    /// Takes a frame in, which has arrived now. Waits for room, unless the stream is live.
-    pub(crate) async fn enter(&self, frame: Frame) -> Ticket {
-        let Seat { pool: Pool(shared), stream, shown } = &*self.seat;
+impl StreamHandle {
+    /// Puts in a frame that has arrived now. A stream that is not live waits for room.
+    pub(crate) async fn enter(&self, frame: Frame) -> PendingFrame {
+        let OpenStream { pool: Pool(pool), id, shown } = &*self.stream;
         let (answer, verdict) = oneshot::channel();
-        let ticket = Ticket { verdict, _held: shared.stats.hold(), _line: self.clone() };
+        let pending = PendingFrame { verdict, _in_flight: pool.stats.hold(), _stream: self.clone() };
         let age = frame.age;
         let shown = shown.as_ref().map(Shown::stream);
-        let entry = Entry { frame, arrived: clock::now(), reply: Reply(answer), queued: shared.stats.queue(), shown };
+        let entry = Entry { frame, arrived: clock::now(), reply: Reply(answer), queued: pool.stats.queue(), shown };
         match self.max_age.map(|max| max.checked_sub(age)) {
-            None => shared.queue.enter(*stream, entry).await,
+            None => pool.queue.enter(*id, entry).await,
             Some(Some(left)) => {
                 let fresh_until = entry.arrived.checked_add(left);
-                shared.queue.enter_live(*stream, entry, fresh_until);
+                pool.queue.enter_live(*id, entry, fresh_until);
             }
-            Some(None) => entry.drop_for(STALE, &shared.stats),
+            Some(None) => entry.drop_for(STALE, &pool.stats),
         }
-        ticket
+        pending
     }
 
-    /// How many tickets may be held at once. A live stream is read on when its queue is full, which answers its oldest
-    /// frame: of as many as this, one is neither waiting nor worked on.
-    pub(crate) fn at_once(&self) -> usize {
-        let Shared { threads, frames_per_stream, .. } = *self.seat.pool.0;
+    /// How many frames of the stream may be pending at once. A live stream is read further when its queue is full, and its
+    /// oldest frame is dropped for that: so among this many frames at least one neither waits nor is worked on, but is answered.
+    pub(crate) fn max_pending(&self) -> usize {
+        let PoolInner { threads, frames_per_stream, .. } = *self.stream.pool.0;
         if self.max_age.is_some() { frames_per_stream.saturating_add(threads + 1) } else { frames_per_stream }
     }
 
-    /// Streams of this one's priority and above that have frames at this worker now, this one included.
+    /// The number of streams that share the worker with this one now: those of its priority and above that have frames here,
+    /// and this one in any case.
     pub(crate) fn sharing(&self) -> usize {
-        self.seat.pool.0.queue.sharing(self.seat.stream)
+        self.stream.pool.0.queue.sharing(self.stream.id)
     }
 }
 
-impl Drop for Seat {
+impl Drop for OpenStream {
     fn drop(&mut self) {
-        self.pool.0.queue.close(self.stream);
+        self.pool.0.queue.close(self.id);
     }
 }
 
-/// Works on frames until the pool is gone.
+/// Works on frames until the pool is dropped.
 fn serve(queue: &Queue, engine: &mut Engine, stats: &Stats, live: &Live) {
     while let Some((Entry { frame, arrived, reply, queued, shown }, charge)) = queue.next() {
         drop(queued);
         let began = clock::now();
         let result = engine.analyze(&frame.jpeg, frame.detector, &frame.job);
-        let spent = cost(began, clock::now());
+        let ended = clock::now();
+        let spent = cost(began, ended);
         queue.done(charge, spent);
         let verdict = match result {
             Ok(report) => {
-                stats.measured(spent);
+                stats.measured(spent, ended);
                 if let Some(stream) = shown {
-                    live.offer(stream, || seen(&frame, arrived, &report));
+                    live.offer(stream, || answered(&frame, arrived, &report));
                 }
                 Verdict::Done { report, queued: began.saturating_duration_since(arrived) }
             }
@@ -219,16 +234,16 @@ fn serve(queue: &Queue, engine: &mut Engine, stats: &Stats, live: &Live) {
     }
 }
 
-/// What people see of a frame.
-fn seen(frame: &Frame, arrived: Instant, report: &Report) -> live::Frame {
+/// The frame as the live view takes it.
+fn answered(frame: &Frame, arrived: Instant, report: &Report) -> AnsweredFrame {
     let found = match frame.job.task {
         Task::View | Task::Faces => Found::Faces(report.faces.clone()),
         Task::Canny => Found::Edges,
     };
-    live::Frame { jpeg: frame.jpeg.clone(), arrived, found }
+    AnsweredFrame { jpeg: frame.jpeg.clone(), arrived, found }
 }
 
-/// What a frame has cost that was worked on from `began` to `ended`.
+/// The cost of a frame that was worked on from `began` to `ended`, capped at [`LONGEST`].
 fn cost(began: Instant, ended: Instant) -> Duration {
     ended.saturating_duration_since(began).min(LONGEST)
 }

@@ -1,4 +1,4 @@
-//! Where frames wait between the streams, which are tasks, and the detector threads.
+//! The queue in which frames wait between the streams, which are tasks, and the detector threads.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -9,37 +9,38 @@ use tokio::sync::{Notify, oneshot};
 use crate::fair::{Charge, StreamId};
 use crate::frame::{Frame, Verdict};
 use crate::room::{Place, Room};
-use crate::stats::{Queued, Stats};
+use crate::stats::{QueuedGuard, Stats};
 
-/// JPEGs that may wait in all. 64 streams of sixteen 1080p frames take it, and a board with 1 GB of memory has it.
-const MOST_BYTES: usize = 256 << 20;
+/// The most that the waiting JPEGs of all streams together may take. 64 streams of sixteen 1080p frames need that much, and a
+/// board with 1 GB of memory has it.
+const MAX_BYTES: usize = 256 << 20;
 
-/// A frame that waits for a detector thread, and whom to tell what became of it.
+/// A frame that waits for a detector thread, and the way back to its stream.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) frame: Frame,
     pub(crate) arrived: Instant,
     pub(crate) reply: Reply,
-    pub(crate) queued: Queued,
-    /// The number of its stream among those that people can look at, if it is one.
+    pub(crate) queued: QueuedGuard,
+    /// The number of the frame's stream in the live view, if people can look at it.
     pub(crate) shown: Option<u64>,
 }
 
-/// The way back to the frame's stream.
+/// The way of a verdict back to the frame's stream.
 #[derive(Debug)]
 pub(crate) struct Reply(pub(crate) oneshot::Sender<Verdict>);
 
 impl Reply {
-    /// Ends the frame.
+    /// Counts the verdict and sends it to the stream.
     pub(crate) fn send(self, verdict: Verdict, stats: &Stats) {
         stats.ended(&verdict);
-        // Err: its stream went in the meantime.
+        // The send fails when the stream was closed in the meantime.
         let _ = self.0.send(verdict);
     }
 }
 
 impl Entry {
-    /// Ends the frame, which nobody has worked on.
+    /// Drops the frame, on which nobody has worked.
     pub(crate) fn drop_for(self, reason: &'static str, stats: &Stats) {
         drop(self.queued);
         self.reply.send(Verdict::Dropped(reason), stats);
@@ -50,10 +51,10 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
-    /// Detector threads wait for it: a frame has come, or the queue is closed.
+    /// Notified when a frame has come or the queue is closed. Detector threads wait for it.
     came: Condvar,
-    /// Streams whose frame found no room wait for it: frames have gone. All of them look again, and none stands in a
-    /// line, where one that nobody polls (its client reads no replies) would hold up those behind it.
+    /// Notified when frames have gone. Streams whose frame found no room wait for it and then all look again: in a line, one
+    /// stream that nobody polls (its client reads no replies) would hold up those behind it.
     gone: Notify,
     stats: Stats,
 }
@@ -66,27 +67,27 @@ struct State {
 
 impl Queue {
     pub(crate) fn new(frames_per_stream: usize, stats: Stats) -> Queue {
-        let state = State { room: Room::new(frames_per_stream, MOST_BYTES), closed: false };
+        let state = State { room: Room::new(frames_per_stream, MAX_BYTES), closed: false };
         Queue { state: Mutex::new(state), came: Condvar::new(), gone: Notify::new(), stats }
     }
 
-    /// Lets a stream in; see [`Fair::open`](crate::fair::Fair::open).
+    /// Opens a stream; see [`Fair::open`](crate::fair::Fair::open).
     pub(crate) fn open(&self, priority: i32) -> StreamId {
         self.state().room.fair.open(priority)
     }
 
-    /// Forgets a stream and its frames that nobody took.
+    /// Closes a stream and forgets the frames of it that no thread has taken.
     pub(crate) fn close(&self, stream: StreamId) {
         let forgotten = self.state().room.close(stream);
         forgotten.iter().for_each(|_| self.stats.forgotten());
         self.gone.notify_waiters();
     }
 
-    /// Puts a frame in, as soon as there is room for it.
+    /// Waits until there is room for a frame, and puts it in.
     pub(crate) async fn enter(&self, stream: StreamId, entry: Entry) {
         let mut place = Place { bytes: entry.frame.jpeg.len(), frame: entry, fresh_until: None };
         loop {
-            // It hears of what goes from here on, also before it is polled.
+            // From here on no notification is missed, also before the future is polled.
             let gone = self.gone.notified();
             let entered = self.state().room.enter(stream, place);
             match entered {
@@ -98,7 +99,7 @@ impl Queue {
         self.came.notify_one();
     }
 
-    /// Puts a live frame in, which is of no use after `fresh_until`. Older ones of its stream make room for it.
+    /// Puts in a live frame, which is of no use after `fresh_until`. Older frames of its stream make room for it.
     pub(crate) fn enter_live(&self, stream: StreamId, entry: Entry, fresh_until: Option<Instant>) {
         let now = entry.arrived;
         let place = Place { bytes: entry.frame.jpeg.len(), frame: entry, fresh_until };
@@ -107,7 +108,7 @@ impl Queue {
         self.drop_all(dropped);
     }
 
-    /// Waits for the next frame. None: the queue is closed.
+    /// Waits for the next frame. None means that the queue is closed.
     pub(crate) fn next(&self) -> Option<(Entry, Charge)> {
         let mut state = self.state();
         while !state.closed {
@@ -127,17 +128,17 @@ impl Queue {
         None
     }
 
-    /// Says how long a frame has taken.
+    /// Charges the frame's stream with the time that the frame has taken.
     pub(crate) fn done(&self, charge: Charge, spent: Duration) {
         self.state().room.fair.done(charge, spent);
     }
 
-    /// As [`Fair::sharing`](crate::fair::Fair::sharing).
+    /// The number of streams that share the worker with this one; see [`Fair::sharing`](crate::fair::Fair::sharing).
     pub(crate) fn sharing(&self, stream: StreamId) -> usize {
         self.state().room.fair.sharing(stream)
     }
 
-    /// Ends the threads that wait for a frame, now or later.
+    /// Closes the queue, which ends every thread that waits for a frame now or later.
     pub(crate) fn shut(&self) {
         self.state().closed = true;
         self.came.notify_all();

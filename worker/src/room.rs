@@ -1,42 +1,42 @@
-//! The frames that wait: how many there may be, which go unseen, and (in [`Fair`]) which is next.
+//! The frames that wait: how many there may be, which are dropped, and (in [`Fair`]) which is next. Pure.
 
 use std::time::Instant;
 
 use crate::fair::{Charge, Fair, StreamId};
 use crate::frame::{QUEUE_FULL, STALE};
 
-/// A frame that waits, as far as this module is concerned.
+/// A frame that waits, with what this module needs to know of it.
 #[derive(Debug)]
 pub(crate) struct Place<T> {
     pub(crate) frame: T,
-    /// What it takes of the memory.
+    /// The memory that the frame takes.
     pub(crate) bytes: usize,
-    /// It is of no use after this. None: it always is.
+    /// The time after which the frame is of no use. None: it never expires.
     pub(crate) fresh_until: Option<Instant>,
 }
 
-/// A frame that goes unseen, and the snake_case reason.
+/// A frame that is dropped, and the reason in snake_case.
 pub(crate) type Dropped<T> = (T, &'static str);
 
-/// Room for frames: so many for each stream, and so many bytes for all together. A stream that has none waiting finds room
-/// for one in any case, so that no stream can keep another from its turn.
+/// Frames that wait, limited to a number for each stream and to a number of bytes for all streams together. A stream that has
+/// no frame waiting finds room for one in any case, so that no stream can keep another from its turn.
 #[derive(Debug)]
 pub(crate) struct Room<T> {
     pub(crate) fair: Fair<Place<T>>,
     frames_per_stream: usize,
-    most_bytes: usize,
+    max_bytes: usize,
     bytes: usize,
 }
 
 impl<T> Room<T> {
-    pub(crate) fn new(frames_per_stream: usize, most_bytes: usize) -> Room<T> {
-        Room { fair: Fair::new(), frames_per_stream, most_bytes, bytes: 0 }
+    pub(crate) fn new(frames_per_stream: usize, max_bytes: usize) -> Room<T> {
+        Room { fair: Fair::new(), frames_per_stream, max_bytes, bytes: 0 }
     }
 
-    /// Lets a frame in.
+    /// Puts a frame in.
     ///
     /// # Errors
-    /// The frame, when there is no room for it now. There may be when another has gone.
+    /// Returns the frame when there is no room for it now. There may be room once another frame has gone.
     pub(crate) fn enter(&mut self, stream: StreamId, place: Place<T>) -> Result<(), Place<T>> {
         if !self.has_room(stream, place.bytes) {
             return Err(place);
@@ -45,7 +45,7 @@ impl<T> Room<T> {
         Ok(())
     }
 
-    /// Lets a live frame in. Older ones of its stream go if they are stale, and as many more as it needs for its room.
+    /// Puts a live frame in. Stale frames of its stream are dropped, and then as many of the oldest as it takes to make room.
     pub(crate) fn enter_live(&mut self, stream: StreamId, place: Place<T>, now: Instant) -> Vec<Dropped<T>> {
         let mut dropped = Vec::new();
         while let Some(gone) = self.fair.pop_if(stream, |place| place.is_stale(now)) {
@@ -60,7 +60,7 @@ impl<T> Room<T> {
         dropped
     }
 
-    /// Takes the frame whose turn it is. Beside it those that were found to be stale.
+    /// Takes the frame whose turn it is, and returns the frames that were found to be stale on the way.
     pub(crate) fn take(&mut self, now: Instant) -> (Vec<Dropped<T>>, Option<(T, Charge)>) {
         let mut stale = Vec::new();
         let taken = self.fair.take(|place| place.is_stale(now), &mut stale);
@@ -68,14 +68,14 @@ impl<T> Room<T> {
         (stale, taken.map(|(place, charge)| (self.leave(place), charge)))
     }
 
-    /// Forgets a stream. Gives back its frames that nobody took.
+    /// Closes a stream and returns its waiting frames.
     pub(crate) fn close(&mut self, stream: StreamId) -> Vec<T> {
         self.fair.close(stream).map(|place| self.leave(place)).collect()
     }
 
     fn has_room(&self, stream: StreamId, bytes: usize) -> bool {
         let waiting = self.fair.waiting(stream);
-        waiting == 0 || (waiting < self.frames_per_stream && self.bytes.saturating_add(bytes) <= self.most_bytes)
+        waiting == 0 || (waiting < self.frames_per_stream && self.bytes.saturating_add(bytes) <= self.max_bytes)
     }
 
     fn put(&mut self, stream: StreamId, place: Place<T>) {

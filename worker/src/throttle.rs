@@ -1,25 +1,25 @@
-//! What holds this machine back, where it is a Raspberry Pi.
+//! Reads what holds this machine back, where it is a Raspberry Pi.
 
 use std::fs;
 use std::path::Path;
 
 use facefleet_proto::Throttling;
 
-/// Where the kernel shows what it knows of the machine.
+/// The folder in which the kernel shows what it knows of the machine.
 pub(crate) const SYS: &str = "/sys";
-/// Where the kernel of Raspberry Pi OS shows the firmware's word, in hexadecimal digits.
+/// The file in which the kernel of Raspberry Pi OS shows the firmware's throttling bits, in hexadecimal digits.
 const FIRMWARE: &str = "devices/platform/soc/soc:firmware/get_throttled";
-/// The processor's sensor: its kind, and its temperature in thousandths of a degree Celsius.
+/// The folder of the processor's sensor, with its kind (`type`) and its temperature in thousandths of a degree Celsius (`temp`).
 const SENSOR: &str = "class/thermal/thermal_zone0";
-/// What the kernel calls the sensor of a Raspberry Pi and of boards like it. A processor of another kind may be well at
-/// temperatures at which these are not.
+/// The kind of the sensor on a Raspberry Pi and boards like it. A processor of another kind may be fine at temperatures that are
+/// too high for these.
 const SENSOR_KIND: &str = "cpu-thermal";
-/// From here on the firmware slows a Raspberry Pi down
+/// The temperature at which the firmware starts to slow a Raspberry Pi down
 /// (<https://www.raspberrypi.com/documentation/computers/raspberry-pi.html#frequency-management-and-thermal-control>).
 const HOT_C: f32 = 80.0;
 
-/// What the kernel says below `sys`, which is [`SYS`]: the firmware's word, or, where other kernels of a Raspberry Pi do not
-/// show it, whether the processor is hot. Nothing on other machines.
+/// What holds the machine back, as the kernel shows it below `sys` (which is [`SYS`] outside of tests): the firmware's bits, or, for
+/// kernels of a Raspberry Pi that do not show those, whether the processor is hot. On other machines nothing is ever set.
 pub(crate) fn read(sys: &Path) -> Throttling {
     let read = |file: &str| fs::read_to_string(sys.join(file)).ok();
     let firmware = || parse(&read(FIRMWARE)?);
@@ -27,19 +27,21 @@ pub(crate) fn read(sys: &Path) -> Throttling {
     firmware().or_else(sensor).unwrap_or_default()
 }
 
+/// Reads the firmware's bits, with or without `0x`.
 fn parse(word: &str) -> Option<Throttling> {
     let word = word.trim();
     let digits = word.strip_prefix("0x").unwrap_or(word);
     u32::from_str_radix(digits, 16).ok().map(Throttling::from_bits)
 }
 
+/// Whether the sensor of a board says that it is hot.
 fn from_sensor(kind: &str, thousandths: &str) -> Option<Throttling> {
     let celsius = thousandths.trim().parse::<f32>().ok()? / 1000.0;
     (kind.trim() == SENSOR_KIND && celsius >= HOT_C).then_some(Throttling::HOT)
 }
 
-/// Tells the log, when something begins or ends to hold the machine back, what it is and what to do.
-pub(crate) fn tell(before: Throttling, now: Throttling) {
+/// Logs what holds the machine back, and what to do about it, when that has changed.
+pub(crate) fn log_change(before: Throttling, now: Throttling) {
     match (now.is_on(), before.now() == now.now()) {
         (_, true) => {}
         (true, false) => tracing::warn!(
@@ -63,7 +65,7 @@ mod tests {
         assert_eq!(parse(""), None);
     }
 
-    /// What a machine with these files in its `/sys` says.
+    /// The throttling of a machine that has these files in its `/sys`.
     #[cfg(unix)] // The firmware's folder has a colon in its name.
     fn read_of(files: &[(&str, &str)]) -> Throttling {
         let sys = tempfile::tempdir().unwrap();

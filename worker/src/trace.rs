@@ -1,4 +1,4 @@
-//! A frame's way through the worker, in the log at level debug.
+//! Traces of frames through the worker, in the log at level debug.
 
 use facefleet_service::trace::StreamTrace;
 use facefleet_vision::Stages;
@@ -6,19 +6,19 @@ use tracing::{Span, debug, debug_span};
 
 use crate::frame::Verdict;
 
-/// A frame that is worked on. All its lines carry its id, and all of them are nothing unless somebody reads them.
+/// The span of a frame that the worker has. Its log lines carry the frame's id. It costs next to nothing while nobody reads it.
 #[derive(Debug)]
 pub(crate) struct Work(Span);
 
 impl Work {
-    /// A frame has come.
+    /// Starts the span of a frame that has arrived.
     pub(crate) fn taken(stream: StreamTrace, frame: u64, attempt: u32) -> Work {
         let span = debug_span!("work", trace = %stream.frame(frame), frame, attempt);
         debug!(parent: &span, "taken");
         Work(span)
     }
 
-    /// What became of it is on its way back.
+    /// Ends the span with what became of the frame, whose answer is on its way back.
     pub(crate) fn answered(self, verdict: &Verdict) {
         let Work(span) = self;
         match verdict {

@@ -37,7 +37,7 @@ pub(super) async fn run(
     let frames_out = UnboundedReceiverStream::new(queue).map(AnalyzeRequest::Frame);
     let requests = tokio_stream::once(AnalyzeRequest::Open(open)).chain(frames_out).map(wire::AnalyzeRequest::from);
     let mut requests = Request::new(requests);
-    trace.tell(&mut requests);
+    trace.inject(&mut requests);
 
     let opening = async {
         let mut replies = match client.analyze(requests).await {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use facefleet_service::clock;
-use facefleet_service::quiet::Quiet;
+use facefleet_service::log_limit::LogLimit;
 use tokio::runtime::Handle;
 
 use crate::queue::Subscription;
@@ -24,7 +24,7 @@ pub struct HeartbeatLog {
     path: PathBuf,
     file: RotatingFile,
     /// One for each kind of error that there was.
-    errors: HashMap<io::ErrorKind, Quiet>,
+    errors: HashMap<io::ErrorKind, LogLimit>,
 }
 
 impl HeartbeatLog {
@@ -46,8 +46,8 @@ impl HeartbeatLog {
                 tracing::warn!(missed = next.missed, %path, "the disk is too slow: heartbeats are missing in the log");
             }
             let Err(error) = self.file.append(&line::json(&next.item), next.item.received_us) else { continue };
-            let quiet = self.errors.entry(error.kind()).or_insert_with(|| Quiet::new(REPORT_EVERY));
-            if let Some(kept_back) = quiet.ask(clock::now()) {
+            let log_limit = self.errors.entry(error.kind()).or_insert_with(|| LogLimit::new(REPORT_EVERY));
+            if let Some(kept_back) = log_limit.allow(clock::now()) {
                 let path = self.path.display();
                 tracing::error!(%path, kept_back, "a heartbeat could not be logged ({error}); the master goes on without");
             }

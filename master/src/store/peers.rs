@@ -7,7 +7,7 @@ use std::time::Duration;
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, wire};
 use facefleet_service::backoff::Backoff;
-use facefleet_service::quiet::Quiet;
+use facefleet_service::log_limit::LogLimit;
 use facefleet_service::{clock, grpc};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -54,7 +54,7 @@ impl Peers {
 }
 
 async fn listen(shared: Arc<Shared>, registered: Arc<Notify>, address: SocketAddr) {
-    let (mut waits, mut quiet) = (Backoff::default(), Quiet::new(SAID_EVERY));
+    let (mut waits, mut log_limit) = (Backoff::default(), LogLimit::new(SAID_EVERY));
     loop {
         let Some(line) = shared.masters.borrow().line(address) else { return };
         let lost = hear(&shared, address, line.short, &mut waits).await;
@@ -63,7 +63,7 @@ async fn listen(shared: Arc<Shared>, registered: Arc<Notify>, address: SocketAdd
         shared.masters.send_modify(|masters| tried = masters.not_heard(address, now));
         match tried {
             Tried::Enough => return tracing::info!("the master at {address} is gone: {why}"),
-            Tried::Registered if quiet.ask(now).is_some() => tracing::warn!(
+            Tried::Registered if log_limit.allow(now).is_some() => tracing::warn!(
                 "the master that is registered at {address} is not heard, and so its workers are not: {why}; if it runs, see \
                  whether that is its address (--advertise says it) and whether a firewall is between"
             ),

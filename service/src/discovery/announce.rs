@@ -1,4 +1,4 @@
-//! Saying that a master is there.
+//! Announces a master on the network.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -8,22 +8,22 @@ use mdns_sd::{DaemonEvent, Receiver, ServiceInfo};
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{host_name, instance_name, shown};
 use super::daemon::Daemon;
+use super::instance::{host_name, instance_name, shown};
 use super::interface::{hears, leads_out};
-use super::{CLUSTER, PROTOCOL_VERSION, SERVICE, TXT_VERSION};
+use super::record::{CLUSTER, PROTOCOL_VERSION, SERVICE, TXT_VERSION};
 use crate::address;
 
-/// How often the cluster is asked for. It changes when a registry that is shared comes back empty.
+/// How often the announcer looks up which cluster the master belongs to. The cluster changes when a shared registry comes back
+/// empty.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long the first announcement may take until it is worth a warning. It takes 0.75 s to see that the name is free.
+/// How long the first announcement may take before there is a warning. It normally takes 0.75 s to see that the name is free.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Announces a master that listens on `bound` until `stop`, and then that it is gone. `cluster` is the epoch of its
-/// cluster, 0 while that is not known, for which time nothing is announced.
+/// Announces a master that listens on `bound` until `stop`, and then announces that it is gone. `cluster` gives the epoch of the
+/// master's cluster, or 0 while that is not known. Nothing is announced until it is.
 ///
-/// A master that nobody else can reach is not announced, and neither is one on a machine that cannot: then a line in the
-/// log says so.
+/// A master that nobody else can reach is not announced. On a machine that cannot announce at all, a line in the log says so.
 pub async fn announce(bound: SocketAddr, cluster: impl Fn() -> u64 + Send, stop: CancellationToken) {
     if bound.ip().is_loopback() {
         return tracing::debug!("not announced: only this machine reaches {bound}");
@@ -56,7 +56,7 @@ impl Announcer {
     async fn keep_announced(&self, cluster: impl Fn() -> u64) -> Infallible {
         let mut looks = interval(LOOK_EVERY);
         let mut announced = 0;
-        let mut heard_of = false;
+        let mut is_announced = false;
         let too_long = sleep(PATIENCE);
         tokio::pin!(too_long);
         let mut is_late = false;
@@ -69,8 +69,8 @@ impl Announcer {
                         self.register(now);
                     }
                 }
-                Ok(event) = self.events.recv_async() => heard_of |= self.tell(&event, heard_of),
-                () = &mut too_long, if !heard_of && !is_late && announced != 0 => {
+                Ok(event) = self.events.recv_async() => is_announced |= self.handle(&event, is_announced),
+                () = &mut too_long, if !is_announced && !is_late && announced != 0 => {
                     is_late = true;
                     tracing::warn!(
                         "this master is not announced, as no network here takes it: workers and clients need --master"
@@ -80,20 +80,20 @@ impl Announcer {
         }
     }
 
-    /// Announces the master, or what has changed about it.
+    /// Announces the master, or a change of its cluster.
     fn register(&self, cluster: u64) {
         let Announcer { daemon, instance, host, port, .. } = self;
         let cluster = format!("{cluster:x}");
         let txt = [TXT_VERSION, PROTOCOL_VERSION, (CLUSTER, cluster.as_str())];
-        // Addresses are those of the interfaces that count, also when they change.
+        // The daemon fills in the addresses of the interfaces that count, also when they change.
         let service = ServiceInfo::new(SERVICE, instance, host, (), *port, &txt[..]).map(ServiceInfo::enable_addr_auto);
         if let Err(error) = service.and_then(|service| daemon.ask().register(service)) {
             tracing::warn!("cannot announce this master on the network: {error}");
         }
     }
 
-    /// Whether the event is that others have been told.
-    fn tell(&self, event: &DaemonEvent, before: bool) -> bool {
+    /// Logs an event, and returns whether it says that the master is announced now. `before` says whether it was already.
+    fn handle(&self, event: &DaemonEvent, before: bool) -> bool {
         match event {
             DaemonEvent::Announce(instance, _) if !before => {
                 tracing::info!("announced on this network as `{}`", shown(instance));

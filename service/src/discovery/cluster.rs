@@ -1,24 +1,24 @@
-//! Whom to join, of all who answered.
+//! Groups the masters that were found into clusters. Pure.
 
 use std::fmt;
 
 use crate::address::{HostPort, HostPorts};
 
-/// Clusters, and masters of a cluster, that an error lists. More are counted.
+/// The most clusters that an error lists, and the most masters of each. Further ones are only counted.
 const LISTED: usize = 8;
 
-/// A master that was found and takes connections.
+/// A master that was found and accepts connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Master {
     pub(super) name: String,
     pub(super) address: HostPort,
-    /// The epoch of its cluster.
+    /// The epoch of the master's cluster.
     pub(super) cluster: u64,
 }
 
 impl Master {
-    /// Adds it to those that were found. What was known of it before is replaced: it may have a better address by now, or
-    /// have started anew.
+    /// Adds the master to those that were found, in place of what was known of it before: it may have a better address by now, or
+    /// have restarted.
     pub(super) fn add_to(self, found: &mut Vec<Master>) {
         found.retain(|known| {
             known.address != self.address && (&known.name, known.cluster) != (&self.name, self.cluster)
@@ -32,16 +32,17 @@ impl Master {
 pub struct Cluster(Vec<Master>);
 
 impl Cluster {
-    /// Where its masters are.
+    /// The addresses of the cluster's masters.
     ///
     /// # Panics
-    /// Never: a cluster that was found has a master.
+    /// Never panics, because a cluster that was found has a master.
     pub fn masters(&self) -> HostPorts {
-        HostPorts::new(self.0.iter().map(|master| master.address.clone())).expect("it was found by a master of it")
+        HostPorts::new(self.0.iter().map(|master| master.address.clone()))
+            .expect("a cluster that was found has a master")
     }
 }
 
-/// Its masters by name and address: ``master `laptop:50051` at 10.0.0.5:50051``.
+/// Lists the masters by name and address: ``master `laptop:50051` at 10.0.0.5:50051``.
 impl fmt::Display for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.len() == 1 { "master " } else { "masters " })?;
@@ -50,7 +51,7 @@ impl fmt::Display for Cluster {
     }
 }
 
-/// Masters of different clusters announce themselves, and nobody has said which is meant.
+/// The error that masters of different clusters announce themselves, and nobody has said which cluster is meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("several clusters announce themselves on this network: {}; say which with --master HOST:PORT", list(.0))]
 pub struct SeveralClusters(Vec<Cluster>);
@@ -60,17 +61,17 @@ fn list(clusters: &[Cluster]) -> String {
 }
 
 fn listed(all: impl ExactSizeIterator<Item = String>, between: &str) -> String {
-    let untold = all.len().saturating_sub(LISTED);
-    let told = all.take(LISTED).collect::<Vec<_>>().join(between);
-    if untold == 0 { told } else { format!("{told}{between}and {untold} more") }
+    let unlisted = all.len().saturating_sub(LISTED);
+    let listed = all.take(LISTED).collect::<Vec<_>>().join(between);
+    if unlisted == 0 { listed } else { format!("{listed}{between}and {unlisted} more") }
 }
 
-/// The cluster that all of these masters belong to. None: there are none.
+/// The cluster that all of these masters belong to, or None when there are no masters.
 ///
 /// # Errors
-/// They belong to several.
+/// The masters belong to several clusters.
 pub(super) fn choose(mut found: Vec<Master>) -> Result<Option<Cluster>, SeveralClusters> {
-    // By name, so that everybody sees the same order.
+    // Sorted by name, so that everybody sees the same order.
     found.sort_by(|a, b| a.name.cmp(&b.name));
     let mut clusters: Vec<Cluster> = Vec::new();
     for master in found {

@@ -1,21 +1,22 @@
-//! The thread that speaks multicast DNS, for as long as it is needed.
+//! The thread that speaks multicast DNS while that is needed.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use mdns_sd::{IfKind, IfPredicate, ServiceDaemon};
 
-/// How long its end is waited for: it says goodbye for what it announces, which is a packet.
+/// How long to wait for the thread to end. It sends one packet, with which it withdraws its announcements.
 const GOODBYE: Duration = Duration::from_millis(500);
 
-/// A thread of its own. It ends when this is dropped.
+/// The handle of a thread that speaks multicast DNS. The thread ends when this is dropped.
 pub(super) struct Daemon(ServiceDaemon);
 
 impl Daemon {
-    /// Starts one that takes part where `counts` says so of an interface's name and address; also of those that come later.
+    /// Starts the thread. It uses the interfaces for whose name and address `counts` says so, including those that come up later.
     ///
     /// # Errors
-    /// The system refuses the thread, or what it would wait with. That no packet can be sent is no error: it may be one day.
+    /// The system refuses the thread, or the means by which it waits. It is no error when no packet can be sent now, because that may
+    /// change.
     pub(super) fn start(
         counts: impl Fn(&str, IpAddr) -> bool + Send + Sync + 'static,
     ) -> Result<Daemon, mdns_sd::Error> {
@@ -25,15 +26,15 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// What it can be asked.
+    /// The interface of the library to the thread.
     pub(super) fn ask(&self) -> &ServiceDaemon {
         &self.0
     }
 
-    /// Ends it, and waits until it has said goodbye for all that it announced.
+    /// Ends the thread, and waits until it has withdrawn its announcements.
     pub(super) async fn end(self) {
         if let Ok(ended) = self.0.shutdown() {
-            // Err: it takes too long, and goes on ending by itself.
+            // When it takes too long, the thread goes on ending by itself.
             let _ = tokio::time::timeout(GOODBYE, ended.recv_async()).await;
         }
     }
@@ -41,7 +42,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Err: it has ended.
+        // This fails when the thread has ended already.
         let _ = self.0.shutdown();
     }
 }

@@ -1,10 +1,10 @@
-//! Which of a machine's interfaces lead to others.
+//! Decides which of a machine's network interfaces lead to other machines. Pure.
 
 use std::net::IpAddr;
 
-/// How the names of interfaces begin that lead to containers and virtual machines of the same machine: those of Docker and
-/// Podman, libvirt, LXC, VMware, VirtualBox, Hyper-V, and what Kubernetes' network plugins make. A bridge that a person
-/// made, `br0`, is none of them.
+/// Prefixes of the names of interfaces that lead to containers and virtual machines of the same machine: those of Docker and
+/// Podman, libvirt, LXC, VMware, VirtualBox, Hyper-V, and Kubernetes' network plugins. A bridge that a person made, such as `br0`,
+/// is not among them.
 const INWARD: [&str; 21] = [
     "docker",
     "br-",
@@ -29,16 +29,16 @@ const INWARD: [&str; 21] = [
     "dummy",
 ];
 
-/// Whether somebody on another machine can be at the other end of the interface `name` with this address.
+/// Whether other machines can be at the other end of the interface `name` with this address.
 ///
-/// An IPv6 address of one link only is not one that people can write as HOST:PORT, so it does not count.
+/// A link-local IPv6 address does not count, because people cannot write it as HOST:PORT.
 pub(super) fn leads_out(name: &str, ip: IpAddr) -> bool {
     let name = name.to_ascii_lowercase();
     let inward = INWARD.iter().any(|start| name.starts_with(start));
     !inward && can_be_reached(ip)
 }
 
-/// Whether an address is one that a connection from elsewhere can be made to.
+/// Whether other machines can connect to an address.
 pub(super) fn can_be_reached(ip: IpAddr) -> bool {
     let is_one_machine = !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast();
     is_one_machine
@@ -48,7 +48,7 @@ pub(super) fn can_be_reached(ip: IpAddr) -> bool {
         }
 }
 
-/// Whether a program that listens on `bound` hears what comes to `ip`. `[::]` takes IPv4 as well.
+/// Whether a program that listens on `bound` receives what is sent to `ip`. A socket on `[::]` takes IPv4 as well.
 pub(super) fn hears(bound: IpAddr, ip: IpAddr) -> bool {
     match bound {
         IpAddr::V4(v4) if v4.is_unspecified() => ip.is_ipv4(),

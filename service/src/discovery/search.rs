@@ -1,4 +1,4 @@
-//! Looking for masters.
+//! Searches the network for masters.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,39 +8,43 @@ use futures_util::stream::FuturesOrdered;
 use mdns_sd::{Receiver, ResolvedService, ServiceEvent};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
-use super::SERVICE;
-use super::answer::{Answer, shown};
 use super::cluster::{Cluster, Master, SeveralClusters, choose};
 use super::daemon::Daemon;
+use super::instance::{Ignored, Instance, shown};
 use super::interface::leads_out;
+use super::record::SERVICE;
+use crate::clock;
 
-/// The shortest search, and how long others are waited for once a master was found. The question goes out within 0.12 s
-/// and again 1 s later, and an answer takes up to 0.12 s more (RFC 6762, sections 5.2 and 6). The second question has to be
-/// answered too: the first is in vain where the same was answered to somebody else less than a second before.
+/// The length of the shortest search, and how long a search goes on for other masters once it has found one. The query goes out
+/// within 0.12 s and again 1 s later, and an answer takes up to 0.12 s more (RFC 6762, sections 5.2 and 6). The search must last
+/// until the second query is answered, because the first gets no answer where the same one was given to somebody else less than a
+/// second before.
 pub const SHORTEST: Duration = Duration::from_millis(1500);
-/// First and longest search of whoever waits for a master. Within each, the question is repeated less and less often.
+/// The length of the first search of a program that waits for a master. Each search after it is twice as long. Within a search,
+/// the query is repeated less and less often.
 const FIRST: Duration = Duration::from_secs(3);
+/// The length of the longest search of a program that waits for a master.
 const LONGEST: Duration = Duration::from_secs(24);
-/// How long a master may take to take a connection.
+/// How long a master may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Answers that are followed in one search. A flood of them is somebody's mistake, or somebody's malice.
-const MOST_ANSWERS: usize = 64;
+/// The most announcements that are followed in one search. More of them are somebody's mistake or malice.
+const MAX_INSTANCES: usize = 64;
 
-/// Looks for a cluster for `limit`, or until [`SHORTEST`] after a master of one was found. None: there is none. That this
-/// machine cannot look is a line in the log.
+/// Searches for a cluster for `limit`, or until [`SHORTEST`] after the first master was found. None means that there is none. When
+/// this machine cannot search, a line in the log says so.
 ///
 /// # Errors
-/// There are several.
+/// There are several clusters.
 pub async fn look(limit: Duration) -> Result<Option<Cluster>, SeveralClusters> {
     choose(search(limit).await)
 }
 
-/// Looks until there is a cluster, and says now and then that it does.
+/// Searches until there is a cluster, and logs now and then that it still does.
 ///
 /// # Errors
-/// There are several.
+/// There are several clusters.
 pub async fn wait() -> Result<Cluster, SeveralClusters> {
     tracing::info!("looking for a master on this network; --master HOST:PORT names one");
     let mut limit = FIRST;
@@ -55,14 +59,14 @@ pub async fn wait() -> Result<Cluster, SeveralClusters> {
     }
 }
 
-/// The masters that take connections.
+/// The masters that announce themselves and accept connections.
 async fn search(limit: Duration) -> Vec<Master> {
-    let latest = Instant::now() + limit;
+    let latest = clock::now() + limit;
     let browse = match Browse::start() {
         Ok(browse) => browse,
         Err(error) => {
             tracing::warn!("cannot look for masters on this network: {error}");
-            sleep_until(latest).await;
+            sleep_until(latest.into()).await;
             return Vec::new();
         }
     };
@@ -72,17 +76,17 @@ async fn search(limit: Duration) -> Vec<Master> {
     let mut found = Vec::new();
     loop {
         tokio::select! {
-            answer = browse.next(), if followed < MOST_ANSWERS => {
+            instance = browse.next(), if followed < MAX_INSTANCES => {
                 followed += 1;
-                connecting.spawn(connect(answer));
+                connecting.spawn(connect(instance));
             }
             Some(connected) = connecting.join_next() => {
                 if let Some(master) = connected.expect("connecting does not panic") {
-                    end = end.min(Instant::now() + SHORTEST);
+                    end = end.min(clock::now() + SHORTEST);
                     master.add_to(&mut found);
                 }
             }
-            () = sleep_until(end) => break,
+            () = sleep_until(end.into()) => break,
         }
     }
     drop(browse);
@@ -94,7 +98,7 @@ async fn search(limit: Duration) -> Vec<Master> {
     found
 }
 
-/// A question that is asked again and again.
+/// A query for masters that is repeated until it is dropped.
 struct Browse {
     events: Receiver<ServiceEvent>,
     _daemon: Daemon,
@@ -106,30 +110,30 @@ impl Browse {
         Ok(Browse { events: daemon.ask().browse(SERVICE)?, _daemon: daemon })
     }
 
-    /// The next answer that counts.
-    async fn next(&self) -> Answer {
+    /// Waits for the next announcement that counts.
+    async fn next(&self) -> Instance {
         loop {
             match self.events.recv_async().await {
                 Ok(ServiceEvent::ServiceResolved(service)) => match read(&service) {
-                    Ok(answer) => return answer,
+                    Ok(instance) => return instance,
                     Err(why) => tracing::debug!("`{}` is passed over: {why}", shown(service.get_fullname())),
                 },
                 Ok(_) => {}
-                // More came than could be read. What was read will have to do.
+                // The channel closes when more came than could be read. What was read will have to do.
                 Err(_) => std::future::pending().await,
             }
         }
     }
 }
 
-fn read(service: &ResolvedService) -> Result<Answer, super::answer::PassedOver> {
+fn read(service: &ResolvedService) -> Result<Instance, Ignored> {
     let addresses = service.get_addresses().iter().map(mdns_sd::ScopedIp::to_ip_addr);
     let txt = |key: &str| service.get_property_val_str(key);
-    Answer::read(service.get_fullname(), service.get_port(), addresses, txt)
+    Instance::read(service.get_fullname(), service.get_port(), addresses, txt)
 }
 
-/// The best address at which somebody takes connections.
-async fn connect(Answer { name, addresses, cluster }: Answer) -> Option<Master> {
+/// Connects to the addresses of a master at once. The result has the best address that accepts connections; None when none does.
+async fn connect(Instance { name, addresses, cluster }: Instance) -> Option<Master> {
     let tries: FuturesOrdered<_> = addresses.iter().map(|address| takes_connections(*address)).collect();
     let mut taken = tries.filter_map(std::future::ready);
     let Some(address) = taken.next().await else {

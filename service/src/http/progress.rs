@@ -1,4 +1,4 @@
-//! A connection whose peer has to take what it asked for.
+//! A connection that fails when its peer does not read what it asked for.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -6,15 +6,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
-/// Fails with [`io::ErrorKind::TimedOut`] when something is to be written and nothing of it is taken for a while.
+use crate::clock;
+
+/// A connection that fails with [`io::ErrorKind::TimedOut`] when something waits to be written and none of it is taken `within` a
+/// time.
 #[derive(Debug)]
 pub(super) struct Progress<T> {
     inner: T,
     within: Duration,
     deadline: Pin<Box<Sleep>>,
-    /// Whether something waits to be written, and so whether the deadline counts.
+    /// Whether something waits to be written. The deadline counts only then.
     is_stuck: bool,
 }
 
@@ -23,7 +26,7 @@ impl<T> Progress<T> {
         Progress { inner, within, deadline: Box::pin(tokio::time::sleep(within)), is_stuck: false }
     }
 
-    /// What comes of a try to write.
+    /// The outcome of an attempt to write, which is an error when the deadline has passed.
     fn judge<R>(&mut self, cx: &mut Context<'_>, tried: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if tried.is_ready() {
             self.is_stuck = false;
@@ -31,7 +34,7 @@ impl<T> Progress<T> {
         }
         if !self.is_stuck {
             self.is_stuck = true;
-            self.deadline.as_mut().reset(Instant::now() + self.within);
+            self.deadline.as_mut().reset((clock::now() + self.within).into());
         }
         self.deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }

@@ -1,4 +1,4 @@
-//! Connections: so many and no more, none of them silent or stuck for long.
+//! Serves HTTP connections: a limited number of them, none of which may be silent or stuck for long.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,28 +21,29 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::caller::ReachedAt;
-use super::doorstep::Doorstep;
 use super::progress::Progress;
+use super::rejected::Rejected;
 use crate::incoming::{REPORT_EVERY, accept};
+use crate::log_limit::LogLimit;
 use crate::metrics::{IntGauge, Metrics, gauge};
-use crate::quiet::Quiet;
 
-/// Connections at once. A browser that looks at the page has two to six.
+/// The most connections at once. A browser that shows the page has two to six.
 pub const MAX_CONNECTIONS: usize = 500;
-/// How long the header of a request may take, counted from the connection's beginning or the answer before it: so a connection
-/// that says nothing is closed, too.
+/// How long the header of a request may take, counted from the start of the connection or the answer before it. So a silent
+/// connection is closed as well.
 const HEADER_WITHIN: Duration = Duration::from_secs(10);
-/// How long a peer may take nothing of what it asked for.
+/// How long a peer may read nothing of an answer that waits for it.
 const PROGRESS_WITHIN: Duration = Duration::from_secs(10);
-/// How long answers may take to end when the server stops.
+/// How long answers may still take when the server stops.
 const GRACE: Duration = Duration::from_secs(1);
-/// Greatest header of a request; and once so much of an answer waits, its next piece is not asked for, so that who reads slowly
-/// gets what is new then, not what has piled up.
+/// The size of a connection's buffer: the largest header of a request, and how much of an answer may wait before its next piece is
+/// produced. With a small buffer a slow reader gets what is new when it reads, and not what has piled up.
 const BUFFER_BYTES: usize = 16 << 10;
-/// What the system holds beside that, and doubles, for the same reason.
+/// The size of the system's send buffer for a connection, which the system doubles. It is small for the sake of slow readers, like
+/// [`BUFFER_BYTES`].
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
-/// What every connection is held to.
+/// The limits of every connection, which tests shorten.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     connections: usize,
@@ -50,22 +51,22 @@ struct Limits {
     progress: Duration,
 }
 
-/// How many connections a site has open, for [`serve`] and the metrics of its program.
+/// The gauge of a site's open connections, for [`serve`], which is added to the metrics of the program.
 ///
 /// # Panics
-/// They are told already.
+/// Panics when the metrics have this gauge already.
 pub fn connections(metrics: &Metrics) -> IntGauge {
-    let help = "Connections to the HTTP port that are open; beyond 500 the next is told 503.";
+    let help = "Connections to the HTTP port that are open; beyond 500 the next is answered 503.";
     let open = gauge("facefleet_http_connections", help);
     metrics.add(open.clone());
     open
 }
 
-/// Serves `site` on `listener` until `stop`, then lets answers end for a second. Answers without an end, such as a stream of
-/// events, had better end by themselves at `stop`.
+/// Serves `site` on `listener` until `stop`, and then gives answers another second. Answers without an end, such as a stream of
+/// events, should end by themselves at `stop`.
 ///
-/// Handlers find the peer's address as `ConnectInfo<SocketAddr>`, and their own as `Extension<ReachedAt>`. A connection beyond
-/// [`MAX_CONNECTIONS`] is answered 503 and closed.
+/// Handlers find the peer's address as `ConnectInfo<SocketAddr>`, and their own address as `Extension<ReachedAt>`. A connection
+/// beyond [`MAX_CONNECTIONS`] is answered 503 and closed.
 pub async fn serve(listener: TcpListener, site: Router, open: IntGauge, stop: CancellationToken) {
     let limits = Limits { connections: MAX_CONNECTIONS, header: HEADER_WITHIN, progress: PROGRESS_WITHIN };
     serve_within(limits, listener, site, open, stop).await;
@@ -73,38 +74,46 @@ pub async fn serve(listener: TcpListener, site: Router, open: IntGauge, stop: Ca
 
 async fn serve_within(limits: Limits, listener: TcpListener, site: Router, open: IntGauge, stop: CancellationToken) {
     let mut connections = JoinSet::new();
-    let mut doorstep = Doorstep::default();
-    let mut quiet = Quiet::new(REPORT_EVERY);
+    let mut rejected = Rejected::default();
+    let mut log_limit = LogLimit::new(REPORT_EVERY);
     loop {
         open.set(connections.len() as i64);
         let tcp = tokio::select! {
             () = stop.cancelled() => break,
-            tcp = accept(&listener, &mut quiet) => tcp,
+            tcp = accept(&listener, &mut log_limit) => tcp,
             Some(_) = connections.join_next() => continue,
-            () = doorstep.tidy() => continue,
+            () = rejected.close_next() => continue,
         };
         while connections.try_join_next().is_some() {}
-        // Err: the peer has gone again.
+        // Neither address is known when the peer has gone again.
         let (Ok(peer), Ok(own)) = (tcp.peer_addr(), tcp.local_addr()) else { continue };
         if connections.len() < limits.connections {
-            connections.spawn(talk(tcp, (peer, own), site.clone(), limits, stop.clone()));
+            let ends = Ends { peer, own };
+            connections.spawn(serve_connection(tcp, ends, site.clone(), limits, stop.clone()));
         } else {
-            doorstep.turn_away(tcp);
+            rejected.reject(tcp);
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-/// One connection, to its end.
-async fn talk(
+/// The addresses of a connection's two ends.
+#[derive(Clone, Copy)]
+struct Ends {
+    peer: SocketAddr,
+    own: SocketAddr,
+}
+
+/// Serves one connection until it ends.
+async fn serve_connection(
     tcp: TcpStream,
-    (peer, own): (SocketAddr, SocketAddr),
+    Ends { peer, own }: Ends,
     site: Router,
     limits: Limits,
     stop: CancellationToken,
 ) {
-    // Without it a slow reader gets older pictures.
+    // With a larger buffer a slow reader would get older pictures.
     let _ = SockRef::from(&tcp).set_send_buffer_size(SEND_BUFFER_BYTES);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -119,7 +128,7 @@ async fn talk(
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(io, answer);
     let mut connection = pin!(connection);
-    // How a connection ended is its peer's affair: it went away, was too slow, or spoke something else.
+    // The result is ignored, because how a connection ends is up to its peer: it left, was too slow, or spoke another protocol.
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),

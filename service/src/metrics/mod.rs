@@ -1,9 +1,9 @@
-//! What a program tells Prometheus, in its [text format].
+//! A program's metrics for Prometheus, in its [text format].
 //!
-//! Each program has one [`Metrics`] and no global state. What happens is added to counters and histograms that are made
-//! beforehand ([`Outcomes`], [`counter`], [`histogram`]): an addition is a few atomic operations and takes no lock. What is
-//! known elsewhere already is read when somebody asks ([`Metrics::read`]). Values of labels are `'static`, so that nothing
-//! that comes from outside can make one.
+//! Each program has one [`Metrics`] and no global state. Events are added to counters and histograms that are made beforehand
+//! ([`Outcomes`], [`counter`], [`histogram`]): an addition is a few atomic operations and takes no lock. Numbers that are known
+//! elsewhere are read when Prometheus asks ([`Metrics::read`]). Values of labels are `'static`, so that nothing from outside can
+//! make a new one.
 //!
 //! [text format]: https://prometheus.io/docs/instrumenting/exposition_formats/
 
@@ -16,41 +16,42 @@ pub use outcomes::Outcomes;
 pub use prometheus::core::Collector;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 use prometheus::{HistogramOpts, Opts, Registry, TextEncoder};
+use read::WRITTEN;
 pub use read::{Kind, Samples};
 
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Bounds of the buckets for times of frames and their stages, in seconds: from what a resize takes on a fast machine to
-/// what a frame takes that nobody can have waited for.
+/// Bounds of the buckets for times of frames and their stages, in seconds. They reach from a resize on a fast machine to a frame
+/// that took longer than anybody would wait.
 pub const FRAME_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
-/// All that one program tells. Clones tell the same.
+/// All metrics of one program. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics(Registry);
 
 impl Metrics {
-    /// Those of every program: its version, and what the process takes of the machine.
+    /// The metrics that every program has: its version, and what the process takes of the machine.
     pub fn new(version: &'static str) -> Metrics {
         let metrics = Metrics(Registry::new());
         let about = "The version of the program; the value is always 1.";
         metrics.read(Kind::Gauge, "facefleet_build_info", about, ["version"], move || vec![([version], 1.0)]);
-        process::add(&metrics);
+        process::families().into_iter().for_each(|family| metrics.add(family));
         metrics
     }
 
-    /// Tells this one too.
+    /// Adds a metric.
     ///
     /// # Panics
-    /// There is one of this name: names are written into the program.
+    /// Panics when there is a metric of this name already. Names are written into the program.
     pub fn add(&self, metric: impl Collector + 'static) {
-        self.0.register(Box::new(metric)).expect("each name is told once");
+        self.0.register(Box::new(metric)).expect("each name is used once");
     }
 
-    /// Tells what `now` says at the time: the values of the labels, and the number. A label has few values.
+    /// Adds a metric whose samples are what `now` returns when Prometheus asks. A label must have few values.
     ///
     /// # Panics
-    /// As [`Metrics::add`].
+    /// Panics when there is a metric of this name already.
     pub fn read<const N: usize>(
         &self,
         kind: Kind,
@@ -62,40 +63,41 @@ impl Metrics {
         self.add(read::Family::new(kind, name, help, labels, now));
     }
 
-    /// The same for a single number that goes up and down.
+    /// Adds a gauge without labels whose number is what `now` returns when Prometheus asks.
     ///
     /// # Panics
-    /// As [`Metrics::add`].
+    /// Panics when there is a metric of this name already.
     pub fn gauge(&self, name: &str, help: &str, now: impl Fn() -> f64 + Send + Sync + 'static) {
         self.read(Kind::Gauge, name, help, [], move || vec![([], now())]);
     }
 
-    /// Everything, as Prometheus reads it.
+    /// All metrics in Prometheus' text format.
     pub fn text(&self) -> String {
         TextEncoder::new().encode_to_string(&self.0.gather()).expect("a string takes everything")
     }
 }
 
-/// A counter.
+/// Makes a counter.
 ///
 /// # Panics
-/// The name is none.
+/// Panics when `name` is not a valid name of a metric.
 pub fn counter(name: &str, help: &str) -> IntCounter {
     IntCounter::new(name, help).expect(WRITTEN)
 }
 
-/// A number that goes up and down, where [`Metrics::gauge`] has nobody to ask.
+/// Makes a gauge that the program sets, for numbers that cannot be read when Prometheus asks as [`Metrics::gauge`] does.
 ///
 /// # Panics
-/// As [`counter`].
+/// Panics when `name` is not a valid name of a metric.
 pub fn gauge(name: &str, help: &str) -> IntGauge {
     IntGauge::new(name, help).expect(WRITTEN)
 }
 
-/// A counter for each value of a label, in their order, and the family of them to [`add`](Metrics::add).
+/// Makes a counter for each value of a label, in the order of `values`, and their family, which is what to
+/// [`add`](Metrics::add).
 ///
 /// # Panics
-/// As [`counter`].
+/// Panics when `name` or `label` is not a valid name.
 pub fn counters<const N: usize>(
     name: &str,
     help: &str,
@@ -106,18 +108,19 @@ pub fn counters<const N: usize>(
     (values.map(|value| family.with_label_values(&[value])), family)
 }
 
-/// A histogram of seconds.
+/// Makes a histogram of times. `seconds` are the upper bounds of its buckets.
 ///
 /// # Panics
-/// As [`counter`].
+/// Panics when `name` is not a valid name of a metric.
 pub fn histogram(name: &str, help: &str, seconds: &[f64]) -> Histogram {
     Histogram::with_opts(HistogramOpts::new(name, help).buckets(seconds.to_vec())).expect(WRITTEN)
 }
 
-/// The same for each value of a label; see [`counters`].
+/// Makes a histogram for each value of a label, in the order of `values`, and their family, which is what to
+/// [`add`](Metrics::add). `seconds` are the upper bounds of the buckets.
 ///
 /// # Panics
-/// As [`counter`].
+/// Panics when `name` or `label` is not a valid name.
 pub fn histograms<const N: usize>(
     name: &str,
     help: &str,
@@ -128,8 +131,6 @@ pub fn histograms<const N: usize>(
     let family = HistogramVec::new(HistogramOpts::new(name, help).buckets(seconds.to_vec()), &[label]).expect(WRITTEN);
     (values.map(|value| family.with_label_values(&[value])), family)
 }
-
-const WRITTEN: &str = "names and labels are written into the program, and a test asks for each";
 
 #[cfg(test)]
 mod tests {

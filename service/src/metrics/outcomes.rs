@@ -1,14 +1,14 @@
-//! How frames ended.
+//! Counters of how frames ended.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, Opts};
 
-use super::WRITTEN;
+use super::read::WRITTEN;
 use super::reasons::{DROPPED, FAILED, OTHER};
 
-/// A counter for each way in which a frame ends, with the labels `outcome` (`ok`, `dropped`, `failed`) and `reason`, which
-/// is one of [`DROPPED`] or [`FAILED`], or [`OTHER`]; empty where it is `ok`. Clones count together.
+/// A counter for each way in which a frame can end, with the labels `outcome` (`ok`, `dropped`, `failed`) and `reason`. The reason
+/// is one of [`DROPPED`] or [`FAILED`], or [`OTHER`], and empty where the outcome is `ok`. Clones count together.
 #[derive(Clone, Debug)]
 pub struct Outcomes {
     family: IntCounterVec,
@@ -18,10 +18,10 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// All 0.
+    /// Counters that are all 0.
     ///
     /// # Panics
-    /// The name is none.
+    /// Panics when `name` is not a valid name of a metric.
     pub fn new(name: &str, help: &str) -> Outcomes {
         let family = IntCounterVec::new(Opts::new(name, help), &["outcome", "reason"]).expect(WRITTEN);
         let all = |outcome, reasons: &[&'static str]| {
@@ -32,23 +32,23 @@ impl Outcomes {
         Outcomes { ok: family.with_label_values(&["ok", ""]), dropped, failed, family }
     }
 
-    /// A frame was worked on.
+    /// Counts a frame that was analyzed.
     pub fn ok(&self) {
         self.ok.inc();
     }
 
-    /// A frame was left out on purpose.
+    /// Counts a frame that was left out on purpose.
     pub fn dropped(&self, reason: &str) {
         add(&self.dropped, reason);
     }
 
-    /// A frame could not be worked on.
+    /// Counts a frame that could not be analyzed.
     pub fn failed(&self, reason: &str) {
         add(&self.failed, reason);
     }
 }
 
-/// The words are few: to look through them takes less than to hash one.
+/// Counts a reason. There are so few reasons that a linear search takes less time than hashing one.
 fn add(counters: &[(&'static str, IntCounter)], reason: &str) {
     let counter = counters.iter().find(|(word, _)| *word == reason).or(counters.last());
     counter.expect("the last one is for all others").1.inc();

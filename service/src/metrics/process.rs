@@ -1,4 +1,4 @@
-//! What the process takes of the machine, under the names that [client libraries] share.
+//! Metrics of the process itself, under the names that Prometheus' [client libraries] share.
 //!
 //! [client libraries]: https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
 
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use super::{Kind, Metrics, Samples};
+use super::read::{Family, Kind, Samples};
 
-/// A number of a process; None where this system does not tell.
-type Look = fn(&Process) -> Option<f64>;
+/// Reads a number of a process. None where this system does not have it.
+type Read = fn(&Process) -> Option<f64>;
 
-const NUMBERS: [(Kind, &str, &str, Look); 6] = [
+const NUMBERS: [(Kind, &str, &str, Read); 6] = [
     (Kind::Counter, "process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", |process| {
         Some(process.accumulated_cpu_time() as f64 / 1e3)
     }),
@@ -32,20 +32,21 @@ const NUMBERS: [(Kind, &str, &str, Look); 6] = [
     }),
 ];
 
-/// Tells them, where this system lets a process look at itself.
-pub(super) fn add(metrics: &Metrics) {
-    let (Ok(system), Ok(own)) = (System::new(), sysinfo::get_current_pid()) else { return };
+/// The families of all numbers, or none where this system does not let a process look at itself.
+pub(super) fn families() -> Vec<Family<0, impl Fn() -> Samples<0> + Send + Sync>> {
+    let (Ok(system), Ok(own)) = (System::new(), sysinfo::get_current_pid()) else { return Vec::new() };
     let system = Arc::new(Mutex::new(system));
-    for (kind, name, help, look) in NUMBERS {
+    let family = |(kind, name, help, number): (Kind, &str, &str, Read)| {
         let system = system.clone();
-        let now = move || read(&mut system.lock().unwrap_or_else(PoisonError::into_inner), own, look);
-        metrics.read(kind, name, help, [], now);
-    }
+        let now = move || read(&mut system.lock().unwrap_or_else(PoisonError::into_inner), own, number);
+        Family::new(kind, name, help, [], now)
+    };
+    NUMBERS.into_iter().map(family).collect()
 }
 
-fn read(system: &mut System, own: Pid, look: Look) -> Samples<0> {
-    // Without its threads, each of which has numbers of its own.
+fn read(system: &mut System, own: Pid, number: Read) -> Samples<0> {
+    // The threads of the process are left out, because each has numbers of its own.
     let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[own]), false, wanted);
-    system.process(own).and_then(look).map(|number| ([], number)).into_iter().collect()
+    system.process(own).and_then(number).map(|number| ([], number)).into_iter().collect()
 }

@@ -1,23 +1,24 @@
-//! Numbers that are looked up when somebody asks.
+//! Metrics whose numbers are read when Prometheus asks for them.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
-use super::WRITTEN;
+/// Why names and labels are good ones, for `expect`.
+pub(super) const WRITTEN: &str = "names and labels are written into the program, and a test asks for each";
 
-/// Values of the labels, and the number, of each.
+/// The samples of a metric, each with the values of its labels and the number.
 pub type Samples<const N: usize> = Vec<([&'static str; N], f64)>;
 
-/// What a number is.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It only grows for as long as the program runs. Its name ends in `_total`.
+    /// A number that only grows while the program runs. The name ends in `_total`.
     Counter,
-    /// It goes up and down.
+    /// A number that goes up and down.
     Gauge,
 }
 
-/// The numbers of one name.
+/// All samples of one name, which `now` reads.
 pub(super) struct Family<const N: usize, F> {
     desc: Desc,
     kind: Kind,

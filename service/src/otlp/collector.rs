@@ -1,4 +1,4 @@
-//! The collector, and what is said when it is away.
+//! The exporter to a collector, which counts what is lost and logs when the collector is away.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,50 +10,58 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
 use crate::address::HostPort;
-use crate::quiet::Quiet;
+use crate::log_limit::LogLimit;
 use crate::{clock, grpc};
 
-/// How often a collector that is away is worth a line.
-const LINE: Duration = Duration::from_secs(60);
+/// How often it is logged that the collector is away.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
 
-/// Spans that ended, and those that the collector has. The queue says nothing of what it had no room for: it is the difference
-/// that tells at the end.
+/// The number of spans that ended, and of those that the collector took. The queue does not report the spans for which it had no
+/// room, so the difference of the two is what was lost.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) ended: AtomicU64,
     taken: AtomicU64,
 }
 
+/// The spans that a collector did not get.
+pub(super) struct Lost {
+    /// How many spans ended.
+    pub(super) ended: u64,
+    /// How many of the ended spans the collector does not have.
+    pub(super) lost: u64,
+}
+
 impl Tally {
-    /// How many spans ended, and how many of them the collector does not have.
-    pub(super) fn lost(&self) -> (u64, u64) {
+    /// The number of spans that ended and that were lost so far.
+    pub(super) fn lost(&self) -> Lost {
         let [ended, taken] = [&self.ended, &self.taken].map(|count| count.load(Ordering::Relaxed));
-        (ended, ended.saturating_sub(taken))
+        Lost { ended, lost: ended.saturating_sub(taken) }
     }
 }
 
-/// Takes spans over the network, or does not.
+/// Sends spans to a collector.
 #[derive(Debug)]
 pub(super) struct Collector {
     address: HostPort,
     exporter: OtlpExporter,
     tally: Arc<Tally>,
-    /// For what it did not take. Only the thread of the queue asks.
-    quiet: Mutex<Quiet>,
+    /// Limits the log lines about spans that were not taken. Only the thread of the queue uses it.
+    log_limit: Mutex<LogLimit>,
 }
 
 impl Collector {
-    /// The one at `address`, which is first called when there is something for it. Call it inside a runtime.
+    /// The collector at `address`, to which a connection is made when there is something for it. Must be called inside a runtime.
     ///
     /// # Errors
-    /// The environment asks the exporter for what it cannot do.
+    /// The environment asks the exporter for something that it cannot do.
     pub(super) fn at(address: &HostPort, tally: Arc<Tally>) -> Result<Collector, ExporterBuildError> {
         let exporter = OtlpExporter::builder()
             .with_tonic()
             .with_channel(grpc::collector(address))
             .with_timeout(grpc::CALL_TIMEOUT)
             .build()?;
-        Ok(Collector { address: address.clone(), exporter, tally, quiet: Mutex::new(Quiet::new(LINE)) })
+        Ok(Collector { address: address.clone(), exporter, tally, log_limit: Mutex::new(LogLimit::new(REPORT_EVERY)) })
     }
 }
 
@@ -65,7 +73,7 @@ impl SpanExporter for Collector {
             self.tally.taken.fetch_add(spans as u64, Ordering::Relaxed);
         }
         if let Err(error) = &exported
-            && let Some(before) = self.quiet.lock().expect("nothing panics under this lock").ask(clock::now())
+            && let Some(before) = self.log_limit.lock().expect("nothing panics under this lock").allow(clock::now())
         {
             let collector = &self.address;
             tracing::warn!(%collector, spans, before, "traces are lost, the collector does not take them: {error}");

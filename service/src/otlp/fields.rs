@@ -1,34 +1,34 @@
-//! The fields of spans and events as attributes.
+//! Turns the fields of spans and events into attributes.
 
 use std::fmt;
 
 use opentelemetry::{KeyValue, Value};
 use tracing::field::{Field, Visit};
 
-/// What a span or an event says, under the names that the log has for it.
+/// The fields of a span or an event, under the names that they have in the log.
 #[derive(Debug, Default)]
 pub(super) struct Fields(Vec<KeyValue>);
 
 impl Fields {
-    /// All that `record` shows.
+    /// Collects the fields that `record` visits.
     pub(super) fn of(record: impl FnOnce(&mut Fields)) -> Fields {
         let mut fields = Fields::default();
         record(&mut fields);
         fields
     }
 
-    /// Removes the field of this name. None: there is none.
+    /// Removes the field of this name and returns its value, or None when there is no such field.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         let at = self.0.iter().position(|field| field.key.as_str() == name)?;
         Some(self.0.remove(at).value)
     }
 
-    /// The value of the field of this name. None: there is none.
+    /// The value of the field of this name, or None when there is no such field.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|field| field.key.as_str() == name).map(|field| &field.value)
     }
 
-    /// Those that were not taken.
+    /// The fields that were not taken.
     pub(super) fn into_attributes(self) -> Vec<KeyValue> {
         self.0
     }
@@ -44,7 +44,7 @@ impl Visit for Fields {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        // OpenTelemetry knows no greater numbers.
+        // OpenTelemetry has no larger integers.
         match i64::try_from(value) {
             Ok(value) => self.push(field, value),
             Err(_) => self.push(field, value.to_string()),

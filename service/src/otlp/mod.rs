@@ -1,14 +1,14 @@
-//! The ways of frames as traces, for an [OpenTelemetry] collector that takes OTLP over gRPC.
+//! Exports the traces of frames to an [OpenTelemetry] collector that takes OTLP over gRPC.
 //!
-//! What is exported are the spans that carry a `trace`, which are those of [`crate::trace`], whatever the log says: its filter is
-//! for its lines alone. Nobody waits for a collector: what it does not take in time is lost. What it refuses is said when that happens,
-//! and how much was lost in all when the program ends.
+//! The exported spans are those that carry a `trace`, an id of [`crate::trace`], whatever the log's filter is: that is for log
+//! lines alone. Nobody waits for a collector, and what it does not take in time is lost. A refusal is logged when it happens, and
+//! the number of all lost spans when the program ends.
 //!
 //! [OpenTelemetry]: https://opentelemetry.io
 
 mod collector;
 mod fields;
-mod ways;
+mod layer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,20 +24,20 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use crate::address::{self, HostPort};
 use crate::log::{self, LogArgs};
 
-use collector::{Collector, Tally};
-use ways::Ways;
+use collector::{Collector, Lost, Tally};
+use layer::ExportLayer;
 
-/// Where spans of frames begin.
+/// The modules that start the spans of frames.
 const SOURCES: [&str; 2] = ["facefleet_client::trace", "facefleet_worker::trace"];
-/// How long the end of a program may wait for the last spans to be taken.
+/// How long a program that ends waits for the collector to take the last spans.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// How an address begins. There is no TLS here: a collector on the same machine can speak it to others.
+/// The prefix of an address. There is no TLS here, because a collector on the same machine can speak it to others.
 const SCHEME: &str = "http://";
 
 /// Where traces go.
 #[derive(Args, Clone, Debug)]
 pub struct OtlpArgs {
-    /// The OpenTelemetry collector that is told the way of each frame, by OTLP over gRPC, as in http://localhost:4317
+    /// The OpenTelemetry collector that gets a trace of each frame, by OTLP over gRPC, as in http://localhost:4317
     /// [default: none].
     #[arg(long = "otlp", value_name = "http://HOST:PORT", env = "FACEFLEET_OTLP", value_parser = checked)]
     pub collector: Option<HostPort>,
@@ -50,8 +50,8 @@ fn checked(text: &str) -> Result<HostPort, String> {
     rest.strip_suffix('/').unwrap_or(rest).parse().map_err(|error| format!("{error}"))
 }
 
-/// Spans that are on their way to a collector. Dropping it, at the end of the program, sends the last ones, and gives them up
-/// after three seconds.
+/// The export of spans to a collector. Dropping it at the end of the program sends the last spans, and gives them up after three
+/// seconds.
 #[derive(Debug)]
 pub struct Export {
     spans: Arc<BatchSpanProcessor>,
@@ -60,25 +60,25 @@ pub struct Export {
 
 impl Drop for Export {
     fn drop(&mut self) {
-        // Err: the collector does not take them, which the tally shows.
+        // When the collector does not take the spans, the tally shows it.
         let _ = self.spans.shutdown_with_timeout(FAREWELL);
-        let (ended, lost) = self.tally.lost();
+        let Lost { ended, lost } = self.tally.lost();
         if lost > 0 {
             tracing::warn!("{lost} of {ended} spans have not come to the collector");
         }
     }
 }
 
-/// Starts logging for this process, like [`log::init`], and the export for `program` where `otlp` wants one. Call it inside the
-/// runtime, which the export uses until it is dropped.
+/// Starts logging for this process, like [`log::init`], and the export for `program` if `otlp` names a collector. Must be called
+/// inside the runtime, which the export uses until it is dropped.
 pub fn init(log: &LogArgs, otlp: Option<&OtlpArgs>, program: &'static str) -> Option<Export> {
     let collector = otlp.and_then(|otlp| otlp.collector.as_ref());
     let started = collector.map(|collector| start(collector, program)).transpose();
-    let ways = started.as_ref().ok().and_then(Option::as_ref).map(|Export { spans, tally }| {
+    let layer = started.as_ref().ok().and_then(Option::as_ref).map(|Export { spans, tally }| {
         let frames = Targets::new().with_targets(SOURCES.map(|source| (source, LevelFilter::DEBUG)));
-        Ways::to(spans.clone(), tally.clone()).with_filter(frames)
+        ExportLayer::new(spans.clone(), tally.clone()).with_filter(frames)
     });
-    log::init_beside(log, ways);
+    log::init_beside(log, layer);
     match started {
         Ok(export) => export,
         Err(error) => {
@@ -88,10 +88,10 @@ pub fn init(log: &LogArgs, otlp: Option<&OtlpArgs>, program: &'static str) -> Op
     }
 }
 
-/// A queue that is bounded, and a thread that empties it.
+/// Starts the export, which is a bounded queue and a thread that empties it.
 ///
 /// # Errors
-/// The environment asks the exporter (`OTEL_EXPORTER_OTLP_…`) for what it cannot do.
+/// The environment asks the exporter (`OTEL_EXPORTER_OTLP_…`) for something that it cannot do.
 fn start(collector: &HostPort, program: &'static str) -> Result<Export, ExporterBuildError> {
     let tally = Arc::<Tally>::default();
     let mut spans = BatchSpanProcessor::builder(Collector::at(collector, tally.clone())?).build();

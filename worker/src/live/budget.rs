@@ -1,31 +1,31 @@
-//! How much of the machine pictures for people may take. No clock in here: time is an argument.
+//! Limits how much of the machine the pictures of the live view may take. Pure: time is an argument.
 
 use std::time::{Duration, Instant};
 
-/// The part of all cores that is used at most. Detection is to lose no more than 5 % in any case, and around the work itself
-/// are frames kept in caches and pictures sent.
+/// The largest part of all cores that drawing may use. Detection is to lose no more than 5 % to the live view in any case, and the
+/// rest of that goes to frames that displace others from caches and to sending pictures.
 const SHARE: f64 = 0.04;
 
-/// Says when the next picture may be begun.
+/// Says when the next picture may be started.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    /// Seconds of work in a second.
+    /// Seconds of work that are allowed in a second.
     share: f64,
     free_at: Option<Instant>,
 }
 
 impl Budget {
-    /// For a machine with so many cores.
+    /// The budget of a machine with this number of cores.
     pub(crate) fn new(cores: usize) -> Budget {
         Budget { share: SHARE * cores as f64, free_at: None }
     }
 
-    /// Counts a picture that was `began` then and took so much of one core.
+    /// Counts a picture that was started at `began` and took `work` of one core's time.
     pub(crate) fn spent(&mut self, began: Instant, work: Duration) {
         self.free_at = began.checked_add(work.div_f64(self.share));
     }
 
-    /// When the next picture may be begun, unless that is now.
+    /// When the next picture may be started, or None when it may be started now.
     pub(crate) fn rest_until(&self, now: Instant) -> Option<Instant> {
         self.free_at.filter(|at| *at > now)
     }
@@ -39,7 +39,8 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// Lets pictures of that much work, which take twice as long, be made for a minute; returns the part of all cores that they took.
+    /// Draws pictures for a minute of virtual time, each of which is this much work and takes twice as long, and returns the part of
+    /// all cores that they took.
     fn taken(cores: usize, work: Duration) -> f64 {
         let began = facefleet_service::clock::now();
         let (mut budget, mut now, mut worked) = (Budget::new(cores), began, Duration::ZERO);

@@ -1,4 +1,4 @@
-//! What browsers ask for: which streams there are, and their pictures.
+//! The live view over HTTP: the list of streams, and their pictures.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,12 +20,14 @@ use facefleet_service::http::token::{Gate, Refused, Token, bearer};
 use futures_util::stream::{self, StreamExt};
 use tokio::time::timeout;
 
+use super::gallery::{Picture, Refusal};
+use super::list;
 use super::query::parameter;
-use super::{Live, Picture, Refusal, Watcher, list};
+use super::state::{Live, Watcher};
 
-/// How long the question for the next picture waits for one.
+/// How long a request for the next picture waits for one.
 const NEXT_WITHIN: Duration = Duration::from_secs(5);
-/// Stands between the pictures of a stream that plays. Each part tells its length, so it may be in a picture as well.
+/// The boundary between the pictures of a stream that plays. A picture may contain it, because each part states its length.
 const BOUNDARY: &str = "frame";
 
 const NO_TOKEN_SET: &str = "faces are personal data, so pictures are shown on this machine alone until the worker has a token: \
@@ -37,40 +39,41 @@ const NO_STREAM: &str = "there is no such stream here, or not any more; /live na
 const TOO_MANY_WATCHERS: &str = "as many as can look at this worker do so already; try again later\n";
 
 #[derive(Clone)]
-struct Door {
+struct Pages {
     live: Live,
     gate: Arc<Gate>,
     challenge: Arc<Challenge>,
 }
 
-/// `/live`, `/live/STREAM` and `/live/STREAM/picture.jpg`, for who is on this machine or shows the token.
+/// The pages `/live`, `/live/STREAM` and `/live/STREAM/picture.jpg`, for callers on this machine or with the token.
 pub(crate) fn pages(live: Live, token: Option<Token>) -> Router {
-    let door = Door { live, gate: Arc::new(Gate::new(token)), challenge: Arc::default() };
+    let pages = Pages { live, gate: Arc::new(Gate::new(token)), challenge: Arc::default() };
     Router::new()
         .route("/live", get(streams))
         .route("/live/{stream}", get(play))
         .route("/live/{stream}/picture.jpg", get(next_picture))
-        .route_layer(middleware::from_fn_with_state(door.clone(), guard))
-        .with_state(door)
+        .route_layer(middleware::from_fn_with_state(pages.clone(), guard))
+        .with_state(pages)
 }
 
-/// Lets in who may see faces: who is here, has the token, or proves that somebody has it for whom it asks, as a master does.
+/// Admits those who may see faces: callers on this machine, those with the token, and those who prove that the one for whom they ask
+/// has it, as a master does.
 async fn guard(
-    State(door): State<Door>,
+    State(pages): State<Pages>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Extension(ReachedAt(own)): Extension<ReachedAt>,
     request: Request,
     next: Next,
 ) -> Response {
     if !is_local(peer, request.headers())
-        && let Err(refused) = door.admit(&request, peer, own)
+        && let Err(refused) = pages.admit(&request, peer, own)
     {
-        return door.turned_away(refused);
+        return pages.turned_away(refused);
     }
     next.run(request).await
 }
 
-impl Door {
+impl Pages {
     fn admit(&self, request: &Request, peer: SocketAddr, own: SocketAddr) -> Result<(), Refused> {
         let (headers, uri) = (request.headers(), request.uri());
         let from = Caller::of(peer, headers);
@@ -101,9 +104,9 @@ impl Door {
     }
 }
 
-/// The streams: a page for people, JSON for programs.
-async fn streams(State(door): State<Door>, request: Request) -> Response {
-    let streams = door.live.list();
+/// Answers the list of streams, as a page for browsers and as JSON for programs.
+async fn streams(State(pages): State<Pages>, request: Request) -> Response {
+    let streams = pages.live.list();
     let mut accepted = request.headers().get_all(ACCEPT).iter().filter_map(|kinds| kinds.to_str().ok());
     if accepted.any(|kinds| kinds.contains("text/html")) {
         let page = list::html(&streams, parameter(request.uri(), "token").as_deref());
@@ -113,9 +116,9 @@ async fn streams(State(door): State<Door>, request: Request) -> Response {
     }
 }
 
-/// The pictures of a stream, each in place of the one before, until it ends. Who reads slowly gets fewer.
-async fn play(State(door): State<Door>, uri: Uri) -> Response {
-    let watcher = match door.watch(&uri) {
+/// Answers the pictures of a stream until it ends, each of which replaces the one before. A slow reader gets fewer of them.
+async fn play(State(pages): State<Pages>, uri: Uri) -> Response {
+    let watcher = match pages.watch(&uri) {
         Ok(watcher) => watcher,
         Err(refusal) => return refused(refusal),
     };
@@ -135,9 +138,9 @@ fn part(Picture { number, jpeg }: &Picture) -> Bytes {
     [head.as_bytes(), jpeg, b"\r\n--", BOUNDARY.as_bytes(), b"\r\n"].concat().into()
 }
 
-/// The next picture after number `after`: 204 if none comes for a while, 404 if none comes any more.
-async fn next_picture(State(door): State<Door>, uri: Uri) -> Response {
-    let mut watcher = match door.watch(&uri) {
+/// Answers the next picture after number `after`: 204 if there is none for a while, 404 if the stream has ended.
+async fn next_picture(State(pages): State<Pages>, uri: Uri) -> Response {
+    let mut watcher = match pages.watch(&uri) {
         Ok(watcher) => watcher,
         Err(refusal) => return refused(refusal),
     };
@@ -151,7 +154,7 @@ async fn next_picture(State(door): State<Door>, uri: Uri) -> Response {
     }
 }
 
-/// The stream in `/live/STREAM…`: sixteen hexadecimal digits as they are listed, and nothing else.
+/// The number of the stream in `/live/STREAM…`, which must be written as it is listed: in sixteen lower-case hexadecimal digits.
 fn stream_of(path: &str) -> Option<u64> {
     let name = path.split('/').nth(2)?;
     let is_listed_so = name.len() == 16 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));

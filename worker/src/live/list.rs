@@ -1,4 +1,4 @@
-//! The list of streams, for people and for programs. Pure.
+//! The list of streams as a page for people and as JSON for programs. Pure.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\"
     <title>Live view</title>\n<h1>What this worker sees</h1>\n\
     <p>Faces are personal data: look only where you may, and tell those who are seen. Nothing is recorded here.</p>\n";
 
-/// `{"streams":[{"id":…,"name":…,"watchers":…}]}`. Identities are text, because JavaScript has no 64-bit numbers.
+/// The list as `{"streams":[{"id":…,"name":…,"watchers":…}]}`. Ids are text, because JavaScript has no 64-bit numbers.
 pub(super) fn json(streams: &[Listed]) -> String {
     let streams: Vec<_> = streams
         .iter()
@@ -21,7 +21,7 @@ pub(super) fn json(streams: &[Listed]) -> String {
     json!({ "streams": streams }).to_string()
 }
 
-/// A page with a link to each stream, which shows the token that the page was asked for with.
+/// A page with a link to each stream. The links carry the token with which the page was requested.
 pub(super) fn html(streams: &[Listed], token: Option<&str>) -> String {
     let with_token = token.map(|token| format!("?token={}", query::value(token))).unwrap_or_default();
     let mut page = HEAD.to_owned();
@@ -37,7 +37,7 @@ pub(super) fn html(streams: &[Listed], token: Option<&str>) -> String {
     page + "</ul>\n"
 }
 
-/// A client's text, as text.
+/// A client's text with all characters escaped that have a meaning in HTML.
 fn escaped(text: &str) -> String {
     let escape = |c| match c {
         '&' => "&amp;".to_owned(),

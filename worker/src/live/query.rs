@@ -1,18 +1,18 @@
-//! What stands behind the question mark. Pure.
+//! Parameters in the query of a URI. Pure.
 
 use std::borrow::Cow;
 
 use axum::http::Uri;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// The value of the first parameter of this name. None as well: its bytes are no text.
+/// The decoded value of the first parameter of this name. None when there is no such parameter or its bytes are not UTF-8.
 pub(super) fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<Cow<'a, str>> {
     let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(found, _)| *found == name)?;
     percent_decode_str(value).decode_utf8().ok()
 }
 
-/// A text as the value of a parameter.
+/// Encodes a text as the value of a parameter.
 pub(super) fn value(text: &str) -> impl std::fmt::Display {
     utf8_percent_encode(text, NON_ALPHANUMERIC)
 }

@@ -1,4 +1,4 @@
-//! The thread that draws pictures for those who look.
+//! The thread that draws pictures for viewers.
 
 use std::io;
 use std::thread::{self, available_parallelism};
@@ -7,18 +7,20 @@ use facefleet_service::clock;
 use facefleet_vision::{Annotator, FrameError, Limits};
 
 use super::budget::Budget;
-use super::thread::{CpuTime, step_back};
-use super::{Errand, Found, Frame, Live};
+use super::gallery::{AnsweredFrame, Drawing, Found};
+use super::state::{Live, Task};
+use super::thread::{CpuTime, lower_priority};
 
-/// The long side of a picture. It shows faces on a whole screen, and has a ninth of the pixels of a 1080p frame to encode.
+/// The long side of a picture in pixels. The picture is large enough to show faces on a whole screen, and has only a ninth of the
+/// pixels of a 1080p frame to encode.
 const SIDE: u32 = 640;
 
-/// Draws until it is dropped.
+/// A thread that draws until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Studio(Live);
 
 impl Studio {
-    /// Starts the thread `live`, which waits until somebody looks. Frames beyond `limits` are not drawn.
+    /// Starts the thread `live`, which waits until there is a viewer. Frames beyond `limits` are not drawn.
     ///
     /// # Errors
     /// The operating system refuses a thread.
@@ -37,14 +39,14 @@ impl Drop for Studio {
 }
 
 fn work(live: &Live, limits: Limits) {
-    step_back();
+    lower_priority();
     let mut budget = Budget::new(available_parallelism().map_or(1, Into::into));
     let mut annotator = None;
     loop {
-        match live.errand(|now| budget.rest_until(now), annotator.is_some()) {
-            Errand::End => return,
-            Errand::Forget => annotator = None,
-            Errand::Draw(stream, frame) => {
+        match live.next_task(|now| budget.rest_until(now), annotator.is_some()) {
+            Task::End => return,
+            Task::Forget => annotator = None,
+            Task::Draw(Drawing { stream, frame }) => {
                 let (began, cpu) = (clock::now(), CpuTime::start());
                 let drawn = draw(annotator.get_or_insert_with(|| Annotator::new(limits, SIDE)), &frame);
                 budget.spent(began, cpu.used());
@@ -52,7 +54,7 @@ fn work(live: &Live, limits: Limits) {
                     Ok(picture) => live.publish(stream, picture.into()),
                     Err(error) => {
                         tracing::debug!("a frame cannot be shown: {error}");
-                        annotator = None; // It may have been left half changed.
+                        annotator = None; // The error may have left it half changed.
                     }
                 }
             }
@@ -60,7 +62,7 @@ fn work(live: &Live, limits: Limits) {
     }
 }
 
-fn draw(annotator: &mut Annotator, Frame { jpeg, found, .. }: &Frame) -> Result<Vec<u8>, FrameError> {
+fn draw(annotator: &mut Annotator, AnsweredFrame { jpeg, found, .. }: &AnsweredFrame) -> Result<Vec<u8>, FrameError> {
     match found {
         Found::Faces(faces) => annotator.faces(jpeg, faces),
         Found::Edges => annotator.edges(jpeg),
@@ -84,7 +86,11 @@ mod tests {
         let sent = jpeg::encode_rgb(&RgbImage::from_pixel(1280, 720, Rgb([90; 3])), 85).unwrap();
         let face = Face { x: 640.0, y: 200.0, width: 200.0, height: 200.0, score: 1.0, landmarks: None };
         let offer = |jpeg: &[u8], found| {
-            live.offer(door.stream(), || Frame { jpeg: Bytes::copy_from_slice(jpeg), arrived: clock::now(), found });
+            live.offer(door.stream(), || AnsweredFrame {
+                jpeg: Bytes::copy_from_slice(jpeg),
+                arrived: clock::now(),
+                found,
+            });
         };
         offer(&sent, Found::Faces(vec![face]));
         let first = watcher.picture(0).await.unwrap();

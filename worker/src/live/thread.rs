@@ -1,10 +1,10 @@
-//! What the operating system knows of a thread.
+//! A thread's priority and processor time, as the operating system has them.
 
 use std::time::Duration;
 
-/// Makes this thread wait behind the others, where the system has priorities of threads and this process may choose.
-pub(super) fn step_back() {
-    // Elsewhere it would be the whole process that steps back.
+/// Gives this thread the lowest priority, where the system has priorities for threads and lets this process set them.
+pub(super) fn lower_priority() {
+    // On other systems this would change the priority of the whole process.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!("live views are drawn at the priority of everything else: {error}");
@@ -14,7 +14,7 @@ pub(super) fn step_back() {
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 19;
 
-/// Counts the processor's time that this thread takes.
+/// Counts the processor time that this thread uses.
 #[cfg(unix)]
 pub(super) struct CpuTime(Duration);
 
@@ -24,7 +24,7 @@ impl CpuTime {
         CpuTime(so_far())
     }
 
-    /// Since the start.
+    /// The time since [`CpuTime::start`].
     pub(super) fn used(&self) -> Duration {
         so_far().saturating_sub(self.0)
     }
@@ -37,7 +37,7 @@ fn so_far() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
-/// Counts the time that goes by, which is no less than what this thread takes of the processor.
+/// Counts the time that goes by, which is no less than the processor time that this thread uses.
 #[cfg(not(unix))]
 pub(super) struct CpuTime(std::time::Instant);
 
@@ -47,7 +47,7 @@ impl CpuTime {
         CpuTime(facefleet_service::clock::now())
     }
 
-    /// Since the start.
+    /// The time since [`CpuTime::start`].
     pub(super) fn used(&self) -> Duration {
         facefleet_service::clock::now().saturating_duration_since(self.0)
     }

@@ -1,5 +1,5 @@
-//! Where the result of a self-test is kept from one start to the next: a small text file in the folder for what can be had
-//! again. A file that cannot be read, written or understood is a line in the log, and the worker measures.
+//! Keeps the result of a self-test from one start to the next, in a small text file in the cache folder. A file that cannot be
+//! read, written or understood costs a line in the log, and the worker measures again.
 
 use std::env;
 use std::fs;
@@ -11,22 +11,22 @@ use std::time::UNIX_EPOCH;
 use facefleet_vision::{DetectorKind, Kernels};
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
-/// The result for one detector and number of threads, as long as program and processor are the same.
+/// The kept result for one detector and number of threads. It is valid as long as program and processor are the same.
 #[derive(Debug)]
 pub(super) struct Cache {
     file: PathBuf,
-    /// What the result depends on: the first line of the file. The second one is the result.
+    /// Everything that the result depends on, as the first line of the file has it. The second line is the result.
     key: String,
 }
 
 impl Cache {
-    /// The file in `folder`, which need not exist.
+    /// The cache file in `folder`, which need not exist.
     pub(super) fn new(folder: &Path, detector: DetectorKind, threads: usize) -> Cache {
         let file = folder.join(format!("self-test-{detector}-{threads}.txt"));
         Cache { file, key: format!("{} {} {detector} {threads} threads", program(), processor()) }
     }
 
-    /// The result that was kept; None where there is none, or that of another program or processor.
+    /// The kept result in frames a second. None where there is none, or where it is that of another program or processor.
     pub(super) fn read(&self) -> Option<f32> {
         match self.try_read() {
             Ok(result) => result,
@@ -38,6 +38,7 @@ impl Cache {
         }
     }
 
+    /// Reads the file; see [`Cache::read`].
     fn try_read(&self) -> io::Result<Option<f32>> {
         let text = fs::read_to_string(&self.file)?;
         let broken = || io::Error::new(ErrorKind::InvalidData, "it is not as this program wrote it");
@@ -49,7 +50,7 @@ impl Cache {
         frames_per_s.map(Some).ok_or_else(broken)
     }
 
-    /// Keeps a result, if that is possible.
+    /// Keeps a result, if the folder can be written to.
     pub(super) fn write(&self, frames_per_s: f32) {
         if let Err(error) = self.try_write(frames_per_s) {
             tracing::info!(
@@ -59,7 +60,7 @@ impl Cache {
         }
     }
 
-    /// Several workers of one machine may write at once: each moves a whole file into place.
+    /// Writes the file aside and moves it into place, because several workers of one machine may do so at once.
     fn try_write(&self, frames_per_s: f32) -> io::Result<()> {
         if let Some(folder) = self.file.parent() {
             fs::create_dir_all(folder)?;
@@ -70,24 +71,7 @@ impl Cache {
     }
 }
 
-/// This service's folder (systemd names it where the unit has `CacheDirectory=`), or ours in the user's.
-pub(super) fn folder() -> Option<PathBuf> {
-    let named = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let of_the_user = || {
-        if cfg!(windows) {
-            named("LOCALAPPDATA")
-        } else if cfg!(target_os = "macos") {
-            Some(named("HOME")?.join("Library/Caches"))
-        } else {
-            named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))
-        }
-    };
-    // A unit may have several; the first one will do.
-    let of_the_service = env::var_os("CACHE_DIRECTORY").and_then(|folders| env::split_paths(&folders).next());
-    of_the_service.filter(|path| path.is_absolute()).or_else(|| Some(of_the_user()?.join("facefleet")))
-}
-
-/// Version, size and time of this program's file: two builds of one version need not be as fast as each other.
+/// Version, size and time of this program's file, because two builds of one version may differ in speed.
 fn program() -> String {
     let file = env::current_exe().and_then(fs::metadata);
     let size = file.as_ref().map_or(0, fs::Metadata::len);
@@ -95,7 +79,7 @@ fn program() -> String {
     format!("{}-{size}-{}", env!("CARGO_PKG_VERSION"), changed.map_or(0, |since| since.as_secs()))
 }
 
-/// The processor's model, how many it is, and what our inner loops use of it.
+/// The processor's model, the number of its cores, and the vector instructions that our kernels use.
 fn processor() -> String {
     let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
     let model = system.ok().and_then(|system| {

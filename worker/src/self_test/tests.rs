@@ -18,27 +18,27 @@ fn engine() -> Engine {
     Device::Detectors.engine(DetectorKind::default(), Limits::default(), 0).unwrap()
 }
 
-fn pace(times_ms: &[u64]) -> Option<Pace> {
-    Pace::of(times_ms.iter().map(|ms| Duration::from_millis(*ms)).collect(), Throttling::default())
+fn thread_times(times_ms: &[u64]) -> Option<ThreadTimes> {
+    ThreadTimes::of(times_ms.iter().map(|ms| Duration::from_millis(*ms)).collect(), Throttling::default())
 }
 
 #[test]
-fn the_middle_one_counts_and_the_first_one_does_not() {
-    let even = pace(&[500, 20, 90, 22]).unwrap();
+fn the_median_counts_and_the_first_frame_does_not() {
+    let even = thread_times(&[500, 20, 90, 22]).unwrap();
     assert_eq!(
         even,
-        Pace {
+        ThreadTimes {
             fastest: Duration::from_millis(20),
-            middle: Duration::from_millis(22),
+            median: Duration::from_millis(22),
             throttling: Throttling::default()
         }
     );
     assert!(even.is_even() && (even.frames_per_s() - 1000.0 / 22.0).abs() < 1e-6);
-    assert!(!pace(&[500, 20, 30, 40]).unwrap().is_even());
-    let only = pace(&[1500]).unwrap();
-    assert!(only.is_even() && only.middle == Duration::from_millis(1500), "a slow thread has one");
-    assert_eq!(pace(&[]), None);
-    assert_eq!(pace(&[0, 0]), None, "no clock is that fine");
+    assert!(!thread_times(&[500, 20, 30, 40]).unwrap().is_even());
+    let only = thread_times(&[1500]).unwrap();
+    assert!(only.is_even() && only.median == Duration::from_millis(1500), "a slow thread has one");
+    assert_eq!(thread_times(&[]), None);
+    assert_eq!(thread_times(&[0, 0]), None, "no clock is that fine");
 }
 
 #[test]
@@ -49,9 +49,10 @@ fn a_worker_measures_itself_with_faces_in_sight() {
     let mut engine = engine();
     assert_eq!(engine.analyze(FRAME, None, &Job::default()).unwrap().faces.len(), 4);
     test.take_part(&mut engine);
-    let frames_per_s = stats.load().frames_per_s.unwrap();
+    let frames_per_s = stats.frames_per_s().unwrap();
     assert!(frames_per_s.is_finite() && frames_per_s > 0.0);
-    assert_eq!((stats.load().frames_ok, stats.load().frame_ms), (0, None), "these are no frames of anybody's");
+    let load = stats.load(clock::now());
+    assert_eq!((load.frames_ok, load.frame_ms), (0, None), "these are no frames of anybody's");
 }
 
 #[test]
@@ -62,14 +63,14 @@ fn all_threads_count_and_a_thread_that_was_needed_ends_the_test() {
     let test = Test::of(&two, &stats).unwrap();
     let mut engine = engine();
     test.take_part(&mut engine);
-    assert_eq!(stats.load().frames_per_s, None, "the other thread is still at it");
+    assert_eq!(stats.frames_per_s(), None, "the other thread is still at it");
     let frame = stats.hold();
     test.take_part(&mut engine);
-    assert_eq!(stats.load().frames_per_s, None);
+    assert_eq!(stats.frames_per_s(), None);
     drop(frame);
     test.take_part(&mut engine);
-    let one = Pace::frames_per_s(&test.paces.lock().unwrap()[0]) as f32;
-    assert!(stats.load().frames_per_s.unwrap() > one);
+    let one = ThreadTimes::frames_per_s(&test.done.lock().unwrap()[0]) as f32;
+    assert!(stats.frames_per_s().unwrap() > one);
 }
 
 #[cfg(unix)] // The firmware's folder has a colon in its name.
@@ -82,8 +83,8 @@ fn what_was_measured_while_the_machine_was_held_back_is_not_kept_and_does_not_co
     let (config, stats) = (config(folder.path()), Stats::default());
     let test = Test { sys: sys.path().to_owned(), ..Test::of(&config, &stats).unwrap() };
     test.take_part(&mut engine());
-    let measured = test.paces.lock().unwrap()[0].frames_per_s() as f32;
-    assert_eq!(stats.load().frames_per_s, Some(measured * Throttling::from_bits(4).slowdown()));
+    let measured = test.done.lock().unwrap()[0].frames_per_s() as f32;
+    assert_eq!(stats.frames_per_s(), Some(measured * Throttling::from_bits(4).slowdown()));
     assert!(Test::of(&config, &Stats::default()).is_some(), "the next start measures again");
 }
 
@@ -94,7 +95,7 @@ fn what_was_kept_is_not_measured_again() {
     Cache::new(folder.path(), config.detector, 1).write(12.5);
     let stats = Stats::default();
     assert!(Test::of(&config, &stats).is_none());
-    assert_eq!(stats.load().frames_per_s, Some(12.5));
+    assert_eq!(stats.frames_per_s(), Some(12.5));
 }
 
 #[test]

@@ -3,13 +3,13 @@
 
 mod analyze;
 mod config_file;
+mod health;
 mod heartbeat;
+mod legacy;
 mod limits;
 mod live;
-mod manners;
 mod program;
 mod resting;
-mod seed;
 mod sharing;
 mod stopping;
 mod support;

@@ -5,9 +5,9 @@ use super::*;
 const STREAM: u64 = 0xab;
 
 /// A frame that arrived so many milliseconds after `begin`.
-fn frame(begin: Instant, ms: u64) -> Frame {
+fn frame(begin: Instant, ms: u64) -> AnsweredFrame {
     let jpeg = Bytes::from(ms.to_string());
-    Frame { jpeg, arrived: begin + Duration::from_millis(ms), found: Found::Edges }
+    AnsweredFrame { jpeg, arrived: begin + Duration::from_millis(ms), found: Found::Edges }
 }
 
 /// A gallery with one stream.
@@ -18,7 +18,7 @@ fn gallery() -> Gallery {
 }
 
 fn drawn(next: Next) -> (u64, Bytes) {
-    let Next::Draw(id, frame) = next else { panic!("{next:?}") };
+    let Next::Draw(Drawing { stream: id, frame }) = next else { panic!("{next:?}") };
     (id, frame.jpeg)
 }
 
@@ -28,7 +28,7 @@ fn nothing_is_kept_while_nobody_looks() {
     assert!(!gallery.offer(STREAM, || panic!("not even asked for")));
     let pictures = gallery.watch(STREAM).unwrap();
     assert!(gallery.offer(STREAM, || frame(begin, 0)));
-    assert!(matches!(gallery.next(begin), Next::Draw(STREAM, _)));
+    assert!(matches!(gallery.next(begin), Next::Draw(Drawing { stream: STREAM, .. })));
     gallery.publish(STREAM, Bytes::from_static(b"picture"));
     assert!(gallery.offer(STREAM, || frame(begin, 1)));
     let second = gallery.watch(STREAM).unwrap();
@@ -61,7 +61,7 @@ fn a_stream_gets_five_pictures_a_second_at_most() {
     for ms in 0..1_000 {
         gallery.offer(STREAM, || frame(begin, ms));
         match gallery.next(begin + Duration::from_millis(ms)) {
-            Next::Draw(_, drawn) => {
+            Next::Draw(Drawing { frame: drawn, .. }) => {
                 assert_eq!(drawn.jpeg, ms.to_string(), "the one that has just come");
                 pictures += 1;
             }
@@ -123,10 +123,10 @@ fn a_stream_is_there_until_its_last_call_ends_and_then_who_looks_is_told() {
 fn so_many_look_and_no_more() {
     let mut gallery = gallery();
     let other = gallery.open(None, "street");
-    let mut all: Vec<Pictures> = (1..MOST_WATCHERS).map(|_| gallery.watch(STREAM).unwrap()).collect();
+    let mut all: Vec<Pictures> = (1..MAX_WATCHERS).map(|_| gallery.watch(STREAM).unwrap()).collect();
     all.push(gallery.watch(other).unwrap());
     assert_eq!(gallery.watch(STREAM).unwrap_err(), Refusal::TooMany);
-    assert_eq!(gallery.list().iter().map(|stream| stream.watchers).sum::<usize>(), MOST_WATCHERS);
+    assert_eq!(gallery.list().iter().map(|stream| stream.watchers).sum::<usize>(), MAX_WATCHERS);
     gallery.leave(other, all.pop().unwrap());
     gallery.watch(STREAM).unwrap();
 }

@@ -1,27 +1,27 @@
-//! What an announcement says, and whether it counts. Anybody on the network can announce anything.
+//! Reads announcements, as anybody on the network can announce anything, and names our own. Pure.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::interface::can_be_reached;
-use super::{CLUSTER, MAX_LABEL_BYTES, PROTOCOL_VERSION, SERVICE};
+use super::record::{CLUSTER, MAX_LABEL_BYTES, PROTOCOL_VERSION, SERVICE};
 
-/// Addresses of one master that are tried. A machine has a few.
-const MOST_ADDRESSES: usize = 8;
+/// The most addresses of one master that are tried. A machine has a few.
+const MAX_ADDRESSES: usize = 8;
 
-/// A master that says it is there.
+/// A master that announces itself: an instance of our service in the words of DNS-SD.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    /// As people may see it: no control characters, at most [`MAX_LABEL_BYTES`] before these were escaped.
+pub(super) struct Instance {
+    /// The name as people may see it. Control characters are escaped, and it had at most [`MAX_LABEL_BYTES`] before that.
     pub(super) name: String,
-    /// Where it may be, the best first: at least one, each with a port.
+    /// The addresses at which the master may be, the best first. There is at least one, and no port is 0.
     pub(super) addresses: Vec<SocketAddr>,
-    /// The epoch of its cluster, not 0.
+    /// The epoch of the master's cluster, which is not 0.
     pub(super) cluster: u64,
 }
 
-/// Why an announcement is passed over.
+/// Why an announcement is ignored.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PassedOver {
+pub(super) enum Ignored {
     #[error("its port is 0")]
     NoPort,
     #[error("it has no address that a connection can be made to")]
@@ -32,44 +32,44 @@ pub(super) enum PassedOver {
     NoCluster,
 }
 
-impl Answer {
-    /// Reads an announcement. `txt` gives the value of a key.
+impl Instance {
+    /// Reads an announcement. `txt` gives the value of a key of the TXT record.
     ///
     /// # Errors
-    /// It does not count.
+    /// The announcement is to be ignored.
     pub(super) fn read<'t>(
         instance: &str,
         port: u16,
         addresses: impl IntoIterator<Item = IpAddr>,
         txt: impl Fn(&str) -> Option<&'t str>,
-    ) -> Result<Answer, PassedOver> {
+    ) -> Result<Instance, Ignored> {
         let (version_key, version) = PROTOCOL_VERSION;
         if txt(version_key) != Some(version) {
-            return Err(PassedOver::OtherProtocol);
+            return Err(Ignored::OtherProtocol);
         }
         let cluster = txt(CLUSTER).and_then(|epoch| u64::from_str_radix(epoch, 16).ok()).filter(|epoch| *epoch != 0);
-        let cluster = cluster.ok_or(PassedOver::NoCluster)?;
+        let cluster = cluster.ok_or(Ignored::NoCluster)?;
         if port == 0 {
-            return Err(PassedOver::NoPort);
+            return Err(Ignored::NoPort);
         }
         let mut addresses: Vec<IpAddr> = addresses.into_iter().filter(|ip| can_be_reached(*ip)).collect();
         addresses.sort_by_key(|ip| (ip.is_ipv6(), is_makeshift(*ip), *ip));
-        addresses.truncate(MOST_ADDRESSES);
+        addresses.truncate(MAX_ADDRESSES);
         if addresses.is_empty() {
-            return Err(PassedOver::NoAddress);
+            return Err(Ignored::NoAddress);
         }
         let addresses = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
-        Ok(Answer { name: shown(instance), addresses, cluster })
+        Ok(Instance { name: shown(instance), addresses, cluster })
     }
 }
 
-/// An address that a machine gave itself because nobody else did: used when there is no other.
+/// Whether a machine gave itself this address because nobody else did. Such an address is used only when there is no other.
 fn is_makeshift(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(v4) if v4.is_link_local())
 }
 
-/// The name of an instance as people may see it, from all of its domain name, in which dots and backslashes of the former
-/// are escaped.
+/// The name of an instance as people may see it, read from the instance's whole domain name, in which dots and backslashes of the
+/// name are escaped.
 pub(super) fn shown(instance: &str) -> String {
     let name = instance.strip_suffix(SERVICE).and_then(|name| name.strip_suffix('.')).unwrap_or(instance);
     let mut plain = String::new();
@@ -83,18 +83,20 @@ pub(super) fn shown(instance: &str) -> String {
     plain[..plain.floor_char_boundary(MAX_LABEL_BYTES)].escape_debug().to_string()
 }
 
-/// What a master is called: after host and port, so that two on one host differ. The host's part is cut if it must be.
+/// The instance name of a master, made of host and port so that two masters on one host differ. A host name that is too long is
+/// cut.
 pub(super) fn instance_name(host: &str, port: u16) -> String {
     ending_in(host, &format!(":{port}"))
 }
 
-/// The host name under which the addresses are announced.
+/// The host name under which a master's addresses are announced.
 pub(super) fn host_name(host: &str, port: u16) -> String {
     let first = host.split('.').next().unwrap_or_default();
     let letters: String = first.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     format!("{}.local.", ending_in(letters.trim_matches('-'), &format!("-facefleet-{port}")).trim_start_matches('-'))
 }
 
+/// Joins two texts into one label, and cuts the first if it must.
 fn ending_in(start: &str, end: &str) -> String {
     format!("{}{end}", &start[..start.floor_char_boundary(MAX_LABEL_BYTES - end.len())])
 }
@@ -103,24 +105,24 @@ fn ending_in(start: &str, end: &str) -> String {
 mod tests {
     use super::*;
 
-    fn read(port: u16, addresses: &[&str], txt: &[(&str, &'static str)]) -> Result<Answer, PassedOver> {
+    fn read(port: u16, addresses: &[&str], txt: &[(&str, &'static str)]) -> Result<Instance, Ignored> {
         let addresses = addresses.iter().map(|ip| ip.parse().unwrap());
         let value = |key: &str| txt.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
-        Answer::read("laptop:50051._facefleet._tcp.local.", port, addresses, value)
+        Instance::read("laptop:50051._facefleet._tcp.local.", port, addresses, value)
     }
 
     const TXT: [(&str, &str); 3] = [("txtvers", "1"), ("protovers", "1"), ("cluster", "5ee")];
 
     #[test]
-    fn an_answer_has_its_best_address_first() {
-        let answer = read(50051, &["2001:db8::1", "169.254.0.5", "10.0.0.5", "127.0.0.1", "fe80::1"], &TXT).unwrap();
+    fn an_instance_has_its_best_address_first() {
+        let instance = read(50051, &["2001:db8::1", "169.254.0.5", "10.0.0.5", "127.0.0.1", "fe80::1"], &TXT).unwrap();
         let addresses = ["10.0.0.5:50051", "169.254.0.5:50051", "[2001:db8::1]:50051"].map(|a| a.parse().unwrap());
-        assert_eq!(answer, Answer { name: "laptop:50051".into(), addresses: addresses.into(), cluster: 0x5ee });
+        assert_eq!(instance, Instance { name: "laptop:50051".into(), addresses: addresses.into(), cluster: 0x5ee });
     }
 
     #[test]
-    fn what_cannot_be_meant_is_passed_over() {
-        use PassedOver::{NoAddress, NoCluster, NoPort, OtherProtocol};
+    fn what_cannot_be_meant_is_ignored() {
+        use Ignored::{NoAddress, NoCluster, NoPort, OtherProtocol};
         let ours = &["10.0.0.5"][..];
         let cases: [(u16, &[&str], &[_], _); 9] = [
             (0, ours, &TXT, NoPort),
@@ -142,7 +144,7 @@ mod tests {
     fn no_more_addresses_are_tried_than_a_machine_has() {
         let many: Vec<String> = (1..=200).map(|last| format!("10.0.0.{last}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert_eq!(read(1, &many, &TXT).unwrap().addresses.len(), MOST_ADDRESSES);
+        assert_eq!(read(1, &many, &TXT).unwrap().addresses.len(), MAX_ADDRESSES);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Spans of `tracing` as spans of OpenTelemetry.
+//! A layer of `tracing` that turns its spans into spans of OpenTelemetry.
 //!
-//! The ids are those of [`crate::trace`], which both programs know without telling each other: no library that starts spans
-//! by itself can be given them.
+//! The layer is ours because the ids are given: both programs know them from [`crate::trace`] without telling each other, and the
+//! existing libraries choose ids of their own.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,23 +20,24 @@ use super::collector::Tally;
 use super::fields::Fields;
 use crate::clock;
 
-/// The span of a client, from when a frame comes to when it goes on. Every other one is a child of it.
-const WHOLE_WAY: &str = "frame";
+/// The name of a client's span of a frame, which lasts from when the frame comes to when it goes on. Every other span of the frame
+/// is a child of it.
+const ROOT: &str = "frame";
 
-/// Sees the spans of frames begin, go on and end, and hands them over then.
-pub(super) struct Ways<P> {
+/// Follows the spans of frames, and passes each one to the exporter when it has ended.
+pub(super) struct ExportLayer<P> {
     to: Arc<P>,
     tally: Arc<Tally>,
 }
 
-impl<P: SpanProcessor> Ways<P> {
-    /// Ended spans are counted and go to `to`, which must not block.
-    pub(super) fn to(to: Arc<P>, tally: Arc<Tally>) -> Ways<P> {
-        Ways { to, tally }
+impl<P: SpanProcessor> ExportLayer<P> {
+    /// A layer that counts ended spans in `tally` and passes them to `to`, which must not block.
+    pub(super) fn new(to: Arc<P>, tally: Arc<Tally>) -> ExportLayer<P> {
+        ExportLayer { to, tally }
     }
 }
 
-impl<S, P> Layer<S> for Ways<P>
+impl<S, P> Layer<S> for ExportLayer<P>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     P: SpanProcessor + 'static,
@@ -44,40 +45,40 @@ where
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let fields = Fields::of(|fields| attributes.record(fields));
-        if let Some(way) = begun(attributes.metadata(), fields, now()) {
-            span.extensions_mut().insert(way);
+        if let Some(data) = started(attributes.metadata(), fields, now()) {
+            span.extensions_mut().insert(data);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let Some(span) = context.event_span(event) else { return };
-        if let Some(way) = span.extensions_mut().get_mut::<SpanData>() {
-            went_on(way, Fields::of(|fields| event.record(fields)), now());
+        if let Some(data) = span.extensions_mut().get_mut::<SpanData>() {
+            record(data, Fields::of(|fields| event.record(fields)), now());
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
-        if let Some(way) = span.extensions_mut().remove::<SpanData>() {
+        if let Some(data) = span.extensions_mut().remove::<SpanData>() {
             self.tally.ended.fetch_add(1, Ordering::Relaxed);
-            self.to.on_end(SpanData { end_time: now(), ..way });
+            self.to.on_end(SpanData { end_time: now(), ..data });
         }
     }
 }
 
-/// The clock of the machine: those of client and worker may differ.
+/// The time by the clock of this machine. The clocks of client and worker may differ.
 fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(clock::unix_us())
 }
 
-/// None: the span has no id of a frame.
-fn begun(metadata: &'static Metadata<'static>, mut fields: Fields, now: SystemTime) -> Option<SpanData> {
+/// The data of a span that starts at `now`. None when the span carries no id of a frame.
+fn started(metadata: &'static Metadata<'static>, mut fields: Fields, now: SystemTime) -> Option<SpanData> {
     let trace = TraceId::from_hex(&fields.take("trace")?.as_str()).ok()?;
     let [stream @ .., _, _, _, _, _, _, _, _] = trace.to_bytes();
-    let whole = SpanId::from_bytes(stream);
+    let root = SpanId::from_bytes(stream);
     let (own, parent, kind) = match metadata.name() {
-        WHOLE_WAY => (whole, SpanId::INVALID, SpanKind::Client),
-        _ => (RandomIdGenerator::default().new_span_id(), whole, SpanKind::Server),
+        ROOT => (root, SpanId::INVALID, SpanKind::Client),
+        _ => (RandomIdGenerator::default().new_span_id(), root, SpanKind::Server),
     };
     Some(SpanData {
         span_context: SpanContext::new(trace, own, TraceFlags::SAMPLED, false, TraceState::NONE),
@@ -96,16 +97,16 @@ fn begun(metadata: &'static Metadata<'static>, mut fields: Fields, now: SystemTi
     })
 }
 
-/// An event that knows the outcome is what the whole span is about; the others are steps on its way.
-fn went_on(way: &mut SpanData, mut fields: Fields, now: SystemTime) {
+/// Adds an event to a span. The event with the outcome gives its fields to the span itself; the others are steps in it.
+fn record(data: &mut SpanData, mut fields: Fields, now: SystemTime) {
     let message = fields.take("message").map_or_else(String::new, |message| message.as_str().into_owned());
     let Some(outcome) = fields.get("outcome") else {
-        way.events.events.push(Step::new(message, now, fields.into_attributes(), 0));
+        data.events.events.push(Step::new(message, now, fields.into_attributes(), 0));
         return;
     };
     if outcome.as_str() == "failed" {
-        way.status =
+        data.status =
             Status::error(fields.get("reason").map_or_else(String::new, |reason| reason.as_str().into_owned()));
     }
-    way.attributes.extend(fields.into_attributes());
+    data.attributes.extend(fields.into_attributes());
 }

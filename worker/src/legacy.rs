@@ -1,6 +1,6 @@
-//! The five fixed methods, as programs that exist already call them.
+//! The five fixed methods of the legacy protocol, as programs that exist already call them.
 //!
-//! `size` in a request is not looked at: those programs fill it freely, and the bytes know their own length.
+//! The field `size` of a request is ignored: those programs fill it as they like, and the bytes have a length of their own.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,35 +13,33 @@ use tonic::Status;
 
 use crate::frame::{Failure, Frame, Verdict};
 use crate::live::Shown;
-use crate::pool::{Line, Pool, Ticket};
+use crate::pool::{PendingFrame, Pool, StreamHandle, StreamSettings};
 
-/// The programs know of no priorities.
-const PRIORITY: i32 = 0;
-
-/// One frame, looked at and forgotten.
+/// Analyzes one frame and forgets the result.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` says what is wrong with the frame, `INTERNAL` what went wrong here.
+/// `INVALID_ARGUMENT` says what is wrong with the frame, `INTERNAL` what went wrong in this worker.
 pub(crate) async fn one(pool: &Pool, frame: VideoFrame) -> Result<(), Status> {
-    match enter(&pool.open(PRIORITY, None, None), frame, job(Task::View, false)).await.verdict().await {
+    let stream = pool.open(StreamSettings::default());
+    match enter(&stream, frame, job(Task::View)).await.verdict().await {
         Verdict::Done { .. } => Ok(()),
         Verdict::Dropped(reason) => Err(Status::resource_exhausted(format!("the frame was dropped: {reason}"))),
         Verdict::Failed(failure) => Err(status(&failure, failure.to_string())),
     }
 }
 
-/// Does `task` on all frames, and answers nothing but that.
+/// Does `task` on all frames and forgets the results.
 ///
 /// # Errors
-/// The error that ends `frames`; or, when some could not be worked on, how many and what was wrong with the first, which
-/// decides between `INVALID_ARGUMENT` and `INTERNAL`. The others were worked on.
+/// Returns the error that ends `frames`. When some frames could not be analyzed, the error says how many, and what was wrong with
+/// the first of them, which also decides between `INVALID_ARGUMENT` and `INTERNAL`. All other frames were analyzed.
 pub(crate) async fn all(
     pool: &Pool,
     frames: impl Stream<Item = Result<VideoFrame, Status>> + Send,
     task: Task,
     shown: Shown,
 ) -> Result<(), Status> {
-    let mut verdicts = pin!(verdicts(pool, frames, job(task, false), shown));
+    let mut verdicts = pin!(verdicts(pool, frames, job(task), shown));
     let (mut count, mut failed, mut first) = (0_u64, 0_u64, None);
     while let Some(verdict) = verdicts.next().await {
         if let Verdict::Failed(failure) = verdict? {
@@ -61,13 +59,14 @@ pub(crate) async fn all(
     }
 }
 
-/// Who has to change something for `failure` not to come again: the sender, or the makers of this program.
+/// The status for a failure. Its code says who can mend it: the sender (`INVALID_ARGUMENT`) or the makers of this program
+/// (`INTERNAL`).
 fn status(failure: &Failure, text: String) -> Status {
     if failure.is_bad_frame() { Status::invalid_argument(text) } else { Status::internal(text) }
 }
 
-/// Answers each frame, in order, with a 500×400 picture that has a box around each face; one that could not be worked on
-/// with nothing. Its sender has no field to read why in, so the log says it.
+/// Answers the frames in their order, each with a 500×400 picture that has a box around every face. A frame that could not be
+/// analyzed is answered with an empty picture. The reply has no field for the reason, so the log says it.
 pub(crate) fn annotate<F>(
     pool: &Pool,
     frames: F,
@@ -76,10 +75,10 @@ pub(crate) fn annotate<F>(
 where
     F: Stream<Item = Result<VideoFrame, Status>> + Send,
 {
-    let mut complaints = Complaints::default();
-    verdicts(pool, frames, job(Task::Faces, true), shown).map(move |verdict| {
+    let mut failures = FailureLog::default();
+    verdicts(pool, frames, Job { picture: true, ..job(Task::Faces) }, shown).map(move |verdict| {
         let verdict = verdict?;
-        complaints.hear(&verdict);
+        failures.note(&verdict);
         let picture = match verdict {
             Verdict::Done { report, .. } => report.picture.unwrap_or_default(),
             Verdict::Dropped(_) | Verdict::Failed(_) => Vec::new(),
@@ -89,15 +88,15 @@ where
     })
 }
 
-/// What one stream puts into the log about its failed frames: the first at once, and their number at the end.
+/// Logs the failed frames of one stream: the first at once, and the number of them when the stream ends.
 #[derive(Default)]
-struct Complaints {
+struct FailureLog {
     frames: u64,
     failed: u64,
 }
 
-impl Complaints {
-    fn hear(&mut self, verdict: &Verdict) {
+impl FailureLog {
+    fn note(&mut self, verdict: &Verdict) {
         if let Verdict::Failed(failure) = verdict {
             if self.failed == 0 {
                 tracing::warn!("PushAndPull: frame {} (from 0) is answered without a picture: {failure}", self.frames);
@@ -108,17 +107,17 @@ impl Complaints {
     }
 }
 
-impl Drop for Complaints {
+impl Drop for FailureLog {
     fn drop(&mut self) {
         if self.failed > 1 {
-            let Complaints { frames, failed } = self;
+            let FailureLog { frames, failed } = self;
             tracing::warn!("PushAndPull: {failed} of {frames} frames were answered without a picture");
         }
     }
 }
 
-/// The verdicts in the order of the frames. Frames are read as there is room for them; an error of `frames` comes after
-/// the verdicts of those before it.
+/// The verdicts in the order of the frames. Frames are read as there is room for them. An error that ends `frames` comes after
+/// the verdicts of the frames before it.
 fn verdicts<F>(
     pool: &Pool,
     frames: F,
@@ -128,22 +127,25 @@ fn verdicts<F>(
 where
     F: Stream<Item = Result<VideoFrame, Status>> + Send,
 {
-    let line = pool.open(PRIORITY, None, Some(shown));
-    let at_once = line.at_once();
-    let tickets = frames.then(move |frame| {
-        let line = line.clone();
-        async move { Ok(enter(&line, frame?, job).await) }
+    let stream = pool.open(StreamSettings { shown: Some(shown), ..StreamSettings::default() });
+    let max_pending = stream.max_pending();
+    let entering = frames.then(move |frame| {
+        let stream = stream.clone();
+        async move { Ok(enter(&stream, frame?, job).await) }
     });
-    tickets.map(|ticket: Result<Ticket, Status>| async move { Ok(ticket?.verdict().await) }).buffered(at_once)
+    entering
+        .map(|entered: Result<PendingFrame, Status>| async move { Ok(entered?.verdict().await) })
+        .buffered(max_pending)
 }
 
-/// These methods always look at a frame stretched to 500×400, with the worker's own detector.
-fn job(task: Task, picture: bool) -> Job {
-    Job { task, fit: SEED, picture, ..Job::default() }
+/// The job of the legacy methods, which stretch every frame to 500×400 and send no picture back.
+fn job(task: Task) -> Job {
+    Job { task, fit: SEED, ..Job::default() }
 }
 
-async fn enter(line: &Line, frame: VideoFrame, job: Job) -> Ticket {
-    line.enter(Frame { jpeg: frame.frame, detector: None, job, age: Duration::ZERO }).await
+/// Puts a frame into the pool, for the worker's own detector.
+async fn enter(stream: &StreamHandle, frame: VideoFrame, job: Job) -> PendingFrame {
+    stream.enter(Frame { jpeg: frame.frame, detector: None, job, age: Duration::ZERO }).await
 }
 
 #[cfg(test)]
@@ -177,14 +179,14 @@ mod tests {
         }
     }
 
-    /// What a stream with these frames puts into the log.
+    /// The lines that a stream with these verdicts writes to the log.
     fn logged(verdicts: &[Verdict]) -> Vec<String> {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
         tracing::subscriber::with_default(subscriber, || {
-            let mut complaints = Complaints::default();
-            verdicts.iter().for_each(|verdict| complaints.hear(verdict));
+            let mut failures = FailureLog::default();
+            verdicts.iter().for_each(|verdict| failures.note(verdict));
         });
         let text = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
         text.lines().map(str::to_owned).collect()
