@@ -67,12 +67,3 @@ pub(crate) struct Depthwise {
     /// No output is below: 0 for ReLU, minus infinity for none.
     pub(crate) least: f32,
 }
-
-/// Cuts `length` pixels, at least one, into pieces of at most `most` that are as equal as can be: where each begins, and its
-/// length. A short rest would keep fewer sums going than the processor can add up at once.
-pub(super) fn tiles(length: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    assert!(length > 0, "a row has pixels");
-    let count = length.div_ceil(most);
-    let (least, longer) = (length / count, length % count);
-    (0..count).map(move |tile| (tile * least + tile.min(longer), least + usize::from(tile < longer)))
-}

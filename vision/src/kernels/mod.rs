@@ -20,8 +20,12 @@ mod conv_tests;
 mod data;
 #[cfg(test)]
 mod frame_tests;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod generic;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod pieces;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -31,8 +35,6 @@ use std::fmt;
 use std::sync::LazyLock;
 
 pub(crate) use block::{Block, Pair, Quantiser};
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use cells::tiles;
 pub(crate) use cells::{Cell, Depthwise, Inputs, Mix};
 pub(crate) use data::{Axis, CHANNELS, Dense, SURF_SIDE, Sieve, SurfPlane};
 pub(crate) use weights::Weights;

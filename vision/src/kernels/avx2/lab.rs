@@ -1,6 +1,6 @@
 use std::arch::x86_64::*;
 
-use super::starts;
+use crate::kernels::pieces::starts;
 use crate::kernels::scalar;
 
 pub(super) fn box_row(rows: [&[u8]; 3], out: &mut [u16]) {

@@ -33,9 +33,3 @@ pub(super) fn kernels() -> Option<Kernels> {
         convolve: conv::CONVOLVE,
     })
 }
-
-/// Where vectors of `lanes` begin that cover `length`, at least one vector: the last one overlaps the one before.
-pub(super) fn starts(length: usize, lanes: usize) -> impl Iterator<Item = usize> {
-    let last = length.checked_sub(lanes).expect("room for a vector");
-    (0..last).step_by(lanes).chain([last])
-}

@@ -1,6 +1,6 @@
 use std::arch::x86_64::*;
 
-use super::starts;
+use crate::kernels::pieces::starts;
 use crate::kernels::{Axis, scalar};
 
 pub(in crate::kernels) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {

@@ -2,8 +2,9 @@
 
 use std::arch::x86_64::*;
 
+use crate::kernels::generic::weigh::{self, Weigh};
 use crate::kernels::scalar::weigh::{COLUMNS_SHIFT, ROWS_SHIFT, weigh_rows as weigh_rows_scalar};
-use crate::kernels::weights::{Far, GROUP, Groups, Near, Weights};
+use crate::kernels::weights::{Far, GROUP, Near, Weights};
 
 pub(super) fn weigh_rows(rows: &[u8], stride: usize, weights: &[i16], out: &mut [i16]) {
     // SAFETY: this function is reached only through the table that `kernels()` makes after it checked for AVX2.
@@ -57,74 +58,57 @@ fn add_rows(sums: &mut [__m256i; 2], upper: __m128i, lower: __m128i, weights: [i
 
 #[target_feature(enable = "avx2")]
 fn weigh_columns_avx2(row: &[i16], weights: &Weights, out: &mut [u8]) {
-    assert!(row.len() >= weights.reach(), "the row is {} long, {} are read", row.len(), weights.reach());
-    let outs = out.chunks_mut(GROUP);
-    match weights.groups() {
-        Groups::Near(groups) => {
-            for (out, group) in outs.zip(groups) {
-                // SAFETY: `reach` has room for eight pixels behind the first one of each result.
-                store(unsafe { near(row.as_ptr(), group) }, out);
+    // SAFETY: the attribute says that there is AVX2.
+    unsafe { weigh::weigh_columns::<Avx2>(row, weights, out) }
+}
+
+struct Avx2;
+
+impl Weigh for Avx2 {
+    type Sums = __m256i;
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn near(row: *const i16, group: &Near) -> __m256i {
+        // SAFETY: promised by the caller.
+        let values = unsafe {
+            let [low, high] = group.firsts.map(|first| row.add(first as usize).cast());
+            _mm256_loadu2_m128i(high, low)
+        };
+        let mut sum = _mm256_setzero_si256();
+        for (bytes, weights) in group.bytes.iter().zip(&group.weights) {
+            // SAFETY: both are 32 bytes long.
+            let (bytes, weights) =
+                unsafe { (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(weights.as_ptr().cast())) };
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_shuffle_epi8(values, bytes), weights));
+        }
+        sum
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn far(row: *const i16, group: &Far) -> __m256i {
+        let mut sums = [_mm256_setzero_si256(); 4];
+        for (at, weights) in group.weights.iter().enumerate() {
+            for i in 0..4 {
+                // SAFETY: promised by the caller; a pair of eights is 32 bytes long.
+                let (values, weights) = unsafe {
+                    let [low, high] = [i, i + 4].map(|i| row.add(group.firsts[i] as usize + at * 8).cast());
+                    (_mm256_loadu2_m128i(high, low), _mm256_loadu_si256(weights[i].as_ptr().cast()))
+                };
+                sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(values, weights));
             }
         }
-        Groups::Far(groups) => {
-            for (out, group) in outs.zip(groups) {
-                // SAFETY: `reach` has room for as many pixels behind the first one of each result as it has weights.
-                store(unsafe { far(row.as_ptr(), group) }, out);
-            }
-        }
+        let [a, b, c, d] = sums;
+        _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d))
     }
-}
 
-/// # Safety
-/// Eight numbers are readable in `row` from each of the group's first pixels on.
-#[inline]
-#[target_feature(enable = "avx2")]
-unsafe fn near(row: *const i16, group: &Near) -> __m256i {
-    // SAFETY: promised by the caller.
-    let values = unsafe {
-        let [low, high] = group.firsts.map(|first| row.add(first as usize).cast());
-        _mm256_loadu2_m128i(high, low)
-    };
-    let mut sum = _mm256_setzero_si256();
-    for (bytes, weights) in group.bytes.iter().zip(&group.weights) {
-        // SAFETY: both are 32 bytes long.
-        let (bytes, weights) =
-            unsafe { (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(weights.as_ptr().cast())) };
-        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_shuffle_epi8(values, bytes), weights));
-    }
-    sum
-}
-
-/// # Safety
-/// From each of the group's first pixels on, eight numbers are readable in `row` for each of its eights of weights.
-#[inline]
-#[target_feature(enable = "avx2")]
-unsafe fn far(row: *const i16, group: &Far) -> __m256i {
-    let mut sums = [_mm256_setzero_si256(); 4];
-    for (at, weights) in group.weights.iter().enumerate() {
-        for i in 0..4 {
-            // SAFETY: promised by the caller; a pair of eights is 32 bytes long.
-            let (values, weights) = unsafe {
-                let [low, high] = [i, i + 4].map(|i| row.add(group.firsts[i] as usize + at * 8).cast());
-                (_mm256_loadu2_m128i(high, low), _mm256_loadu_si256(weights[i].as_ptr().cast()))
-            };
-            sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(values, weights));
-        }
-    }
-    let [a, b, c, d] = sums;
-    _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d))
-}
-
-/// Rounds sums and writes as many of them as there is room for.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn store(sums: __m256i, out: &mut [u8]) {
-    let rounded = _mm256_add_epi32(sums, _mm256_set1_epi32(1 << (COLUMNS_SHIFT - 1)));
-    let results = _mm256_srai_epi32::<{ COLUMNS_SHIFT as i32 }>(rounded);
-    let words = _mm_packs_epi32(_mm256_castsi256_si128(results), _mm256_extracti128_si256::<1>(results));
-    let bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words)).to_le_bytes();
-    match out.first_chunk_mut() {
-        Some(whole) => *whole = bytes,
-        None => out.copy_from_slice(&bytes[..out.len()]),
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn round(sums: __m256i) -> [u8; GROUP] {
+        let rounded = _mm256_add_epi32(sums, _mm256_set1_epi32(1 << (COLUMNS_SHIFT - 1)));
+        let results = _mm256_srai_epi32::<{ COLUMNS_SHIFT as i32 }>(rounded);
+        let words = _mm_packs_epi32(_mm256_castsi256_si128(results), _mm256_extracti128_si256::<1>(results));
+        _mm_cvtsi128_si64(_mm_packus_epi16(words, words)).to_le_bytes()
     }
 }

@@ -1,5 +1,6 @@
 use std::arch::x86_64::*;
 
+use crate::kernels::pieces::starts;
 use crate::kernels::{Axis, avx2};
 
 /// Results that are worked out together.
@@ -23,7 +24,7 @@ fn blend_row_avx512(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut
     let Axis { index, before, after } = across;
     let (index, before, after) = (&index[..length], &before[..length], &after[..length]);
     let [upper, lower] = shares.map(|share| _mm512_set1_pd(share));
-    for start in avx2::starts(length, LANES) {
+    for start in starts(length, LANES) {
         let (first, last) = (index[start] as usize, index[start + LANES - 1] as usize);
         assert!(rows.iter().all(|row| last + 1 < row.len()), "the rows end before the last pixel");
         // A vector holds 64 pixels, and the right neighbour of the last one is needed too.

@@ -1,6 +1,6 @@
 use std::arch::aarch64::*;
 
-use super::starts;
+use crate::kernels::pieces::starts;
 use crate::kernels::scalar;
 
 /// Results that are worked out together.

@@ -36,12 +36,6 @@ pub(super) fn kernels() -> Option<Kernels> {
     })
 }
 
-/// Where vectors of `lanes` begin that cover `length`, at least one vector: the last one overlaps the one before.
-fn starts(length: usize, lanes: usize) -> impl Iterator<Item = usize> {
-    assert!(length >= lanes, "room for a vector");
-    (0..length).step_by(lanes).map(move |start| start.min(length - lanes))
-}
-
 /// Rows to columns.
 #[inline]
 #[target_feature(enable = "neon")]

@@ -2,10 +2,11 @@
 
 use std::arch::aarch64::*;
 
-use super::starts;
+use crate::kernels::generic::weigh::{self, Weigh};
+use crate::kernels::pieces::starts;
 use crate::kernels::scalar;
 use crate::kernels::scalar::weigh::{COLUMNS_SHIFT, ROWS_SHIFT};
-use crate::kernels::weights::{Far, GROUP, Groups, Near, Weights};
+use crate::kernels::weights::{Far, GROUP, Near, Weights};
 
 /// Pixels of a row that are worked on together.
 const LANES: usize = 16;
@@ -52,87 +53,72 @@ pub(super) fn weigh_columns(row: &[i16], weights: &Weights, out: &mut [u8]) {
 
 #[target_feature(enable = "neon")]
 fn weigh_columns_neon(row: &[i16], weights: &Weights, out: &mut [u8]) {
-    assert!(row.len() >= weights.reach(), "the row is {} long, {} are read", row.len(), weights.reach());
-    let outs = out.chunks_mut(GROUP);
-    match weights.groups() {
-        Groups::Near(groups) => {
-            for (out, group) in outs.zip(groups) {
-                // SAFETY: `reach` has room for eight pixels behind the first one of each result.
-                store(unsafe { near(row.as_ptr(), group) }, out);
-            }
-        }
-        Groups::Far(groups) => {
-            for (out, group) in outs.zip(groups) {
-                // SAFETY: `reach` has room for as many pixels behind the first one of each result as it has weights.
-                store(unsafe { far(row.as_ptr(), group) }, out);
-            }
-        }
-    }
+    // SAFETY: the attribute says that there is NEON.
+    unsafe { weigh::weigh_columns::<Neon>(row, weights, out) }
 }
+
+struct Neon;
 
 /// Eight sums.
 type Sums = [int32x4_t; 2];
 
-/// # Safety
-/// Eight numbers are readable in `row` from each of the group's first pixels on.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn near(row: *const i16, group: &Near) -> Sums {
-    [0, 1].map(|half| {
-        // SAFETY: promised by the caller.
-        let values = vreinterpretq_u8_s16(unsafe { vld1q_s16(row.add(group.firsts[half] as usize)) });
-        let [first, second] = [0, 1].map(|pair| {
-            // SAFETY: both are a vector long.
-            let (bytes, weights) =
-                unsafe { (vld1q_u8(group.bytes[pair][half].as_ptr()), vld1q_s16(group.weights[pair][half].as_ptr())) };
-            (vreinterpretq_s16_u8(vqtbl1q_u8(values, bytes)), weights)
-        });
-        add_pairs(add_products(add_products([vdupq_n_s32(0); 2], first), second))
-    })
-}
+impl Weigh for Neon {
+    type Sums = Sums;
 
-/// # Safety
-/// From each of the group's first pixels on, eight numbers are readable in `row` for each of its eights of weights.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn far(row: *const i16, group: &Far) -> Sums {
-    let mut sums = [[vdupq_n_s32(0); 2]; GROUP];
-    for (at, weights) in group.weights.iter().enumerate() {
-        for (i, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: promised by the caller; and an eight of weights is a vector long.
-            let products = unsafe {
-                (vld1q_s16(row.add(group.firsts[i] as usize + at * 8)), vld1q_s16(weights[i % 4][i / 4].as_ptr()))
-            };
-            *sums = add_products(*sums, products);
-        }
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn near(row: *const i16, group: &Near) -> Sums {
+        [0, 1].map(|half| {
+            // SAFETY: promised by the caller.
+            let values = vreinterpretq_u8_s16(unsafe { vld1q_s16(row.add(group.firsts[half] as usize)) });
+            let [first, second] = [0, 1].map(|pair| {
+                let (bytes, weights) = (&group.bytes[pair][half], &group.weights[pair][half]);
+                // SAFETY: both are a vector long.
+                let (bytes, weights) = unsafe { (vld1q_u8(bytes.as_ptr()), vld1q_s16(weights.as_ptr())) };
+                (vreinterpretq_s16_u8(vqtbl1q_u8(values, bytes)), weights)
+            });
+            add_pairs(add_products(add_products([vdupq_n_s32(0); 2], first), second))
+        })
     }
-    let [a, b, c, d, e, f, g, h] = sums.map(|[low, high]| vaddq_s32(low, high));
-    [add_pairs([add_pairs([a, b]), add_pairs([c, d])]), add_pairs([add_pairs([e, f]), add_pairs([g, h])])]
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn far(row: *const i16, group: &Far) -> Sums {
+        let mut sums = [[vdupq_n_s32(0); 2]; GROUP];
+        for (at, weights) in group.weights.iter().enumerate() {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: promised by the caller; and an eight of weights is a vector long.
+                let products = unsafe {
+                    (vld1q_s16(row.add(group.firsts[i] as usize + at * 8)), vld1q_s16(weights[i % 4][i / 4].as_ptr()))
+                };
+                *sums = add_products(*sums, products);
+            }
+        }
+        let [a, b, c, d, e, f, g, h] = sums.map(|[low, high]| vaddq_s32(low, high));
+        [add_pairs([add_pairs([a, b]), add_pairs([c, d])]), add_pairs([add_pairs([e, f]), add_pairs([g, h])])]
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn round(sums: Sums) -> [u8; GROUP] {
+        let [low, high] = sums.map(|sums| vreinterpretq_u16_s32(vrshrq_n_s32::<{ COLUMNS_SHIFT as i32 }>(sums)));
+        let mut results = [0; GROUP];
+        // SAFETY: the array is a vector long.
+        unsafe { vst1_u8(results.as_mut_ptr(), vmovn_u16(vuzp1q_u16(low, high))) };
+        results
+    }
 }
 
+/// Adds the products of eight values and their weights.
 #[inline]
 #[target_feature(enable = "neon")]
 fn add_products([low, high]: Sums, (values, weights): (int16x8_t, int16x8_t)) -> Sums {
     [vmlal_s16(low, vget_low_s16(values), vget_low_s16(weights)), vmlal_high_s16(high, values, weights)]
 }
 
-/// The sum of each two neighbours.
+/// Adds each two neighbours.
 #[inline]
 #[target_feature(enable = "neon")]
 fn add_pairs([low, high]: Sums) -> int32x4_t {
     vpaddq_s32(low, high)
-}
-
-/// Rounds sums and writes as many of them as there is room for.
-#[inline]
-#[target_feature(enable = "neon")]
-fn store(sums: Sums, out: &mut [u8]) {
-    let [low, high] = sums.map(|sums| vreinterpretq_u16_s32(vrshrq_n_s32::<{ COLUMNS_SHIFT as i32 }>(sums)));
-    let mut results = [0; GROUP];
-    // SAFETY: the array is a vector long.
-    unsafe { vst1_u8(results.as_mut_ptr(), vmovn_u16(vuzp1q_u16(low, high))) };
-    match out.first_chunk_mut() {
-        Some(whole) => *whole = results,
-        None => out.copy_from_slice(&results[..out.len()]),
-    }
 }
