@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use facefleet_vision::{Analyzer, DetectorKind, Fit, Job, Limits, SEED, Stages, Task, jpeg};
+use facefleet_vision::{Analyzer, DetectorKind, Fit, Job, Limits, Stages, Task, jpeg};
 use image::imageops::{FilterType, resize};
 use image::{ExtendedColorType, RgbImage};
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, SamplingFactor};
@@ -39,10 +39,10 @@ fn main() {
     for (width, height) in SIZES {
         let frame = jpeg::encode_rgb(&mosaic(&photo, width, height), 90).expect("these sizes can be a JPEG");
         for (name, fit, picture) in [
-            ("boxes, 500x400", SEED, false),
+            ("boxes, 500x400", Fit::LEGACY, false),
             ("boxes, within 512", Fit::Within(512), false),
             ("picture, within 512", Fit::Within(512), true),
-            ("picture, 500x400", SEED, true),
+            ("picture, 500x400", Fit::LEGACY, true),
         ] {
             let job = Job { fit, picture, ..Job::default() };
             let [decode, resize, detect, draw, encode] = stages(&frame, job);

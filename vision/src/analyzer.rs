@@ -1,4 +1,4 @@
-//! One frame, from JPEG bytes to the answer.
+//! The way of one frame, from JPEG bytes to the answer.
 
 use crate::canny;
 use crate::clock::Stopwatch;
@@ -12,7 +12,8 @@ use crate::kernels::Kernels;
 use crate::raster::Planes;
 use crate::resize::Resizer;
 
-/// A detector and all buffers one thread needs. Made inside its thread, it need not move.
+/// Analyzes frames one after the other, with one detector and all the buffers that a thread needs. Each thread makes its own: an
+/// analyzer need not move between threads.
 pub struct Analyzer {
     limits: Limits,
     build: Build,
@@ -26,7 +27,7 @@ struct Buffers {
     decoder: Decoder,
     resizer: Resizer,
     encoder: Encoder,
-    /// The frame as sent, its colour only if a picture of it goes back.
+    /// The frame as it was sent. Colour is filled in only if a picture goes back, or the detector looks at it.
     source: Planes,
     /// The frame at the size the detector sees.
     seen: Planes,
@@ -55,8 +56,9 @@ impl Analyzer {
         Ok(report)
     }
 
-    /// The same, into a report that was used before. Its memory is used again: frames of one size that only boxes are wanted
-    /// of take no more of it after the first. What the report says after an error means nothing.
+    /// Does `job` on one JPEG as [`Analyzer::analyze`] does, and writes the answer over a report that was used before. The
+    /// report's memory is used again: after the first frame, frames of the same size allocate nothing when only boxes are wanted.
+    /// After an error the report's contents are undefined.
     ///
     /// # Errors
     /// As [`Analyzer::analyze`].
@@ -91,7 +93,7 @@ impl Analyzer {
         }
     }
 
-    /// `picture` is memory for the picture that goes back, if there is some.
+    /// Finds faces. `picture` is memory to use again for the picture that goes back, if there is any.
     fn faces(
         &mut self,
         job: &Job,
@@ -124,7 +126,7 @@ impl Analyzer {
         report.stages.detect = clock.lap();
 
         if job.picture {
-            draw::faces_on_planes(seen, &report.faces, draw::Style::SEED);
+            draw::faces_on_planes(seen, &report.faces, draw::Style::LEGACY);
             report.stages.draw = clock.lap();
             let mut picture = picture.unwrap_or_default();
             encoder.encode_planes(seen, &mut picture)?;
@@ -161,7 +163,8 @@ impl Analyzer {
         Ok(())
     }
 
-    /// The size to bring a frame of size `source` to. The job may come from a stranger too.
+    /// Returns the size to which a frame of size `source` is brought, and checks it: the job may come from a stranger, as the
+    /// frame does.
     fn target(&self, job: &Job, source: Size) -> Result<Size, FrameError> {
         let size = job.fit.target(source);
         let limit = self.limits.max_pixels;

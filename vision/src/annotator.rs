@@ -1,4 +1,4 @@
-//! Pictures for people of frames whose faces are known already.
+//! Pictures for people to look at, of frames whose faces are already known.
 
 use crate::canny;
 use crate::draw::{self, Style};
@@ -10,7 +10,7 @@ use crate::kernels::Kernels;
 use crate::raster::Planes;
 use crate::resize::Resizer;
 
-/// Draws on frames what was found in them, at a size that is good for looking. Owns the buffers it needs between frames.
+/// Draws what was found in frames, at a size that is good to look at. Holds buffers that are used again from frame to frame.
 pub struct Annotator {
     limits: Limits,
     fit: Fit,
@@ -22,7 +22,7 @@ pub struct Annotator {
 }
 
 impl Annotator {
-    /// One whose pictures have a long side of at most `side` pixels, and 1 at least.
+    /// Makes an annotator whose pictures have a long side of at most `side` pixels (0 counts as 1).
     pub fn new(limits: Limits, side: u32) -> Self {
         let kernels = Kernels::best();
         Annotator {
@@ -36,7 +36,8 @@ impl Annotator {
         }
     }
 
-    /// The frame in colour, with a box, the score and any landmarks of each face, which are in the frame's own pixels.
+    /// Returns the frame in colour as a JPEG, with a box, the score and any landmarks of each face. Faces are given in the
+    /// frame's own pixels.
     ///
     /// # Errors
     /// [`FrameError`] says what is wrong with the frame. The annotator is ready for the next one whatever happened.
@@ -57,7 +58,7 @@ impl Annotator {
         })
     }
 
-    /// The edges in the frame, white on black.
+    /// Returns the edges in the frame as a JPEG, white on black.
     ///
     /// # Errors
     /// As [`Annotator::faces`].

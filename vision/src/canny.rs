@@ -1,19 +1,20 @@
-//! Edges, for the `Canny` call.
+//! Edge detection, for the `Canny` call.
 
 use image::{GrayImage, Luma};
 use imageproc::kernel::Kernel;
 
 use crate::raster::Raster;
 
-/// Hysteresis thresholds on the Sobel gradient's length: below the first is no edge, above the second always is one.
+/// Hysteresis thresholds on the length of the Sobel gradient: below the first nothing is an edge, above the second everything is.
 const THRESHOLDS: (f32, f32) = (50.0, 150.0);
 
 /// The 3x3 binomial approximation of a Gaussian, in sixteenths.
 const GAUSSIAN: Kernel<'static, u32> = Kernel::new(&[1, 2, 1, 2, 4, 2, 1, 2, 1], 3, 3);
 
-/// The edge map of `luma`, which it leaves as it was: 255 on edges, 0 elsewhere.
+/// Returns the edge map of `luma`, 255 on edges and 0 elsewhere. `luma` is left as it was.
 ///
-/// J. Canny, "A Computational Approach to Edge Detection", 1986, as `imageproc` has it, after a 3x3 Gaussian.
+/// Uses the Canny edge detector of `imageproc` (J. Canny, "A Computational Approach to Edge Detection", 1986) after a 3x3
+/// Gaussian blur.
 pub(crate) fn edges(luma: &mut Raster) -> Raster {
     let size = luma.size;
     let picture = GrayImage::from_raw(size.width, size.height, std::mem::take(&mut luma.pixels))

@@ -1,8 +1,8 @@
-//! The one place of this crate that reads the clock.
+//! The one place in this crate that reads the clock.
 
 use std::time::{Duration, Instant};
 
-/// Measures the stages of one frame, each from the end of the one before.
+/// Measures the stages of one frame. Each stage begins where the stage before it ended.
 pub(crate) struct Stopwatch {
     last: Instant,
 }
@@ -12,7 +12,7 @@ impl Stopwatch {
         Stopwatch { last: now() }
     }
 
-    /// Time since the start or the last call.
+    /// Returns the time since the last call, or since the start.
     pub(crate) fn lap(&mut self) -> Duration {
         let now = now();
         now - std::mem::replace(&mut self.last, now)

@@ -1,14 +1,15 @@
-//! The two colours a JPEG picture is seen in: red, green, blue, and JPEG's own brightness and colour differences.
+//! Conversion between the two colour spaces of a JPEG picture: red, green and blue, and JPEG's own brightness and colour
+//! differences.
 //!
-//! ITU-R BT.601 over the full range of a byte, as JFIF 1.02 fixes it, in 16-bit fixed point.
+//! The matrix is that of ITU-R BT.601 over the full range of a byte, as JFIF 1.02 fixes it, in 16-bit fixed point.
 
-/// Brightness of a colour: `0.299 R + 0.587 G + 0.114 B`.
+/// Returns the brightness of a colour: `0.299 R + 0.587 G + 0.114 B`.
 pub(crate) fn luma(rgb: [u8; 3]) -> u8 {
     let [r, g, b] = rgb.map(i32::from);
     ((19_595 * r + 38_470 * g + 7_471 * b + 32_768) >> 16) as u8
 }
 
-/// A colour as JPEG holds it: brightness, blue difference, red difference.
+/// Returns a colour as JPEG holds it: brightness, blue difference, red difference.
 pub(crate) fn ycc(rgb: [u8; 3]) -> [u8; 3] {
     let [r, g, b] = rgb.map(i32::from);
     // 128 and a half; one less than that keeps the purest blue and red at 255.

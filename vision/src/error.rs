@@ -1,11 +1,11 @@
-//! Why a frame got no answer.
+//! The reasons why a frame gets no answer.
 
 use crate::geometry::Size;
 
-/// Why a picture could not be encoded.
+/// The reason why a picture could not be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
-    /// JPEG has 16 bits for a side, and no empty pictures.
+    /// The size cannot be that of a JPEG, which has 16 bits for each side and no empty pictures.
     #[error("a {width}x{height} picture cannot be a JPEG: both sides must be 1 to 65,535 pixels")]
     Size {
         /// Width of the picture.
@@ -15,81 +15,81 @@ pub enum EncodeError {
     },
 }
 
-/// What was wrong with one frame. The analyzer is as good as new after any of them.
+/// The reason why one frame got no answer. The analyzer is ready for the next frame after any of them.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    /// No bytes at all.
+    /// The frame has no bytes at all.
     #[error("the frame has no bytes; send one whole JPEG a frame")]
     Empty,
     /// The first bytes are not those of a JPEG.
     #[error("the frame is not a JPEG but {found}; convert it to JPEG before sending")]
     NotJpeg {
-        /// What the first bytes look like, with an article: "a PNG".
+        /// The kind of file that the first bytes look like, with an article: "a PNG".
         found: &'static str,
     },
-    /// A JPEG whose marker segments break the standard's rules.
+    /// A marker segment of the JPEG breaks the rules of the standard.
     #[error("bad JPEG header at byte {offset}: {problem}")]
     BadHeader {
-        /// Where in the frame's bytes.
+        /// Place of the segment in the frame's bytes.
         offset: usize,
-        /// What is wrong there.
+        /// The rule that is broken, in words.
         problem: &'static str,
     },
-    /// The header says a width or a height of zero.
+    /// The header gives a width or a height of zero.
     #[error("the JPEG header says {size}; both sides must be at least 1 pixel")]
     ZeroSize {
-        /// The size in the header.
+        /// Size in the header.
         size: Size,
     },
-    /// The header says more pixels than [`Limits`](crate::Limits) allow; nothing was decoded.
+    /// The header gives more pixels than [`Limits`](crate::Limits) allow. Nothing was decoded.
     #[error(
         "the JPEG header says {size}, which is over the limit of {limit} pixels; shrink the picture or raise the limit"
     )]
     TooManyPixels {
-        /// The size in the header.
+        /// Size in the header.
         size: Size,
-        /// The limit in force.
+        /// Limit in force, in pixels.
         limit: u64,
     },
-    /// A valid JPEG of a kind that is not decoded here.
+    /// The JPEG is valid, but of a kind that is not decoded here.
     #[error("this JPEG uses {feature}, which is not supported; use baseline or progressive JPEG with 8 bits")]
     Unsupported {
-        /// The kind, in words.
+        /// The kind of JPEG, in words.
         feature: &'static str,
     },
     /// The bytes end before the picture does.
     #[error("the JPEG is cut off: its {length} bytes hold no end-of-image marker")]
     Truncated {
-        /// How many bytes there were.
+        /// Number of bytes that came.
         length: usize,
     },
-    /// The bytes have a beginning and an end, and what is between them cannot be decoded.
+    /// The bytes begin and end as a JPEG does, but what lies between cannot be decoded.
     #[error("the JPEG is damaged: {reason}")]
     Corrupt {
-        /// The decoder's own words.
+        /// The decoder's own message.
         reason: String,
     },
-    /// The size asked for in the job has a side of zero or above 65,535 pixels, or more pixels than the limit.
+    /// The job asks for a size that has a side of zero, a side above 65,535 pixels, or more pixels than the limit.
     #[error("cannot bring a frame to {size}: both sides must be 1 to 65,535 pixels, and {limit} pixels are the limit")]
     BadTarget {
-        /// The size asked for.
+        /// Size that was asked for.
         size: Size,
-        /// The limit in force.
+        /// Limit in force, in pixels.
         limit: u64,
     },
-    /// The answer's picture could not be made.
+    /// The picture that goes back could not be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// A library panicked on this frame. It was caught, and what it may have left half done was thrown away.
+    /// A library panicked on this frame. The panic was caught, and everything that it may have left half done was thrown away.
     #[error("decoder or detector panicked on this frame: {message}; please report it with the frame")]
     Panicked {
-        /// The panic's message.
+        /// Message of the panic.
         message: String,
     },
 }
 
 impl FrameError {
-    /// A short snake_case name that never changes: for reports, counters and the wire.
+    /// Returns a short snake_case name for reports, counters and the wire. A name never changes.
     pub fn code(&self) -> &'static str {
         match self {
             FrameError::Empty => "empty",
@@ -106,7 +106,7 @@ impl FrameError {
         }
     }
 
-    /// Whether the frame, or what was asked for it, is at fault. If not, this program is.
+    /// Returns whether the fault lies in the frame, or in what was asked for it. If not, the fault is in this program.
     pub fn is_bad_frame(&self) -> bool {
         !matches!(self, FrameError::Encode(_) | FrameError::Panicked { .. })
     }
@@ -114,7 +114,7 @@ impl FrameError {
 
 /// Runs `work`, which calls into libraries that may panic on hostile input.
 ///
-/// The caller must throw away what `work` may have left half changed.
+/// The caller must throw away everything that `work` may have left half changed.
 ///
 /// # Errors
 /// What `work` returns, or [`FrameError::Panicked`].

@@ -1,4 +1,4 @@
-//! Sizes, boxes, and how a picture is brought to the size the detector sees.
+//! Sizes, boxes, and the size to which a picture is brought before a detector sees it.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// Width times height; cannot overflow.
+    /// Returns width times height, which cannot overflow.
     pub fn pixels(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
@@ -24,7 +24,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// A face: a box in pixels of the picture it is reported for, and how sure the detector is.
+/// A face: a box in pixels of the picture for which it is reported, and how sure the detector is.
 ///
 /// The box may reach outside the picture, as a face at its border does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,24 +37,24 @@ pub struct Face {
     pub width: f32,
     /// Bottom edge minus top edge.
     pub height: f32,
-    /// In the detector's own scale: comparable within one detector only.
+    /// How sure the detector is, on the detector's own scale. Scores of different detectors cannot be compared.
     pub score: f32,
-    /// Right eye, left eye, nose, right and left corner of the mouth, right and left being the person's own; from
-    /// detectors that find them.
+    /// Right eye, left eye, nose, right and left corner of the mouth, where right and left are the person's own. `None` from a
+    /// detector that finds no landmarks.
     pub landmarks: Option<[Point; 5]>,
 }
 
-/// A place in a picture, in pixels from its top left corner. It may be outside.
+/// A place in a picture, in pixels from the picture's top left corner. The place may be outside the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// To the right.
+    /// Distance to the right.
     pub x: f32,
-    /// Down.
+    /// Distance down.
     pub y: f32,
 }
 
 impl Face {
-    /// The same face in a picture that was `seen` by the detector and has the size `source`.
+    /// Converts a face from pixels of the picture that the detector saw, of size `seen`, to pixels of a picture of size `source`.
     pub(crate) fn rescaled(self, seen: Size, source: Size) -> Face {
         let across = source.width as f32 / seen.width as f32;
         let down = source.height as f32 / seen.height as f32;
@@ -72,24 +72,25 @@ impl Face {
 /// The size a picture is brought to before a detector looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// Exactly this size, whatever that does to the aspect.
+    /// Exactly this size, even if that changes the aspect ratio.
     Stretch(Size),
-    /// The long side at most this many pixels; the aspect is kept and nothing is ever enlarged.
+    /// A long side of at most this many pixels. The aspect ratio is kept, and nothing is ever enlarged.
     Within(u32),
 }
 
-/// What the programs that came before always did: stretch to 500x400.
-pub const SEED: Fit = Fit::Stretch(Size { width: 500, height: 400 });
-
 impl Default for Fit {
-    /// 512 pixels keep a face of a tenth of the picture above the 40 pixels a detector window needs.
+    /// Returns a long side of 512 pixels, with which a face of a tenth of the picture is still larger than the 40 pixels that a
+    /// detector's window needs.
     fn default() -> Self {
         Fit::Within(512)
     }
 }
 
 impl Fit {
-    /// The size a picture of size `source` gets. Has a zero side only when the `Fit` itself says so.
+    /// The size that the programs before this one always used: every frame is stretched to 500x400.
+    pub const LEGACY: Fit = Fit::Stretch(Size { width: 500, height: 400 });
+
+    /// Returns the size that a picture of size `source` is brought to. A side is zero only when the `Fit` itself says so.
     pub fn target(self, source: Size) -> Size {
         match self {
             Fit::Stretch(size) => size,
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn stretch_ignores_the_source() {
-        assert_eq!(SEED.target(size(1, 9)), size(500, 400));
+        assert_eq!(Fit::LEGACY.target(size(1, 9)), size(500, 400));
     }
 
     #[test]

@@ -1,67 +1,67 @@
-//! What is asked for a frame, and what is answered.
+//! The request and the answer for a frame.
 
 use std::time::Duration;
 
 use crate::geometry::{Face, Fit, Size};
 
-/// What a frame may cost at most.
+/// The most that a frame may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most pixels of a picture, sent or asked for. Decoding takes up to about 4 bytes of memory a pixel, or 16 when a
-    /// picture of four components is coded in several scans. Detection takes its own on top, for each pixel of the
-    /// size that it works at: about 6 bytes with SeetaFace at the picture's own size, and 28 with YuNet.
+    /// Most pixels that a picture may have, whether it was sent or asked for. Decoding takes up to about 4 bytes of memory for
+    /// each pixel, or 16 when a picture of four components is coded in several scans. Detection adds memory for each pixel at the
+    /// size at which the detector works: about 6 bytes with SeetaFace at the picture's own size, and 28 with YuNet.
     pub max_pixels: u64,
 }
 
 impl Default for Limits {
-    /// 40 million pixels: an 8K frame (7680x4320) is let through.
+    /// Returns a limit of 40 million pixels, which lets an 8K frame (7680x4320) through.
     fn default() -> Self {
         Limits { max_pixels: 40_000_000 }
     }
 }
 
-/// What is done with a frame.
+/// The work that is done on a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Task {
-    /// Decoded, to see that it can be, and forgotten. There is nothing to draw on, so no picture comes back.
+    /// The frame is decoded, to see that it can be, and forgotten. No picture comes back, as there is nothing to draw.
     View,
     /// Faces are found, and drawn if a picture is wanted.
     #[default]
     Faces,
-    /// Edges are found, for the picture.
+    /// Edges are found and come back as a picture.
     Canny,
 }
 
-/// One stream's wishes, the same for each of its frames.
+/// The wishes of one stream, which are the same for each of its frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Job {
-    /// What to do.
+    /// Work to do.
     pub task: Task,
-    /// The size to do it at.
+    /// Size at which the work is done.
     pub fit: Fit,
-    /// Whether a JPEG of what was seen, with what was found, comes back.
+    /// Whether a JPEG comes back of what the detector saw, with the faces or edges that were found.
     pub picture: bool,
-    /// Faces that score less are left out; `None` for the detector's own choice.
+    /// Lowest score of a face that is reported; `None` for the detector's own choice.
     pub min_score: Option<f32>,
-    /// Smallest side of a face that is looked for, in pixels of the frame as it was sent; `None` for what the detector
-    /// finds without enlarging the picture. Smaller faces take longer to look for.
+    /// Smallest side of a face to look for, in pixels of the frame as it was sent; `None` for what the detector finds without
+    /// enlarging the picture. A search for smaller faces takes longer.
     pub min_face: Option<f32>,
-    /// Whether faces come with their landmarks, and a picture with them drawn, where the detector finds them.
+    /// Whether faces come with landmarks, and the picture shows them, if the detector finds landmarks.
     pub landmarks: bool,
 }
 
-/// Where the time of a frame went.
+/// The time that each stage of a frame took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stages {
-    /// JPEG bytes to pixels.
+    /// Time from JPEG bytes to pixels.
     pub decode: Duration,
-    /// Pixels to the size, and the brightness, that the detector sees.
+    /// Time to bring the pixels to the size and the form that the detector takes.
     pub resize: Duration,
-    /// Finding faces or edges.
+    /// Time to find faces or edges.
     pub detect: Duration,
-    /// Drawing boxes.
+    /// Time to draw boxes and landmarks.
     pub draw: Duration,
-    /// Pixels to JPEG bytes.
+    /// Time from pixels to JPEG bytes.
     pub encode: Duration,
 }
 
@@ -74,12 +74,12 @@ pub struct Report {
     pub faces: Vec<Face>,
     /// A JPEG at the size the detector saw, if the job wanted one.
     pub picture: Option<Vec<u8>>,
-    /// What it cost.
+    /// Time that each stage took.
     pub stages: Stages,
 }
 
 impl Default for Report {
-    /// A report of nothing, for an analyzer to fill.
+    /// Returns an empty report, for an analyzer to fill.
     fn default() -> Self {
         let source = Size { width: 0, height: 0 };
         Report { source, faces: Vec::new(), picture: None, stages: Stages::default() }

@@ -1,10 +1,10 @@
-//! The picture work of facefleet, and nothing else: JPEG in, faces (or edges) and perhaps a JPEG out.
+//! The picture work of facefleet, and nothing else: a JPEG goes in; faces or edges, and perhaps a JPEG, come out.
 //!
-//! No sockets, no async runtime, no threads: a caller gives each of its own threads one [`Analyzer`] and feeds it frames.
-//! Everything is Rust, so one binary file is all there is to install on a small board.
+//! There are no sockets, no async runtime and no threads here: a caller gives each of its own threads one [`Analyzer`] and feeds
+//! it frames. Everything is Rust, so one binary file is all there is to install on a small board.
 //!
-//! The bytes come from strangers. A frame is looked at in this order, and the first thing wrong ends it with a
-//! [`FrameError`]: signature, header, pixel limit, completeness, and only then is memory taken and the picture decoded.
+//! The bytes come from strangers, so a frame is checked in a fixed order, and the first thing that is wrong ends it with a
+//! [`FrameError`]: signature, header, pixel limit, completeness. Only then is memory taken and the picture decoded.
 //!
 //! ```
 //! use facefleet_vision::{Analyzer, DetectorKind, Job, Limits};
@@ -34,6 +34,6 @@ pub use analyzer::Analyzer;
 pub use annotator::Annotator;
 pub use detect::{DetectorError, DetectorKind, FaceDetector, PictureView, UnknownDetector, Wanted, seeta, yunet};
 pub use error::FrameError;
-pub use geometry::{Face, Fit, Point, SEED, Size};
+pub use geometry::{Face, Fit, Point, Size};
 pub use job::{Job, Limits, Report, Stages, Task};
 pub use kernels::Kernels;

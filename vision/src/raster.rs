@@ -2,15 +2,16 @@
 
 use crate::geometry::Size;
 
-/// One byte for each pixel: rows from the top, pixels from the left, no padding. `pixels` is exactly as long as `size` says.
+/// A grey picture with one byte for each pixel: rows from the top, pixels from the left, no padding. `pixels` is exactly as long
+/// as `size` says.
 #[derive(Debug)]
 pub(crate) struct Raster {
     pub(crate) size: Size,
     pub(crate) pixels: Vec<u8>,
 }
 
-/// A picture as a JPEG holds it: its brightness, and how far its colour is blue and red, of 128 for grey. Colour may have
-/// fewer pixels than brightness; all three show the same.
+/// A picture as a JPEG holds it: its brightness, and two planes for how blue and how red it is, where 128 stands for grey. The
+/// colour planes may have fewer pixels than the brightness; all three show the same picture.
 #[derive(Debug)]
 pub(crate) struct Planes {
     pub(crate) luma: Raster,
@@ -18,7 +19,7 @@ pub(crate) struct Planes {
     pub(crate) red: Raster,
 }
 
-/// A buffer this many times larger than what is needed is given back: one huge frame must not hold memory for ever.
+/// A buffer that is this many times larger than needed is given back, because one huge frame must not hold memory for ever.
 pub(crate) const GIVE_BACK: usize = 16;
 
 impl Raster {
@@ -26,7 +27,7 @@ impl Raster {
         Raster { size: Size { width: 0, height: 0 }, pixels: Vec::new() }
     }
 
-    /// Makes room for another picture; what the pixels are then is not defined.
+    /// Makes room for a picture of another size. The values of its pixels are then undefined.
     pub(crate) fn reshape(&mut self, size: Size) {
         let length =
             usize::try_from(size.pixels()).expect("the pixel limit keeps pictures far below the address space");
@@ -43,7 +44,7 @@ impl Planes {
         Planes { luma: Raster::empty(), blue: Raster::empty(), red: Raster::empty() }
     }
 
-    /// Makes the colour grey everywhere.
+    /// Makes the picture grey everywhere.
     pub(crate) fn without_colour(&mut self) {
         for plane in [&mut self.blue, &mut self.red] {
             plane.reshape(Size { width: 1, height: 1 });
@@ -52,7 +53,7 @@ impl Planes {
     }
 }
 
-/// The size of a plane with half the pixels of `size` across and half of them down.
+/// Returns the size of a plane with half as many pixels across and half as many down, rounded up.
 pub(crate) fn halved(size: Size) -> Size {
     Size { width: size.width.div_ceil(2), height: size.height.div_ceil(2) }
 }

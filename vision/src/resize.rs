@@ -1,18 +1,18 @@
-//! Bringing a picture to the size the detector sees.
+//! Brings a picture to the size that the detector sees.
 
 use crate::geometry::Size;
 use crate::kernels::{Kernels, Weights};
 use crate::raster::{Planes, Raster, halved};
 
-/// Resizes, and remembers how: a stream's frames all have the same size.
+/// Resizes pictures, and keeps the weights for the sizes that it has seen: all frames of a stream have the same size.
 pub(crate) struct Resizer {
     kernels: &'static Kernels,
     known: Vec<Weights>,
-    /// A row of the result before its second pass.
+    /// A row of the result between the first pass and the second.
     row: Vec<i16>,
 }
 
-/// More pairs of lengths than one stream has, with two for each of brightness and colour.
+/// Pairs of lengths that are kept: more than one stream has, with two for the brightness and two for the colour.
 const MOST_KNOWN: usize = 16;
 
 impl Resizer {
@@ -20,7 +20,7 @@ impl Resizer {
         Resizer { kernels, known: Vec::new(), row: Vec::new() }
     }
 
-    /// Fills `to` with `from` at `size`; what `from` is then is not defined. No side is zero.
+    /// Resizes `from` to `size` into `to`. No side may be zero. The pixels of `from` are undefined afterwards.
     pub(crate) fn bring(&mut self, from: &mut Raster, size: Size, to: &mut Raster) {
         if from.size == size {
             std::mem::swap(from, to);
@@ -29,7 +29,7 @@ impl Resizer {
         }
     }
 
-    /// The same for all planes of a picture. The colour gets half of `size`.
+    /// Resizes all planes of a picture into `to`, as [`Resizer::bring`] does. The colour planes get half of `size`.
     pub(crate) fn bring_planes(&mut self, from: &mut Planes, size: Size, to: &mut Planes) {
         self.bring(&mut from.luma, size, &mut to.luma);
         self.bring(&mut from.blue, halved(size), &mut to.blue);
@@ -53,7 +53,7 @@ impl Resizer {
         }
     }
 
-    /// The place among the known of the weights from `from` pixels to `to`.
+    /// Returns the place, among the weights that are kept, of those from `from` pixels to `to`.
     fn know(&mut self, from: u32, to: u32) -> usize {
         let known = self.known.iter().position(|weights| weights.is_for(from, to));
         known.unwrap_or_else(|| {
@@ -72,7 +72,7 @@ mod tests {
         Raster { size: Size { width, height }, pixels }
     }
 
-    /// The same in floating point, one pixel after the other.
+    /// Resizes in floating point, one pixel after the other, as the result that the kernels are compared with.
     fn reference(from: &Raster, size: Size) -> Vec<f64> {
         let taps = |length: u32, to: u32, at: u32| -> Vec<(usize, f64)> {
             let scale = f64::from(length) / f64::from(to);

@@ -9,7 +9,7 @@ mod pictures;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use facefleet_vision::{Analyzer, DetectorKind, Fit, Job, Limits, Report, SEED, Task};
+use facefleet_vision::{Analyzer, DetectorKind, Fit, Job, Limits, Report, Task};
 use pictures::{astronaut_in, encode};
 
 thread_local! {
@@ -80,7 +80,7 @@ fn decoding_takes_no_memory() {
 #[test]
 fn frames_that_only_boxes_are_wanted_of_take_no_memory() {
     let mut analyzer = Analyzer::new(DetectorKind::Seeta, Limits::default()).unwrap();
-    for fit in [SEED, Fit::Within(512), Fit::Within(640)] {
+    for fit in [Fit::LEGACY, Fit::Within(512), Fit::Within(640)] {
         let job = Job { fit, ..Job::default() };
         assert_eq!(allocations(&mut analyzer, &frames(), job), 0, "{fit:?}");
     }
@@ -92,6 +92,6 @@ fn frames_that_only_boxes_are_wanted_of_take_no_memory() {
 #[test]
 fn pictures_that_go_back_use_the_memory_of_the_ones_before() {
     let mut analyzer = Analyzer::new(DetectorKind::Seeta, Limits::default()).unwrap();
-    let job = Job { fit: SEED, picture: true, ..Job::default() };
+    let job = Job { fit: Fit::LEGACY, picture: true, ..Job::default() };
     assert_eq!(allocations(&mut analyzer, &frames(), job), 0);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use facefleet_proto::wire::VideoFrame;
-use facefleet_vision::{Job, SEED, Task};
+use facefleet_vision::{Fit, Job, Task};
 use futures_util::{Stream, StreamExt};
 use tonic::Status;
 
@@ -140,7 +140,7 @@ where
 
 /// The job of the legacy methods, which stretch every frame to 500×400 and send no picture back.
 fn job(task: Task) -> Job {
-    Job { task, fit: SEED, ..Job::default() }
+    Job { task, fit: Fit::LEGACY, ..Job::default() }
 }
 
 /// Puts a frame into the pool, for the worker's own detector.

@@ -1,7 +1,7 @@
 //! Every fixed call, made by a program that knows nothing else.
 
 use facefleet_e2e::{Cluster, LOOPBACK, Service, asset};
-use facefleet_vision::{Analyzer, DetectorKind, Job, Limits, SEED};
+use facefleet_vision::{Analyzer, DetectorKind, Fit, Job, Limits};
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
@@ -96,7 +96,7 @@ fn difference(a: &RgbImage, b: &RgbImage) -> u64 {
 /// there must be no blue.
 fn boxes(sent: &VideoFrame, drawn: &RgbImage, plain: &RgbImage) -> usize {
     let mut analyzer = Analyzer::new(DetectorKind::default(), Limits::default()).unwrap();
-    let report = analyzer.analyze(&sent.frame, &Job { fit: SEED, ..Job::default() }).unwrap();
+    let report = analyzer.analyze(&sent.frame, &Job { fit: Fit::LEGACY, ..Job::default() }).unwrap();
     let scale = (500.0 / report.source.width as f32, 400.0 / report.source.height as f32);
     // How much bluer the picture has become.
     let blue = |x: u32, y: u32| {

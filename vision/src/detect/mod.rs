@@ -1,4 +1,4 @@
-//! Face detectors: what they have in common, and which there are.
+//! Face detectors: their common interface, and the ones that there are.
 
 mod rustface;
 pub mod seeta;
@@ -10,8 +10,8 @@ use std::str::FromStr;
 use crate::geometry::{Face, Size};
 use crate::raster::halved;
 
-/// A picture as detectors take it, in the form that a JPEG has: brightness, and perhaps how blue and how red it is. Rows are
-/// from the top, without padding, a byte a pixel.
+/// A picture in the form in which detectors take it, which is that of a JPEG: brightness, and perhaps how blue and how red it is.
+/// Each plane has one byte a pixel, with rows from the top and no padding.
 #[derive(Clone, Copy, Debug)]
 pub struct PictureView<'a> {
     size: Size,
@@ -20,7 +20,7 @@ pub struct PictureView<'a> {
 }
 
 impl<'a> PictureView<'a> {
-    /// A view of a grey picture.
+    /// Makes a view of a grey picture.
     ///
     /// # Panics
     /// When `luma` is not exactly as long as `size` says.
@@ -29,11 +29,11 @@ impl<'a> PictureView<'a> {
         PictureView { size, luma, colour: None }
     }
 
-    /// The same picture with colour: JPEG's differences for blue and red, 128 for none, of half as many pixels across and
+    /// Adds colour to the view: JPEG's blue and red differences, where 128 stands for grey, with half as many pixels across and
     /// half as many down.
     ///
     /// # Panics
-    /// When one is not exactly as long as half the picture's size, rounded up, says.
+    /// When a plane is not exactly as long as half the size of the picture, rounded up, says.
     pub fn with_colour(self, blue: &'a [u8], red: &'a [u8]) -> Self {
         let half = halved(self.size);
         for colour in [blue, red] {
@@ -52,47 +52,47 @@ impl<'a> PictureView<'a> {
         self.luma
     }
 
-    /// How blue and how red the picture is, if it has colour.
+    /// Returns the planes for how blue and how red the picture is, if it has colour.
     pub fn colour(self) -> Option<[&'a [u8]; 2]> {
         self.colour
     }
 }
 
-/// Which faces are looked for.
+/// The faces that a detector is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Wanted {
-    /// Lowest score that counts, in the detector's own scale; `None` for the one below which its
-    /// finds are mostly not faces.
+    /// Lowest score that counts, on the detector's own scale; `None` for the score below which most finds of this detector are
+    /// not faces.
     pub min_score: Option<f32>,
-    /// Smallest side of a face in pixels of the picture that the detector sees; `None` for what the detector finds
-    /// without enlarging the picture.
+    /// Smallest side of a face in pixels of the picture that the detector sees; `None` for what the detector finds without
+    /// enlarging the picture.
     pub min_face: Option<f32>,
 }
 
-/// Finds faces in pictures. Holds its own buffers, so each thread has its own.
+/// A detector of faces in pictures. Each thread has a detector of its own, which holds the buffers that it needs.
 pub trait FaceDetector {
-    /// The name of its [`DetectorKind`].
+    /// Returns the name of the detector's [`DetectorKind`].
     fn name(&self) -> &'static str;
 
-    /// Whether it finds more in a picture with colour. If not, colour need not even be decoded.
+    /// Returns whether the detector finds more in a picture with colour. If not, colour need not even be decoded.
     fn wants_colour(&self) -> bool {
         false
     }
 
-    /// Puts the wanted faces into `faces`, in place of what was there, best first, in pixels of `picture`. Any size of
-    /// picture is allowed, with colour and without.
+    /// Replaces the contents of `faces` by the wanted faces, best first, in pixels of `picture`. The picture may have any size,
+    /// with colour or without.
     fn detect(&mut self, picture: PictureView<'_>, wanted: Wanted, faces: &mut Vec<Face>);
 }
 
 /// The detectors to choose from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DetectorKind {
-    /// The SeetaFace funnel cascade, by our own engine.
+    /// The SeetaFace funnel cascade, run by our own engine.
     #[default]
     Seeta,
-    /// YuNet: also faces that are turned, small or half hidden, with five landmarks each.
+    /// YuNet, which also finds faces that are turned, small or half hidden, with five landmarks each.
     Yunet,
-    /// The funnel cascade by the `rustface` crate: the same faces as by ours, many times slower.
+    /// The funnel cascade, run by the `rustface` crate: it finds the same faces as our own engine, many times slower.
     Rustface,
 }
 
@@ -100,7 +100,7 @@ impl DetectorKind {
     /// Every detector.
     pub const ALL: &'static [DetectorKind] = &[DetectorKind::Seeta, DetectorKind::Yunet, DetectorKind::Rustface];
 
-    /// The name used in flags and messages.
+    /// Returns the name that flags and messages use.
     pub fn name(self) -> &'static str {
         match self {
             DetectorKind::Seeta => "seeta",
@@ -137,7 +137,7 @@ impl FromStr for DetectorKind {
     }
 }
 
-/// No detector has this name.
+/// The error for a name that no detector has.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no detector `{0}`; choose one of: {names}", names = names())]
 pub struct UnknownDetector(pub String);
@@ -147,16 +147,16 @@ fn names() -> String {
     names.join(", ")
 }
 
-/// A detector could not be made: its model cannot be read.
+/// The error of a detector that could not be made, because its model cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
-    /// Of our own engine.
+    /// The model of our own engine for SeetaFace cannot be read.
     #[error("the model of detector seeta cannot be read: {0}")]
     Seeta(#[from] seeta::ModelError),
-    /// Of YuNet.
+    /// The weights of YuNet cannot be read.
     #[error("the model of detector yunet cannot be read: {0}")]
     Yunet(#[from] yunet::WeightsError),
-    /// Of the `rustface` crate.
+    /// The model of the `rustface` crate cannot be read.
     #[error("the model of detector rustface cannot be read: {0}")]
     Rustface(#[from] std::io::Error),
 }

@@ -6,20 +6,20 @@ use super::seeta::FRONTAL;
 use super::{DetectorError, DetectorKind, FaceDetector, PictureView, Wanted};
 use crate::geometry::Face;
 
-/// Side of the classifier's window in pixels; nothing smaller can be looked at, and the library panics when asked to.
+/// Side of the classifier's window in pixels. The library can look at nothing smaller, and panics when it is asked to.
 const WINDOW: u32 = 40;
 
-/// The settings of the library's own example. It looks for faces of at least [`WINDOW`] pixels whatever is set: the library
-/// stores that setting and does not use it.
+/// Settings of the library's own example. A smallest side of a face can be set, too, but the library stores it and does not use
+/// it: it looks for faces of at least [`WINDOW`] pixels whatever is set.
 const MIN_SCORE: f32 = 2.0;
 const PYRAMID_FACTOR: f32 = 0.8;
 const WINDOW_STEP: u32 = 4;
 
-/// The library refuses a threshold of zero or less.
+/// Lowest threshold that the library takes: it refuses zero and less.
 const LOWEST_THRESHOLD: f32 = 0.01;
 
-/// SeetaFace: S. Wu, M. Kan, Z. He, S. Shan, X. Chen, "Funnel-structured cascade for multi-view face detection with
-/// alignment-awareness", Neurocomputing 221, 2017.
+/// SeetaFace, run by the `rustface` crate: S. Wu, M. Kan, Z. He, S. Shan, X. Chen, "Funnel-structured cascade for multi-view face
+/// detection with alignment-awareness", Neurocomputing 221, 2017.
 pub(super) struct Rustface {
     detector: Box<dyn Detector>,
 }

@@ -1,4 +1,4 @@
-//! Boxes, landmarks and scores on pictures.
+//! Draws boxes, landmarks and scores on pictures.
 
 mod score;
 
@@ -10,20 +10,21 @@ use crate::colour;
 use crate::geometry::{Face, Point, Size};
 use crate::raster::{Planes, Raster};
 
-/// How a face is drawn.
+/// The look of a face that is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     /// Colour of the box and of the landmarks.
     pub colour: Rgb<u8>,
-    /// Width of the box's line in pixels, which grows into the box; and radius of a landmark's dot.
+    /// Width of the box's line in pixels, which grows into the box, and radius of a landmark's dot.
     pub thickness: u32,
 }
 
 impl Style {
-    /// What the programs that came before drew: blue, one pixel.
-    pub const SEED: Style = Style { colour: Rgb([0, 0, 255]), thickness: 1 };
+    /// The style of the programs before this one: a blue line of one pixel.
+    pub const LEGACY: Style = Style { colour: Rgb([0, 0, 255]), thickness: 1 };
 
-    /// A line people see on a video of this size whatever size it is shown at: 2 pixels at 640, 6 at 1920.
+    /// Returns a style whose line people see on a video of this size, however large it is shown: 2 pixels for a width of 640, 6
+    /// for 1920.
     pub fn video(size: Size) -> Style {
         Style { colour: Rgb([40, 220, 80]), thickness: (size.width.max(size.height) / 320).max(2) }
     }
@@ -44,7 +45,7 @@ pub fn faces(picture: &mut RgbImage, faces: &[Face], style: Style) {
     }
 }
 
-/// Draws the same on a picture whose colour has half the resolution.
+/// Draws boxes and landmarks as [`faces`] does, on a picture whose colour has half the resolution.
 pub(crate) fn faces_on_planes(picture: &mut Planes, faces: &[Face], style: Style) {
     let size = picture.luma.size;
     let thickness = style.thickness.min(size.width.max(size.height));
@@ -56,7 +57,7 @@ pub(crate) fn faces_on_planes(picture: &mut Planes, faces: &[Face], style: Style
     }
 }
 
-/// Writes each face's score at the top left corner of its box, as far as that lies inside the picture.
+/// Writes each face's score at the top left corner of its box, as far as the label lies inside the picture.
 pub(crate) fn scores_on_planes(picture: &mut Planes, faces: &[Face], style: Style) {
     let size = picture.luma.size;
     for face in faces {
@@ -90,13 +91,13 @@ fn fill(plane: &mut Raster, across: &Range<u32>, down: &Range<u32>, change: impl
     }
 }
 
-/// A rectangle of pixels inside a picture, perhaps of none.
+/// A rectangle of pixels inside a picture, which may be empty.
 struct Line {
     across: Range<u32>,
     down: Range<u32>,
 }
 
-/// The four sides of a face's box, `inset` pixels inside it; `None` when the box has no inside left.
+/// Returns the four sides of a face's box, `inset` pixels inside of it; `None` when no inside is left.
 fn outline(face: &Face, inset: u32, size: Size) -> Option<[Line; 4]> {
     let inset = i64::from(inset);
     let (left, right) = (pixel(face.x.round()) + inset, pixel((face.x + face.width).round()) - inset);
@@ -113,7 +114,7 @@ fn outline(face: &Face, inset: u32, size: Size) -> Option<[Line; 4]> {
     ])
 }
 
-/// The rows of a round dot on each landmark, around the pixel that it is in.
+/// Yields the rows of a round dot on each landmark. A dot is centred on the pixel that its landmark lies in.
 fn dots(face: &Face, radius: u32, size: Size) -> impl Iterator<Item = Line> {
     let radius = i64::from(radius);
     face.landmarks.into_iter().flatten().flat_map(move |Point { x, y }| {
@@ -125,13 +126,13 @@ fn dots(face: &Face, radius: u32, size: Size) -> impl Iterator<Item = Line> {
     })
 }
 
-/// A whole number of pixels. Far outside is outside however far, and what is not a number is zero.
+/// Returns a place as a whole number of pixels. A place far outside of every picture is clamped, and NaN becomes zero.
 fn pixel(place: f32) -> i64 {
     place.clamp(-1e9, 1e9) as i64
 }
 
 impl Line {
-    /// As much of it as lies in a picture of `size`.
+    /// Returns the part of a rectangle that lies in a picture of `size`.
     fn inside(across: Range<i64>, down: Range<i64>, size: Size) -> Line {
         let visible = |pixels: Range<i64>, side: u32| {
             let inside = |edge: i64| edge.clamp(0, side.into()) as u32;
@@ -145,12 +146,12 @@ impl Line {
 mod tests {
     use super::*;
 
-    const BLUE: Rgb<u8> = Style::SEED.colour;
+    const BLUE: Rgb<u8> = Style::LEGACY.colour;
 
     fn drawn(x: f32, y: f32, width: f32, height: f32, thickness: u32) -> Vec<(u32, u32)> {
         let mut picture = RgbImage::new(12, 10);
         let face = Face { x, y, width, height, score: 1.0, landmarks: None };
-        let style = Style { thickness, ..Style::SEED };
+        let style = Style { thickness, ..Style::LEGACY };
         faces(&mut picture, &[face], style);
         let blue = picture.enumerate_pixels().filter(|(_, _, p)| **p == BLUE);
         blue.map(|(x, y, _)| (x, y)).collect()
@@ -196,7 +197,7 @@ mod tests {
         let points = [Point { x: 5.9, y: 4.2 }, Point { x: 0.0, y: 9.0 }, nowhere, nowhere, nowhere];
         let face = Face { x: 50.0, y: 50.0, width: 9.0, height: 9.0, score: 1.0, landmarks: Some(points) };
         let mut picture = RgbImage::new(12, 10);
-        faces(&mut picture, &[face], Style { thickness: 2, ..Style::SEED });
+        faces(&mut picture, &[face], Style { thickness: 2, ..Style::LEGACY });
         let rows: Vec<String> =
             picture.rows().map(|row| row.map(|p| if *p == BLUE { '#' } else { '.' }).collect()).collect();
         let want = [
@@ -218,7 +219,7 @@ mod tests {
             pixels: vec![value; (width * height) as usize],
         };
         let mut planes = Planes { luma: plane(12, 10, 90), blue: plane(6, 5, 128), red: plane(6, 5, 128) };
-        faces_on_planes(&mut planes, &[face], Style::SEED);
+        faces_on_planes(&mut planes, &[face], Style::LEGACY);
         let drawn: Vec<usize> = (0..120).filter(|&at| planes.luma.pixels[at] == 29).collect();
         assert_eq!(drawn, [3 * 12 + 5, 4 * 12 + 4, 4 * 12 + 5, 4 * 12 + 6, 5 * 12 + 5, 8 * 12, 9 * 12, 9 * 12 + 1]);
         assert!(planes.blue.pixels[2 * 6 + 2] > 190 && planes.blue.pixels[0] == 128, "{:?}", planes.blue.pixels);
@@ -229,7 +230,7 @@ mod tests {
         let points = [Point { x: 5.0, y: 5.0 }; 5];
         let face = Face { x: -1e9, y: -1e9, width: 2e9, height: 2e9, score: 1.0, landmarks: Some(points) };
         let mut picture = RgbImage::new(12, 10);
-        faces(&mut picture, &[face], Style { thickness: u32::MAX, ..Style::SEED });
+        faces(&mut picture, &[face], Style { thickness: u32::MAX, ..Style::LEGACY });
         assert!(picture.pixels().all(|p| *p == BLUE), "the dots cover all of it");
     }
 
@@ -242,9 +243,9 @@ mod tests {
         let grey = || Planes { luma: plane(13, 11, 90), blue: plane(7, 6, 128), red: plane(7, 6, 128) };
         let face = |x, y, width, height| Face { x, y, width, height, score: 1.0, landmarks: None };
         let mut picture = grey();
-        faces_on_planes(&mut picture, &[face(2.0, 2.0, 9.0, 7.0)], Style::SEED);
+        faces_on_planes(&mut picture, &[face(2.0, 2.0, 9.0, 7.0)], Style::LEGACY);
         let mut rgb = RgbImage::new(13, 11);
-        faces(&mut rgb, &[face(2.0, 2.0, 9.0, 7.0)], Style::SEED);
+        faces(&mut rgb, &[face(2.0, 2.0, 9.0, 7.0)], Style::LEGACY);
         for (luma, pixel) in picture.luma.pixels.iter().zip(rgb.pixels()) {
             assert_eq!(*luma, if *pixel == BLUE { 29 } else { 90 });
         }
@@ -259,13 +260,13 @@ mod tests {
             face(f32::NAN, 3.0, 4.0, f32::INFINITY),
         ] {
             let mut picture = grey();
-            faces_on_planes(&mut picture, &[outside], Style::SEED);
+            faces_on_planes(&mut picture, &[outside], Style::LEGACY);
             assert_eq!(picture.luma.pixels, grey().luma.pixels, "{outside:?}");
             assert_eq!(picture.blue.pixels, grey().blue.pixels, "{outside:?}");
             assert_eq!(picture.red.pixels, grey().red.pixels, "{outside:?}");
         }
         let mut picture = grey();
-        faces_on_planes(&mut picture, &[face(-5.0, -5.0, 17.6, 15.6)], Style::SEED);
+        faces_on_planes(&mut picture, &[face(-5.0, -5.0, 17.6, 15.6)], Style::LEGACY);
         assert_eq!(picture.luma.pixels[12], 29, "the right border");
         assert_eq!(picture.luma.pixels[10 * 13], 29, "the bottom border");
     }

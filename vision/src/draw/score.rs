@@ -1,9 +1,9 @@
-//! A number beside a face, in digits of our own: three pixels by five, which need no font.
+//! Draws a number beside a face, in digits of three pixels by five, so that no font is needed.
 
 use super::{Line, pixel};
 use crate::geometry::{Face, Size};
 
-/// Rows from the top, the leftmost pixel the highest of three bits.
+/// The digits, row by row from the top; in each row the highest of three bits is the leftmost pixel.
 const DIGITS: [[u8; 5]; 10] = [
     [0b111, 0b101, 0b101, 0b101, 0b111],
     [0b010, 0b110, 0b010, 0b010, 0b111],
@@ -19,12 +19,13 @@ const DIGITS: [[u8; 5]; 10] = [
 const POINT: [u8; 5] = [0, 0, 0, 0, 0b010];
 const MINUS: [u8; 5] = [0, 0, 0b111, 0, 0];
 
-/// From one character to the next, and from the top of a label to its bottom, in the digits' pixels.
+/// Distance from one character to the next, and from the top of a label to its bottom, in pixels of the digits.
 const ADVANCE: i64 = 4;
 const HEIGHT: i64 = 7;
 
-/// The paper on which a face's score stands, over the top left corner of its box or, where there is no room above, in it;
-/// and the ink. A digit's pixel is `scale` pixels wide and high.
+/// Returns the label of a face: the rectangle that the score stands on, and the rectangles of its digits. The label lies over the
+/// top left corner of the box, or inside the box where there is no room above. A pixel of a digit is `scale` pixels wide and
+/// high.
 pub(super) fn label(face: &Face, scale: u32, size: Size) -> (Line, impl Iterator<Item = Line>) {
     let text = written(face.score);
     let scale = i64::from(scale);
@@ -42,14 +43,14 @@ pub(super) fn label(face: &Face, scale: u32, size: Size) -> (Line, impl Iterator
     (paper, ink)
 }
 
-/// Two or three digits say enough: detectors score in parts of one, or in tens.
+/// Writes a score with two or three digits, which say enough: detectors score in parts of one, or in tens.
 fn written(score: f32) -> String {
     // What is not a number is none that a detector gives, and takes no room.
     let score = if score.is_nan() { 0.0 } else { score.clamp(-999.0, 999.0) };
     if score.abs() < 10.0 { format!("{score:.2}") } else { format!("{score:.0}") }
 }
 
-/// The inked pixels of a character.
+/// Yields the pixels of a character that are set, column and row.
 fn cells(character: u8) -> impl Iterator<Item = (i64, i64)> {
     let rows = match character {
         b'0'..=b'9' => DIGITS[usize::from(character - b'0')],

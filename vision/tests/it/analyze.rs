@@ -1,6 +1,6 @@
 //! Whole jobs on good frames.
 
-use facefleet_vision::{Analyzer, DetectorKind, Face, Fit, Job, Limits, Report, SEED, Size, Task, jpeg};
+use facefleet_vision::{Analyzer, DetectorKind, Face, Fit, Job, Limits, Report, Size, Task, jpeg};
 use image::RgbImage;
 
 use crate::pictures::{FACE, astronaut, astronaut_in, encode, stripes};
@@ -28,7 +28,7 @@ fn assert_one_face_at(faces: &[Face], want: [f32; 4]) {
 
 #[test]
 fn the_face_is_found_where_it_is_at_any_fit() {
-    for fit in [SEED, Fit::Within(512), Fit::Within(300), Fit::default()] {
+    for fit in [Fit::LEGACY, Fit::Within(512), Fit::Within(300), Fit::default()] {
         let report = run(&astronaut(), Job { fit, ..Job::default() });
         assert_eq!(report.source, Size { width: 512, height: 512 });
         assert_eq!(report.picture, None);
@@ -50,7 +50,7 @@ fn boxes_are_in_pixels_of_the_picture_that_was_sent() {
 
 #[test]
 fn the_faces_are_the_same_with_and_without_a_picture() {
-    for fit in [SEED, Fit::Within(300), Fit::Within(400), Fit::Within(512)] {
+    for fit in [Fit::LEGACY, Fit::Within(300), Fit::Within(400), Fit::Within(512)] {
         let boxes_only = run(&astronaut(), Job { fit, ..Job::default() });
         let with_picture = run(&astronaut(), Job { fit, picture: true, ..Job::default() });
         assert_eq!(boxes_only.faces, with_picture.faces, "{fit:?}");
@@ -59,7 +59,7 @@ fn the_faces_are_the_same_with_and_without_a_picture() {
 
 #[test]
 fn the_old_programs_get_500x400_with_a_blue_box() {
-    let job = Job { fit: SEED, picture: true, ..Job::default() };
+    let job = Job { fit: Fit::LEGACY, picture: true, ..Job::default() };
     let report = run(&astronaut_in(640, 512, 100, 0), job);
     let picture = jpeg::decode_rgb(&report.picture.unwrap(), &Limits::default()).unwrap();
     assert_eq!(picture.dimensions(), (500, 400));
@@ -117,7 +117,7 @@ fn a_report_that_was_used_before_says_what_a_new_one_does() {
     let mut report = Report::default();
     let with_face = encode(&astronaut());
     let without = encode(&stripes(300, 200));
-    let picture = Job { fit: SEED, picture: true, ..Job::default() };
+    let picture = Job { fit: Fit::LEGACY, picture: true, ..Job::default() };
     let canny = Job { task: Task::Canny, picture: true, ..Job::default() };
     let view = Job { task: Task::View, ..Job::default() };
     for (frame, job) in [
@@ -145,7 +145,7 @@ fn view_decodes_and_forgets() {
 
 #[test]
 fn every_stage_of_a_picture_job_is_timed() {
-    let stages = run(&astronaut(), Job { fit: SEED, picture: true, ..Job::default() }).stages;
+    let stages = run(&astronaut(), Job { fit: Fit::LEGACY, picture: true, ..Job::default() }).stages;
     for (name, stage) in [
         ("decode", stages.decode),
         ("resize", stages.resize),

@@ -1,34 +1,34 @@
 //! The cascade that looks at every window: weak classifiers on local binary codes.
 //!
-//! A weak classifier is one place in the window and a table: the code at that place selects a weight. Weights are added
-//! up, and after every tenth weak classifier the sum must reach a threshold (LAB: S. Yan, S. Shan, X. Chen, W. Gao,
-//! "Locally assembled binary (LAB) feature with feature-centric cascade for fast and accurate face detection", CVPR
-//! 2008; the cascade is "soft" in that its sum goes on from group to group).
+//! A weak classifier is a place in the window and a table: the code at that place selects a weight. Weights are added up, and
+//! after every tenth weak classifier the sum must reach a threshold (LAB: S. Yan, S. Shan, X. Chen, W. Gao, "Locally assembled
+//! binary (LAB) feature with feature-centric cascade for fast and accurate face detection", CVPR 2008). The cascade is "soft",
+//! which means that the sum goes on from group to group.
 //!
-//! Nearly all windows fail early, so most of the work is to find out which do. That is done with weights rounded up, from
-//! which nothing is lost: first bytes, for many windows at once ([`Sieve`]), then 16-bit numbers for each window that is
-//! left ([`Bound`]). The true sum is worked out for the few that pass both.
+//! Nearly all windows fail early, so most of the work is to find out which windows fail. Weights that are rounded up find this
+//! out without losing any window: first as bytes, for many windows at once ([`Sieve`]), then as 16-bit numbers, for each window
+//! that is left ([`Bound`]). The true sum is computed only for the few windows that pass both.
 
 use crate::kernels::Sieve;
 
 /// A boosted cascade.
 #[derive(Debug)]
 pub(super) struct Boosted {
-    /// Where the code of each weak classifier is, right and down from the corner of the window.
+    /// Place of the code of each weak classifier, right and down from the corner of the window.
     pub(super) places: Vec<(u8, u8)>,
-    /// For each weak classifier, a weight for each code.
+    /// Weights of each weak classifier, one for each code.
     weights: Vec<[f32; 256]>,
-    /// The least sum after each group.
+    /// Least sum after each group.
     thresholds: Vec<f32>,
     pub(super) sieve: Sieve,
     bound: Bound,
 }
 
-/// The groups behind the sieve, in numbers of which [`Bound::ONE`] make one. What is worked out with them is never below
-/// the true sum.
+/// The groups behind the sieve as 16-bit numbers, of which [`Bound::ONE`] make one. A sum of these numbers is never below the
+/// true sum.
 #[derive(Debug)]
 struct Bound {
-    /// A sieve's sum of 0, and what each unit of it adds.
+    /// Value in these units of a sieve's sum of 0.
     zero: i32,
     unit: i32,
     weights: Vec<[i16; 256]>,
@@ -36,16 +36,16 @@ struct Bound {
 }
 
 impl Boosted {
-    /// Weak classifiers between two looks at the sum.
+    /// Number of weak classifiers after which the sum is compared with a threshold.
     pub(super) const GROUP: usize = Sieve::GROUP;
-    /// A code covers 9 of the window's 40 pixels each way.
+    /// Last place of a code in a window, which has 40 pixels each way; a code covers 9 of them.
     pub(super) const LAST_PLACE: u8 = 31;
-    /// Weights up to here, of either sign, fit into what they are rounded to. Those of the published model are up to 3.
+    /// Greatest weight, of either sign, that the rounded forms can hold. The weights of the published model are at most 3.
     pub(super) const GREATEST: f32 = 7.0;
-    /// Groups in the sieve.
+    /// Number of groups that the sieve looks at.
     const SIFTED: usize = 4;
 
-    /// From as many places as weights, in whole groups, and a threshold for each group.
+    /// Makes a cascade from as many places as weights, which are whole groups, and a threshold for each group.
     pub(super) fn new(places: Vec<(u8, u8)>, weights: Vec<[f32; 256]>, thresholds: Vec<f32>) -> Boosted {
         let sifted = Boosted::SIFTED.min(thresholds.len());
         let (first, later) = weights.split_at(sifted * Boosted::GROUP);
@@ -80,8 +80,8 @@ impl Boosted {
         Boosted { places, weights, thresholds, sieve, bound }
     }
 
-    /// Whether a window that the sieve has left, with `sifted` for its sum, may reach all thresholds. The code of weak
-    /// classifier `i` is `codes[offsets[i]]`, here and below.
+    /// Returns whether a window that the sieve has left, with the sum `sifted`, may reach all thresholds. The code of weak
+    /// classifier `i` is `codes[offsets[i]]`.
     pub(super) fn may_pass(&self, sifted: u16, codes: &[u8], offsets: &[u32]) -> bool {
         let Bound { zero, unit, weights, thresholds } = &self.bound;
         let mut sum = zero + unit * i32::from(sifted);
@@ -94,7 +94,8 @@ impl Boosted {
         })
     }
 
-    /// The sum, if it reaches every threshold. In 32-bit floats, one after the other: the order decides the last bits.
+    /// Returns the true sum, if it reaches every threshold. The code of weak classifier `i` is `codes[offsets[i]]`. The sum is
+    /// added up in 32-bit floats in the order of the weak classifiers, as the order decides the last bits.
     pub(super) fn score(&self, codes: &[u8], offsets: &[u32]) -> Option<f32> {
         let mut sum = 0.0;
         let groups = self.weights.chunks_exact(Boosted::GROUP).zip(offsets.chunks_exact(Boosted::GROUP));
@@ -111,7 +112,7 @@ impl Boosted {
 }
 
 impl Bound {
-    /// Leaves room in 16 bits for weights up to [`Boosted::GREATEST`].
+    /// Units that make one: the number leaves room in 16 bits for weights up to [`Boosted::GREATEST`].
     const ONE: f64 = 4096.0;
     fn round_up(weight: f32) -> i16 {
         (f64::from(weight) * Bound::ONE).ceil() as i16

@@ -1,30 +1,30 @@
-//! The networks that look closer at a window: small, fully connected.
+//! The networks that look closer at a window: small multilayer perceptrons.
 
 use super::surf::Patch;
 use crate::kernels::{Dense, Kernels};
 
-/// A network on SURF features. Says how likely a window is a face, and where in it.
+/// A fully connected network on SURF features. Its outputs say how likely a window is a face, and where in the window.
 #[derive(Debug)]
 pub(super) struct Mlp {
     pub(super) patches: Vec<Patch>,
-    /// Rows of the plane of gradients that the patches look at, a bit each.
+    /// Rows of the plane of gradient sums in which the patches have corners, as a bit each.
     pub(super) rows: u64,
     pub(super) threshold: f32,
     layers: Vec<Dense>,
 }
 
-/// What a network says of a window.
+/// The output of a network for a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Verdict {
-    /// 0 to 1.
+    /// Likelihood of a face, 0 to 1.
     pub(super) score: f32,
-    /// How far the face is to the right, down, and larger: 0.5 is "not at all", 1 a whole side.
+    /// Distance of the face to the right and down, and how much larger it is: 0.5 is "not at all", 1 is a whole side.
     pub(super) right: f32,
     pub(super) down: f32,
     pub(super) larger: f32,
 }
 
-/// Outputs of one layer, inputs of the next.
+/// The outputs of a layer, which are the inputs of the next, in two buffers that take turns.
 #[derive(Debug, Default)]
 pub(super) struct Activations {
     pub(super) now: Vec<f32>,
@@ -34,7 +34,7 @@ pub(super) struct Activations {
 impl Mlp {
     pub(super) const OUTPUTS: usize = 4;
 
-    /// Layers that fit together, of which the last has [`Mlp::OUTPUTS`] outputs.
+    /// Makes a network of layers that fit together. The last layer must have [`Mlp::OUTPUTS`] outputs.
     pub(super) fn new(patches: Vec<Patch>, threshold: f32, layers: Vec<Dense>) -> Mlp {
         let rows = patches.iter().fold(0, |rows, patch| rows | patch.rows());
         Mlp { patches, rows, threshold, layers }

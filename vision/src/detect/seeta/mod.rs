@@ -1,9 +1,9 @@
-//! SeetaFace Detection, our own engine.
+//! The detector SeetaFace, run by our own engine.
 //!
-//! S. Wu, M. Kan, Z. He, S. Shan, X. Chen, "Funnel-structured cascade for multi-view face detection with
-//! alignment-awareness", Neurocomputing 221, 2017. A picture is brought to many sizes (`pyramid`); at each, boosted
-//! cascades look at every window (`scan`); windows that overlap are put together (`nms`); and networks look at what is
-//! left, tier by tier, and move each window to its face (`refine`).
+//! The detector is described in S. Wu, M. Kan, Z. He, S. Shan, X. Chen, "Funnel-structured cascade for multi-view face detection
+//! with alignment-awareness", Neurocomputing 221, 2017. A picture is brought to many sizes (`pyramid`). At each size, boosted
+//! cascades look at every window (`scan`), and windows that overlap are merged (`nms`). Networks look at what is left, tier by
+//! tier, and move each window to its face (`refine`).
 //!
 //! Every step rounds as the published detector does, so that the faces are the same, to the last bit of their scores.
 
@@ -31,14 +31,14 @@ use pyramid::Resizer;
 use refine::Refiner;
 use scan::{CodeMap, Scanner};
 
-/// Faces that score less are mostly none. A score adds up how sure the last network is, 0 to 1, of all the windows that were
-/// put together.
+/// Lowest score of a face by default: finds that score less are mostly not faces. A score is the sum of the last network's
+/// confidence, 0 to 1, over all the windows that were merged.
 const MIN_SCORE: f32 = 2.0;
 
-/// Overlap above which windows are put together before the last tier.
+/// Intersection over union above which windows are merged before the last tier.
 const SAME_WINDOW: f32 = 0.8;
 
-/// A face detector. It can be sent to another thread; the model is shared.
+/// A SeetaFace detector. The model is shared, and the detector can be sent to another thread.
 #[derive(Debug)]
 pub struct Seeta {
     model: Arc<Model>,
@@ -48,13 +48,13 @@ pub struct Seeta {
     level: Vec<u8>,
     map: CodeMap,
     scanner: Scanner,
-    /// What each classifier of a tier has found.
+    /// Windows that each classifier of a tier has found.
     lists: Vec<Vec<Candidate>>,
     refiner: Refiner,
 }
 
 impl Seeta {
-    /// A detector with the model for frontal faces, the published settings and the fastest kernels.
+    /// Makes a detector with the model for frontal faces, the published settings and the fastest kernels.
     ///
     /// # Errors
     /// Those of [`Model::frontal`].
@@ -63,7 +63,7 @@ impl Seeta {
         Ok(detector.expect("the default settings are good"))
     }
 
-    /// A detector with settings and kernels of one's own.
+    /// Makes a detector with the caller's choice of model, settings and kernels.
     ///
     /// # Errors
     /// [`BadSetting`] when nothing can be searched so.
@@ -82,7 +82,7 @@ impl Seeta {
         })
     }
 
-    /// The first tier: leaves in `lists` what each cascade has found.
+    /// Runs the first tier, and leaves in `lists` what each cascade has found.
     fn propose(&mut self, picture: PictureView<'_>, settings: &Settings) {
         let model = Arc::clone(&self.model);
         nms::grow(&mut self.lists, model.cascades.len());

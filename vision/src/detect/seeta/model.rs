@@ -1,8 +1,8 @@
-//! The model file, read into what the engine works with.
+//! Reads the model file into the form that the engine works with.
 //!
-//! SeetaFace Detection publishes its classifiers as one little-endian file without a header: 32-bit integers and floats, in
-//! the order in which [`Model::parse`] reads them. The file says how long each of its parts is, so every number is
-//! checked before it is used, and nothing is reserved that the bytes at hand could not fill.
+//! SeetaFace Detection publishes its classifiers as one little-endian file without a header: 32-bit integers and floats, in the
+//! order in which [`Model::parse`] reads them. The file gives the length of each of its parts, so every number is checked before
+//! it is used, and no memory is reserved that the remaining bytes could not fill.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,16 +14,16 @@ use crate::kernels::Dense;
 /// The SeetaFace Detection model for frontal faces, as published with SeetaFace (BSD-2-Clause).
 pub(crate) static FRONTAL: &[u8] = include_bytes!("../../../../assets/seeta_fd_frontal_v1.0.bin");
 
-/// A funnel of classifiers: boosted cascades look at every window of a picture, and each later tier looks closer at what
-/// is left, and moves it. Parsed once and shared by all detectors.
+/// A funnel of classifiers: boosted cascades look at every window of a picture, and each later tier looks closer at the windows
+/// that are left, and moves them. A model is parsed once and shared by all detectors.
 #[derive(Debug)]
 pub struct Model {
     pub(super) cascades: Vec<Boosted>,
-    /// The tiers behind the first, which is the cascades.
+    /// Tiers behind the first one, which is made of the cascades.
     pub(super) tiers: Vec<Vec<Branch>>,
 }
 
-/// One path through a tier: the windows of some lists of the tier before, and the networks that look at them in turn.
+/// One path through a tier: the windows of some lists of the tier before, and the networks that look at these windows in turn.
 #[derive(Debug)]
 pub(super) struct Branch {
     /// Indices into the lists that the tier before has left.
@@ -31,32 +31,32 @@ pub(super) struct Branch {
     pub(super) stages: Vec<Mlp>,
 }
 
-/// What is wrong with a model file.
+/// The error in a model file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a SeetaFace model: {problem}, at byte {offset} of {length}")]
 pub struct ModelError {
-    /// Where it was noticed, in bytes from the start.
+    /// Place of the error, in bytes from the start of the file.
     pub offset: usize,
-    /// Bytes there are.
+    /// Length of the file in bytes.
     pub length: usize,
-    /// What was found, and what should have been.
+    /// What was found there, and what should have been.
     pub problem: String,
 }
 
-/// A weak classifier has one weight for each local binary code.
+/// Number of local binary codes. A weak classifier has one weight for each.
 const CODES: i32 = 256;
-/// Ids of kinds in the file.
+/// Numbers that stand for kinds of classifiers in the file.
 const BOOSTED: i32 = 0;
 const SURF_MLP: i32 = 1;
-/// More than any funnel has; keeps damaged counts from running long.
+/// Greatest count of parts that is accepted. No funnel has as many; the limit keeps a damaged count from running long.
 const MOST_PARTS: i32 = 1024;
-/// The same for tiers and for the paths through one, which multiply.
+/// Greatest count of tiers, and of paths through a tier, that is accepted. The limit is lower because the two multiply.
 const MOST_PATHS: i32 = 16;
-/// More values than any layer of these networks has.
+/// Greatest count of values in a layer that is accepted. No layer of these networks has as many.
 const MOST_VALUES: i32 = 1 << 16;
 
 impl Model {
-    /// The model for frontal faces that is part of this library.
+    /// Returns the model for frontal faces that is part of this library.
     ///
     /// # Errors
     /// [`ModelError`] when the library was built with a damaged one.
@@ -119,7 +119,7 @@ impl Reader<'_> {
         if value.is_finite() { Ok(value) } else { Err(self.problem(format!("{value} where a number belongs"))) }
     }
 
-    /// Floats that the file must still be long enough for.
+    /// Reads `count` floats, if the file is still long enough for them.
     fn floats(&mut self, count: usize) -> Result<Vec<f32>, ModelError> {
         if self.bytes.len() - self.at < count.saturating_mul(4) {
             return Err(self.problem(format!("the file ends before {count} numbers that belong here")));
@@ -127,7 +127,7 @@ impl Reader<'_> {
         (0..count).map(|_| self.float()).collect()
     }
 
-    /// A number of things, of which there is at least one.
+    /// Reads a count, which must be from 1 to `most`.
     fn count(&mut self, what: &str, most: i32) -> Result<usize, ModelError> {
         let count = self.integer()?;
         match usize::try_from(count) {
@@ -143,7 +143,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A classifier of the first tier.
+    /// Reads a classifier of the first tier.
     fn cascade(&mut self) -> Result<Boosted, ModelError> {
         self.expect("the number of stages of a boosted cascade", 1)?;
         self.expect("the kind of a classifier in the first tier", BOOSTED)?;
@@ -175,7 +175,7 @@ impl Reader<'_> {
         Ok(Boosted::new(places, weights.as_chunks().0.to_vec(), thresholds.collect()))
     }
 
-    /// A classifier of a later tier; `lists` is the number of those of the tier before.
+    /// Reads a path through a later tier. `lists` is the number of lists that the tier before has left.
     fn branch(&mut self, lists: usize) -> Result<Branch, ModelError> {
         let stages = self.count("stages", MOST_PATHS)?;
         let stages = (0..stages).map(|_| self.network()).collect::<Result<_, _>>()?;

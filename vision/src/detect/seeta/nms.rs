@@ -1,6 +1,6 @@
-//! Windows that say "here is a face", and putting those together that mean the same one.
+//! Non-maximum suppression: merges windows that mean the same face.
 
-/// A square window of the picture. It may reach out of it.
+/// A square window of the picture, which may reach beyond the picture's border.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Candidate {
     pub(super) x: i32,
@@ -8,9 +8,9 @@ pub(super) struct Candidate {
     /// Length of a side.
     pub(super) side: u32,
     pub(super) score: f64,
-    /// Its place among candidates of the same score. [`merge`] writes and reads it.
+    /// Place among candidates of the same score, which [`merge`] writes and reads.
     order: u32,
-    /// Whether [`merge`] has put it together with a better one.
+    /// Whether [`merge`] has merged the candidate into a better one.
     is_merged: bool,
 }
 
@@ -23,7 +23,7 @@ impl Candidate {
         (u64::from(self.side) * u64::from(self.side)) as f32
     }
 
-    /// Overlap of two windows as a share of what they cover together.
+    /// Returns the intersection over union of two windows.
     fn overlap(self, other: Candidate) -> f32 {
         let both = |a: i32, b: i32| {
             let end = (i64::from(a) + i64::from(self.side)).min(i64::from(b) + i64::from(other.side));
@@ -42,19 +42,19 @@ impl Candidate {
     }
 }
 
-/// Of so many windows in a list the rest is not looked at, for pictures that are made to have many: comparing each with each
-/// takes the square of that. A photograph of a crowd has hundreds.
+/// Most windows of a list that are looked at, the best ones. Comparing each window with each takes time that grows with the
+/// square of their number, and a picture can be made to have very many. A photograph of a crowd has hundreds.
 pub(super) const MOST: usize = 10_000;
 
-/// Makes sure that there are so many lists. More of them stay: they keep their memory for the next frame.
+/// Makes sure that there are at least so many lists. Surplus lists stay, so that they keep their memory for the next frame.
 pub(super) fn grow(lists: &mut Vec<Vec<Candidate>>, least: usize) {
     lists.resize_with(lists.len().max(least), Vec::new);
 }
 
-/// Keeps, of each heap of windows that overlap the best one by more than `threshold`, that one, and gives it the sum of
-/// their scores. The result is in the order of the scores before. Only the best [`MOST`] are looked at.
+/// Keeps the best window of each group of windows that overlap it by more than `threshold`, and gives it the sum of the group's
+/// scores. The result is in the order of the scores before the sums. Only the best [`MOST`] windows are looked at.
 ///
-/// Equal scores keep their order, so that the answer does not depend on how the sort works.
+/// Candidates with equal scores keep their order, so that the result does not depend on how the sort works.
 pub(super) fn merge(candidates: &mut Vec<Candidate>, threshold: f32) {
     // A stable sort, which would take memory for every long list.
     for (order, candidate) in (0..).zip(candidates.iter_mut()) {

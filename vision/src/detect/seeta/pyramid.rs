@@ -9,14 +9,14 @@ use crate::kernels::{Axis, Kernels};
 /// One picture of the pyramid.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Level {
-    /// Its side as a share of the picture's.
+    /// Side of this picture as a share of the source picture's side.
     pub(super) scale: f32,
     pub(super) width: usize,
     pub(super) height: usize,
 }
 
 impl Level {
-    /// A window of this level as one of the picture.
+    /// Returns a window of this level as a window of the source picture.
     pub(super) fn candidate(self, x: usize, y: usize, score: f32) -> Candidate {
         let back = |place: usize| (place as f32 / self.scale + 0.5) as i32;
         let side = (WINDOW as f32 / self.scale + 0.5) as u32;
@@ -24,8 +24,8 @@ impl Level {
     }
 }
 
-/// The levels from the largest to the smallest, in which a window just fits. In 32-bit floats, like the detector that was
-/// published: its rounding decides how many pixels a level has.
+/// Yields the levels from the largest to the smallest in which a window still fits. The arithmetic is in 32-bit floats, as in the
+/// published detector, because rounding decides how many pixels a level has.
 pub(super) fn levels(size: Size, settings: &Settings) -> impl Iterator<Item = Level> {
     let window = WINDOW as f32;
     let largest = settings.max_face.unwrap_or(f32::INFINITY).min(size.width.min(size.height) as f32);
@@ -50,7 +50,7 @@ pub(super) struct Resizer {
 }
 
 impl Resizer {
-    /// Prepares for pictures of a width and height, both at least 2, and results of a width and height.
+    /// Prepares to resize pictures of a width and height to another width and height, all of them at least 2.
     pub(super) fn prepare(&mut self, from: (usize, usize), to: (usize, usize)) {
         self.across.set(from.0, to.0);
         // A window is as high as it is wide.
@@ -61,13 +61,14 @@ impl Resizer {
         }
     }
 
-    /// The upper one of the two rows that each row of the result lies between.
+    /// Yields, for each row of the result, the upper one of the two rows that it lies between.
     pub(super) fn upper_rows(&self) -> impl Iterator<Item = usize> {
         self.down.index.iter().map(|&index| index as usize)
     }
 
-    /// Fills `out`. `rows` gives the two rows that a row of the result lies between, from its number and that of the upper
-    /// one. They are at least as long as the picture is wide; a kernel may read more of them than it uses.
+    /// Fills `out`. For each row of the result, `rows` is given its number and the number of the upper source row, and returns
+    /// that source row and the next. Both must be at least as long as the picture is wide; a kernel may read beyond the pixels
+    /// that it uses.
     pub(super) fn fill<'a>(&self, kernels: &Kernels, rows: impl Fn(usize, usize) -> [&'a [u8]; 2], out: &mut [u8]) {
         let shares = self.down.before.iter().zip(&self.down.after);
         let out = out.chunks_exact_mut(self.across.index.len());

@@ -9,14 +9,14 @@ use super::surf::{self, DIMENSIONS, WINDOW};
 use crate::detect::PictureView;
 use crate::kernels::{Kernels, SurfPlane};
 
-/// Overlap above which windows are the same face in the end.
+/// Intersection over union above which windows mean the same face in the end.
 const SAME_FACE: f32 = 0.3;
 
 /// Buffers for looking at windows.
 #[derive(Debug)]
 pub(super) struct Refiner {
     resizer: Resizer,
-    /// Rows of a window that reaches out of the picture, with black around them.
+    /// Rows of a window that reaches beyond the picture's border, with black outside.
     padded: Vec<u8>,
     window: Box<[u8; WINDOW * WINDOW]>,
     plane: SurfPlane,
@@ -37,7 +37,7 @@ impl Refiner {
         }
     }
 
-    /// Takes the lists of one tier to the next.
+    /// Runs one tier: turns the lists of the tier before into the lists of this tier.
     pub(super) fn refine(
         &mut self,
         kernels: &Kernels,
@@ -67,7 +67,7 @@ impl Refiner {
         self.next = std::mem::replace(lists, next);
     }
 
-    /// Looks at one window and moves it to its face. False when there is none.
+    /// Looks at one window and moves it to its face. Returns false when there is no face.
     fn look(&mut self, kernels: &Kernels, network: &Mlp, picture: PictureView<'_>, candidate: &mut Candidate) -> bool {
         if !self.cut(kernels, picture, *candidate) {
             return false;
@@ -92,8 +92,8 @@ impl Refiner {
         true
     }
 
-    /// Brings a window to 40x40 pixels, with black where it reaches out of the picture. False for one that lies outside or
-    /// has no inside.
+    /// Brings a window to 40x40 pixels, with black where it reaches beyond the picture's border. Returns false for a window that
+    /// lies outside of the picture or is empty.
     fn cut(&mut self, kernels: &Kernels, picture: PictureView<'_>, Candidate { x, y, side, .. }: Candidate) -> bool {
         let size = picture.size();
         // The part of the window that is in the picture.

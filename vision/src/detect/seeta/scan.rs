@@ -1,4 +1,4 @@
-//! The first tier of the funnel: every window of every picture of the pyramid.
+//! The first tier of the funnel, which looks at every window of every picture of the pyramid.
 
 use super::boosted::Boosted;
 use super::nms::Candidate;
@@ -6,29 +6,29 @@ use super::pyramid::Level;
 use super::surf::WINDOW;
 use crate::kernels::{Kernels, Sieve};
 
-/// Local binary codes of a picture, ordered for windows that are some pixels apart: in a plane for each place that a pixel can
-/// have between two windows. So the codes at one place of all windows stand side by side, row after row.
+/// The local binary codes of a picture, in an order that suits windows that are some pixels apart: there is a plane for each
+/// place that a pixel can have between two windows. So the codes at one place of all windows stand side by side, row after row.
 #[derive(Debug, Default)]
 pub(super) struct CodeMap {
     codes: Vec<u8>,
-    /// From a window to the next, in pixels, right and down.
+    /// Distance from a window to the next, in pixels, right and down.
     step: (usize, usize),
     /// Codes in a row of a plane.
     columns: usize,
-    /// Codes in a plane, and room for a block of windows that begins with the last one.
+    /// Length of a plane: its codes, and room for a block of windows that begins with the last one.
     plane: usize,
-    /// Sums of 3x3 pixels, the last rows of them.
+    /// Sums of 3x3 pixels, of which only the last rows are kept.
     sums: Vec<u16>,
     row: Vec<u8>,
 }
 
-/// Pixels that a code covers each way.
+/// Side of the square of pixels that a code covers.
 const CODE: usize = 9;
-/// Pixels that a sum covers each way.
+/// Side of the square of pixels that a sum covers.
 const BOX: usize = 3;
 
 impl CodeMap {
-    /// Works out the codes of a picture.
+    /// Computes the codes of a picture.
     pub(super) fn fill(&mut self, kernels: &Kernels, pixels: &[u8], level: Level, step: (usize, usize)) {
         let Level { width, height, .. } = level;
         self.step = step;
@@ -50,7 +50,7 @@ impl CodeMap {
         }
     }
 
-    /// Puts the codes of row `y` into their planes.
+    /// Distributes the codes of row `y` to their planes.
     fn deal(&mut self, kernels: &Kernels, y: usize) {
         let (across, down) = self.step;
         let start = y / down * self.columns;
@@ -67,7 +67,7 @@ impl CodeMap {
         }
     }
 
-    /// Where the code at a place of the first window is. That of window `i` is `i` further.
+    /// Returns where the code at place (`x`, `y`) of the first window is. The code of window `i` is `i` further.
     fn offset(&self, x: u8, y: u8) -> usize {
         let ((x, y), (across, down)) = ((usize::from(x), usize::from(y)), self.step);
         (y % down * across + x % across) * self.plane + y / down * self.columns + x / across
@@ -77,7 +77,7 @@ impl CodeMap {
 /// Looks at all windows of a picture.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
-    /// Where each weak classifier of a cascade finds its code.
+    /// Places of the codes that the weak classifiers of a cascade look at.
     offsets: Vec<u32>,
 }
 
@@ -118,7 +118,7 @@ impl Scanner {
     }
 }
 
-/// The numbers of the bits that are set.
+/// Yields the numbers of the bits that are set, from the lowest.
 fn bits(mut word: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let lowest = (word != 0).then(|| word.trailing_zeros() as usize)?;
@@ -127,7 +127,8 @@ fn bits(mut word: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Whether the brightness of a window, from its corner on, varies by no more than a standard deviation of 10.
+/// Returns whether a window is too flat to be a face: the standard deviation of its brightness is at most 10. `pixels` begin at
+/// the window's corner.
 fn is_flat(kernels: &Kernels, pixels: &[u8], stride: usize) -> bool {
     const LEAST: f64 = 10.0;
     let (sum, squares) = (kernels.moments)(pixels, stride);

@@ -1,15 +1,15 @@
-//! What can be chosen about the search.
+//! The settings of a search.
 
 use std::ops::RangeInclusive;
 
-/// How a picture is searched. The default is what the detector was published with.
+/// The settings of a search through a picture. The default is what the detector was published with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Pixels from a window to the next, to the right and down, in each picture of the pyramid.
+    /// Distance from a window to the next in pixels, right and down, in each picture of the pyramid.
     pub window_step: (u32, u32),
-    /// Side of each picture of the pyramid as a share of the one before.
+    /// Side of each picture of the pyramid as a share of the side of the picture before.
     pub pyramid_factor: f32,
-    /// Smallest side of a face in pixels. Less than 40, the side of the classifiers' window, has the picture enlarged.
+    /// Smallest side of a face in pixels. With less than 40, the side of the classifiers' window, the picture is enlarged.
     pub min_face: f32,
     /// Largest side of a face in pixels; `None` for any that fits into the picture.
     pub max_face: Option<f32>,
@@ -21,27 +21,27 @@ impl Default for Settings {
     }
 }
 
-/// A setting that nothing can be searched with.
+/// The error of a setting that no search can use.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("{name} is {value}; it must be {least} to {most}")]
 pub struct BadSetting {
-    /// The field.
+    /// Name of the field.
     pub name: &'static str,
-    /// What it was set to.
+    /// Value of the field.
     pub value: f32,
-    /// What it can be.
+    /// Least value that is allowed.
     pub least: f32,
-    /// What it can be.
+    /// Greatest value that is allowed.
     pub most: f32,
 }
 
 impl Settings {
-    /// The factors that the published detector takes.
+    /// Pyramid factors that the published detector takes.
     const FACTORS: RangeInclusive<f32> = 0.01..=0.99;
-    /// Below this a picture is enlarged so much that the classifiers see only blur.
+    /// Least allowed smallest side of a face. Below this, a picture is enlarged so much that the classifiers see only blur.
     pub(super) const LEAST_FACE: f32 = 20.0;
     const FACES: RangeInclusive<f32> = Settings::LEAST_FACE..=65_535.0;
-    /// A step of more than a window leaves parts of the picture out.
+    /// Window steps that are allowed. A step of more than a window would leave out parts of the picture.
     const STEPS: RangeInclusive<f32> = 1.0..=40.0;
 
     pub(super) fn check(&self) -> Result<(), BadSetting> {

@@ -1,8 +1,8 @@
-//! The features the networks look at: sums of gradients over patches of a window.
+//! The features that the networks look at: sums of gradients over patches of a window.
 //!
-//! SURF descriptors as in J. Li, Y. Zhang, "Learning SURF cascade for fast and accurate object detection", CVPR 2013: each
-//! patch is cut into 2×2 cells, each cell gives eight sums (see [`Kernels::surf_sums`]), and the 32 values of a patch are
-//! brought to length one.
+//! The features are SURF descriptors as in J. Li, Y. Zhang, "Learning SURF cascade for fast and accurate object detection", CVPR
+//! 2013: each patch is cut into 2×2 cells, each cell gives eight sums (see [`Kernels::surf_sums`]), and the 32 values of a patch
+//! are normalized to length one.
 //!
 //! [`Kernels::surf_sums`]: crate::kernels::Kernels
 
@@ -10,10 +10,10 @@ use crate::kernels::{CHANNELS, SURF_SIDE, SurfPlane};
 
 /// Side of a window in pixels.
 pub(super) const WINDOW: usize = SURF_SIDE;
-/// Values a patch gives.
+/// Number of values that a patch gives.
 pub(super) const DIMENSIONS: usize = 4 * CHANNELS;
 
-/// A rectangle in a window, in pixels. Both sides are even.
+/// A rectangle in a window, in pixels. Both sides are even numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Patch {
     x: usize,
@@ -22,9 +22,9 @@ pub(super) struct Patch {
     height: usize,
 }
 
-/// All patches that there are, in the order in which model files number them.
+/// Returns all patches that there are, in the order in which model files number them.
 pub(super) fn pool() -> Vec<Patch> {
-    /// Proportions, width to height.
+    /// Proportions of patches, width to height.
     const SHAPES: [(usize, usize); 5] = [(1, 1), (1, 2), (2, 1), (2, 3), (3, 2)];
     const SMALLEST: usize = 16;
     const STEP: usize = 16;
@@ -46,12 +46,12 @@ pub(super) fn pool() -> Vec<Patch> {
 }
 
 impl Patch {
-    /// The rows of the plane in which its cells have corners, a bit each.
+    /// Returns the rows of the plane in which the patch's cells have corners, as a bit each.
     pub(super) fn rows(self) -> u64 {
         [0, self.height / 2, self.height].iter().fold(0, |rows, below| rows | 1 << (self.y + below))
     }
 
-    /// Sums of its four cells, top left, top right, bottom left, bottom right.
+    /// Returns the sums of the patch's four cells: top left, top right, bottom left, bottom right.
     fn cells(self, plane: &SurfPlane) -> [[i32; CHANNELS]; 4] {
         let Patch { x, y, width, height } = self;
         let xs = [x, x + width / 2, x + width];
@@ -65,7 +65,7 @@ impl Patch {
     }
 }
 
-/// Writes [`DIMENSIONS`] values for each patch of the window, all zero for a patch without any gradient.
+/// Writes [`DIMENSIONS`] values for each patch of the window. A patch without any gradient gives zeros.
 pub(super) fn describe(patches: &[Patch], plane: &SurfPlane, features: &mut [f32]) {
     for (patch, out) in patches.iter().zip(features.chunks_exact_mut(DIMENSIONS)) {
         let cells = patch.cells(plane);

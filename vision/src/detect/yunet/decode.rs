@@ -1,4 +1,4 @@
-//! From what the heads say to faces.
+//! Turns the output of the heads into faces.
 
 use super::map::Map;
 use super::network::STRIDES;
@@ -12,8 +12,8 @@ const OBJECTNESS: usize = 1;
 const BOX: usize = 2;
 const LANDMARKS: usize = 6;
 
-/// Puts all places that score at least `min_score` into `found`, in pixels of the picture, from the finest map on and row by
-/// row.
+/// Puts every cell that scores at least `min_score` into `found` as a face in pixels of the picture: the finest map first, each
+/// row by row.
 pub(super) fn decode(heads: &[Map; 3], min_score: f32, found: &mut Vec<Candidate>) {
     // A score is the root of two numbers below one: where either is below its square, the face is.
     let min_score = min_score.max(0.0);
@@ -34,7 +34,8 @@ pub(super) fn decode(heads: &[Map; 3], min_score: f32, found: &mut Vec<Candidate
     }
 }
 
-/// The face that a cell speaks of: its middle and its landmarks as seen from the cell, its sides as logarithms, all in strides.
+/// Returns the face that a cell describes. A cell gives the middle of the box and the landmarks relative to itself, and the sides
+/// as logarithms, all in strides.
 fn face(cell: &Cell, (column, row): (usize, usize), stride: usize, score: f32) -> Face {
     let stride = stride as f32;
     let place =
@@ -55,7 +56,8 @@ pub(super) fn sigmoid(value: f32) -> f32 {
     1.0 / (1.0 + (-value).exp())
 }
 
-/// What [`sigmoid`] makes `share` of, or a little less, for rounding; minus infinity for zero and below.
+/// Returns the logit of `share`, which [`sigmoid`] turns back into `share`, or slightly less to allow for rounding. Zero and
+/// below give minus infinity.
 fn logit(share: f32) -> f32 {
     if share <= 0.0 { f32::NEG_INFINITY } else { (share / (1.0 - share)).ln() - 1e-3 }
 }

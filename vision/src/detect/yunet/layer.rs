@@ -1,36 +1,36 @@
-//! The one kind of layer that YuNet is made of: a 1x1 convolution, then a 3x3 one of each channel by itself.
+//! The one kind of layer that YuNet is made of: a 1x1 convolution, then a 3x3 depthwise one.
 //!
-//! Sixteen output channels are worked out at a time, row by row, and of what is between the two convolutions there are never
-//! more than three rows: they stay in the processor's nearest memory.
+//! Sixteen output channels are worked out at a time, row by row, and at most three rows are kept between the two convolutions, so
+//! that they stay in the first cache.
 
 use super::map::Map;
 use crate::kernels::{Cell, Depthwise, Inputs, Kernels, Mix};
 
 #[derive(Debug)]
 pub(super) struct Layer {
-    /// For each sixteen channels.
+    /// The two convolutions for each sixteen output channels.
     pub(super) blocks: Vec<(Mix, Depthwise)>,
 }
 
-/// The rows between the two convolutions, with a cell of nothing at either end.
+/// The last three rows between the two convolutions, with a cell of zero padding at either end.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     rows: [Vec<Cell>; 3],
-    /// Above the first row and below the last.
-    nothing: Vec<Cell>,
+    /// Zero padding above the first row and below the last.
+    padding: Vec<Cell>,
 }
 
-/// Where a layer's input comes from.
+/// The input of a layer.
 pub(super) trait Source {
-    /// All channels of a row. Each row is asked for once for each sixteen outputs, from the top.
+    /// Returns all channels of row `y`. The layer asks for every row from the top, once for each sixteen output channels.
     fn inputs(&mut self, y: usize) -> Inputs<'_>;
 }
 
-/// Where a layer's output goes to.
+/// The output of a layer.
 pub(super) trait Sink {
-    /// Where the row is to be put.
+    /// Returns the place for row `y` of a block of sixteen channels.
     fn row(&mut self, block: usize, y: usize) -> &mut [Cell];
-    /// It has been put there.
+    /// Takes note that the row is filled.
     fn done(&mut self, block: usize, y: usize);
 }
 
@@ -51,7 +51,7 @@ impl Layer {
                     (kernels.convolve.mix)(mix, source.inputs(below), &mut ring.rows[below % 3][1..=width]);
                 }
                 if let Some(y) = below.checked_sub(1) {
-                    let row = |y: usize| if y < height { &ring.rows[y % 3][..] } else { &ring.nothing };
+                    let row = |y: usize| if y < height { &ring.rows[y % 3][..] } else { &ring.padding };
                     let rows = [row(y.wrapping_sub(1)), row(y), row(below)];
                     (kernels.convolve.depthwise)(depthwise, rows, sink.row(block, y));
                     sink.done(block, y);
@@ -63,8 +63,8 @@ impl Layer {
 
 impl Ring {
     fn reshape(&mut self, width: usize) {
-        if self.nothing.len() != width + 2 {
-            for row in self.rows.iter_mut().chain([&mut self.nothing]) {
+        if self.padding.len() != width + 2 {
+            for row in self.rows.iter_mut().chain([&mut self.padding]) {
                 row.clear();
                 row.resize(width + 2, Cell::ZERO);
             }
@@ -86,10 +86,10 @@ impl Sink for Map {
     fn done(&mut self, _: usize, _: usize) {}
 }
 
-/// Two rows of what is to be halved.
+/// Two rows of which each two by two cells become one.
 pub(super) type Pair = [Vec<Cell>; 2];
 
-/// Halves each side of a picture on its way: the largest of each four pixels is left.
+/// A sink that halves each side of the picture on its way: of each four cells it keeps the largest value of every channel.
 pub(super) struct Pool<'a> {
     kernels: &'static Kernels,
     pair: &'a mut Pair,

@@ -1,9 +1,8 @@
-//! What goes from layer to layer.
+//! The pictures that go from layer to layer.
 
 use crate::kernels::{Cell, Inputs};
 
-/// All channels of a picture, sixteen at a time: a block has a cell for each pixel, row by row, and the blocks follow each
-/// other.
+/// All channels of a picture, sixteen at a time. A block holds a cell for each pixel, row by row, and one block follows another.
 #[derive(Debug, Default)]
 pub(super) struct Map {
     pub(super) width: usize,
@@ -13,7 +12,7 @@ pub(super) struct Map {
 }
 
 impl Map {
-    /// Makes room for a picture; what the cells are then is not defined.
+    /// Makes room for a picture. The values of its cells are then undefined.
     pub(super) fn reshape(&mut self, width: usize, height: usize, blocks: usize) {
         (self.width, self.height, self.blocks) = (width, height, blocks);
         self.cells.resize(width * height * blocks, Cell::ZERO);
@@ -27,7 +26,7 @@ impl Map {
         &mut self.cells[(block * self.height + y) * self.width..][..self.width]
     }
 
-    /// All channels of a row, as a 1x1 convolution takes them.
+    /// Returns all channels of a row in the form that a 1x1 convolution takes.
     pub(super) fn inputs(&self, y: usize) -> Inputs<'_> {
         Inputs {
             values: Cell::floats(&self.cells[y * self.width..]),

@@ -1,11 +1,11 @@
-//! YuNet, our own engine.
+//! The face detector YuNet, run by our own engine.
 //!
-//! W. Wu, H. Peng, S. Yu, "YuNet: a tiny millisecond-level face detector", Machine Intelligence Research 20, 2023; with the
-//! weights that the OpenCV Zoo published in March 2023. It finds turned, small and half-hidden faces, and five landmarks in each.
-//! It was made with coloured pictures, and finds fewer faces in grey ones.
+//! YuNet is described in W. Wu, H. Peng, S. Yu, "YuNet: a tiny millisecond-level face detector", Machine Intelligence Research
+//! 20, 2023; the weights are those that the OpenCV Zoo published in March 2023. YuNet finds turned, small and half-hidden faces,
+//! and five landmarks in each. The network was trained on coloured pictures, and finds fewer faces in grey ones.
 //!
-//! `weights` are packed for the kernels once; `network` runs `layer` after layer, with one `stem` before them; `decode`
-//! makes faces of what comes out, and `nms` leaves one box for each.
+//! `weights` packs the weights for the kernels, once; `network` runs the layers (`layer`), with the first convolution (`stem`)
+//! before them; `decode` turns the output into faces, and `nms` keeps one box for each face.
 
 mod decode;
 mod layer;
@@ -27,10 +27,10 @@ use crate::kernels::Kernels;
 use network::Network;
 use nms::Candidate;
 
-/// Between what OpenCV has by default, 0.9, and what its examples ask for, 0.6.
+/// Lowest score of a face by default: between OpenCV's default, 0.9, and what its examples ask for, 0.6.
 const MIN_SCORE: f32 = 0.7;
 
-/// A face detector. It can be sent to another thread; the weights are shared.
+/// A YuNet detector. The weights are shared, and the detector can be sent to another thread.
 #[derive(Debug)]
 pub struct YuNet {
     kernels: &'static Kernels,
@@ -39,7 +39,7 @@ pub struct YuNet {
 }
 
 impl YuNet {
-    /// A detector with the published weights and the fastest kernels.
+    /// Makes a detector with the published weights and the fastest kernels.
     ///
     /// # Errors
     /// Those of [`Weights::published`].
@@ -47,12 +47,12 @@ impl YuNet {
         Ok(YuNet::new(Weights::published()?, Kernels::best()))
     }
 
-    /// A detector with weights and kernels of one's own.
+    /// Makes a detector with the caller's choice of weights and kernels.
     pub fn new(weights: Arc<Weights>, kernels: &'static Kernels) -> YuNet {
         YuNet { kernels, network: Network::new(weights, kernels), found: Vec::new() }
     }
 
-    /// Finds faces as [`FaceDetector::detect`] does, in a picture of red, green and blue bytes in turn.
+    /// Finds faces as [`FaceDetector::detect`] does, in a picture of interleaved red, green and blue bytes.
     ///
     /// # Panics
     /// When `pixels` is not as long as `size` says.

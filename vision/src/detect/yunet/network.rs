@@ -1,9 +1,9 @@
 //! The network as a whole.
 //!
-//! W. Wu, H. Peng, S. Yu, "YuNet: a tiny millisecond-level face detector", Machine Intelligence Research 20, 2023. Stages halve
-//! the picture and look at it; what the last three see, at an eighth, a sixteenth and a thirty-second of its size, is
-//! handed up from the coarsest to the finest; and at each of these sizes four heads say for every cell whether there is a
-//! face, and where.
+//! The design is that of W. Wu, H. Peng, S. Yu, "YuNet: a tiny millisecond-level face detector", Machine Intelligence Research
+//! 20, 2023. Each stage of the backbone halves the picture. The outputs of the last three, at an eighth, a sixteenth and a
+//! thirty-second of the picture's size, are added up from the coarsest to the finest; and at each of these sizes four heads say
+//! for every cell whether there is a face, and where.
 
 use std::sync::Arc;
 
@@ -14,33 +14,34 @@ use super::weights::{COLOURS, Weights};
 use crate::kernels::Kernels;
 use crate::raster::GIVE_BACK;
 
-/// Pixels between cells, in the order of the results.
+/// Pixels of the picture from a cell to the next, for each of the heads' outputs.
 pub(super) const STRIDES: [usize; 3] = [8, 16, 32];
 
-/// Both sides of what the network sees are a multiple of the largest stride.
+/// Returns a side of the picture padded for the network: both sides of what the network sees are a multiple of the largest
+/// stride.
 pub(super) fn padded(length: usize) -> usize {
     length.next_multiple_of(STRIDES[2])
 }
 
-/// The layers, and memory for what goes between them.
+/// The layers, and memory for the pictures that go between them.
 #[derive(Debug)]
 pub(super) struct Network {
     weights: Arc<Weights>,
     tools: Tools,
-    /// Pixels of the largest picture that there is memory for.
+    /// Pixels of the largest picture for which there is memory.
     largest: usize,
     rows: Rows,
-    /// What layers in a chain read and write in turn.
+    /// Pictures that the layers of a chain read and write in turn.
     turns: [Map; 2],
-    /// What stages 3 to 5 see; then, with what the coarser ones have seen added.
+    /// Outputs of stages 3 to 5. Later the coarser outputs are added to the finer ones.
     seen: [Map; 3],
-    /// What the necks make of it.
+    /// Outputs of the necks, which are layers between the stages and the heads.
     necks: [Map; 3],
-    /// A cell for each place in the picture: class, objectness, box (4), landmarks (10).
+    /// Outputs of the heads, with a cell for each place in the picture: class, objectness, box (4), landmarks (10).
     heads: [Map; 3],
 }
 
-/// What every layer takes.
+/// Kernels and buffers that every layer uses.
 #[derive(Debug)]
 struct Tools {
     kernels: &'static Kernels,
@@ -54,7 +55,7 @@ impl Tools {
         layer.run(self.kernels, (from.width, from.height), &mut &*from, &mut self.ring, to);
     }
 
-    /// The same, and what comes of it halved. The full size goes nowhere.
+    /// Runs a layer and halves its output on the way, so that the full size is never stored.
     fn apply_halved(&mut self, layer: &Layer, (width, height): (usize, usize), from: &mut impl Source, to: &mut Map) {
         to.reshape(width / 2, height / 2, layer.blocks.len());
         let mut pool = Pool::new(self.kernels, &mut self.pair, to);
@@ -94,8 +95,9 @@ impl Network {
         }
     }
 
-    /// Looks at a picture of `width` times `height` pixels, neither of them zero. `row` is asked for its rows from the top, and
-    /// puts blue, green and red of one, 0 to 255, where it is told. The answer is a map for each of [`STRIDES`].
+    /// Runs the network on a picture of `width` times `height` pixels, neither of them zero, and returns a map for each of
+    /// [`STRIDES`]. `row` is called for every row from the top, and fills the slices that it is given with blue, green and red, 0
+    /// to 255.
     pub(super) fn run(
         &mut self,
         (width, height): (usize, usize),

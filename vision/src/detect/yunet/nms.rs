@@ -1,19 +1,19 @@
-//! Of boxes that mean the same face, the best one.
+//! Non-maximum suppression: keeps the best one of the boxes that mean the same face.
 
 use crate::geometry::Face;
 
-/// Overlap of two boxes above which they mean the same face, as a share of what they cover together.
+/// Intersection over union of two boxes above which they mean the same face.
 const SAME_FACE: f64 = 0.3;
-/// Of so many candidates the rest is not looked at: the default of OpenCV's detector.
+/// Most candidates that are looked at, the best ones: the default of OpenCV's detector.
 const MOST: usize = 5000;
 
-/// What a place in the picture says, and its number among all that say something.
+/// A face that a place in the picture suggests, with its number among all suggestions.
 pub(super) type Candidate = (usize, Face);
 
-/// Puts the faces into `faces`, best first: the candidates without those that overlap a better one.
+/// Puts the candidates into `faces`, best first, without those that overlap a better one.
 ///
-/// As OpenCV does it, so that the same faces are left: overlaps are those of boxes in whole pixels, cut off toward zero, and
-/// of equal scores the first comes first.
+/// The overlap is that of boxes in whole pixels, cut off toward zero, and of equal scores the first candidate comes first. OpenCV
+/// does it like this, so the same faces are left.
 pub(super) fn suppress(candidates: &mut Vec<Candidate>, faces: &mut Vec<Face>) {
     // By number, because a stable sort would take memory.
     candidates.sort_unstable_by(|(i, a), (j, b)| b.score.total_cmp(&a.score).then(i.cmp(j)));
@@ -26,7 +26,7 @@ pub(super) fn suppress(candidates: &mut Vec<Candidate>, faces: &mut Vec<Face>) {
     }
 }
 
-/// Not a number for two boxes of nothing.
+/// Returns the intersection over union of two boxes, which is NaN for two empty boxes.
 fn overlap(a: &Face, b: &Face) -> f64 {
     let [a, b] = [a, b].map(|face| [face.x, face.y, face.width, face.height].map(|length| i64::from(length as i32)));
     let shared = |at: usize| ((a[at] + a[at + 2]).min(b[at] + b[at + 2]) - a[at].max(b[at])).max(0);

@@ -1,4 +1,4 @@
-//! What the network says is what `rten` makes of the published file.
+//! Compares the network's output with what `rten` computes from the published file.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::job::Limits;
 use crate::jpeg;
 use crate::kernels::Kernels;
 
-/// Both add up hundreds of products in an order of their own.
+/// Allowed difference: both engines add up hundreds of products, each in its own order.
 const TOLERANCE: f32 = 1e-4;
 
 fn asset(name: &str) -> Vec<u8> {
@@ -24,8 +24,8 @@ fn asset(name: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The published network for pictures of any size. The file says 640x640, which nothing in it depends on, and `rten` holds to it:
-/// the two numbers (protobuf field 1) are replaced by two names (field 2).
+/// Loads the published network for pictures of any size. The file fixes 640x640, which nothing in it depends on, and `rten` would
+/// enforce it. So the two numbers (protobuf field 1) are replaced by two names (field 2).
 fn published() -> rten::Model {
     const FIXED: [u8; 5] = [0x0A, 3, 0x08, 0x80, 0x05];
     let mut bytes = asset("face_detection_yunet_2023mar.onnx");
@@ -36,7 +36,7 @@ fn published() -> rten::Model {
     rten::Model::load(bytes).unwrap()
 }
 
-/// For each stride class, objectness, box and landmarks, cell by cell.
+/// Returns class, objectness, box and landmarks for each stride, cell by cell.
 fn heads_by_rten(model: &rten::Model, picture: &RgbImage) -> [[Vec<f32>; 4]; 3] {
     let (width, height) = (padded(picture.width() as usize), padded(picture.height() as usize));
     let input = NdTensor::<f32, 4>::from_fn([1, 3, height, width], |[_, colour, y, x]| {

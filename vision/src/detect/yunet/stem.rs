@@ -1,15 +1,15 @@
-//! The first convolution: from a picture to sixteen channels at half its size.
+//! The first convolution, from a picture to sixteen channels at half its size.
 
 use super::layer::Source;
 use super::weights::COLOURS;
 use crate::kernels::{Cell, Inputs, Kernels, Mix};
 
-/// Rows of a picture as floats, each colour by itself, and the row of cells that comes of them.
+/// Three rows of a picture as floats, colour by colour, and the row of cells that the convolution makes of them.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    /// Of each of three rows the three colours, each with a black pixel in front.
+    /// The three colours of each of three rows, with a black pixel in front of each.
     values: Vec<f32>,
-    /// Length of a colour of a row.
+    /// Length of one colour of a row.
     length: usize,
     cells: Vec<Cell>,
 }
@@ -19,13 +19,14 @@ pub(super) struct Stem<'a, F> {
     kernels: &'static Kernels,
     layer: &'a Mix,
     rows: &'a mut Rows,
-    /// Width and height of the picture. What is right of it and below is black.
+    /// Width and height of the picture. Everything to the right of the picture and below it is black.
     size: (usize, usize),
     row: F,
 }
 
 impl<'a, F: FnMut(usize, [&mut [f32]; COLOURS])> Stem<'a, F> {
-    /// For a picture of `size` in a network `padded` pixels wide. `row` puts blue, green and red of a row where it is told.
+    /// Wraps a picture of `size` for a network that is `padded` pixels wide. `row` fills the slices that it is given with blue,
+    /// green and red of a row.
     pub(super) fn new(
         kernels: &'static Kernels,
         layer: &'a Mix,
@@ -41,7 +42,7 @@ impl<'a, F: FnMut(usize, [&mut [f32]; COLOURS])> Stem<'a, F> {
         Stem { kernels, layer, rows, size, row }
     }
 
-    /// Puts row `y` of the picture at `place` of the three.
+    /// Puts row `y` of the picture at `place`, 0 to 2, of the three rows.
     fn fill(&mut self, place: usize, y: usize) {
         let (width, height) = self.size;
         let Rows { values, length, .. } = &mut *self.rows;

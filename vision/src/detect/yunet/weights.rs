@@ -1,15 +1,16 @@
-//! The weights, read into what the kernels work with.
+//! Reads the weights into the form that the kernels take.
 //!
 //! The file is made by `cargo xtask yunet-weights` from the published one. Its numbers are little-endian: eight bytes of magic,
 //! the version of the layout, the number of layers, three numbers for the shape of each layer (outputs, inputs, side of the
-//! kernel), and then the weights and biases of each. The network's own shape is fixed: a file of any other is refused.
+//! kernel), and then the weights and biases of each layer. The network's shape is fixed here, and a file with any other shape is
+//! refused.
 
 use std::sync::{Arc, LazyLock};
 
 use super::layer::Layer;
 use crate::kernels::{Cell, Depthwise, Mix};
 
-/// YuNet of March 2023 (MIT), from the OpenCV Zoo.
+/// The weights of YuNet of March 2023 (MIT), from the OpenCV Zoo.
 const PUBLISHED: &[u8] = include_bytes!("../../../../assets/yunet_2023mar.bin");
 
 const MAGIC: &[u8; 8] = b"ffyunet\0";
@@ -20,7 +21,7 @@ pub(super) const COLOURS: usize = 3;
 /// Side of the kernel of the first convolution, and of all depthwise ones.
 const SIDE: usize = 3;
 
-/// The layers behind the first convolution: name, inputs, outputs, and whether nothing below zero comes out.
+/// The layers behind the first convolution: name, inputs, outputs, and whether a ReLU follows.
 const LAYERS: [(&str, usize, usize, bool); 17] = [
     ("stage 0", 16, 16, true),
     ("stage 1, first", 16, 16, true),
@@ -41,35 +42,35 @@ const LAYERS: [(&str, usize, usize, bool); 17] = [
     ("heads of stride 32", 64, 16, false),
 ];
 
-/// Parsed once and shared by all detectors.
+/// The weights of YuNet, which are parsed once and shared by all detectors.
 #[derive(Debug)]
 pub struct Weights {
-    /// The first convolution: 3x3, two pixels a step.
+    /// Weights of the first convolution: 3x3, with a stride of two pixels.
     pub(super) stem: Mix,
-    /// Stages 0 to 2, at half and a quarter of the picture's size.
+    /// Weights of stages 0 to 2, at half and a quarter of the picture's size.
     pub(super) fine: [Layer; 5],
-    /// Stages 3 to 5, two layers each, at an eighth, a sixteenth and a thirty-second.
+    /// Weights of stages 3 to 5, two layers each, at an eighth, a sixteenth and a thirty-second of the picture's size.
     pub(super) coarse: [[Layer; 2]; 3],
-    /// Of strides 32, 16 and 8, in the order in which they run.
+    /// Weights of the necks for strides 32, 16 and 8, in the order in which they run.
     pub(super) necks: [Layer; 3],
-    /// Of strides 8, 16 and 32.
+    /// Weights of the heads for strides 8, 16 and 32.
     pub(super) heads: [Layer; 3],
 }
 
-/// What is wrong with a file of weights.
+/// The error in a file of weights.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the weights of YuNet: {problem}, at byte {offset} of {length}; `cargo xtask yunet-weights` makes them")]
 pub struct WeightsError {
-    /// Where it was noticed, in bytes from the start.
+    /// Place of the error, in bytes from the start of the file.
     pub offset: usize,
-    /// Bytes there are.
+    /// Length of the file in bytes.
     pub length: usize,
-    /// What was found, in which layer, and what should have been.
+    /// The layer, what was found there, and what should have been.
     pub problem: String,
 }
 
 impl Weights {
-    /// The weights that are part of this library.
+    /// Returns the weights that are part of this library.
     ///
     /// # Errors
     /// [`WeightsError`] when the library was built with damaged ones.
@@ -107,10 +108,10 @@ impl Weights {
     }
 }
 
-/// Outputs, inputs of each, and side of the kernel.
+/// The shape of a convolution: outputs, inputs of each output, and side of the kernel.
 type Shape = [usize; 3];
 
-/// Names and shapes of all convolutions, in the order of the file.
+/// Returns the names and shapes of all convolutions, in the order of the file.
 fn shapes() -> Vec<(String, Shape)> {
     let mut shapes = vec![("the first convolution".to_owned(), [Cell::CHANNELS, COLOURS, SIDE])];
     for (name, inputs, outputs, _) in LAYERS {
@@ -175,7 +176,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A convolution as the file has it: weights by output, input, row and column.
+/// A convolution as the file has it, with weights by output, input, row and column.
 struct Tensor {
     inputs: usize,
     weights: Vec<f32>,
@@ -183,7 +184,7 @@ struct Tensor {
 }
 
 impl Tensor {
-    /// The weights of sixteen outputs from `first` on, at `place` of those that each output has.
+    /// Returns the weights of sixteen outputs from `first` on, at `place` among the weights of each output.
     fn cell(&self, first: usize, place: usize) -> Cell {
         let each = self.weights.len() / self.biases.len();
         Cell(std::array::from_fn(|i| self.weights[(first + i) * each + place]))
@@ -194,7 +195,7 @@ impl Tensor {
     }
 }
 
-/// A strip for each row and colour, with the pixels of a row as its taps.
+/// Packs the first convolution, with a strip for each row and colour, and the pixels of a row as the strip's taps.
 fn stem(tensor: &Tensor) -> Mix {
     let strips = (0..SIDE).flat_map(|row| (0..COLOURS).map(move |colour| (colour * SIDE + row) * SIDE));
     let places = strips.flat_map(|place| place..place + SIDE);
