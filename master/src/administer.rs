@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use facefleet_proto::{AdminChange, RETRY_AFTER_MS, WorkerId};
-use facefleet_service::http::token::{self, Refused};
+use facefleet_service::http::refusal::{Refused, TokenTexts};
+use facefleet_service::http::token;
 use tokio::time::timeout;
+use tonic::Status;
 use tonic::metadata::MetadataMap;
-use tonic::{Code, Status};
 
 use crate::shared::Shared;
 use facefleet_cluster::admission::AdmissionName;
@@ -68,9 +69,21 @@ const UNTOLD: &str = "at this master only for now: etcd does not answer, and the
 /// takes a master that does not answer within a second for one that is gone.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What a master says that no one may administer.
-pub(crate) const NO_TOKEN_SET: &str = "this master is not to be administered; to change that, start it with --admin-token TOKEN \
-     (or FACEFLEET_ADMIN_TOKEN, or admin-token in its configuration file)";
+/// How callers are told about the admin token.
+const ADMIN_TOKEN: TokenTexts = TokenTexts {
+    name: "the admin token of this master",
+    how: "as `Authorization: Bearer TOKEN` (in gRPC: metadata)",
+    unset: "this master is not to be administered; to change that, start it with --admin-token TOKEN \
+            (or FACEFLEET_ADMIN_TOKEN, or admin-token in its configuration file)",
+};
+
+/// The message for a caller who may not administer. A wrong token is logged.
+pub(crate) fn refusal(refused: Refused, from: IpAddr) -> String {
+    if refused == Refused::Wrong {
+        tracing::warn!("a wrong admin token from {from}");
+    }
+    refused.message(&ADMIN_TOKEN)
+}
 
 impl Shared {
     /// Whether a call with this metadata, from this address, shows the admin token.
@@ -79,21 +92,13 @@ impl Shared {
     /// `PERMISSION_DENIED` that says what to do; `RESOURCE_EXHAUSTED` after too many wrong tokens.
     pub(crate) fn may_administer(&self, metadata: &MetadataMap, from: IpAddr) -> Result<(), Status> {
         let given = metadata.get("authorization").and_then(|value| value.to_str().ok());
-        self.admin.open(given.and_then(token::in_authorization), from).map_err(|refused| match refused {
-            Refused::NoneSet => Status::permission_denied(NO_TOKEN_SET),
-            Refused::Missing => Status::permission_denied(
-                "this takes the admin token of the master, in the metadata `authorization: Bearer TOKEN`",
-            ),
-            Refused::Wrong => {
-                tracing::warn!("a wrong admin token from {from}");
-                Status::permission_denied("that is not the admin token of this master")
+        self.admin.open(given.and_then(token::in_authorization), from).map_err(|refused| {
+            let mut status = Status::new(refused.code(), refusal(refused, from));
+            if let Some(wait) = refused.retry_after() {
+                let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                status.metadata_mut().insert(RETRY_AFTER_MS, ms.into());
             }
-            Refused::TooMany(wait) => {
-                let mut metadata = MetadataMap::new();
-                metadata.insert(RETRY_AFTER_MS, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).into());
-                let text = format!("too many wrong admin tokens from {from}: try again in {} s", wait.as_secs() + 1);
-                Status::with_metadata(Code::ResourceExhausted, text, metadata)
-            }
+            status
         })
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, CommandFactory, Parser};
 use clap_complete::Shell;
+use facefleet_proto::parse_reachable;
 use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::http::token::Token;
 use facefleet_service::log::LogArgs;
@@ -56,7 +57,7 @@ pub struct Args {
 
     /// Where the other masters of the same store reach this one [default: this machine's address towards the store, and the
     /// port of --listen].
-    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_ADVERTISE", value_parser = reachable)]
+    #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_ADVERTISE", value_parser = parse_reachable)]
     pub advertise: Option<SocketAddr>,
 
     /// Whether workers and clients on this network find this master by themselves (mDNS). One that listens on loopback alone
@@ -157,14 +158,6 @@ impl Args {
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "write an IP address and a port, as in 0.0.0.0:50051 or [::]:50051")
-}
-
-fn reachable(text: &str) -> Result<SocketAddr, &'static str> {
-    let address = address(text)?;
-    if address.ip().is_unspecified() || address.ip().is_multicast() || address.port() == 0 {
-        return Err("nobody can be reached there; give one address of this machine and a port from 1 up");
-    }
-    Ok(address)
 }
 
 #[cfg(test)]

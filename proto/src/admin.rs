@@ -1,21 +1,21 @@
-//! What an administrator changes.
+//! The changes that an administrator can make.
 
 use serde::Deserialize;
 
 use crate::{Invalid, wire};
 
-/// One change. As JSON it is an object with one of these keys in lower case: `{"rest": "pi-2"}`. Whether there is such a
-/// policy or worker is for the master to say.
+/// A change by an administrator. As JSON it is an object with one key, which is the variant's name in lower case: `{"rest": "pi-2"}`.
+/// The master checks whether there is such a policy or worker.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AdminChange {
-    /// How workers are chosen: as in the master's `--policy`.
+    /// Schedule by the policy of this name, as in the master's `--policy`.
     Policy(String),
-    /// Who is let in: as in its `--admission`.
+    /// Admit streams by the admission of this name, as in the master's `--admission`.
     Admission(String),
-    /// The worker with this name or number goes out of service, and stays.
+    /// Take the worker with this name or number out of service. It stays registered.
     Rest(String),
-    /// It comes back.
+    /// Put the worker with this name or number back into service.
     Resume(String),
 }
 

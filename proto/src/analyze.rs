@@ -1,4 +1,4 @@
-//! The native call: frames out, results back.
+//! The messages of the native call `Analyze`, in which a client sends frames and a worker sends results back.
 
 mod convert;
 
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use prost::bytes::Bytes;
 
-/// Greatest size that a stream may have frames looked at, in pixels of the long side. A network needs some 30 bytes for
-/// each pixel that it looks at.
+/// The largest size at which a stream may have faces detected, in pixels of the long side. A network needs some 30 bytes of memory
+/// for each pixel of its input.
 pub const MAX_DETECT_SIZE: u32 = 3840;
 
 /// What to do with the frames of a stream.
@@ -23,116 +23,117 @@ pub enum Task {
 /// What to send back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
-    /// Boxes alone.
+    /// Only the boxes of faces.
     #[default]
     Boxes,
-    /// An annotated picture alone.
+    /// Only an annotated picture.
     Picture,
-    /// Both.
+    /// Boxes and an annotated picture.
     BoxesAndPicture,
 }
 
-/// How a stream starts.
+/// The options of a stream, which its first message carries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AnalyzeOpen {
-    /// What to do.
+    /// What to do with each frame.
     pub task: Task,
-    /// What to send back.
+    /// What to send back for each frame.
     pub output: Output,
-    /// Which detector; None: the worker's own.
+    /// The name of the detector. None: the worker's own.
     pub detector: Option<String>,
-    /// Lowest score that counts; None: the detector's default.
+    /// The lowest score that counts as a face. None: the detector's default.
     pub min_score: Option<f32>,
-    /// Smallest side of a face that is looked for, in pixels of the frame as it was sent; None: what the detector finds
-    /// without enlarging the picture.
+    /// The side of the smallest face to find, in pixels of the frame as it was sent. None: what the detector finds without enlarging the
+    /// picture.
     pub min_face: Option<f32>,
-    /// Long side of the picture that is looked at, in pixels, [`MAX_DETECT_SIZE`] at most; None: the worker's default.
+    /// The long side of the picture in which faces are detected, in pixels, at most [`MAX_DETECT_SIZE`]. None: the worker's default.
     pub detect_size: Option<u32>,
     /// Whether faces come with their landmarks, where the detector finds them.
     pub landmarks: bool,
     /// The client's name for the stream.
     pub stream_id: String,
-    /// A frame older than this is dropped when its turn comes.
+    /// The age above which a frame is dropped when its turn comes. None: no frame is too old.
     pub max_age: Option<Duration>,
-    /// As in [`crate::RouteQuery`]: the worker names it to its master for as long as the stream is open.
+    /// The lease of the stream, as in [`crate::RouteQuery`]. The worker names it to its master for as long as the stream is open.
     pub lease_id: Option<u64>,
-    /// Of streams that have frames waiting, one of a higher priority goes first. 0: as most.
+    /// The priority of the stream. Among streams that have frames waiting, higher priorities are served first. Most have 0.
     pub priority: i32,
 }
 
 /// One frame of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalyzeFrame {
-    /// The client's number for it.
+    /// The client's number for the frame.
     pub seq: u64,
-    /// Tells a second sending from the first.
+    /// The number of the attempt, which tells a second sending of the frame from the first.
     pub attempt: u32,
-    /// How old it was when it was sent.
+    /// How old the frame was when it was sent.
     pub age: Duration,
-    /// A JPEG file, not looked at yet.
+    /// A JPEG file, which is not checked yet.
     pub jpeg: Bytes,
 }
 
 /// A message of the client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnalyzeRequest {
-    /// First, once.
+    /// The first message, and only that.
     Open(AnalyzeOpen),
-    /// Every further one.
+    /// Every further message.
     Frame(AnalyzeFrame),
 }
 
 /// A message of the worker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
-    /// First, once.
+    /// The first message, and only that.
     Opened(Opened),
-    /// One for each frame, in any order.
+    /// The result of a frame. Each frame gets one, in any order.
     Result(FrameResult),
 }
 
-/// Who answers.
+/// The worker that answers a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// The worker's name.
     pub worker: String,
-    /// Its life, as in [`crate::Identity`].
+    /// The generation of the worker, as in [`crate::Identity`].
     pub generation: u64,
-    /// Detector threads, 1 to 1024.
+    /// The number of detector threads, 1 to 1024.
     pub cores: u32,
 }
 
 /// What became of one frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrameResult {
-    /// As in [`AnalyzeFrame`].
+    /// The frame's number, as in [`AnalyzeFrame`].
     pub seq: u64,
-    /// As in [`AnalyzeFrame`].
+    /// The number of the attempt, as in [`AnalyzeFrame`].
     pub attempt: u32,
-    /// What became of it.
+    /// What became of the frame.
     pub outcome: Outcome,
-    /// Frames the worker held as it answered.
+    /// Frames that the worker held when it answered.
     pub in_flight: u32,
-    /// As in [`crate::Load`].
+    /// Milliseconds that one detector thread spends on a frame, as in [`crate::Load`].
     pub frame_ms: Option<f32>,
-    /// Streams of this one's priority and above that have frames at the worker, this one included; 0 when it does not tell.
+    /// The number of streams that share the worker with this one: those of its priority and above that have frames there, this one
+    /// included. 0 from a worker that does not tell.
     pub streams: u32,
 }
 
 /// The three ways a frame can end.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It was worked on.
+    /// The frame was analyzed.
     Ok(FrameOk),
-    /// It was not, on purpose; the snake_case reason.
+    /// The frame was left out on purpose, for this reason in snake_case.
     Dropped(String),
-    /// It could not be.
+    /// The frame could not be analyzed.
     Failed {
-        /// For programs, snake_case.
+        /// The reason in snake_case, for programs.
         code: String,
-        /// For people; one line.
+        /// The reason on one line, for people.
         message: String,
-        /// The worker is at fault and not the frame: another one may do better.
+        /// Whether the worker is at fault and not the frame, so that another worker may do better.
         elsewhere: bool,
     },
 }
@@ -140,19 +141,19 @@ pub enum Outcome {
 /// What was found in a frame.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FrameOk {
-    /// Faces, in pixels of the frame as it was sent.
+    /// The faces, in pixels of the frame as it was sent.
     pub faces: Vec<FaceBox>,
-    /// An annotated JPEG, where one was asked for.
+    /// An annotated JPEG, if one was asked for.
     pub picture: Option<Bytes>,
-    /// Size of the frame as it was sent, in pixels.
+    /// The width of the frame as it was sent, in pixels.
     pub source_width: u32,
-    /// See `source_width`.
+    /// The height of the frame as it was sent, in pixels.
     pub source_height: u32,
-    /// What it took.
+    /// The time that each stage took.
     pub stages: StageTimes,
 }
 
-/// A face: x and y are its top left corner and may lie outside the frame.
+/// The box of a face in pixels. Its top left corner is at x and y, and may lie outside the frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(missing_docs, reason = "said above")]
 pub struct FaceBox {
@@ -160,13 +161,14 @@ pub struct FaceBox {
     pub y: f32,
     pub width: f32,
     pub height: f32,
-    /// In the detector's own scale.
+    /// How sure the detector is, in its own scale.
     pub score: f32,
-    /// Right eye, left eye, tip of the nose, right and left corner of the mouth, right and left being the person's own.
+    /// The right eye, the left eye, the tip of the nose, and the right and left corner of the mouth. Right and left are the person's
+    /// own.
     pub landmarks: Option<[Point; 5]>,
 }
 
-/// A place in the frame as it was sent, in pixels from its top left corner; it may lie outside.
+/// A point in the frame as it was sent, in pixels from the top left corner. It may lie outside the frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(missing_docs, reason = "said above")]
 pub struct Point {
@@ -174,11 +176,11 @@ pub struct Point {
     pub y: f32,
 }
 
-/// Time by stage.
+/// The time that a frame took in each stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct StageTimes {
-    /// From the frame's arrival until a detector thread took it.
+    /// The time from the frame's arrival until a detector thread took it.
     pub queue: Duration,
     pub decode: Duration,
     pub resize: Duration,

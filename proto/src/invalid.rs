@@ -1,14 +1,14 @@
-//! What is wrong with a message.
+//! Checks of a message's fields, and the error that names a bad field.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// A field of a message that cannot mean anything. Becomes the status `INVALID_ARGUMENT`.
+/// The error that a field of a message cannot mean anything. It becomes the gRPC status `INVALID_ARGUMENT`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct Invalid {
-    /// Message and field, as in the `.proto` file.
+    /// Message and field, named as in the `.proto` file.
     pub field: &'static str,
-    /// What was found, and what would do.
+    /// What the field contained, and what would be accepted.
     pub problem: String,
 }
 
@@ -25,12 +25,29 @@ impl Invalid {
     }
 }
 
-/// Longest IP address as text: an IPv6 one that ends as an IPv4 one.
+/// The length of the longest IP address as text, which is an IPv6 address that ends like an IPv4 address.
 const MAX_IP_BYTES: usize = 45;
-/// Most detector threads that anybody has.
+/// The most detector threads of a worker.
 const MAX_CORES: u32 = 1024;
 
-/// An address that a peer can be reached at.
+/// Whether peers can connect to an IP address: it is that of one machine.
+fn is_reachable(ip: IpAddr) -> bool {
+    !ip.is_unspecified() && !ip.is_multicast()
+}
+
+/// Parses the address at which a program is said to be reachable, as a person writes it: `10.0.0.5:50050` or `[fd00::1]:50050`.
+///
+/// # Errors
+/// Says what to write instead.
+pub fn parse_reachable(text: &str) -> Result<SocketAddr, &'static str> {
+    let address: SocketAddr = text.parse().map_err(|_| "write IP:PORT, an IPv6 address in [brackets]")?;
+    if !is_reachable(address.ip()) || address.port() == 0 {
+        return Err("nobody can be reached there; give one address of this machine and a port from 1 up");
+    }
+    Ok(address)
+}
+
+/// Reads the address at which a peer can be reached from two fields of a message.
 pub(crate) fn address(
     ip_field: &'static str,
     ip: &str,
@@ -44,7 +61,7 @@ pub(crate) fn address(
     let parsed: IpAddr = ip
         .parse()
         .map_err(|_| Invalid::new(ip_field, format!("`{}` is not an IPv4 or IPv6 address", ip.escape_debug())))?;
-    if parsed.is_unspecified() || parsed.is_multicast() {
+    if !is_reachable(parsed) {
         return Err(Invalid::new(ip_field, format!("nobody can be reached at {parsed}")));
     }
     match u16::try_from(port) {
@@ -53,25 +70,32 @@ pub(crate) fn address(
     }
 }
 
-/// A short text for people: bounded, and without control characters that would tear a log line or a terminal.
-pub(crate) fn label(field: &'static str, text: String, longest: usize) -> Result<String, Invalid> {
-    if text.len() > longest {
-        return Err(Invalid::new(field, format!("has {} bytes; at most {longest} are taken", text.len())));
+/// Checks a short text for people: it has at most `max` bytes, and no control characters, which could garble a log line or a
+/// terminal. The error says what is wrong.
+pub(crate) fn check_label(text: &str, max: usize) -> Result<(), String> {
+    if text.len() > max {
+        return Err(format!("has {} bytes; at most {max} are taken", text.len()));
     }
     if text.chars().any(char::is_control) {
-        return Err(Invalid::new(field, format!("`{}` has control characters", text.escape_debug())));
+        return Err(format!("`{}` has control characters", text.escape_debug()));
     }
+    Ok(())
+}
+
+/// Reads a short text for people; see [`check_label`].
+pub(crate) fn label(field: &'static str, text: String, max: usize) -> Result<String, Invalid> {
+    check_label(&text, max).map_err(|problem| Invalid::new(field, problem))?;
     Ok(text)
 }
 
-/// A text for people that is worth having even when it is too long or has control characters: it ends after `longest`
-/// bytes at most, and they become spaces.
-pub(crate) fn remark(text: &str, longest: usize) -> String {
-    let kept = &text[..text.floor_char_boundary(longest)];
+/// Reads a text for people that is worth having even when it is too long or has control characters: it is cut after `max` bytes at
+/// most, and control characters become spaces.
+pub(crate) fn remark(text: &str, max: usize) -> String {
+    let kept = &text[..text.floor_char_boundary(max)];
     kept.replace(char::is_control, " ")
 }
 
-/// A number of detector threads, where 0 says that it is not known, and so that there is at least one.
+/// Reads a number of detector threads. 0 says that the number is not known, and counts as 1.
 pub(crate) fn cores(field: &'static str, cores: u32) -> Result<u32, Invalid> {
     if cores > MAX_CORES {
         return Err(Invalid::new(field, format!("{cores} is above {MAX_CORES}")));
@@ -79,7 +103,7 @@ pub(crate) fn cores(field: &'static str, cores: u32) -> Result<u32, Invalid> {
     Ok(cores.max(1))
 }
 
-/// A number that is at least 0 and finite.
+/// Reads a number that is at least 0 and finite.
 pub(crate) fn measure(field: &'static str, value: f32) -> Result<f32, Invalid> {
     if value.is_finite() && value >= 0.0 {
         Ok(value)
@@ -88,7 +112,7 @@ pub(crate) fn measure(field: &'static str, value: f32) -> Result<f32, Invalid> {
     }
 }
 
-/// [`measure`], where 0 says that nothing was measured.
+/// Reads a number that is at least 0 and finite, where 0 says that nothing was measured.
 pub(crate) fn measured(field: &'static str, value: f32) -> Result<Option<f32>, Invalid> {
     measure(field, value).map(|value| (value > 0.0).then_some(value))
 }

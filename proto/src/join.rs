@@ -1,35 +1,41 @@
-//! Who a worker is.
+//! The identity of a worker, and what it says when it joins.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use crate::invalid::{address, cores, label, measured};
+use crate::invalid::{address, check_label, cores, label, measured};
 use crate::{Invalid, wire};
 
-/// The greatest weight that a worker may claim, so that shares stay exact.
+/// The greatest weight that a worker may claim. The limit keeps shares exact.
 const MAX_WEIGHT: i32 = 1_000_000;
-/// Longest name that a worker may have.
+/// The length of the longest name of a worker, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
+/// The most detectors that a worker may offer.
 const MAX_DETECTORS: usize = 16;
-/// Longest interval between heartbeats that a worker may announce.
+/// The longest interval between heartbeats that a worker may announce.
 const MAX_INTERVAL_MS: u32 = 60_000;
 
-/// The number a master gives a worker at [`Join`]. It counts up from 0 in each life of a master.
+/// Whether a text can be the name of a worker: it has 1 to [`MAX_NAME_BYTES`] bytes and no control characters.
+pub fn is_worker_name(text: &str) -> bool {
+    !text.is_empty() && check_label(text, MAX_NAME_BYTES).is_ok()
+}
+
+/// The number that a master gives to a worker at [`Join`]. Numbers count up from 0 in each life of a master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub u32);
 
 impl WorkerId {
-    /// As messages carry it.
+    /// The number as messages carry it.
     pub fn to_wire(self) -> i32 {
         i32::try_from(self.0).unwrap_or(i32::MAX)
     }
 
-    /// As a message carried it in `field`, which is named as in the `.proto` file.
+    /// Reads the number that a message carried in `field`, which is named as in the `.proto` file.
     ///
     /// # Errors
-    /// It is below 0, which no master gives.
+    /// The number is below 0, which no master gives.
     pub fn from_wire(field: &'static str, id: i32) -> Result<WorkerId, Invalid> {
         u32::try_from(id).map(WorkerId).map_err(|_| Invalid::new(field, format!("{id} is below 0")))
     }
@@ -44,32 +50,32 @@ impl fmt::Display for WorkerId {
 /// One life of one worker. A restart has the same name and a greater generation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
-    /// Unique among the workers of a master.
+    /// The worker's name, unique among the workers of a master.
     pub name: String,
-    /// When the process started, in microseconds since 1970; 0 for an old worker, which does not say.
+    /// When the worker's process started, in microseconds since 1970; 0 for an old worker, which does not say.
     pub generation: u64,
 }
 
 /// What a worker says of itself when it joins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Join {
-    /// Where clients reach it.
+    /// The address at which clients reach the worker.
     pub address: SocketAddr,
-    /// Relative capacity, from 1 up.
+    /// The capacity relative to other workers, from 1 to 1,000,000.
     pub weight: u32,
-    /// Its name and life. An old worker is named after its address and has generation 0.
+    /// The worker's name and life. An old worker is named after its address and has generation 0.
     pub identity: Identity,
-    /// Detector threads, 1 to 1024.
+    /// The number of detector threads, 1 to 1024.
     pub cores: u32,
     /// Time between heartbeats; None for an old worker, which does not say.
     pub heartbeat_interval: Option<Duration>,
-    /// Frames per second that all its threads did with its own detector, when it measured itself.
+    /// Frames per second by the worker's self-test, which measures all threads with the worker's own detector. None without a result.
     pub frames_per_s: Option<f32>,
-    /// Its software version; empty for an old worker.
+    /// The software version; empty for an old worker.
     pub version: String,
-    /// Detectors it offers; empty for an old worker.
+    /// The detectors that the worker offers; empty for an old worker.
     pub detectors: Vec<String>,
-    /// Where, at the same address, it shows what it sees (HTTP); None: nowhere.
+    /// The port of the live view (HTTP) at the same address; None without one.
     pub http_port: Option<NonZeroU16>,
 }
 

@@ -1,4 +1,4 @@
-//! The cluster as the master sees it.
+//! The list of workers as the master sees them.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,69 +6,69 @@ use std::time::Duration;
 use crate::invalid::address;
 use crate::{Heartbeat, Identity, Invalid, Load, WorkerId, wire};
 
-/// Every worker that a master knows.
+/// All workers that a master knows, and the state of the cluster as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nodes {
-    /// By id.
+    /// The workers, ordered by id.
     pub nodes: Vec<Node>,
-    /// Which life of the master this is.
+    /// The life of the master.
     pub epoch: u64,
-    /// Name of its scheduling policy.
+    /// The name of the scheduling policy.
     pub policy: String,
-    /// Workers that fell silent at once, so many that the master takes its own network for the cause and goes on offering
-    /// them when nobody better is there. 0: there is no such outage.
+    /// The number of workers that fell silent at once, so many that the master takes its own network for the cause and goes on offering
+    /// them when there is no better worker. 0: there is no such outage.
     pub vanished: u32,
-    /// Who is let in, as in the master's `--admission`; empty: everybody.
+    /// The name of the admission, as in the master's `--admission`. Empty: every stream is admitted.
     pub admission: String,
-    /// Streams that wait for a slot.
+    /// The number of streams that wait for a slot.
     pub waiting: u32,
-    /// For how long the master has been cut off from the registry that it shares with others; None: it is not, or shares
+    /// How long the master has been cut off from the registry that it shares with other masters. None when it is not cut off or shares
     /// none.
     pub stale: Option<Duration>,
 }
 
-/// One worker.
+/// A worker as the master's list has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Its number at the master.
+    /// The worker's number at the master.
     pub id: WorkerId,
-    /// Its name and life.
+    /// The worker's name and life.
     pub identity: Identity,
-    /// Where clients reach it.
+    /// The address at which clients reach the worker.
     pub address: SocketAddr,
-    /// Relative capacity.
+    /// The capacity relative to other workers.
     pub weight: u32,
-    /// Detector threads.
+    /// The number of detector threads.
     pub cores: u32,
-    /// Software version; empty when not known.
+    /// The software version; empty when not known.
     pub version: String,
-    /// Detectors it offers; empty when not known.
+    /// The detectors that the worker offers; empty when not known.
     pub detectors: Vec<String>,
-    /// Whether it gets routes.
+    /// Whether the worker gets routes.
     pub health: Health,
-    /// Time since its last sign of life.
+    /// The time since the worker's last sign of life.
     pub silent: Duration,
-    /// Its last heartbeat; None before the first.
+    /// The load in the worker's last heartbeat. None before the first one.
     pub load: Option<Load>,
-    /// Streams that it takes at once, as far as it is in service; 0 where everybody is let in.
+    /// The number of streams that the worker takes at once, as far as it is in service. 0 where every stream is admitted.
     pub slots: u32,
-    /// Those of them that are taken.
+    /// The number of slots that are taken.
     pub slots_taken: u32,
 }
 
 /// Whether a worker gets routes, and why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// It gets routes.
+    /// The worker gets routes.
     Healthy,
-    /// It finishes what it holds.
+    /// The worker finishes what it holds.
     Draining,
-    /// It missed its heartbeats.
+    /// The worker missed its heartbeats.
     Lost,
 }
 
 impl Health {
-    /// One lower-case word.
+    /// The name of the health, one lower-case word.
     pub fn name(self) -> &'static str {
         match self {
             Health::Healthy => "healthy",
@@ -82,7 +82,7 @@ impl From<Nodes> for wire::ListNodesReply {
     fn from(nodes: Nodes) -> wire::ListNodesReply {
         let Nodes { nodes, epoch, policy, vanished, admission, waiting, stale } = nodes;
         let nodes = nodes.into_iter().map(wire::Node::from).collect();
-        // Not 0, which would say that it is not cut off at all.
+        // At least 1, because 0 would say that the master is not cut off at all.
         let stale_ms = stale.map_or(0, |stale| u64::try_from(stale.as_millis()).unwrap_or(u64::MAX).max(1));
         wire::ListNodesReply { nodes, epoch, policy, vanished, admission, waiting, stale_ms }
     }

@@ -1,26 +1,26 @@
-//! What a stream has cost.
+//! The report of a client about a stream that has ended.
 
 use std::time::Duration;
 
 use crate::{WorkerId, wire};
 
-/// What a client says when its stream ends: that its place is free, and how fast a worker was that it used.
+/// The report of a client whose stream has ended. It frees the stream's place, and says how fast a worker was that the stream used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TaskResult {
-    /// The worker; None where only the place is given back.
+    /// The worker that was used. None when the report only frees the place.
     pub worker: Option<WorkerId>,
-    /// Time that one of the worker's detector threads spent on a frame, on average; None when not known.
+    /// The average time that one of the worker's detector threads spent on a frame. None when not known.
     pub frame_time: Option<Duration>,
-    /// Frames that it did.
+    /// The number of frames that the worker analyzed.
     pub frames: u32,
-    /// As in [`crate::RouteQuery`].
+    /// The lease of the stream, as in [`crate::RouteQuery`].
     pub lease: Option<u64>,
     /// The life of the master that gave the worker's id; 0 for an old client, which does not say.
     pub epoch: u64,
 }
 
 impl From<wire::TaskResult> for TaskResult {
-    /// Always possible: what an old client means by its numbers nobody knows.
+    /// Converts any message. None is invalid, because nobody knows what an old client means by its numbers.
     fn from(message: wire::TaskResult) -> TaskResult {
         let wire::TaskResult { id, task_id: _, time_cost, performance, lease_id, epoch } = message;
         let cost_ms = u64::try_from(time_cost).unwrap_or(0);
@@ -37,7 +37,7 @@ impl From<wire::TaskResult> for TaskResult {
 impl From<TaskResult> for wire::TaskResult {
     fn from(result: TaskResult) -> wire::TaskResult {
         let TaskResult { worker, frame_time, frames, lease, epoch } = result;
-        // A time below the unit is not an unknown one.
+        // A time below 1 ms is rounded up, because 0 would say that it is not known.
         let cost_ms = frame_time.map_or(0, |time| time.as_millis().max(1));
         wire::TaskResult {
             id: worker.map_or(-1, WorkerId::to_wire),

@@ -1,4 +1,4 @@
-//! Which workers a stream is to use.
+//! A client's question which workers to use, and the master's answer.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,43 +6,46 @@ use std::time::Duration;
 use crate::invalid::{address, label, measure, measured};
 use crate::{Invalid, WorkerId, wire};
 
-/// Metadata of a master's RESOURCE_EXHAUSTED to a question for workers: milliseconds after which to ask again, as digits.
+/// The metadata with which a master answers RESOURCE_EXHAUSTED: the milliseconds after which to ask again, in decimal digits.
 pub const RETRY_AFTER_MS: &str = "retry-after-ms";
 
-/// Longest name of a stream, in bytes.
+/// The length of the longest name of a stream, in bytes.
 pub(crate) const MAX_STREAM_ID_BYTES: usize = 128;
+/// The most workers that a question may exclude.
 const MAX_EXCLUDED: usize = 100_000;
+/// The length of the longest name of a detector, in bytes.
 const MAX_DETECTOR_BYTES: usize = 64;
 
-/// A client's question: where to?
+/// A client's question to which workers it should send the frames of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteQuery {
-    /// The three fixed fields, which our client fills as the old one does.
+    /// The task's id in the fixed fields. Our client fills these as the old client does.
     pub task_id: i32,
-    /// As the old client means it: how large the task is.
+    /// The task's size in the fixed fields, as the old client means it.
     pub task_sz: i32,
-    /// As the old client means it: the kind of task.
+    /// The kind of task in the fixed fields, as the old client means it.
     pub task_type: i32,
-    /// How many workers it would use, at least 1.
+    /// How many workers the stream would use, at least 1.
     pub wanted: usize,
-    /// Workers not to offer.
+    /// The workers not to offer.
     pub exclude: Vec<WorkerId>,
     /// The life of the master that gave the ids in `exclude`; 0 for an old client, which does not say.
     pub epoch: u64,
-    /// As in [`crate::AnalyzeOpen`]. Where streams wait for a place, a higher one may go first.
+    /// The priority of the stream, as in [`crate::AnalyzeOpen`]. Where streams wait for a place, a higher one may go first.
     pub priority: i32,
-    /// The client's name for its stream.
+    /// The client's name for the stream.
     pub stream_id: String,
-    /// Only workers that say that they offer this detector; None: any, and so those that do not say.
+    /// The detector that the workers must have said that they offer. None: any worker will do, also one that does not say.
     pub detector: Option<String>,
-    /// Names the stream's place, now and in its later questions; None: an old client, each of whose questions is a stream.
+    /// The lease that names the stream's place, now and in later questions. None from an old client, each of whose questions counts as a
+    /// stream of its own.
     pub lease: Option<u64>,
-    /// For how long the stream has waited for a place before.
+    /// How long the stream has waited for a place before this question.
     pub waited: Duration,
 }
 
 impl Default for RouteQuery {
-    /// What an old client asks.
+    /// The question of an old client.
     fn default() -> RouteQuery {
         RouteQuery {
             task_id: 0,
@@ -60,42 +63,42 @@ impl Default for RouteQuery {
     }
 }
 
-/// The answer.
+/// A master's answer to a [`RouteQuery`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Route {
-    /// Best first; empty when no worker can be offered.
+    /// The workers to use, the best first. Empty when no worker can be offered.
     pub candidates: Vec<Candidate>,
-    /// What holds the places on those workers; None from an old master.
+    /// The lease that holds the places on those workers. None from an old master.
     pub lease: Option<Lease>,
-    /// Which life of the master answered; 0 from an old master.
+    /// The life of the master that answered; 0 from an old master.
     pub epoch: u64,
 }
 
 /// A worker that a stream may use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// Its number at the master; None from an old master, which does not say.
+    /// The worker's number at the master. None from an old master, which does not say.
     pub id: Option<WorkerId>,
-    /// As in [`crate::Identity`]; 0 when not known.
+    /// The worker's generation, as in [`crate::Identity`]; 0 when not known.
     pub generation: u64,
-    /// As in [`crate::Identity`]; its address when not known.
+    /// The worker's name, as in [`crate::Identity`], or its address when that is not known.
     pub name: String,
-    /// Where to reach it.
+    /// The address at which to reach the worker.
     pub address: SocketAddr,
-    /// Detector threads, at least 1.
+    /// The number of detector threads, at least 1.
     pub cores: u32,
-    /// The part of the stream that the master expects it to take, 0 to 1.
+    /// The part of the stream's frames that the master expects the worker to take, from 0 to 1.
     pub share: f32,
-    /// As in [`crate::Load`].
+    /// Milliseconds that one detector thread spends on a frame, as in [`crate::Load`].
     pub frame_ms: Option<f32>,
 }
 
-/// A hold on places at the candidates, which ends by itself.
+/// A promise of places at the candidates, which ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Never 0.
+    /// The number of the lease, which is never 0.
     pub id: u64,
-    /// How long it lasts.
+    /// How long the lease lasts.
     pub ttl: Duration,
 }
 

@@ -1,78 +1,78 @@
-//! How a worker is.
+//! The heartbeat of a worker.
 
 use crate::invalid::{measure, measured};
 use crate::{Invalid, Throttling, WorkerId, wire};
 
-/// Most leases that one heartbeat names: far more streams than a worker takes.
+/// The most leases in one heartbeat, which is far more than the streams that a worker takes.
 pub const MAX_LEASES: usize = 4096;
 
-/// What a worker pushes to the master, once a second.
+/// The heartbeat that a worker sends to its master once a second.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Heartbeat {
-    /// The number that the master gave it.
+    /// The number that the master gave to the worker.
     pub id: WorkerId,
-    /// As in [`crate::Identity`].
+    /// The worker's generation, as in [`crate::Identity`].
     pub generation: u64,
-    /// The life of the master that gave the number; 0 for an old worker, which does not say.
+    /// The life of the master that gave the number; 0 from an old worker, which does not say.
     pub epoch: u64,
-    /// How busy it is.
+    /// How busy the worker is.
     pub load: Load,
-    /// What only the fixed fields say.
+    /// The fixed fields that nothing else in the heartbeat has.
     pub legacy: LegacyState,
-    /// The leases of the streams that are open there, [`MAX_LEASES`] at most.
+    /// The leases of the streams that are open at the worker, at most [`MAX_LEASES`].
     pub leases: Vec<u64>,
 }
 
 /// How busy a worker is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
-    /// Percent of the whole machine.
+    /// Load of all cores together, in percent.
     pub cpu_percent: f32,
-    /// Percent of the machine's memory in use; None when not known.
+    /// Memory in use, in percent of the machine's. None when not known.
     pub memory_percent: Option<f32>,
-    /// Degrees Celsius of the hottest sensor; None when not known.
+    /// Temperature of the hottest sensor, in degrees Celsius. None when not known.
     pub temperature_c: Option<f32>,
-    /// Frames taken and not answered yet.
+    /// Frames that are taken and not answered yet.
     pub in_flight: u32,
-    /// Those of them that wait for a detector thread.
+    /// Frames that are taken and wait for a detector thread.
     pub queued: u32,
-    /// Milliseconds that one detector thread spends on a frame, a moving average; None before the first frame. It rises at
-    /// once when something begins to hold the machine back.
+    /// Milliseconds that one detector thread is expected to spend on a frame: a moving average that ages towards the self-test's figure
+    /// while there are no frames, and rises at once when something begins to hold the machine back. None before the first frame.
     pub frame_ms: Option<f32>,
-    /// Milliseconds that half of the newest frames took at most on one detector thread; None before the first frame.
+    /// The median time of the newest frames on a detector thread, in milliseconds. None before the first frame.
     pub frame_ms_p50: Option<f32>,
-    /// The same for 19 of 20.
+    /// The 95th percentile of the times of the newest frames on a detector thread, in milliseconds. None before the first frame.
     pub frame_ms_p95: Option<f32>,
-    /// Frames answered well since the worker started.
+    /// Frames that were analyzed since the worker started.
     pub frames_ok: u64,
-    /// Frames dropped since then, for their age or for want of room.
+    /// Frames that were dropped since the worker started, for their age or for want of room.
     pub frames_dropped: u64,
-    /// Frames that could not be worked on.
+    /// Frames that could not be analyzed since the worker started.
     pub frames_failed: u64,
-    /// It finishes what it holds and will leave.
+    /// Whether the worker accepts no new streams and finishes what it holds.
     pub draining: bool,
-    /// It drains because an administrator sent it out of service, and comes back when it is told to.
+    /// Whether the worker drains because an administrator took it out of service. It stays and can be put back into service.
     pub resting: bool,
-    /// As in [`crate::Join`]; it may be known only after the worker has joined.
+    /// Frames per second by the self-test, as in [`crate::Join`]. The result may be known only after the worker has joined.
     pub frames_per_s: Option<f32>,
-    /// What holds its machine back.
+    /// What holds the worker's machine back.
     pub throttling: Throttling,
 }
 
-/// The fixed fields of a heartbeat that our scheduler does not use; they are kept for the journal.
+/// The fixed fields of a heartbeat that our scheduler does not use. They are kept for the journal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LegacyState {
-    /// The task it works on.
+    /// The task that the worker works on.
     pub task_id: i32,
-    /// Performance of its input and output.
+    /// Performance of the worker's input and output.
     pub io_perf: f32,
-    /// Performance of its processor.
+    /// Performance of the worker's processor.
     pub pro_perf: f32,
-    /// Start of the task.
+    /// The start of the task.
     pub task_st: i32,
-    /// End of the task.
+    /// The end of the task.
     pub task_ed: i32,
-    /// The sender's clock.
+    /// The time by the sender's clock, in seconds since 1970 from our workers.
     pub utx: i64,
 }
 

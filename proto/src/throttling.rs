@@ -1,30 +1,31 @@
 //! What holds a machine back.
 
-/// What holds a board back, now and since it was switched on, in the bits that a Raspberry Pi's firmware answers to
-/// `vcgencmd get_throttled` (<https://www.raspberrypi.com/documentation/computers/os.html#get_throttled>). No bit is set
-/// where nothing does, and on machines that do not tell.
+/// What holds a board back, now and since it was switched on, in the bits with which a Raspberry Pi's firmware answers
+/// `vcgencmd get_throttled` (<https://www.raspberrypi.com/documentation/computers/os.html#get_throttled>). No bit is set where
+/// nothing does, nor on machines that do not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Throttling(u32);
 
-/// Bits 0 to 3, from the first.
+/// Names of bits 0 to 3, in their order.
 const NAMES: [&str; 4] = ["under-voltage", "capped", "throttled", "hot"];
+/// The bits of what holds the board back now.
 const NOW: u32 = 0b1111;
-/// From a bit to that of the same at some time since the board was switched on.
+/// The distance from a bit to the one that says the same for any time since the board was switched on.
 const SINCE_START: u32 = 16;
-/// How much longer a frame is expected to take. The firmware may go from 1500 or 1800 MHz down to 600 MHz and mostly
-/// stops half-way: it is two thirds of the speed that is counted on.
+/// The factor by which frames are expected to take longer on a board that is held back. The firmware may go from 1500 or 1800 MHz
+/// down to 600 MHz and mostly stops half-way, so two thirds of the speed are expected.
 const SLOWDOWN: f32 = 1.5;
 
 impl Throttling {
-    /// The machine is hot now, and that is all that is known.
+    /// A machine that is hot now, when no more is known.
     pub const HOT: Throttling = Throttling(1 << 3);
 
-    /// From the firmware's word; bits that mean nothing here are left out.
+    /// Reads the firmware's bits. Bits without a meaning here are left out.
     pub fn from_bits(bits: u32) -> Throttling {
         Throttling(bits & (NOW | NOW << SINCE_START))
     }
 
-    /// The firmware's word.
+    /// The bits as the firmware has them.
     pub fn bits(self) -> u32 {
         self.0
     }
@@ -34,18 +35,18 @@ impl Throttling {
         self.0 & NOW != 0
     }
 
-    /// What holds it back now, a word each: `under-voltage` (its power supply or cable is too weak), `capped` (its
+    /// The names of what holds the board back now: `under-voltage` (its power supply or cable is too weak), `capped` (its
     /// frequency, mostly for that reason), `throttled` (for its heat) or `hot` (near where that begins, and slower).
     pub fn now(self) -> Vec<&'static str> {
         named(self.0)
     }
 
-    /// The same words for what has held it back at some time since it was switched on.
+    /// The names of what has held the board back at any time since it was switched on; see [`Throttling::now`].
     pub fn since_start(self) -> Vec<&'static str> {
         named(self.0 >> SINCE_START)
     }
 
-    /// How many times as long as it used to a frame is expected to take now: 1, or more while something is on.
+    /// The factor by which a frame is expected to take longer now: 1, or more while something holds the board back.
     pub fn slowdown(self) -> f32 {
         if self.is_on() { SLOWDOWN } else { 1.0 }
     }

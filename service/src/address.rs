@@ -1,4 +1,4 @@
-//! Addresses that people type, and the one that others reach us at.
+//! Addresses that people type, and the address at which others reach this machine.
 
 use std::fmt;
 use std::io;
@@ -7,42 +7,42 @@ use std::str::FromStr;
 
 use sysinfo::System;
 
-/// What this machine calls itself; None: nothing.
+/// The host name of this machine, or None when it has none.
 pub fn host_name() -> Option<String> {
     System::host_name().ok().filter(|host| !host.is_empty())
 }
 
-/// A host and a port as a person types them: `pi-1.local:50051`, `10.0.0.5:50051`, `[fd00::1]:50051`.
+/// A host and a port as a person types them, such as `pi-1.local:50051`, `10.0.0.5:50051` or `[fd00::1]:50051`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort {
-    /// An IPv6 address stands here without its brackets.
+    /// A name or an IP address. An IPv6 address is stored without its brackets.
     host: String,
-    /// Never 0.
+    /// The port, which is never 0.
     port: u16,
 }
 
-/// One or more programs that do the same, as the user writes them: `a:50051,b:50051`.
+/// The addresses of one or more programs that can stand in for each other, as the user writes them: `a:50051,b:50051`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPorts(Vec<HostPort>);
 
 impl HostPorts {
-    /// All of `all`. None: there are none.
+    /// The addresses in `all`, or None when there are none.
     pub fn new(all: impl IntoIterator<Item = HostPort>) -> Option<HostPorts> {
         let all: Vec<HostPort> = all.into_iter().collect();
         (!all.is_empty()).then_some(HostPorts(all))
     }
 
-    /// The one that is used after `turn` others, which go round.
+    /// The address at position `turn`, counted from 0. After the last comes the first again.
     pub fn at(&self, turn: usize) -> &HostPort {
         &self.0[turn % self.0.len()]
     }
 
-    /// How many there are, at least 1.
+    /// The number of addresses, at least 1.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// All of them.
+    /// All addresses in their order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &HostPort> {
         self.0.iter()
     }
@@ -78,27 +78,27 @@ impl From<SocketAddr> for HostPorts {
 /// Why a text is not a [`HostPort`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HostPortError {
-    /// There is no `:PORT` at the end.
+    /// The text does not end in `:PORT`.
     #[error("`{0}` has no port: write HOST:PORT, for example {0}:50051")]
     NoPort(String),
-    /// What follows the last colon is no port.
+    /// The text after the last colon is not a port.
     #[error("`{0}` is not a port: it goes from 1 to 65535")]
     BadPort(String),
-    /// What stands before the port cannot be a host.
+    /// The text before the port cannot be a host.
     #[error("`{0}` is not a host: write a name, an IPv4 address, or an IPv6 address in [brackets]")]
     BadHost(String),
 }
 
 impl HostPort {
-    /// The URI that gRPC dials.
+    /// The URI to which gRPC connects.
     pub fn uri(&self) -> String {
         format!("http://{self}")
     }
 
-    /// Looks the host up. The addresses, at least one, come in the system's order of preference.
+    /// Looks the host up. There is at least one address, and they come in the system's order of preference.
     ///
     /// # Errors
-    /// The name is not known, or has no address.
+    /// The name is not known, or it has no address.
     pub async fn resolve_all(&self) -> io::Result<Vec<SocketAddr>> {
         let found: Vec<_> = tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect();
         if found.is_empty() {
@@ -126,8 +126,8 @@ impl FromStr for HostPort {
     }
 }
 
-/// Letters, digits and the three signs of host names and IPv4 addresses: enough to refuse a URL or a typing slip
-/// here, where the message can say so, and not deep inside a dialler.
+/// Whether `host` consists of letters, digits and the three signs of host names and IPv4 addresses. That is enough to refuse a URL
+/// or a typing slip here, where the message can say what is wrong, and not when a connection fails.
 fn is_name(host: &str) -> bool {
     !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
 }
@@ -145,12 +145,13 @@ impl From<SocketAddr> for HostPort {
     }
 }
 
-/// Whether a socket that is bound to every address of a kind, `bound`, hears a peer at `peer`. `[::]` takes IPv4 as well.
+/// Whether a socket that is bound to every address of a family (`bound` is `0.0.0.0` or `::`) is reached by a peer at `peer`. A
+/// socket on `::` takes IPv4 as well.
 pub fn hears(bound: IpAddr, peer: IpAddr) -> bool {
     bound.is_ipv6() || peer.is_ipv4()
 }
 
-/// The local address that packets to `peer` leave from, which is the one `peer` can answer to. Nothing is sent.
+/// The local address from which packets to `peer` leave, which is the one to which `peer` can answer. No packet is sent to find out.
 ///
 /// # Errors
 /// This machine has no route to `peer`.

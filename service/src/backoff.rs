@@ -1,16 +1,16 @@
-//! How long to wait before trying again.
+//! The waits between attempts to reach a peer.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// Shortest and longest wait between two tries to reach a peer. The longest is what a person who has just started the
-/// master waits for the last worker to notice.
+/// The shortest wait between two attempts.
 const FIRST: Duration = Duration::from_millis(100);
+/// The longest wait between two attempts. A person who has just started the master waits this long for the last worker to notice.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Waits that double from 100 ms up to 2 s and never end, each lengthened by a random part of itself so that many
-/// workers that lost one master do not come back in step. Make a new one after each success.
+/// An endless sequence of waits that double from 100 ms up to 2 s. Each is lengthened by a random part of itself, so that many
+/// workers that lost one master do not come back in step. Start a new sequence after each success.
 #[derive(Debug)]
 pub struct Backoff(ExponentialBackoff);
 

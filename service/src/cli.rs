@@ -1,4 +1,4 @@
-//! Command-line manners that the three programs share.
+//! Parts of the command line that all programs share.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use crate::grpc;
 
-/// Prints the completion script of `C`'s program. A closed stdout is nobody's loss.
+/// Prints the completion script of `C`'s program. It is no error when stdout is closed.
 pub fn print_completions<C: CommandFactory>(shell: Shell) {
     let mut command = C::command();
     let name = command.get_name().to_owned();
@@ -19,14 +19,14 @@ pub fn print_completions<C: CommandFactory>(shell: Shell) {
     let _ = out.write_all(&script).and_then(|()| out.flush());
 }
 
-/// Prints one line to stdout now, for the program or person that waits for it. A closed stdout is nobody's loss.
+/// Prints one line to stdout and flushes it, for the program or person that waits for it. It is no error when stdout is closed.
 pub fn announce(line: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// The exit code of a program that ran: 0, or 1 with the error and its causes in one line on stderr. (Wrong usage ends
-/// with 2, in the command-line parser.)
+/// Returns the exit code of a program that ran: 0 for success, and 1 for an error, which is printed with its causes in one line on
+/// stderr. (The command-line parser exits with 2 on wrong usage.)
 pub fn finish<E: Error + 'static>(program: &str, result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
-//! The limits and timeouts of every gRPC server and channel, set once.
+//! The one place that sets the limits and timeouts of gRPC servers and channels.
 //!
-//! tonic's own defaults do not fit here: messages end at 4 MiB, keepalive is off, and the HTTP/2 windows are smaller
-//! than one video frame, so that a frame would wait for a round trip.
+//! tonic's own defaults do not fit here: messages end at 4 MiB, keepalive is off, and the HTTP/2 windows are smaller than one
+//! video frame, so that a frame would wait for a round trip.
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,24 +11,27 @@ use tonic::transport::{Channel, Endpoint, Server};
 use crate::address::{HostPort, HostPorts};
 pub use crate::incoming::{Connection, incoming};
 
-/// Greatest message either way unless a program is told otherwise. A 3840×2160 JPEG of video quality has 2 to 4 MiB.
+/// The default limit on the size of a message, in both directions. A 3840×2160 JPEG of video quality has 2 to 4 MiB.
 pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
-/// A peer that says nothing for `KEEPALIVE` is pinged, and given up when `KEEPALIVE_TIMEOUT` more have passed.
+/// A peer that has sent nothing for this long is pinged.
 const KEEPALIVE: Duration = Duration::from_secs(5);
+/// A peer that does not answer a ping within this time is given up.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A few frames of 1080p may be on their way in one stream, and eight such streams in one connection.
+/// The HTTP/2 window of a stream, in which a few 1080p frames can be on their way.
 const STREAM_WINDOW_BYTES: u32 = 2 << 20;
+/// The HTTP/2 window of a connection, which has room for eight streams with full windows.
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
-/// How long one call that answers at once may take, connecting included.
+/// How long a call that is answered at once may take, connecting included.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
-/// The same where somebody else can be asked when there is no answer.
+/// How long a call that is answered at once may take, connecting included, where another peer can be asked instead.
 const CALL_TIMEOUT_OF_ONE: Duration = Duration::from_secs(1);
+/// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A server that takes at most `max_streams` calls at once on one connection.
+/// The builder of a server that accepts at most `max_streams` calls at once on one connection.
 pub fn server(max_streams: u32) -> Server {
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -38,15 +41,15 @@ pub fn server(max_streams: u32) -> Server {
         .max_concurrent_streams(max_streams)
 }
 
-/// A channel that connects when it is first used, and again when it is used after a loss.
+/// A channel to `peer`, which connects when it is first used, and again when it is used after a loss.
 ///
 /// # Panics
-/// Never: a [`HostPort`] always makes a URI.
+/// Never panics, because a [`HostPort`] always makes a URI.
 pub fn channel(peer: &HostPort) -> Channel {
     endpoint(peer).connect_lazy()
 }
 
-/// How long a call that answers at once may take when it can be made to any of `peers`.
+/// How long a call that is answered at once may take when it can be made to any of `peers`.
 pub fn call_timeout(peers: &HostPorts) -> Duration {
     if peers.count() > 1 { CALL_TIMEOUT_OF_ONE } else { CALL_TIMEOUT }
 }
@@ -54,7 +57,7 @@ pub fn call_timeout(peers: &HostPorts) -> Duration {
 /// The settings of a channel to `peer`.
 ///
 /// # Panics
-/// Never: a [`HostPort`] always makes a URI.
+/// Never panics, because a [`HostPort`] always makes a URI.
 pub fn endpoint(peer: &HostPort) -> Endpoint {
     Endpoint::from_shared(peer.uri())
         .expect("a host and a port always make a URI")
@@ -67,18 +70,19 @@ pub fn endpoint(peer: &HostPort) -> Endpoint {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
 }
 
-/// A channel to a collector of traces, which connects when it is first used. Without keepalive: a server of grpc-go that was not
-/// told otherwise closes a connection that is pinged more than once in five minutes.
+/// A channel to a collector of traces, which connects when it is first used. It has no keepalive, because a server of grpc-go with
+/// default settings closes a connection that is pinged more than once in five minutes.
 ///
 /// # Panics
-/// Never: a [`HostPort`] always makes a URI.
+/// Never panics, because a [`HostPort`] always makes a URI.
 #[cfg(feature = "otlp")]
 pub(crate) fn collector(peer: &HostPort) -> Channel {
     let endpoint = Endpoint::from_shared(peer.uri()).expect("a host and a port always make a URI");
     endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).connect_lazy()
 }
 
-/// An error and its causes on one line, each said once, without tonic's `transport error`, which says nothing.
+/// Describes an error and its causes on one line. Nothing is repeated, and tonic's `transport error`, which explains nothing, is left
+/// out.
 pub fn explain(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -88,8 +92,8 @@ pub fn explain(error: &(dyn Error + 'static)) -> String {
             Some(status) => status.message().to_owned(),
             None => error.to_string(),
         };
-        let said = parts.iter().any(|part| part.contains(&text));
-        if !said && text != "transport error" {
+        let is_repeated = parts.iter().any(|part| part.contains(&text));
+        if !is_repeated && text != "transport error" {
             parts.push(text);
         }
         next = error.source();

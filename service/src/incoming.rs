@@ -1,5 +1,5 @@
-//! The connections of a server: so many and no more, none of them silent for long, and none by the thousand when the
-//! system has no room for one.
+//! Accepts the connections of a server: a limited number of them, none of which may stay silent for long. When the system cannot
+//! accept connections, this neither spins nor floods the log.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
@@ -18,31 +18,31 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 use crate::clock;
 use crate::log_limit::LogLimit;
 
-/// What every HTTP/2 client begins with is so long (RFC 9113, section 3.4). Keepalive pings begin only after it.
+/// The length of the preface with which every HTTP/2 client starts (RFC 9113, section 3.4). Keepalive pings start only after it.
 const PREFACE_BYTES: usize = 24;
-/// How long a peer may take to say it.
+/// How long a peer may take to send the preface.
 const PREFACE_WITHIN: Duration = Duration::from_secs(10);
-/// The wait after a connection that the system could not accept, mostly because too many files are open: the next try
-/// fails as well until some connection has ended.
+/// The wait after a connection that the system could not accept. The usual cause is that too many files are open, and then further
+/// attempts fail as well until some connection has ended.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often that is worth a line.
+/// How often it is logged that connections cannot be accepted.
 pub(crate) const REPORT_EVERY: Duration = Duration::from_secs(10);
 
-/// The connections of `listener`, with small packets sent at once: `most` at a time, and those after them wait in the
-/// system's queue. A peer that does not begin to speak HTTP/2 within 10 s loses its connection.
+/// The connections of `listener`, which send small packets at once. At most `max` are open at a time, and further ones wait in the
+/// system's queue. A peer that does not start to speak HTTP/2 within 10 s loses its connection.
 pub fn incoming(
     listener: TcpListener,
-    most: usize,
+    max: usize,
 ) -> impl Stream<Item = Result<Connection, Infallible>> + Send + use<> {
-    incoming_within(listener, most, PREFACE_WITHIN)
+    incoming_within(listener, max, PREFACE_WITHIN)
 }
 
 fn incoming_within(
     listener: TcpListener,
-    most: usize,
+    max: usize,
     preface_within: Duration,
 ) -> impl Stream<Item = Result<Connection, Infallible>> + Send + use<> {
-    let places = Arc::new(Semaphore::new(most));
+    let places = Arc::new(Semaphore::new(max));
     stream::unfold((listener, LogLimit::new(REPORT_EVERY)), move |(listener, mut log_limit)| {
         let places = places.clone();
         async move {
@@ -53,13 +53,13 @@ fn incoming_within(
     })
 }
 
-/// The next connection, with small packets sent at once.
+/// Waits for the next connection, which sends small packets at once.
 pub(crate) async fn accept(listener: &TcpListener, log_limit: &mut LogLimit) -> TcpStream {
     loop {
         let error = match listener.accept().await {
             Ok((tcp, _)) => match tcp.set_nodelay(true) {
                 Ok(()) => return tcp,
-                // The peer has gone again.
+                // The option cannot be set when the peer has gone again.
                 Err(_) => continue,
             },
             Err(error) => error,
@@ -71,15 +71,16 @@ pub(crate) async fn accept(listener: &TcpListener, log_limit: &mut LogLimit) -> 
     }
 }
 
-/// A connection, which holds its place among those of its server until it is dropped.
+/// A connection. It occupies one of the places of its server until it is dropped.
 #[derive(Debug)]
 pub struct Connection {
     tcp: TcpStream,
-    /// What the peer still has to say, and until when; None once it has.
+    /// The preface that the peer still has to send; None once it has sent it.
     preface: Option<Preface>,
     _place: OwnedSemaphorePermit,
 }
 
+/// A preface that is not complete yet, and when it must be.
 #[derive(Debug)]
 struct Preface {
     bytes_left: usize,
@@ -135,7 +136,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// The two ends, for `Request::local_addr` and `Request::remote_addr`.
+/// Provides the addresses of both ends for `Request::local_addr` and `Request::remote_addr`.
 impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 

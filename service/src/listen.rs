@@ -1,23 +1,23 @@
-//! Listening where a person said, and what to do where that cannot be.
+//! Listens on an address that a person has chosen. An error says what that person can do.
 
 use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-/// An address cannot be listened on.
+/// The error that an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}; {} with {flag}", advice(source.kind()))]
 pub struct ListenError {
-    /// What was to be listened on.
+    /// The address to listen on.
     pub address: SocketAddr,
-    /// The flag that says so.
+    /// The flag that sets the address.
     pub flag: &'static str,
-    /// What the system says.
+    /// The error of the system.
     pub source: io::Error,
 }
 
-/// Listens on `address`, which is what `--listen` says.
+/// Listens on `address`, the value of `--listen`.
 ///
 /// # Errors
 /// Another program has the port, the address is not this machine's, or the system keeps the port for others.
@@ -25,15 +25,15 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|source| ListenError { address, flag: "--listen", source })
 }
 
-/// Listens on `address`, which is what `--http` says.
+/// Listens on `address`, the value of `--http`.
 ///
 /// # Errors
-/// As [`bind`].
+/// Another program has the port, the address is not this machine's, or the system keeps the port for others.
 pub async fn bind_http(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|source| ListenError { address, flag: "--http", source })
 }
 
-/// What a person does about it.
+/// What a person can do about the error.
 fn advice(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::AddrInUse => "stop the program that has this port, or choose another",

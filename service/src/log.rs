@@ -1,4 +1,4 @@
-//! Logging to stderr; stdout belongs to what a program or a person asked for.
+//! Logging, which goes to stderr. What a program or a person asked for goes to stdout.
 
 use std::io::IsTerminal;
 
@@ -27,24 +27,24 @@ pub struct LogArgs {
     pub log_format: LogFormat,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
     /// One JSON object a line, for programs.
     Json,
 }
 
-/// Reads `LEVEL` and `TARGET=LEVEL`, any number of them behind commas. A target is a module, with all that is in it; a level
-/// alone is for those that are not named.
+/// Parses a filter: any number of `LEVEL` and `TARGET=LEVEL`, separated by commas. A target is a module with everything in it. A level
+/// alone is for the modules that are not named.
 fn filter(text: &str) -> Result<Targets, String> {
     text.split(',').try_fold(Targets::new(), |filter, part| {
         let (target, level) = match part.split_once('=') {
             Some((target, level)) => (Some(target), level),
             None => (None, part),
         };
-        // An empty level would be taken for `error`, and a target of other signs than a module's name has would log nothing.
+        // An empty level would count as `error`, and a target with other characters than those of a module would log nothing.
         let level = level.parse::<LevelFilter>().ok().filter(|_| !level.is_empty());
         match (target, level) {
             (None, Some(level)) => Ok(filter.with_default(level)),
@@ -60,12 +60,12 @@ fn is_module(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':')
 }
 
-/// Starts logging for this process. A second call changes nothing, so tests may call it too.
+/// Starts logging for this process. A second call changes nothing, so tests may call it as well.
 pub fn init(args: &LogArgs) {
     init_beside(args, None::<Identity>);
 }
 
-/// The same, beside somebody else who is told what happens, as much as that one wants to know.
+/// Starts logging for this process together with another layer, which has a filter of its own.
 pub(crate) fn init_beside(args: &LogArgs, other: Option<impl Layer<Registry> + Send + Sync>) {
     let all = tracing_subscriber::registry().with(other);
     let lines = tracing_subscriber::fmt::layer()
@@ -73,7 +73,7 @@ pub(crate) fn init_beside(args: &LogArgs, other: Option<impl Layer<Registry> + S
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     let filter = args.log.clone();
-    // Err: another subscriber is installed already, and keeps its place.
+    // This fails when another subscriber is installed already, which then stays.
     let _ = match args.log_format {
         LogFormat::Text => all.with(lines.with_filter(filter)).try_init(),
         LogFormat::Json => all.with(lines.json().with_filter(filter)).try_init(),

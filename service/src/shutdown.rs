@@ -1,20 +1,20 @@
-//! Stopping when asked to.
+//! Stops the process when a signal asks for it.
 
 use std::io;
 use std::process;
 
 use tokio_util::sync::CancellationToken;
 
-/// How a shell counts a program that Ctrl-C has ended: 128 and the number of SIGINT.
+/// The exit code that shells use for a program that Ctrl-C has ended: 128 plus the number of SIGINT.
 const INTERRUPTED: i32 = 130;
 
-/// A token that is cancelled at the first SIGINT or SIGTERM (Ctrl-C on Windows). The second one ends the process at
-/// once: whoever asks twice does not want to wait for a drain any longer.
+/// Returns a token that is cancelled at the first SIGINT or SIGTERM (Ctrl-C on Windows). The second signal ends the process at once,
+/// because whoever asks twice does not want to wait for a drain any longer.
 ///
-/// Call it inside the runtime, before anything that must not be cut short.
+/// Must be called inside the runtime, before anything that a signal must not cut short.
 ///
 /// # Errors
-/// The operating system refuses the handler.
+/// The operating system refuses the signal handler.
 pub fn on_signal() -> io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let cancelled = token.clone();
@@ -25,8 +25,7 @@ pub fn on_signal() -> io::Result<CancellationToken> {
         cancelled.cancel();
         signals.next().await;
         tracing::warn!("asked to stop again: ending at once");
-        // From here, because what is waited for need not end, and nothing on disk is left half written that a kill
-        // would not leave so too.
+        // The process ends here, because what it waits for may never end. A kill would leave files no less half-written.
         process::exit(INTERRUPTED);
     });
     Ok(token)
@@ -81,7 +80,7 @@ mod tests {
     use std::env;
     use std::process::Command;
 
-    /// Runs itself a second time, in a process that is to end.
+    /// This test runs itself a second time, in a process that the signals end.
     #[tokio::test]
     async fn the_first_signal_asks_and_the_second_ends() {
         const CHILD: &str = "FACEFLEET_TEST_SIGNALS";

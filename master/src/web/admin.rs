@@ -1,20 +1,20 @@
 //! What an administrator changes from the page.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use facefleet_proto::AdminChange;
 use facefleet_service::http::body;
-use facefleet_service::http::token::{Refused, bearer};
+use facefleet_service::http::token::bearer;
 use serde::Serialize;
 
 use super::{NOT_READY, json};
-use crate::administer::NO_TOKEN_SET;
+use crate::administer::refusal;
 use crate::shared::Shared;
 
 /// Longest request. The longest name that a worker may have is 64 bytes.
@@ -35,7 +35,7 @@ pub(super) async fn administer(
     sent: Body,
 ) -> Response {
     if let Err(refused) = shared.admin.open(bearer(&headers), peer.ip()) {
-        return turned_away(refused, peer.ip());
+        return refused.response(json(&Answer::Error(refusal(refused, peer.ip()))));
     }
     // Another site's page may send a form or plain text without asking, but not this.
     let is_json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
@@ -56,23 +56,6 @@ pub(super) async fn administer(
     match shared.administer(&change).await {
         Ok(said) => json(&Answer::Said(said)).into_response(),
         Err(problem) => error(StatusCode::BAD_REQUEST, &problem.to_string()),
-    }
-}
-
-fn turned_away(refused: Refused, from: IpAddr) -> Response {
-    match refused {
-        Refused::NoneSet => error(StatusCode::FORBIDDEN, NO_TOKEN_SET),
-        Refused::Missing => error(StatusCode::UNAUTHORIZED, "this wants the master's admin token"),
-        Refused::Wrong => {
-            tracing::warn!("a wrong admin token from {from}");
-            error(StatusCode::UNAUTHORIZED, "this is not the master's admin token")
-        }
-        Refused::TooMany(wait) => {
-            let seconds = wait.as_millis().div_ceil(1000);
-            let said =
-                error(StatusCode::TOO_MANY_REQUESTS, &format!("too many wrong tokens: try again in {seconds} s"));
-            ([(RETRY_AFTER, seconds.to_string())], said).into_response()
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Between the native call's messages and what they mean.
+//! Conversions between the messages of the native call and validated types.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::invalid::{cores, label, measured, remark};
 use crate::route::MAX_STREAM_ID_BYTES;
 use crate::{Invalid, wire};
 
-/// As much of a failure's message as a person reads.
+/// The longest message of a failure that is kept, in bytes. It is as much as a person reads.
 const MAX_MESSAGE_BYTES: usize = 512;
-/// No JPEG has a side of more pixels (ITU-T T.81, B.2.2), so nothing that was found in one is further away.
+/// The longest side of a JPEG in pixels (ITU-T T.81, B.2.2). Nothing that was found in one can be further away.
 const MAX_SIDE: f32 = 65_535.0;
 
 impl TryFrom<wire::AnalyzeRequest> for AnalyzeRequest {

@@ -1,4 +1,4 @@
-//! The whole cluster, as people look at it.
+//! The view of a whole cluster that people are shown.
 
 use std::time::Duration;
 
@@ -9,46 +9,46 @@ use super::{DecisionView, MAX_LABEL_BYTES, StreamView, WorkerView, json};
 use crate::invalid::{label, measure};
 use crate::{Invalid, Nodes, wire};
 
-/// Most streams in one view.
+/// The most streams in one view.
 pub const MAX_STREAMS: usize = 1024;
-/// Most decisions in one view.
+/// The most decisions in one view.
 pub const MAX_DECISIONS: usize = 100;
-/// Most policies, and most admissions, that a master has to choose from.
+/// The most policies that a master can offer, and the most admissions.
 const MAX_CHOICES: usize = 64;
 
 /// A cluster at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClusterView {
-    /// Version of the master.
+    /// The version of the master.
     pub version: String,
-    /// Which life of the master this is, or of the masters that share a registry.
+    /// The life of the master, or of the registry that several masters share.
     #[serde(serialize_with = "json::hex")]
     pub epoch: u64,
-    /// The master's clock, milliseconds since 1970.
+    /// The time by the master's clock, in milliseconds since 1970.
     pub time_ms: u64,
-    /// For how long the master has been up.
+    /// How long the master has been running.
     #[serde(rename = "uptime_ms", serialize_with = "json::ms")]
     pub uptime: Duration,
-    /// Name of the scheduling policy.
+    /// The name of the scheduling policy.
     pub policy: String,
-    /// Names of all policies.
+    /// The names of all policies.
     pub policies: Vec<String>,
-    /// Who is let in, as in the master's `--admission`.
+    /// The name of the admission, as in the master's `--admission`.
     pub admission: String,
-    /// Names of all admissions.
+    /// The names of all admissions.
     pub admissions: Vec<String>,
-    /// As in [`Nodes`].
+    /// The number of streams that wait for a slot.
     pub waiting: u32,
-    /// As in [`Nodes`].
+    /// How long the master has been cut off from the registry that it shares, as in [`Nodes`].
     #[serde(rename = "stale_ms", serialize_with = "json::ms_or_null")]
     pub stale: Option<Duration>,
-    /// As in [`Nodes`].
+    /// The number of workers that fell silent at once, as in [`Nodes`].
     pub vanished: u32,
-    /// By id.
+    /// The workers, ordered by id.
     pub workers: Vec<WorkerView>,
-    /// Streams that run, and those that have just ended, oldest first; [`MAX_STREAMS`] at most.
+    /// The streams that run and those that have just ended, the oldest first, at most [`MAX_STREAMS`].
     pub streams: Vec<StreamView>,
-    /// The newest decisions, oldest first; [`MAX_DECISIONS`] at most.
+    /// The newest decisions, the oldest of them first, at most [`MAX_DECISIONS`].
     pub decisions: Vec<DecisionView>,
 }
 

@@ -1,4 +1,4 @@
-//! Why a worker was chosen.
+//! Decisions for a worker, as people are shown them.
 
 use serde::Serialize;
 
@@ -6,47 +6,47 @@ use super::{MAX_LABEL_BYTES, json};
 use crate::invalid::{cores, label, measured};
 use crate::{Invalid, wire};
 
-/// A choice between workers, as far as people are told of it.
+/// A decision between workers, with the chosen one and the next best.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Decision {
-    /// The frame that it was made for, counted from 0; None in a decision of the master's, which is for a whole stream.
+    /// The frame for which the decision was made, counted from 0. None in a decision of a master, which is for a whole stream.
     pub frame: Option<u64>,
-    /// Who was taken.
+    /// The worker that was chosen.
     pub chosen: Choice,
-    /// Who would have been next; None where there was no other.
+    /// The worker that was next best. None when there was no other.
     pub next: Option<Choice>,
 }
 
-/// A worker, as it stood when it was looked at.
+/// A worker as it stood when the decision was made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Choice {
-    /// Its name.
+    /// The worker's name.
     pub worker: String,
-    /// Frames that it had or was promised, the next one included.
+    /// The frames that the worker had or was promised, the next one included.
     pub in_flight: u32,
-    /// Milliseconds that one of its threads spends on a frame; None when not known.
+    /// Milliseconds that one of the worker's threads spends on a frame. None when not known.
     #[serde(serialize_with = "json::short_or_null")]
     pub frame_ms: Option<f32>,
-    /// Detector threads, at least 1.
+    /// The number of detector threads, at least 1.
     pub cores: u32,
-    /// Milliseconds until it would answer; None when not known. Mostly frames in flight × time of a frame / threads.
+    /// Milliseconds until the worker would answer, mostly frames in flight × time of a frame / threads. None when not known.
     #[serde(serialize_with = "json::short_or_null")]
     pub answers_in_ms: Option<f32>,
 }
 
-/// A decision among those of a cluster.
+/// A decision in the view of a cluster.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DecisionView {
-    /// Counts up from 1, for the life of the master.
+    /// The number of the decision, which counts up from 1 in each life of the master.
     pub number: u64,
-    /// The master's clock, milliseconds since 1970.
+    /// When the decision was made or reported, by the master's clock in milliseconds since 1970.
     pub time_ms: u64,
-    /// The lease of the stream that it was made for; 0: an old client's.
+    /// The lease of the stream for which the decision was made; 0 for the stream of an old client.
     #[serde(rename = "stream", serialize_with = "json::hex")]
     pub lease: u64,
-    /// That stream's name.
+    /// The name of the stream for which the decision was made.
     pub stream_name: String,
-    /// Name of the master's policy; empty: the stream's client decided, about one frame.
+    /// The name of the policy by which the master decided. Empty when the stream's client decided, which is about one frame.
     pub policy: String,
     /// What was decided.
     #[serde(flatten)]

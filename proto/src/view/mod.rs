@@ -1,7 +1,7 @@
-//! What people look at: the cluster, its streams and why frames go where they go.
+//! What people are shown: the cluster, its streams, and why frames go where they go.
 //!
-//! [`ClusterView`] is what `Watch` streams. With serde it is the JSON of the master's page: times in milliseconds, what
-//! is not known is `null`, and identities of 64 bits are 16 hexadecimal digits, for JavaScript's numbers have 53.
+//! The call `Watch` streams [`ClusterView`]s. Serialized with serde they are the JSON of the master's page: times are in
+//! milliseconds, unknown values are `null`, and ids of 64 bits are 16 hexadecimal digits, because JavaScript's numbers have 53 bits.
 
 mod cluster;
 mod decision;
@@ -17,7 +17,7 @@ pub use report::{StreamReport, StreamWorker};
 pub use stream::StreamView;
 pub use worker::{WorkerState, WorkerView};
 
-/// Longest name of a worker, or of a stream, in bytes. A worker that has no name is named after its address.
+/// The length of the longest name of a worker or a stream, in bytes. A worker without a name is named after its address.
 pub(crate) use crate::route::MAX_STREAM_ID_BYTES as MAX_LABEL_BYTES;
 
 #[cfg(test)]

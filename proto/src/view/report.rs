@@ -1,4 +1,4 @@
-//! One stream, as its client counts it.
+//! The report of a client about one of its streams.
 
 use std::collections::BTreeMap;
 
@@ -8,66 +8,67 @@ use super::{Decision, MAX_LABEL_BYTES, json};
 use crate::invalid::{label, measured};
 use crate::{Invalid, MAX_NAME_BYTES, wire};
 
-/// Longest description of what a stream reads, in bytes.
+/// The length of the longest description of a stream's source, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 128;
-/// Most reasons for which frames of a stream were dropped, and as many for which they failed.
+/// The most reasons for dropped frames in a report, and the most reasons for failed frames.
 pub const MAX_REASONS: usize = 32;
-/// Longest of them, in bytes.
+/// The length of the longest reason, in bytes.
 pub const MAX_REASON_BYTES: usize = 64;
-/// Most workers of one stream.
+/// The most workers of one stream in a report.
 pub const MAX_STREAM_WORKERS: usize = 256;
-/// Most decisions in one report.
+/// The most decisions in one report.
 pub const MAX_REPORTED_DECISIONS: usize = 4;
 
-/// What a client says of one of its streams about once a second, and once more when it has ended.
+/// A client's report about one of its streams, which comes about once a second, and once more when the stream has ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StreamReport {
-    /// Which stream it is, as in [`crate::RouteQuery`]. Never 0.
+    /// The lease that names the stream, as in [`crate::RouteQuery`]. It is never 0.
     #[serde(rename = "id", serialize_with = "json::hex")]
     pub lease: u64,
-    /// The client's name for it.
+    /// The client's name for the stream.
     pub name: String,
-    /// What it reads: the name of a file, a camera or a host.
+    /// The source that the stream reads: the name of a file, a camera or a host.
     pub source: String,
-    /// The machine that the client runs on.
+    /// The machine on which the client runs.
     pub client: String,
-    /// As in [`crate::AnalyzeOpen`].
+    /// The priority of the stream, as in [`crate::AnalyzeOpen`].
     pub priority: i32,
-    /// Empty: each worker's own.
+    /// The name of the detector. Empty: each worker's own.
     pub detector: String,
-    /// Frames grow too old, as a camera's do.
+    /// Whether frames can get too old, as a camera's do.
     pub live: bool,
-    /// It is over, and this is the last report.
+    /// Whether the stream has ended and this is its last report.
     pub ended: bool,
-    /// Frames so far: `ok`, `dropped`, `failed` and `open` together.
+    /// The number of frames so far, which is that of `ok`, `dropped`, `failed` and `open` together.
     pub sent: u64,
-    /// Those that were worked on.
+    /// The number of frames that were analyzed.
     pub ok: u64,
-    /// Those that were left out on purpose, by reason; [`MAX_REASONS`] at most.
+    /// The number of frames that were left out on purpose, by reason. There are at most [`MAX_REASONS`] reasons.
     pub dropped: BTreeMap<String, u64>,
-    /// Those that could not be worked on, by code; as many at most.
+    /// The number of frames that could not be analyzed, by reason. There are at most [`MAX_REASONS`] reasons.
     pub failed: BTreeMap<String, u64>,
-    /// Times that a frame was sent again.
+    /// How often a frame was sent again.
     pub retried: u64,
-    /// Results that were not awaited any more.
+    /// The number of results that came when they were not awaited any more.
     pub late: u64,
-    /// Faces found.
+    /// The number of faces that were found.
     pub faces: u64,
-    /// Frames whose end is not known.
+    /// The number of frames whose outcome is not known yet.
     pub open: u32,
-    /// Those of them that no worker has.
+    /// The number of open frames that no worker has.
     pub waiting: u32,
-    /// Milliseconds from a frame's arrival at the client to its result, for half of the frames since the last report at most;
-    /// None: there was none.
+    /// The median time from a frame's arrival at the client to its result, in milliseconds, over the frames since the last report. None
+    /// when there was none.
     #[serde(rename = "p50_ms", serialize_with = "json::short_or_null")]
     pub latency_ms_p50: Option<f32>,
-    /// The same for 19 of 20.
+    /// The 95th percentile of the time from a frame's arrival at the client to its result, in milliseconds, over the frames since the
+    /// last report. None when there was none.
     #[serde(rename = "p95_ms", serialize_with = "json::short_or_null")]
     pub latency_ms_p95: Option<f32>,
-    /// The workers that it uses, [`MAX_STREAM_WORKERS`] at most.
+    /// The workers that the stream uses, at most [`MAX_STREAM_WORKERS`].
     pub workers: Vec<StreamWorker>,
-    /// How the client chose the workers of its newest frames, [`MAX_REPORTED_DECISIONS`] at most, newest last. A view has
-    /// them among those of the whole cluster.
+    /// How the client chose the workers of its newest frames, at most [`MAX_REPORTED_DECISIONS`] and the newest last. The JSON of a
+    /// stream does not have them, because a view lists the decisions of the whole cluster.
     #[serde(skip)]
     pub decisions: Vec<Decision>,
 }
@@ -75,14 +76,14 @@ pub struct StreamReport {
 /// A worker as one stream sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StreamWorker {
-    /// Its name.
+    /// The worker's name.
     pub name: String,
-    /// Frames of this stream that it has.
+    /// The frames of this stream that the worker has.
     pub in_flight: u32,
-    /// Milliseconds that one of its threads spends on a frame of this stream; None when not known.
+    /// Milliseconds that one of the worker's threads spends on a frame of this stream. None when not known.
     #[serde(serialize_with = "json::short_or_null")]
     pub frame_ms: Option<f32>,
-    /// Frames of this stream that it has answered.
+    /// The frames of this stream that the worker has answered.
     pub answered: u64,
 }
 
@@ -224,10 +225,10 @@ impl TryFrom<wire::StreamWorker> for StreamWorker {
     }
 }
 
-/// There are `count` of a list's entries, of which so many are taken.
-pub(super) fn at_most(field: &'static str, count: usize, most: usize) -> Result<(), Invalid> {
-    if count > most {
-        return Err(Invalid::new(field, format!("has {count} entries; at most {most} are taken")));
+/// Checks that a list of `count` entries has at most `max`.
+pub(super) fn at_most(field: &'static str, count: usize, max: usize) -> Result<(), Invalid> {
+    if count > max {
+        return Err(Invalid::new(field, format!("has {count} entries; at most {max} are taken")));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One stream, as the master shows it.
+//! The view of one stream that people are shown.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use super::{StreamReport, json};
 use crate::invalid::measure;
 use crate::{Invalid, wire};
 
-/// A stream that reports to the master.
+/// A stream whose client reports to the master.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StreamView {
-    /// What its client said last.
+    /// The last report of the stream's client.
     #[serde(flatten)]
     pub report: StreamReport,
-    /// Frames that ended well a second, over the last two reports; 0 when it has ended.
+    /// Frames that were analyzed a second, over the last two reports; 0 when the stream has ended.
     #[serde(serialize_with = "json::short")]
     pub frames_per_s: f32,
-    /// Time since the last report.
+    /// The time since the last report.
     #[serde(rename = "silent_ms", serialize_with = "json::ms")]
     pub silent: Duration,
 }

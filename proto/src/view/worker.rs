@@ -1,4 +1,4 @@
-//! One worker, as people look at it.
+//! The view of one worker that people are shown.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,38 +8,38 @@ use serde::{Serialize, Serializer};
 use super::json;
 use crate::{Health, Load, Node};
 
-/// A worker, and what is known of it beside its registration and its last heartbeat.
+/// A worker, with what the master knows of it beside its registration and its last heartbeat.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkerView {
-    /// What the master's list says of it.
+    /// The worker in the master's list.
     pub node: Node,
-    /// Frames that it has answered a second, over the last two heartbeats; 0 when it is lost.
+    /// Frames that the worker has answered a second, over the last two heartbeats; 0 when it is lost.
     pub frames_per_s: f32,
-    /// It is in service and slower than it should be: held back by heat or power, or its frames take three times what it
-    /// measured of itself when it started.
+    /// Whether the worker is in service and slower than it should be: its machine is held back by heat or power, or frames take three
+    /// times as long as in its self-test.
     pub slow: bool,
-    /// It shows what it sees.
+    /// Whether the worker has a live view that can be reached.
     pub live: bool,
 }
 
-/// How a worker is, in one word.
+/// The state of a worker in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WorkerState {
-    /// It gets routes.
+    /// The worker gets routes.
     Healthy,
-    /// It gets routes, and is slower than it should be.
+    /// The worker gets routes and is slower than it should be.
     Slow,
-    /// It finishes what it holds, and will leave.
+    /// The worker finishes what it holds and will leave.
     Draining,
-    /// It is out of service, as an administrator has said, and stays.
+    /// The worker was taken out of service by an administrator, and stays.
     Resting,
-    /// It missed its heartbeats.
+    /// The worker missed its heartbeats.
     Lost,
 }
 
 impl WorkerState {
-    /// One lower-case word.
+    /// The name of the state, one lower-case word.
     pub fn name(self) -> &'static str {
         match self {
             WorkerState::Healthy => "healthy",
@@ -52,7 +52,7 @@ impl WorkerState {
 }
 
 impl WorkerView {
-    /// The worst that is known of it.
+    /// The worst state that applies to the worker.
     pub fn state(&self) -> WorkerState {
         match self.node.health {
             Health::Lost => WorkerState::Lost,
@@ -64,7 +64,7 @@ impl WorkerView {
     }
 }
 
-/// The page's names for it.
+/// The worker in the JSON of the page.
 #[derive(Serialize)]
 struct Json<'a> {
     id: u32,

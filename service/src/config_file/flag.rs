@@ -1,4 +1,4 @@
-//! Flags as keys of a file: which are, and what they take.
+//! Flags as keys of a configuration file: which flags are keys, and which values they take.
 
 use std::any::TypeId;
 use std::fmt;
@@ -8,18 +8,18 @@ use toml::de::DeValue;
 
 use crate::address::HostPorts;
 
-/// The flags that are keys of the file, and the arguments that are not, of `command` or of its subcommand `main`.
+/// The arguments of a command, divided into those that are keys of the file and those that are not.
 pub(super) struct Keys {
-    /// In the order of the help text.
+    /// The flags that are keys, in the order of the help text.
     flags: Vec<Arg>,
-    /// Names of what only a command line can say.
+    /// The names of the arguments that can be given on a command line only.
     others: Vec<String>,
 }
 
-/// The keys of a program's file.
+/// The keys of a program's file, which are flags of `command`, or of its subcommand `main` when there is one.
 pub(super) fn keys(command: &Command, main: Option<&str>) -> Keys {
     let mut command = command.clone();
-    // Adds --help and --version, and to subcommands the flags that all of them have.
+    // This adds --help and --version, and to subcommands the flags that all of them have.
     command.build();
     let of = main.map_or(&command, |main| command.find_subcommand(main).expect("the program names one that it has"));
     let (flags, others) = of.get_arguments().cloned().partition::<Vec<Arg>, _>(is_key);
@@ -32,22 +32,22 @@ fn is_key(arg: &Arg) -> bool {
 }
 
 impl Keys {
-    /// The flag of that name.
+    /// The flag whose name is `key`, if that is a key.
     pub(super) fn get(&self, key: &str) -> Option<&Arg> {
         self.flags.iter().find(|flag| name(flag) == key)
     }
 
-    /// Whether `arg` is one of them.
+    /// Whether `arg` is a key.
     pub(super) fn contains(&self, arg: &Arg) -> bool {
         self.flags.iter().any(|flag| same(flag, arg))
     }
 
-    /// Whether only a command line can say it.
+    /// Whether `key` is an argument that can be given on a command line only.
     pub(super) fn excludes(&self, key: &str) -> bool {
         self.others.iter().any(|other| other == key)
     }
 
-    /// The key that is spelt most like `wrong`.
+    /// The key whose spelling is closest to `wrong`.
     pub(super) fn nearest(&self, wrong: &str) -> &str {
         let wrong = wrong.to_lowercase().replace('_', "-");
         let likeness = |flag: &&Arg| strsim::jaro_winkler(&wrong, name(flag));
@@ -56,12 +56,13 @@ impl Keys {
     }
 }
 
-/// The key of a flag.
+/// The name of a flag as a key.
 pub(super) fn name(flag: &Arg) -> &str {
     flag.get_long().unwrap_or_default()
 }
 
-/// A switch that environment or file can turn on, made such that the command line can turn it off: `--local=false`.
+/// Changes a switch that environment or file can turn on so that the command line can turn it off, as in `--local=false`. Other
+/// arguments stay as they are.
 pub(super) fn reversible(arg: Arg) -> Arg {
     if arg.get_env().is_none() || !matches!(arg.get_action(), ArgAction::SetTrue) {
         return arg;
@@ -77,23 +78,24 @@ pub(super) fn reversible(arg: Arg) -> Arg {
         .hide_possible_values(true)
 }
 
-/// Whether two flags, of different subcommands perhaps, mean the same.
+/// Whether two flags, which may be of different subcommands, mean the same setting.
 pub(super) fn same(one: &Arg, other: &Arg) -> bool {
     one.get_long() == other.get_long() && one.get_env() == other.get_env()
 }
 
-/// What a flag takes.
+/// The kind of value that a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// True or false.
+    /// A switch, which is true or false.
     Switch,
-    /// Several texts, which are behind commas on a command line.
+    /// A list of texts, which are separated by commas on a command line.
     List,
-    /// One text, or a number, which are the same on a command line.
+    /// A text or a number, which look the same on a command line.
     Text,
 }
 
 impl Kind {
+    /// The kind of value that `flag` takes.
     pub(super) fn of(flag: &Arg) -> Kind {
         let value = flag.get_value_parser().type_id();
         if value == TypeId::of::<bool>() {
@@ -105,7 +107,7 @@ impl Kind {
         }
     }
 
-    /// The value as one would write it on a command line; None: it is not of this kind.
+    /// The value as one would write it on a command line, or None when it is not of this kind.
     pub(super) fn text(self, value: &DeValue<'_>) -> Option<String> {
         Some(match (self, value) {
             (Kind::Switch, DeValue::Boolean(value)) => value.to_string(),

@@ -1,14 +1,14 @@
-//! The configuration file of a program, around clap: flags win over the environment, the environment over the file, and
-//! the file over the defaults.
+//! Adds a configuration file to a program whose command line clap parses. Flags win over the environment, the environment over the
+//! file, and the file over the defaults.
 //!
-//! The keys of the file are the long names of the program's flags, so there is one list of settings, and a new flag is a new
-//! key. What the file says becomes the default value of the flag before the command line is parsed for good: precedence
-//! and checks are clap's own.
+//! The keys of the file are the long names of the program's flags, so there is one list of settings, and a new flag is a new key.
+//! Values in the file become the default values of the flags before the command line is finally parsed, so that precedence and checks
+//! are clap's own.
 //!
-//! - A flag is a key when it has an environment variable; `--config` has one and is none. What says what to do now
-//!   (`--help`, `--completions`, `--check-config`, …) has no variable.
-//! - A program with subcommands names one, whose flags are the keys. Another subcommand takes a key if it has a flag of that
-//!   name and with that environment variable, which is how this project says that two flags mean the same.
+//! - A flag is a key when it has an environment variable, except `--config`. Flags that say what to do now (`--help`,
+//!   `--completions`, `--check-config`, …) have no variable.
+//! - A program with subcommands names one of them, whose flags are the keys. Another subcommand takes a key if it has a flag of the
+//!   same name and environment variable, by which this project marks flags that mean the same.
 //! - A switch with an environment variable also takes `=false`, so that a flag wins over environment and file there too.
 
 mod flag;
@@ -33,7 +33,7 @@ use read::ConfigFile;
 /// The flags about the configuration file.
 #[derive(Args, Clone, Debug)]
 pub struct ConfigArgs {
-    /// File with settings, as in `log = "warn"` for --log warn. Flags and environment win over it. Empty: none is read
+    /// File with settings, as in `log = "warn"` for --log warn. Flags and environment win over it. Empty: no file is read
     /// [default: /etc/facefleet/{master,worker,client}.toml, where there is one].
     #[arg(long, value_name = "FILE", env = "FACEFLEET_CONFIG", global = true, display_order = 1002)]
     pub config: Option<OsString>,
@@ -50,8 +50,7 @@ pub struct ConfigArgs {
 /// Reads the command line, the environment and the configuration file of this process. `command` has the flags of
 /// [`ConfigArgs`]; if it has subcommands, `main` names the one whose flags are the keys of the file.
 ///
-/// Does not return from `--help`, `--check-config` and the like, which end the process with 0, nor from wrong usage or a bad
-/// file, which end it with 2.
+/// This function ends the process with 0 for `--help`, `--check-config` and the like, and with 2 for wrong usage or a bad file.
 pub fn parse<A: FromArgMatches>(command: Command, main: Option<&str>) -> A {
     let default = default_path(command.get_name());
     let outcome = evaluate(command, main, default, env::args_os().collect());
@@ -65,15 +64,15 @@ pub fn parse<A: FromArgMatches>(command: Command, main: Option<&str>) -> A {
     started.unwrap_or_else(|error| error.exit())
 }
 
-/// What a command line comes to.
+/// What a command line asks for.
 enum Outcome {
-    /// The program is to start, with this.
+    /// Start the program with these arguments.
     Start(ArgMatches),
-    /// This is to be printed, and that is all.
+    /// Print this text and exit.
     Say(String),
 }
 
-/// [`parse`] without the process: `default` is the file that is read where none is named, if it exists.
+/// Does the work of [`parse`] without touching the process. `default` is the file that is read when none is named, if it exists.
 fn evaluate(
     command: Command,
     main: Option<&str>,
@@ -81,7 +80,7 @@ fn evaluate(
     mut args: Vec<OsString>,
 ) -> Result<Outcome, clap::Error> {
     let command = each_arg(command, flag::reversible);
-    // Wrong usage and --help come first: they need no file. What is missing may be in the file.
+    // Wrong usage and --help come first, because they need no file. Required arguments may still be in the file.
     let asked = lenient(command.clone()).try_get_matches_from(&args)?;
     let ConfigArgs { config, check_config, print_config } = ConfigArgs::from_arg_matches(&asked)?;
     if is_about_completions(&asked) {
@@ -117,7 +116,7 @@ fn evaluate(
     command.try_get_matches_from(args).map(Outcome::Start)
 }
 
-/// The command, content with a command line on which something is missing.
+/// The command without required arguments.
 fn lenient(command: Command) -> Command {
     each_arg(command.subcommand_required(false), optional)
 }
@@ -126,7 +125,7 @@ fn optional(arg: Arg) -> Arg {
     arg.required(false).required_unless_present(Resettable::Reset)
 }
 
-/// The command with what the file says as the defaults of its flags.
+/// The command with the values of the file as the defaults of its flags.
 fn with_defaults(command: Command, file: Option<&ConfigFile>) -> Command {
     each_arg(command, |arg| match file.and_then(|file| file.setting(&arg)) {
         Some(setting) => optional(arg).default_value(setting.text.clone()),
@@ -134,11 +133,13 @@ fn with_defaults(command: Command, file: Option<&ConfigFile>) -> Command {
     })
 }
 
+/// Applies `change` to all arguments of the command and its subcommands.
 fn each_arg(command: Command, change: impl Fn(Arg) -> Arg) -> Command {
     command.mut_args(&change).mut_subcommands(|sub| sub.mut_args(&change))
 }
 
-/// A completion script is for a shell that starts, whatever the machine's configuration is.
+/// Whether a completion script is asked for. Shells ask for one whenever they start, so it must not depend on the machine's
+/// configuration.
 fn is_about_completions(matches: &ArgMatches) -> bool {
     let name = "completions";
     let has_flag = matches.ids().any(|id| id.as_str() == name);
@@ -146,8 +147,8 @@ fn is_about_completions(matches: &ArgMatches) -> bool {
         || (has_flag && matches.value_source(name) == Some(ValueSource::CommandLine))
 }
 
-/// Where the file of a program is: `/etc/facefleet/worker.toml` for `facefleet-worker`. On Windows the folder is that of the
-/// machine's programs, if the system names it.
+/// The default path of a program's file, such as `/etc/facefleet/worker.toml` for `facefleet-worker`. On Windows the folder is below
+/// `%ProgramData%`, if the system names that.
 fn default_path(program: &str) -> Option<PathBuf> {
     let folder = if cfg!(windows) { PathBuf::from(env::var_os("ProgramData")?) } else { PathBuf::from("/etc") };
     let name = program.strip_prefix("facefleet-").unwrap_or(program);

@@ -1,4 +1,4 @@
-//! The configuration in effect, written as a file.
+//! Writes the configuration in effect as a configuration file.
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
@@ -7,11 +7,11 @@ use toml::de::DeValue;
 use super::flag::{self, Keys, Kind};
 use super::read::ConfigFile;
 
-/// Columns of a comment.
+/// The width of a comment in columns.
 const WIDTH: usize = 100;
 
-/// Every key that the chosen subcommand takes: what it means, its value, and where that comes from. `matches` are of
-/// `command`, which has been parsed with what `file` says as its defaults.
+/// The text of the file. It has every key that the chosen subcommand takes, with what the key means, its value, and where the value
+/// comes from. `matches` are those of `command`, which was parsed with the values of `file` as its defaults.
 pub(super) fn toml(command: &Command, matches: &ArgMatches, keys: &Keys, file: Option<&ConfigFile>) -> String {
     let (of, matches) = match matches.subcommand() {
         Some((name, matches)) => (command.find_subcommand(name).expect("clap found it"), matches),
@@ -63,7 +63,7 @@ fn entry(flag: &Arg, matches: &ArgMatches, file: Option<&ConfigFile>) -> String 
     }
 }
 
-/// A value of a command line as one of TOML.
+/// Turns a value of a command line into one of TOML.
 fn value(flag: &Arg, text: &str) -> String {
     match Kind::of(flag) {
         Kind::Switch => text.to_owned(),
@@ -76,7 +76,7 @@ fn value(flag: &Arg, text: &str) -> String {
     }
 }
 
-/// Whether TOML reads it as a number, and as the same text again.
+/// Whether TOML reads the text as a number that is written in the same way again.
 fn is_number(text: &str) -> bool {
     match DeValue::parse(text) {
         Ok(value) if value.get_ref().is_str() => false,
@@ -97,7 +97,7 @@ fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
-/// The text as lines of a comment.
+/// Breaks the text into the lines of a comment.
 fn comment(text: &str) -> String {
     let mut lines = vec![String::from('#')];
     for word in text.split_whitespace() {

@@ -1,4 +1,4 @@
-//! What a file says, checked key by key, so that each mistake has a file and a line.
+//! Reads a configuration file and checks it key by key, so that each mistake is reported with file and line.
 
 use std::error::Error as _;
 use std::fmt;
@@ -12,26 +12,26 @@ use toml::de::{DeTable, DeValue};
 
 use super::flag::{self, Keys, Kind};
 
-/// Greatest file that is read, in bytes. All flags with long values and comments are some thousand.
+/// The largest file that is read, in bytes. All flags with long values and comments are some thousand bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A file that was found good.
+/// A file that was read and checked.
 pub(super) struct ConfigFile {
-    /// Where it is.
+    /// The path of the file.
     pub(super) path: PathBuf,
     settings: Vec<Setting>,
 }
 
-/// One line of it.
+/// One setting of a file.
 pub(super) struct Setting {
     flag: Arg,
     /// The value as one would write it on a command line.
     pub(super) text: String,
-    /// Counted from 1.
+    /// The number of the line, counted from 1.
     pub(super) line: usize,
 }
 
-/// A line of a file.
+/// A line of a file, as messages name it.
 #[derive(Debug)]
 pub(super) struct Place {
     path: PathBuf,
@@ -41,22 +41,22 @@ pub(super) struct Place {
 /// Why a file is not used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
-    /// The system does not give it.
+    /// The system cannot read the file.
     #[error("cannot read the configuration file {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// It cannot be a configuration file.
+    /// The file is too large for a configuration file.
     #[error("{} has more than {MAX_BYTES} bytes, which is no configuration file", path.display())]
     TooLarge { path: PathBuf },
-    /// It is in another encoding, or no text at all.
+    /// The file has another encoding, or is no text at all.
     #[error("{place}: this is not UTF-8; save the file as UTF-8 text")]
     NotUtf8 { place: Place },
-    /// It is not TOML.
+    /// The file is not TOML.
     #[error("{place}: this is not TOML: {problem}")]
     Syntax { place: Place, problem: String },
-    /// There is no flag of that name.
+    /// There is no flag of this name.
     #[error("{place}: there is no key `{}`; the nearest is `{nearest}`", key.escape_debug())]
     UnknownKey { place: Place, key: String, nearest: String },
-    /// There is, but it would make no sense here.
+    /// There is a flag of this name, but it makes no sense in a file.
     #[error("{place}: `{key}` is for the command line, and no key of this file")]
     NotAKey { place: Place, key: String },
     /// The value is of the wrong type.
@@ -71,7 +71,7 @@ impl ConfigFile {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// It cannot be read, or something in it is wrong: the first such thing.
+    /// The file cannot be read, or something in it is wrong. The error is about the first mistake.
     pub(super) fn read(path: PathBuf, keys: &Keys) -> Result<ConfigFile, FileError> {
         let bytes = match bytes(&path) {
             Ok(bytes) if bytes.len() as u64 > MAX_BYTES => return Err(FileError::TooLarge { path }),
@@ -87,7 +87,7 @@ impl ConfigFile {
             place: place(error.span().map_or(0, |span| span.start)),
             problem: error.message().to_owned(),
         })?;
-        // The table is sorted by key.
+        // The parser sorts the table by key, and mistakes are to be reported in the order of the lines.
         let mut lines: Vec<_> = table.get_ref().iter().collect();
         lines.sort_by_key(|(key, _)| key.span().start);
         let settings: Result<_, _> = lines
@@ -97,10 +97,10 @@ impl ConfigFile {
         Ok(ConfigFile { settings: settings?, path })
     }
 
-    /// The same for a file that nobody named: None where there is none.
+    /// Reads and checks a file that nobody named, or returns None when it does not exist.
     ///
     /// # Errors
-    /// As for [`ConfigFile::read`].
+    /// The file exists and cannot be read, or something in it is wrong.
     pub(super) fn read_if_there(path: PathBuf, keys: &Keys) -> Result<Option<ConfigFile>, FileError> {
         match ConfigFile::read(path, keys) {
             Err(FileError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -108,7 +108,7 @@ impl ConfigFile {
         }
     }
 
-    /// What it says of a flag.
+    /// The setting for a flag, if the file has one.
     pub(super) fn setting(&self, flag: &Arg) -> Option<&Setting> {
         self.settings.iter().find(|setting| flag::same(&setting.flag, flag))
     }
@@ -135,14 +135,15 @@ impl Setting {
     }
 }
 
-/// The file, or one byte more than may be.
+/// The bytes of the file, or one byte more than it may have.
 fn bytes(path: &PathBuf) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// What a flag's own parser has against a value: clap lets it be called on a command line only, so it gets one.
+/// The objection of a flag's own parser to a value, or None when the value is good. Because clap calls a parser on a command line
+/// only, the value is put on one.
 fn objection(flag: &Arg, text: &str) -> Option<String> {
     let alone = Arg::new("value").value_parser(flag.get_value_parser().clone());
     let command = Command::new("value").no_binary_name(true).arg(alone);
@@ -150,7 +151,7 @@ fn objection(flag: &Arg, text: &str) -> Option<String> {
     Some(match (error.source(), error.get(ContextKind::ValidValue)) {
         (Some(reason), _) => reason.to_string(),
         (None, Some(ContextValue::Strings(valid))) if !valid.is_empty() => format!("write {}", valid.join(" or ")),
-        // The one other thing that a parser objects to, in paths.
+        // An empty path is the only other thing to which a parser objects.
         (None, _) => "it is empty".to_owned(),
     })
 }

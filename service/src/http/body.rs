@@ -1,4 +1,4 @@
-//! The body of a request, which is short or refused.
+//! Reads the body of a request, up to a limit.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 
-/// How long it may take.
+/// How long a body may take.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// All of it.
+/// Reads a whole body.
 ///
 /// # Errors
-/// 413 if it has more than `most` bytes, 408 if it takes more than 10 s, 400 if its sender goes away in the middle.
-pub async fn body(body: Body, most: usize) -> Result<Bytes, StatusCode> {
-    body_within(WITHIN, body, most).await
+/// 413 if the body has more than `max` bytes, 408 if it takes more than 10 s, and 400 if it breaks off.
+pub async fn body(body: Body, max: usize) -> Result<Bytes, StatusCode> {
+    body_within(WITHIN, body, max).await
 }
 
-async fn body_within(within: Duration, body: Body, most: usize) -> Result<Bytes, StatusCode> {
+async fn body_within(within: Duration, body: Body, max: usize) -> Result<Bytes, StatusCode> {
     let read = async {
         let (mut pieces, mut all) = (body.into_data_stream(), Vec::new());
         while let Some(piece) = pieces.next().await {
             all.extend_from_slice(&piece.map_err(|_| StatusCode::BAD_REQUEST)?);
-            if all.len() > most {
+            if all.len() > max {
                 return Err(StatusCode::PAYLOAD_TOO_LARGE);
             }
         }

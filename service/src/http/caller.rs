@@ -1,33 +1,33 @@
-//! For whom a request is made: the peer, or who is behind it when the peer passes requests on. Pure.
+//! Tells for whom a request is made: for the peer itself, or for somebody behind a peer that forwards requests. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Where who passes a request on says for whom (RFC 7239).
+/// The header in which a proxy says for whom it forwards a request (RFC 7239).
 pub const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-/// The same, as most proxies say it.
+/// The header in which most proxies say for whom they forward a request, though no standard has it.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Where a connection reached this machine: handlers find it as an extension of the request.
+/// The own address of a connection, at which the peer reached this machine. Handlers find it as an extension of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct ReachedAt(pub SocketAddr);
 
-/// Who makes a request.
+/// The one who makes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Who is connected.
+    /// The address of the peer of the connection.
     pub peer: IpAddr,
-    /// For whom it says that it asks, if it passes the request on. Who cannot be told is the unspecified address.
+    /// The one for whom the peer says that it asks, if it forwards the request. The unspecified address stands for somebody unknown.
     ///
-    /// The last counts, since what stands before may have been made up by whom it asks for. It is the last that is not a
-    /// machine's own address: a master behind a proxy on the same machine names the browser, then that proxy. Somebody on the
-    /// master's machine itself may so pass for others, and could as well ask from there without the master.
+    /// Of several addresses in the headers the last one counts, because the ones before it may have been made up by the visitor. More
+    /// exactly, it is the last one that is not a loopback address: a master behind a proxy on the same machine names first the browser
+    /// and then that proxy. So somebody on the master's machine can pass for others, but could as well ask without the master.
     pub behind: Option<IpAddr>,
 }
 
 impl Caller {
-    /// As a request tells.
+    /// Reads the caller from the peer's address and the headers of a request.
     pub fn of(peer: SocketAddr, headers: &HeaderMap) -> Caller {
         let callers = callers(headers);
         let behind = last_beyond(&callers).or(callers.last());
@@ -41,14 +41,14 @@ impl From<IpAddr> for Caller {
     }
 }
 
-/// Whether the request is made on this machine, for somebody on this machine. A proxy here that does not say for whom it asks
-/// passes for somebody here.
+/// Whether the request comes from this machine and is made for somebody on this machine. A proxy on this machine that does not say
+/// for whom it asks counts as somebody on this machine.
 pub fn is_local(peer: SocketAddr, headers: &HeaderMap) -> bool {
     is_loopback(peer.ip()) && last_beyond(&callers(headers)).is_none()
 }
 
-/// The `Forwarded` header for a request that is passed on: all those for whom it was made already, and `peer`. Who cannot be
-/// told is `unknown`, which is nobody's loopback.
+/// The `Forwarded` header for a request that is forwarded. It names all those for whom the request was made already, and then
+/// `peer`. Somebody unknown is written as `unknown`, which never counts as a loopback address.
 pub fn forwarded(peer: SocketAddr, headers: &HeaderMap) -> HeaderValue {
     let all = callers(headers).into_iter().chain([Some(peer.ip().to_canonical())]);
     let elements: Vec<String> = all
@@ -65,15 +65,16 @@ fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
-/// The last of them who is not on the machine that names it; one who is not told may be anywhere.
+/// The last of the callers that is not on the machine that names it. Somebody unknown may be anywhere, and so counts.
 fn last_beyond(callers: &[Option<IpAddr>]) -> Option<&Option<IpAddr>> {
     callers.iter().rfind(|caller| !caller.is_some_and(is_loopback))
 }
 
-/// Those for whom the request is said to be made; None: somebody who is not told.
+/// Those for whom the request is said to be made, where None stands for somebody unknown.
 ///
-/// A proxy may write one of the two headers and let the other through as the visitor made it up. Which one that is cannot be seen,
-/// so where they do not end with the same caller nobody is told: a visitor who adds a header is one of those who do, and nobody else.
+/// A proxy may write one of the two headers and let through the other as the visitor made it up. Nobody can see which one that is, so
+/// where the two do not end with the same caller, the caller is unknown. A visitor who adds a header therefore counts as one of those
+/// who do so, and as nobody else.
 fn callers(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let elements = |name| headers.get_all(name).into_iter().flat_map(|value| value.to_str().unwrap_or("?").split(','));
     let by_standard = elements(FORWARDED).map(|element| {
@@ -91,7 +92,7 @@ fn callers(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     }
 }
 
-/// An address as the two headers have it: alone or with a port, in quotes and brackets or without.
+/// Reads an address as the two headers have it: with or without a port, quotes and brackets.
 fn address(node: &str) -> Option<IpAddr> {
     let node = node.trim().trim_matches('"');
     let bare = || node.trim_start_matches('[').trim_end_matches(']').parse().ok();

@@ -1,13 +1,13 @@
-//! Names under which a site may be asked for. Pure.
+//! Host names under which a site may be requested. Pure.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Endings of names that only a network's own servers answer for (RFC 6761, 6762, 8375, and ICANN's `internal`), or that are
-/// customary there; so nobody elsewhere makes one of them lead here.
+/// Endings of names that only servers of the own network resolve (RFC 6761, 6762, 8375, and ICANN's `internal`), or that are customary
+/// there. So nobody outside can make such a name lead here.
 const PRIVATE_ENDINGS: [&str; 6] = ["localhost", "local", "lan", "home", "home.arpa", "internal"];
 
-/// Whether `host`, a request's `Host`, is none that a page elsewhere may have had made for itself: an address, a name without
-/// dots, one of a private network, or `own`, which this machine calls itself.
+/// Whether a request's `Host` is a name that a page of a stranger cannot have: an IP address, a name without dots, a name of a private
+/// network, or `own`, the host name of this machine.
 pub fn is_own(host: &str, own: Option<&str>) -> bool {
     let Some(name) = name(host) else { return false };
     if name.parse::<Ipv4Addr>().is_ok() || in_brackets(name).is_some() {
@@ -19,7 +19,7 @@ pub fn is_own(host: &str, own: Option<&str>) -> bool {
     !name.is_empty() && (!name.contains('.') || is_private || own.is_some_and(|own| own.eq_ignore_ascii_case(&name)))
 }
 
-/// The part before the port, if the whole can be a `Host` at all.
+/// The part of a `Host` before the port, or None when the text cannot be a `Host`.
 fn name(host: &str) -> Option<&str> {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if in_brackets(host).is_none() => (name, port),

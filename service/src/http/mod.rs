@@ -28,6 +28,7 @@ pub mod caller;
 pub mod host;
 mod progress;
 pub mod proof;
+pub mod refusal;
 mod rejected;
 mod server;
 mod site;

@@ -1,20 +1,22 @@
-//! Showing that one has a token to somebody who may not have it.
+//! Proves the possession of a token to a peer that is not to learn the token.
 //!
-//! A browser gives its token to the master, and the master asks workers. Anybody may join as a worker, so none is sent the
-//! token: it is sent an HMAC ([RFC 2104]) of the question, with the token as the key. A worker that has the token makes the same
-//! of what it was asked; one that has not learns nothing that is good elsewhere, because the question says
+//! A browser gives its token to the master, and the master asks workers for pictures. Because anybody may join as a worker, no
+//! worker is sent the token. It is sent an HMAC ([RFC 2104]) of the request instead, with the token as the key. A worker that has
+//! the token computes the same HMAC. A worker that does not have it learns nothing that it could use elsewhere, because the HMAC
+//! covers
 //!
-//! - **whom it is put to**: the address that the master has connected to. A name would not do, as who joins may choose it; who
-//!   wants to stand between a master and a worker has to take the worker's address, and listens to everything then anyway;
-//! - **what is asked for**: the path, with the stream and the number of the picture that is shown already;
-//! - **when**: a nonce of the worker's own ([`Challenge`]), which comes with every refusal, changes every minute and is taken for
-//!   another. Time would not do, because a Raspberry Pi has no clock of its own and begins with any. Who asks keeps no nonce: it
-//!   asks without a proof first.
+//! - **whom the request is for**: the address to which the master has connected. A name would not do, because a worker chooses it
+//!   when it joins. Somebody who wants to stand between a master and a worker would have to take over the worker's address, and could
+//!   then listen to everything anyway;
+//! - **what is requested**: the path, with the stream and the number of the picture that is shown already;
+//! - **when**: a nonce of the worker's own ([`Challenge`]). The worker sends it with every refusal, changes it every minute, and
+//!   accepts it for another minute. The time would not do, because a Raspberry Pi has no clock with a battery and may start at any
+//!   time. The master stores no nonce: it first asks without a proof.
 //!
-//! So a proof may be shown again, by who has seen it, for one to two minutes: to the same worker, with the same question.
+//! So somebody who has seen a proof can show it again for one to two minutes, to the same worker and with the same request.
 //!
-//! Who is given a proof can still try tokens against it, as fast as it can compute: a token must be long and made by chance.
-//! That is what is left of the risk, and why the message that refuses a short token names a command that makes a good one.
+//! Whoever is given a proof can still try tokens against it as fast as he can compute, so a token must be long and random. This is
+//! the remaining risk, and the reason why the message that refuses a short token names a command that makes a good one.
 //!
 //! [RFC 2104]: https://www.rfc-editor.org/rfc/rfc2104
 
@@ -32,18 +34,19 @@ use subtle::ConstantTimeEq as _;
 use super::token::Token;
 use crate::clock;
 
-/// Where a refusal has the nonce.
+/// The header of a refusal that has the nonce.
 pub const NONCE: HeaderName = HeaderName::from_static("x-facefleet-nonce");
-/// Where a request has the proof, in hexadecimal digits.
+/// The header of a request that has the proof, in hexadecimal digits.
 pub const PROOF: HeaderName = HeaderName::from_static("x-facefleet-proof");
 
-/// How long a nonce is given out, and then still taken.
+/// How long a nonce is given out, and for how long it is accepted after that.
 const TURNS_AFTER: Duration = Duration::from_secs(60);
 
-/// The proof that who asks `to` for this path, query included, after it was told this nonce, has the token.
+/// The proof that somebody has the token, for a request to the address `to` for `path` (query included) after a refusal with this
+/// nonce.
 pub fn proof(token: &str, to: SocketAddr, path: &str, nonce: &str) -> String {
     let mut hmac = Hmac::<Sha256>::new_from_slice(token.as_bytes()).expect("HMAC takes a key of any length");
-    // No part has a line break in it: so nobody can move one from a part to the next.
+    // No part contains a line break, so nobody can move text from one part to the next.
     hmac.update(format!("facefleet live view\n{} {}\n{nonce}\n{path}", to.ip().to_canonical(), to.port()).as_bytes());
     hmac.finalize().into_bytes().iter().fold(String::new(), |mut digits, byte| {
         write!(digits, "{byte:02x}").expect("a string takes any text");
@@ -51,7 +54,7 @@ pub fn proof(token: &str, to: SocketAddr, path: &str, nonce: &str) -> String {
     })
 }
 
-/// The nonces of who is asked.
+/// The nonces of a worker that is asked.
 #[derive(Debug)]
 pub struct Challenge(Mutex<Nonces>);
 
@@ -62,13 +65,13 @@ impl Default for Challenge {
 }
 
 impl Challenge {
-    /// The one to answer with a proof.
+    /// The nonce that a request with a proof has to use.
     pub fn nonce(&self) -> String {
         self.now()[0].clone()
     }
 
-    /// Whether this is the proof of somebody who has the token, and has asked `to` for this path within the last minute or two.
-    /// Compares in constant time.
+    /// Whether `given` is the proof for the token, of a request to `to` for `path`, with a nonce of the last minute or two. The
+    /// comparison takes constant time.
     pub fn is_met(&self, token: &Token, to: SocketAddr, path: &str, given: &str) -> bool {
         let is_proof =
             |nonce: &String| proof(token.reveal(), to, path, nonce).as_bytes().ct_eq(given.as_bytes()).into();
@@ -80,17 +83,17 @@ impl Challenge {
     }
 }
 
-/// Two of them, however many ask. Pure: time is an argument.
+/// The two nonces that are accepted, however many callers there are. Pure: time is an argument.
 #[derive(Debug)]
 struct Nonces {
     newest: String,
     before: String,
-    /// When the newest became that.
+    /// When the newest nonce was made.
     since: Instant,
 }
 
 impl Nonces {
-    /// Those that are taken now, the newest first.
+    /// The nonces that are accepted at `now`, the newest first.
     fn at(&mut self, now: Instant, new: impl Fn() -> String) -> [String; 2] {
         let age = now.saturating_duration_since(self.since);
         if age >= TURNS_AFTER {
@@ -102,7 +105,7 @@ impl Nonces {
     }
 }
 
-/// By chance, as the keys of hash tables are, which come from the operating system.
+/// Makes a random nonce from the keys of hash tables, which come from the operating system.
 fn new_nonce() -> String {
     let chance = RandomState::new();
     format!("{:016x}{:016x}", chance.hash_one(0), chance.hash_one(1))

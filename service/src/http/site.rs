@@ -1,4 +1,4 @@
-//! What every site here has beside its pages: security headers, one name, and what operators ask for.
+//! What every site of ours has beside its pages: security headers, a check of the host name, and probes for monitoring.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use axum::routing::get;
 use super::host;
 use crate::address::host_name;
 
-/// Each of them is set where the page has not said otherwise.
+/// The headers of every answer, unless the page sets them itself.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
-    // Files of ours alone, and pictures that a script has fetched. Nothing inline, nothing from elsewhere, no form, no frame.
+    // Only our own files, and pictures that a script has fetched: nothing inline, nothing from elsewhere, no form, no frame.
     (
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -31,15 +31,15 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
-    // What a cluster does now is not worth keeping, and what a camera sees must not be.
+    // The state of a cluster is not worth keeping, and what a camera sees must not be kept.
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// What monitoring asks a program.
+/// What monitoring asks of a program.
 pub struct Probes {
-    /// Whether it can do its work; what is missing, if not. `GET /readyz`.
+    /// Answers `GET /readyz`: whether the program can do its work, and otherwise what is missing.
     pub ready: Box<dyn Fn() -> Result<(), &'static str> + Send + Sync>,
-    /// What it counts, in Prometheus' text format, version 0.0.4. `GET /metrics`.
+    /// Answers `GET /metrics`: all metrics in Prometheus' text format, version 0.0.4.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
@@ -49,9 +49,8 @@ impl fmt::Debug for Probes {
     }
 }
 
-/// A site with these pages, `/healthz`, `/readyz` and `/metrics`, and 404 for all else. Every answer has the headers that keep a
-/// browser from doing what nobody wants. The pages are not shown under names that may be somebody else's ([`host::is_own`]);
-/// monitoring may ask under any.
+/// A site with these pages, `/healthz`, `/readyz` and `/metrics`, and 404 for everything else. Every answer has security headers. The
+/// pages are served only under host names that cannot be a stranger's ([`host::is_own`]), and the probes under any.
 pub fn site(pages: Router, probes: Probes) -> Router {
     let Probes { ready, metrics } = probes;
     let own = host_name();
@@ -79,7 +78,7 @@ async fn nothing_here() -> Response {
     (StatusCode::NOT_FOUND, "there is nothing here\n").into_response()
 }
 
-/// Whether the request names one host, which is this one.
+/// Whether the request names exactly one host, and that host is this one.
 fn is_own(request: &Request, own: Option<&str>) -> bool {
     let mut hosts = request.headers().get_all(HOST).into_iter();
     match (hosts.next(), hosts.next()) {

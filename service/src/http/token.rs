@@ -1,4 +1,4 @@
-//! Tokens: who shows one may do what others may not.
+//! Tokens, and the gates that they open: a caller who shows the token may do what others may not.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,28 +13,29 @@ use axum::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq as _;
 
 use super::caller::Caller;
+use super::refusal::Refused;
 use crate::clock;
 
-/// Shortest token. Sixteen characters by chance are far beyond what can be tried.
+/// The length of the shortest token. Sixteen random characters are far more than anybody can try.
 pub const MIN_BYTES: usize = 16;
-/// Longest one, so that it fits into a request.
+/// The length of the longest token, which must fit into a request.
 pub const MAX_BYTES: usize = 1024;
-/// Wrong tokens that one address may try at once.
+/// How many wrong tokens one address may try at once.
 const AT_ONCE: f64 = 5.0;
-/// After how long it may try one more.
+/// The time after which an address may try one more token.
 const ONE_MORE_AFTER: Duration = Duration::from_secs(10);
-/// What counts of one against a peer that says that it asks for somebody else, as a master does. All of it counts against the one
-/// behind it, so one who guesses does not lock out the others there; and who makes up people behind it gets eight times the
-/// tries of one, which are as useless against sixteen characters.
+/// The part of a wrong token that counts against a peer which says that it asks for somebody else, as a master does. All of it
+/// counts against the one behind the peer. So somebody who guesses does not lock out the others behind the same peer, and a peer that
+/// makes up people behind it gets eight times the tries, which are just as useless against sixteen characters.
 const PASSED_ON: f64 = 1.0 / 8.0;
-/// Accounts of peers that are kept, and as many of people behind them.
+/// The most accounts of peers that are kept, and as many of people behind peers.
 const MAX_ACCOUNTS: usize = 1024;
 
-/// A secret that its holder may show. It is never printed.
+/// A secret that its holder can show. Neither logs nor messages ever contain it.
 #[derive(Clone)]
 pub struct Token(Arc<str>);
 
-/// A text cannot be a token.
+/// The error that a text cannot be a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a token has {MIN_BYTES} to {MAX_BYTES} characters, which are letters, digits or signs of ASCII; \
@@ -63,7 +64,7 @@ impl Token {
         &self.0
     }
 
-    /// Compares in a time that says nothing about what differs; only a difference of length shows.
+    /// Whether `given` is this token. The time that the comparison takes reveals only whether the lengths differ.
     fn is(&self, given: &str) -> bool {
         self.0.as_bytes().ct_eq(given.as_bytes()).into()
     }
@@ -74,26 +75,13 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(in_authorization)
 }
 
-/// The token in the value of `authorization`, which gRPC has as metadata.
+/// The token in the value of `authorization`, which is metadata in gRPC.
 pub fn in_authorization(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Why somebody may not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// There is no token that would open.
-    NoneSet,
-    /// None was shown.
-    Missing,
-    /// It is another.
-    Wrong,
-    /// There were too many wrong ones from this address: none is looked at for so long.
-    TooMany(Duration),
-}
-
-/// Opens for one token, and to nobody who tries many.
+/// A gate that opens for one token, and limits how many wrong ones an address can try.
 #[derive(Debug)]
 pub struct Gate {
     token: Option<Token>,
@@ -101,28 +89,29 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// One that opens for `token`; None: for nobody.
+    /// A gate that opens for `token`, or for nobody when that is None.
     pub fn new(token: Option<Token>) -> Gate {
         Gate { token, tries: Mutex::default() }
     }
 
-    /// Whether there is a token that opens.
+    /// Whether a token is set, so that the gate can open at all.
     pub fn can_open(&self) -> bool {
         self.token.is_some()
     }
 
-    /// Whether this caller may pass with this token.
+    /// Checks the token `given` by a caller.
     ///
     /// # Errors
-    /// See [`Refused`].
+    /// Says why the gate does not open.
     pub fn open(&self, given: Option<&str>, from: impl Into<Caller>) -> Result<(), Refused> {
         self.open_if(given.map(|given| |token: &Token| token.is(given)), from)
     }
 
-    /// The same for what only who knows the token can show: `is_shown` says whether it is that of the token.
+    /// Checks something that only somebody who knows the token can show, such as a proof. `is_shown` says whether it fits the token;
+    /// None: nothing was shown.
     ///
     /// # Errors
-    /// See [`Refused`].
+    /// Says why the gate does not open.
     pub fn open_if(
         &self,
         is_shown: Option<impl FnOnce(&Token) -> bool>,
@@ -141,29 +130,33 @@ impl Gate {
     }
 }
 
-/// Wrong tokens by who tried them. Pure: time is an argument.
+/// The wrong tokens of each address. Pure: time is an argument.
 ///
-/// Who makes up people behind it fills the accounts of people, and those of peers stay as they are: so its own is not forgotten.
+/// A peer that makes up people behind it fills the accounts of those people only. The accounts of peers stay as they are, so the
+/// peer's own one is not forgotten.
 #[derive(Debug, Default)]
 struct Tries {
     peers: Accounts<IpAddr>,
-    /// By the peer and the one for whom it asked.
+    /// The accounts of people behind peers, by peer and person.
     behind: Accounts<(IpAddr, IpAddr)>,
 }
 
 impl Tries {
-    /// Whether a token from here is looked at; if not, after how long the next one is.
+    /// Whether a token of this caller is looked at.
+    ///
+    /// # Errors
+    /// Returns the time after which the next token is looked at.
     fn may(&self, from: Caller, now: Instant) -> Result<(), Duration> {
-        let (peer, cost, behind) = charged(from);
+        let Charged { peer, cost, behind } = charged(from);
         let of_peer = self.peers.used(&peer, now) + cost;
         let of_behind = behind.map_or(0.0, |behind| self.behind.used(&behind, now) + 1.0);
         let over = of_peer.max(of_behind) - AT_ONCE;
         if over <= 0.0 { Ok(()) } else { Err(ONE_MORE_AFTER.mul_f64(over)) }
     }
 
-    /// Takes note of a wrong one.
+    /// Charges a wrong token to this caller.
     fn failed(&mut self, from: Caller, now: Instant) {
-        let (peer, cost, behind) = charged(from);
+        let Charged { peer, cost, behind } = charged(from);
         self.peers.charge(peer, cost, now);
         if let Some(behind) = behind {
             self.behind.charge(behind, 1.0, now);
@@ -171,16 +164,38 @@ impl Tries {
     }
 }
 
-/// The peer against which a wrong token counts, how much of it, and the one behind it against whom all of it counts.
-fn charged(Caller { peer, behind }: Caller) -> (IpAddr, f64, Option<(IpAddr, IpAddr)>) {
-    let peer = network(peer);
-    let cost = if behind.is_some() { PASSED_ON } else { 1.0 };
-    (peer, cost, behind.map(|behind| (peer, network(behind))))
+/// The accounts to which a caller's wrong tokens are charged.
+struct Charged {
+    peer: IpAddr,
+    /// The part of a wrong token that the peer is charged.
+    cost: f64,
+    /// The account of the one behind the peer, which is charged all of it.
+    behind: Option<(IpAddr, IpAddr)>,
 }
 
-/// What each has used up of [`AT_ONCE`], and when that was so.
+fn charged(Caller { peer, behind }: Caller) -> Charged {
+    let peer = network(peer);
+    let cost = if behind.is_some() { PASSED_ON } else { 1.0 };
+    Charged { peer, cost, behind: behind.map(|behind| (peer, network(behind))) }
+}
+
+/// How much of [`AT_ONCE`] an address had used up at some time.
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    tries: f64,
+    at: Instant,
+}
+
+impl Used {
+    /// How much of it is still used up at `now`.
+    fn left(self, now: Instant) -> f64 {
+        (self.tries - now.saturating_duration_since(self.at).div_duration_f64(ONE_MORE_AFTER)).max(0.0)
+    }
+}
+
+/// The accounts of addresses, by key.
 #[derive(Debug)]
-struct Accounts<K>(HashMap<K, (f64, Instant)>);
+struct Accounts<K>(HashMap<K, Used>);
 
 impl<K> Default for Accounts<K> {
     fn default() -> Accounts<K> {
@@ -190,28 +205,24 @@ impl<K> Default for Accounts<K> {
 
 impl<K: Copy + Eq + Hash> Accounts<K> {
     fn used(&self, who: &K, now: Instant) -> f64 {
-        self.0.get(who).map_or(0.0, |used| left(*used, now))
+        self.0.get(who).map_or(0.0, |used| used.left(now))
     }
 
-    /// Where there are too many accounts, the one that has used least is forgotten.
+    /// Charges an account. When there are too many accounts, the one that has used least is forgotten.
     fn charge(&mut self, who: K, cost: f64, now: Instant) {
-        let used = self.used(&who, now) + cost;
+        let tries = self.used(&who, now) + cost;
         if self.0.len() >= MAX_ACCOUNTS && !self.0.contains_key(&who) {
-            let least = self.0.iter().min_by(|a, b| left(*a.1, now).total_cmp(&left(*b.1, now)));
+            let least = self.0.iter().min_by(|a, b| a.1.left(now).total_cmp(&b.1.left(now)));
             if let Some(least) = least.map(|(who, _)| *who) {
                 self.0.remove(&least);
             }
         }
-        self.0.insert(who, (used, now));
+        self.0.insert(who, Used { tries, at: now });
     }
 }
 
-/// What is still used up of what was.
-fn left((used, at): (f64, Instant), now: Instant) -> f64 {
-    (used - now.saturating_duration_since(at).div_duration_f64(ONE_MORE_AFTER)).max(0.0)
-}
-
-/// One machine has one IPv4 address, and as many of one IPv6 network of 64 bits as it wants.
+/// The network whose addresses share an account. A machine has one IPv4 address, but may have any number of addresses in its IPv6
+/// network of 64 bits.
 fn network(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),

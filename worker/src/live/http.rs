@@ -8,15 +8,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Extension, Request, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use facefleet_service::http::caller::{Caller, ReachedAt, is_local};
 use facefleet_service::http::proof::{Challenge, NONCE, PROOF};
-use facefleet_service::http::token::{Gate, Refused, Token, bearer};
+use facefleet_service::http::refusal::{Refused, TokenTexts};
+use facefleet_service::http::token::{Gate, Token, bearer};
 use futures_util::stream::{self, StreamExt};
 use tokio::time::timeout;
 
@@ -30,14 +31,17 @@ const NEXT_WITHIN: Duration = Duration::from_secs(5);
 /// The boundary between the pictures of a stream that plays. A picture may contain it, because each part states its length.
 const BOUNDARY: &str = "frame";
 
-const NO_TOKEN_SET: &str = "faces are personal data, so pictures are shown on this machine alone until the worker has a token: \
-    set live-token in its configuration file, or FACEFLEET_LIVE_TOKEN, and restart it\n";
-const TOKEN_WANTED: &str = "faces are personal data: show the worker's token (live-token), as `Authorization: Bearer TOKEN` \
-    or as ?token=TOKEN\n";
-const TOO_MANY_TRIES: &str = "too many wrong tokens came from there; try again later\n";
+/// How callers are told about the token of the live view.
+const LIVE_TOKEN: TokenTexts = TokenTexts {
+    name: "the worker's token (live-token)",
+    how: "as `Authorization: Bearer TOKEN` or as ?token=TOKEN, because faces are personal data",
+    unset: "faces are personal data, so pictures are shown on this machine alone until the worker has a token: \
+            set live-token in its configuration file, or FACEFLEET_LIVE_TOKEN, and restart it",
+};
 const NO_STREAM: &str = "there is no such stream here, or not any more; /live names those that there are\n";
 const TOO_MANY_WATCHERS: &str = "as many as can look at this worker do so already; try again later\n";
 
+/// What the handlers of the pages share.
 #[derive(Clone)]
 struct Pages {
     live: Live,
@@ -68,12 +72,13 @@ async fn guard(
     if !is_local(peer, request.headers())
         && let Err(refused) = pages.admit(&request, peer, own)
     {
-        return pages.turned_away(refused);
+        return pages.refuse(refused);
     }
     next.run(request).await
 }
 
 impl Pages {
+    /// Lets a request through that shows the token, or a proof of it.
     fn admit(&self, request: &Request, peer: SocketAddr, own: SocketAddr) -> Result<(), Refused> {
         let (headers, uri) = (request.headers(), request.uri());
         let from = Caller::of(peer, headers);
@@ -85,18 +90,10 @@ impl Pages {
         self.gate.open(bearer(headers).or(in_query.as_deref()), from)
     }
 
-    fn turned_away(&self, refused: Refused) -> Response {
-        match refused {
-            Refused::NoneSet => (StatusCode::FORBIDDEN, NO_TOKEN_SET).into_response(),
-            Refused::Missing | Refused::Wrong => {
-                let how = [(WWW_AUTHENTICATE, "Bearer".to_owned()), (NONCE, self.challenge.nonce())];
-                (StatusCode::UNAUTHORIZED, how, TOKEN_WANTED).into_response()
-            }
-            Refused::TooMany(wait) => {
-                let seconds = [(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))];
-                (StatusCode::TOO_MANY_REQUESTS, seconds, TOO_MANY_TRIES).into_response()
-            }
-        }
+    /// The answer to a caller who is not admitted. The nonce in it lets the caller come back with a proof.
+    fn refuse(&self, refused: Refused) -> Response {
+        let text = format!("{}\n", refused.message(&LIVE_TOKEN));
+        refused.response(([(NONCE, self.challenge.nonce())], text))
     }
 
     fn watch(&self, uri: &Uri) -> Result<Watcher, Refusal> {

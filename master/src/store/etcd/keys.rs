@@ -8,7 +8,7 @@
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use facefleet_proto::{Join, MAX_NAME_BYTES, WorkerId, wire};
+use facefleet_proto::{Join, WorkerId, is_worker_name, wire};
 use prost::Message;
 
 use super::messages::KeyValue;
@@ -83,14 +83,9 @@ pub(super) fn key(key: &[u8]) -> Key {
         }
         Some((POLICY, "")) => Key::Setting(Setting::Policy(None)),
         Some((ADMISSION, "")) => Key::Setting(Setting::Admission(None)),
-        Some((RESTING, name)) if is_name(name) => Key::Setting(Setting::Rest(name.to_owned(), false)),
+        Some((RESTING, name)) if is_worker_name(name) => Key::Setting(Setting::Rest(name.to_owned(), false)),
         _ => Key::Other,
     }
-}
-
-/// Whether a worker may have this name.
-fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
 /// The key of a setting, and its value; None: it is not there.

@@ -7,7 +7,7 @@ fn ip(text: &str) -> Caller {
     text.parse::<IpAddr>().unwrap().into()
 }
 
-/// Somebody for whom a master asks.
+/// A caller for whom a master asks.
 fn behind(master: &str, text: &str) -> Caller {
     Caller { behind: Some(text.parse().unwrap()), ..ip(master) }
 }
