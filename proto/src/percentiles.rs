@@ -1,4 +1,4 @@
-//! The median and the 95th percentile of recent measurements, as heartbeats and stream reports tell them. Pure.
+//! The median and the 95th percentile of recent measurements, for heartbeats and stream reports. Pure.
 
 /// A ring of the most recent values of a series of finite numbers. A push takes constant time; percentiles cost a sort.
 #[derive(Clone, Debug)]

@@ -32,7 +32,7 @@ pub struct LogArgs {
 pub enum LogFormat {
     /// Text for people.
     Text,
-    /// One JSON object a line, for programs.
+    /// JSON for programs, one object a line.
     Json,
 }
 

@@ -77,7 +77,7 @@ where
 /// A frame that has its verdict.
 struct EndedFrame {
     seq: u64,
-    /// Which of the client's attempts at the frame this was.
+    /// The number of the client's attempt at the frame.
     attempt: u32,
     verdict: Verdict,
 }

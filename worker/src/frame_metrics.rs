@@ -1,4 +1,4 @@
-//! How frames ended and how long their stages took, as Prometheus is told.
+//! Metrics of how frames ended and how long their stages took.
 
 use std::time::Duration;
 

@@ -63,11 +63,11 @@ struct Joined {
     epoch: u64,
 }
 
-/// Where a worker that was joined has to join again.
+/// The master at which a worker that was joined has to join again.
 enum Rejoin {
-    /// At the same master, which does not know the worker any more.
+    /// The same master, which does not know the worker any more.
     Here,
-    /// At another master, because this one is cut off from the shared registry.
+    /// Another master, because this one is cut off from the shared registry.
     Elsewhere,
 }
 
@@ -124,7 +124,7 @@ impl Member {
         }
     }
 
-    /// Joins and sends heartbeats for ever. `joined` is where the worker is registered, for who has to leave from there.
+    /// Joins and sends heartbeats for ever. `joined` is set to where the worker is registered, from where it has to leave at the end.
     async fn stay_joined(&self, contact: &mut Contact, joined: &mut Option<Joined>) -> Infallible {
         let mut reconnect = Reconnect::default();
         let mut beats = interval(self.interval);

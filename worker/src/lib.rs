@@ -93,7 +93,7 @@ pub enum RunError {
     DetectorThread,
 }
 
-/// Where a worker listens.
+/// The listeners of a worker.
 #[derive(Debug)]
 pub struct Listeners {
     /// The listener for frames (gRPC).

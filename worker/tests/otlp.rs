@@ -23,7 +23,7 @@ use collector::{Collector, attribute, text};
 
 const PHOTO: &[u8] = include_bytes!("../../assets/photos/astronaut.jpg");
 
-/// A worker whose master is not there, and where it listens.
+/// Starts a worker whose master is not there, and returns where it listens.
 async fn worker(collector: &str) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_facefleet-worker"));
     let ours = |name: &str| name.starts_with("FACEFLEET_") || name.starts_with("OTEL_");
@@ -52,7 +52,7 @@ async fn the_work_is_a_child_of_the_frame_of_whoever_sent_it() {
     let mut replies = client.analyze(call).await.unwrap().into_inner();
     while replies.message().await.unwrap().is_some() {}
 
-    // The last spans are told before it ends.
+    // The worker exports the last spans before it ends.
     let id = Pid::from_raw(worker.id().unwrap().try_into().unwrap()).unwrap();
     kill_process(id, Signal::TERM).unwrap();
     assert!(worker.wait().await.unwrap().success());

@@ -42,7 +42,7 @@ fn push_state() {
     let floats = b"\x08\x01\x15\x00\x00\x00\x3F\x18\x02\x25\x00\x00\x80\x3F\x2D\x00\x00\x00\xC0";
     let rest = b"\x30\x03\x38\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x40\x80\xE2\xCF\xAA\x06";
     pinned(state, &[&floats[..], rest].concat());
-    // The reply of an old master: nothing is wrong.
+    // An old master sends an empty reply, which means that nothing is wrong.
     pinned(PushStateReply::default(), b"");
 }
 
@@ -80,6 +80,6 @@ fn what_was_added_for_detectors() {
 
 #[test]
 fn fields_from_the_future_are_passed_over() {
-    let future = b"\x08\x05\x10\x01\xF8\x07\x01"; // Field 127 of a later version.
+    let future = b"\x08\x05\x10\x01\xF8\x07\x01"; // The message has field 127, of a later version.
     assert_eq!(JoinReply::decode(&future[..]).unwrap(), JoinReply { id: 5, success: true, epoch: 0 });
 }

@@ -12,7 +12,7 @@ use facefleet_proto::{
 };
 use prost::Message;
 
-/// There and back, through bytes.
+/// Encodes a message into bytes and decodes it again.
 fn survives<T, W>(value: T)
 where
     T: Clone + std::fmt::Debug + PartialEq + Into<W> + TryFrom<W, Error = Invalid>,
@@ -298,7 +298,7 @@ fn a_stream_that_says_nothing_is_one_for_faces_as_the_worker_likes_it() {
 }
 
 proptest::proptest! {
-    /// Bytes of strangers become a message, an error of prost, or an [`Invalid`]; never a panic.
+    /// Any bytes become a message, an error of prost, or an [`Invalid`], and never a panic.
     #[test]
     fn any_bytes_are_survived(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
         let _ = wire::JoinRequest::decode(bytes.as_slice()).map(Join::try_from);

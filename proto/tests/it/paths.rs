@@ -46,7 +46,7 @@ async fn methods_have_their_paths() {
     let frames = || tokio_stream::empty::<VideoFrame>();
     let _ = video.send_fream(VideoFrame::default()).await;
     let _ = video.push_stream(frames()).await;
-    // A reply that is a stream is what `message` can be asked of.
+    // `message` compiles only for a reply that is a stream.
     let _ = video.push_and_pull(frames()).await.map(|mut reply| drop(reply.get_mut().message()));
     let _ = video.face_detection(frames()).await;
     let _ = video.canny(frames()).await;

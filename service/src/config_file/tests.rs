@@ -46,7 +46,7 @@ enum Policy {
     First,
 }
 
-/// A file that is gone after the test.
+/// A file that is deleted after the test.
 struct OnDisk {
     folder: TempDir,
 }
@@ -67,7 +67,7 @@ fn words(first: &str, args: &str) -> Vec<OsString> {
     [first].into_iter().chain(args.split_whitespace()).map(OsString::from).collect()
 }
 
-/// With `text` in the file that is read by default.
+/// Evaluates a command line with `text` in the file that is read by default.
 fn outcome(text: &str, args: &str) -> Result<Outcome, clap::Error> {
     evaluate(Probe::command(), None, Some(OnDisk::with(text).path()), words("facefleet-probe", args))
 }
@@ -96,7 +96,7 @@ fn refusal(result: Result<Outcome, clap::Error>) -> String {
     error.to_string()
 }
 
-/// A value of each kind, none of them the default.
+/// A file with a value of each kind, none of which is the default.
 const FULL: &str = r#"# A comment.
 master = ["a:1", "[::1]:2"]
 max-wait = 30

@@ -70,7 +70,7 @@ fn last_beyond(callers: &[Option<IpAddr>]) -> Option<&Option<IpAddr>> {
     callers.iter().rfind(|caller| !caller.is_some_and(is_loopback))
 }
 
-/// Those for whom the request is said to be made, where None stands for somebody unknown.
+/// The callers for whom the request is said to be made, where None stands for somebody unknown.
 ///
 /// A proxy may write one of the two headers and let through the other as the visitor made it up. Nobody can see which one that is, so
 /// where the two do not end with the same caller, the caller is unknown. A visitor who adds a header therefore counts as one of those

@@ -34,7 +34,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// The prefix of an address. There is no TLS here, because a collector on the same machine can speak it to others.
 const SCHEME: &str = "http://";
 
-/// Where traces go.
+/// The flags of the export of traces.
 #[derive(Args, Clone, Debug)]
 pub struct OtlpArgs {
     /// The OpenTelemetry collector that gets a trace of each frame, by OTLP over gRPC, as in http://localhost:4317

@@ -22,11 +22,11 @@ struct Machine {
     fair: Fair<Frame>,
     streams: Vec<StreamId>,
     next: Vec<u64>,
-    /// What is worked on: when it is done, by whose clock, and what it was charged and takes.
+    /// The frames that are worked on, by the time at which they are done.
     working: Vec<(Duration, usize, Charge, Duration)>,
-    /// Frames that each stream has had taken.
+    /// The number of frames that were taken of each stream.
     taken: Vec<u64>,
-    /// Detector time that each stream's frames have had.
+    /// The detector time that each stream's frames have had.
     spent: Vec<Duration>,
     now: Duration,
 }
@@ -50,7 +50,7 @@ impl Machine {
         machine
     }
 
-    /// Streams of such priorities that always have so many frames waiting.
+    /// Streams of these priorities that always have this number of frames waiting.
     fn with_queues(streams: &[(i32, usize)]) -> Machine {
         let mut machine = Machine::new();
         for (index, (priority, waiting)) in streams.iter().enumerate() {
@@ -79,7 +79,7 @@ impl Machine {
         self.next[index] += 1;
     }
 
-    /// One turn of one of `threads` threads. Says whose it was.
+    /// Gives one of `threads` threads a turn, and returns the stream that had it.
     fn turn(&mut self, threads: usize, cost: impl Fn(Frame) -> Duration) -> usize {
         if self.working.len() == threads {
             let first = (0..threads).min_by_key(|n| self.working[*n].0).unwrap();
@@ -97,7 +97,7 @@ impl Machine {
         index
     }
 
-    /// So many turns of one thread. Says whose they were.
+    /// Gives a single thread a number of turns, and returns the streams that had them.
     fn run(&mut self, turns: u64) -> Vec<usize> {
         (0..turns).map(|_| self.turn(1, |_| ms(10))).collect()
     }
@@ -192,7 +192,7 @@ fn priorities_beyond_the_range_are_its_ends() {
 fn a_stream_that_comes_late_is_served_at_once_and_gets_no_more_than_its_part() {
     for threads in [1, 3] {
         let mut machine = Machine::of(&[0, 0]);
-        // It was there from the start, but sent nothing.
+        // This stream was there from the start, but sent nothing.
         let idle = machine.fair.open(0);
         for _ in 0..500 {
             machine.turn(threads, |_| ms(10));
@@ -265,8 +265,8 @@ fn a_stream_does_not_share_with_those_of_lower_priority() {
 }
 
 proptest! {
-    /// Goyal, Vin and Cheng, theorem 1, for frames whose cost is known only when they are done, and several threads; in every
-    /// priority, and however many frames wait.
+    /// Theorem 1 of Goyal, Vin and Cheng holds in every priority and however many frames wait, also for frames whose cost is known only
+    /// when they are done, and for several threads.
     #[test]
     fn streams_of_a_priority_that_always_wait_get_equal_time_whatever_their_frames_cost(
         streams in vec((0..3_i32, 1..17_usize), 2..8),
@@ -305,7 +305,7 @@ proptest! {
         }
     }
 
-    /// Two priorities above one that always waits: their frames come and their streams close as they like.
+    /// A priority that always waits gets its turns, whenever frames of two priorities above it come and their streams close.
     #[test]
     fn nobody_starves(steps in vec((1..4_u8, 0..4_u8), 0..400)) {
         let mut fair = Fair::new();

@@ -58,11 +58,11 @@ pub(crate) struct Listed {
 /// What the studio can draw.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// This frame, now.
+    /// This frame can be drawn now.
     Draw(Drawing),
-    /// Nothing before this time.
+    /// There is nothing to draw before this time.
     At(Instant),
-    /// Nothing until another frame is offered.
+    /// There is nothing to draw until another frame is offered.
     Nothing,
 }
 

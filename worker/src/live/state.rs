@@ -170,20 +170,20 @@ impl Drop for Shown {
     }
 }
 
-/// Somebody who looks at a stream.
+/// One viewer of a stream.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     live: Live,
     stream: u64,
-    /// None only while it is dropped.
+    /// The pictures of the stream. None only while the watcher is dropped.
     pictures: Option<Pictures>,
 }
 
 impl Watcher {
-    /// Waits for the newest picture after number `after`, at once if there is one. None: the stream has ended.
+    /// Waits until there is a picture after number `after`, and returns the newest one. None when the stream has ended.
     pub(crate) async fn picture(&mut self, after: u64) -> Option<Picture> {
         let pictures = self.pictures.as_mut()?;
-        // A number that was not reached here is one of an earlier life of this worker.
+        // A number that was not reached yet comes from an earlier life of this worker.
         let after = after.min(self.live.drawn());
         let is_newer = |picture: &Option<Picture>| picture.as_ref().is_some_and(|picture| picture.number > after);
         pictures.wait_for(is_newer).await.ok()?.clone()

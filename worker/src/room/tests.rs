@@ -49,7 +49,7 @@ fn a_live_frame_takes_the_room_of_the_oldest_of_its_own_stream() {
     assert_eq!(room.enter_live(live, place(1, 10), now), []);
     assert_eq!(room.enter_live(live, place(2, 10), now), []);
     assert_eq!(room.enter_live(live, place(3, 10), now), [(1, QUEUE_FULL)]);
-    // Bytes are made room for as well, and what is not enough is enough for one.
+    // Frames also make room for bytes, and a single frame finds room even where that is not enough.
     assert_eq!(room.enter_live(live, place(4, 90), now), [(2, QUEUE_FULL), (3, QUEUE_FULL)]);
     assert_eq!(room.enter_live(live, place(5, 10), now), [(4, QUEUE_FULL)]);
     assert_eq!(room.fair.waiting(file), 1);

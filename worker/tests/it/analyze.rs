@@ -1,4 +1,4 @@
-//! The native call.
+//! The native call `Analyze`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl Session {
         self.send.send(request.into()).await.unwrap();
     }
 
-    /// The next result; None at a clean end.
+    /// Waits for the next result. None when the stream has ended without an error.
     pub(crate) async fn next(&mut self) -> Result<Option<FrameResult>, Status> {
         Ok(soon(self.replies.message()).await?.map(|reply| match Reply::try_from(reply).unwrap() {
             Reply::Result(result) => result,
@@ -49,7 +49,7 @@ impl Session {
         }))
     }
 
-    /// All results by frame number, after the sender has said that there are no more frames.
+    /// Ends the frames and waits for all remaining results. Returns the outcomes by frame number, and the error that ended the stream.
     pub(crate) async fn rest(mut self) -> (BTreeMap<u64, Outcome>, Option<Status>) {
         drop(self.send);
         let mut outcomes = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Flags over environment over the configuration file over the defaults, in the program itself.
+//! The configuration file in the program itself: flags win over the environment, that over the file, and that over the defaults.
 
 use std::fs;
 use std::process::Output;
@@ -7,7 +7,7 @@ use crate::program::program;
 
 const FILE: &str = "max-streams = 3\nmaster = ['a:1', 'b:2']\nname = 'from the file'\n";
 
-/// What the program says with this file.
+/// Runs the program with this file.
 fn worker(file: &str, env: &[(&str, &str)], args: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("worker.toml");

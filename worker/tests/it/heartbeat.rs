@@ -1,4 +1,4 @@
-//! The worker and its master.
+//! Joining a master, and heartbeats.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tonic::Status;
 
 use crate::analyze::{Session, frame};
-use crate::support::{FakeMaster, Told, Worker, plain_jpeg, soon};
+use crate::support::{FakeMaster, Received, Worker, plain_jpeg, soon};
 
 #[tokio::test]
 async fn a_worker_says_who_it_is_and_how_it_is() {
@@ -76,7 +76,7 @@ async fn a_master_that_appears_late_is_joined() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let _worker = Worker::start(listener.local_addr().unwrap(), |_| {}).await;
     for _ in 0..3 {
-        drop(soon(listener.accept()).await.unwrap()); // No master here yet.
+        drop(soon(listener.accept()).await.unwrap()); // There is no master yet.
     }
     let mut master = FakeMaster::on(listener);
     master.join().await;
@@ -90,6 +90,6 @@ async fn a_refused_worker_asks_again() {
     let _worker = Worker::start(master.address, |_| {}).await;
     master.join().await;
     let next = master.hears(Some).await;
-    assert!(matches!(next, Told::Join(_)), "only a worker that is in beats: {next:?}");
+    assert!(matches!(next, Received::Join(_)), "only a worker that is in beats: {next:?}");
     master.state(|s| s.id == 0).await;
 }

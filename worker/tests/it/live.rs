@@ -1,4 +1,4 @@
-//! What people see of a worker's streams.
+//! The live view of a worker over HTTP.
 
 use std::net::SocketAddr;
 
@@ -21,14 +21,14 @@ fn door() -> AnalyzeOpen {
     AnalyzeOpen { lease_id: Some(0xab), stream_id: "door <1>".to_owned(), ..AnalyzeOpen::default() }
 }
 
-/// An answer whose body is still to be read.
+/// An HTTP answer whose body is still to be read.
 struct Answer {
     status: u16,
     headers: String,
     body: BufReader<TcpStream>,
 }
 
-/// Asks for `path` with these header lines.
+/// Requests `path` with these header lines.
 async fn ask(http: SocketAddr, path: &str, headers: &str) -> Answer {
     let mut tcp = TcpStream::connect(http).await.unwrap();
     let host = if headers.contains("Host:") { String::new() } else { format!("Host: {http}\r\n") };
@@ -46,7 +46,7 @@ async fn line(from: &mut BufReader<TcpStream>) -> String {
     line
 }
 
-/// Lines to the next empty one.
+/// Reads the lines up to the next empty one.
 async fn head(from: &mut BufReader<TcpStream>) -> String {
     let mut lines = String::new();
     loop {
@@ -77,7 +77,7 @@ impl Answer {
         value(&self.headers, "x-picture").unwrap().parse().unwrap()
     }
 
-    /// The next picture of a stream that plays, and its number. The body comes in chunks, which end where parts do.
+    /// Reads the next picture of a stream that plays, and its number. The body comes in chunks, which end where parts do.
     async fn part(&mut self) -> (u64, Vec<u8>) {
         let headers = loop {
             let headers = head(&mut self.body).await;
@@ -102,7 +102,7 @@ async fn list(http: SocketAddr) -> Vec<Value> {
     list["streams"].as_array().unwrap().clone()
 }
 
-/// Waits until so many look, at all streams together.
+/// Waits until all streams together have this number of viewers.
 async fn watched_by(http: SocketAddr, watchers: u64) {
     let watched = async {
         while list(http).await.iter().map(|stream| stream["watchers"].as_u64().unwrap()).sum::<u64>() != watchers {
@@ -243,7 +243,7 @@ async fn who_shows_the_token_may_look_from_anywhere_and_who_guesses_may_not() {
 async fn who_proves_the_token_for_somebody_is_answered_and_who_guesses_is_one_of_many() {
     let token = |config: &mut facefleet_worker::Config| config.live_token = Some(TOKEN.parse().unwrap());
     let (_worker, http) = Worker::shown(NOBODY.parse().unwrap(), token).await;
-    // As a master says it that has a proxy on its machine.
+    // A master that has a proxy on its machine sends such a header.
     let far = |n: u32| format!("Forwarded: for=203.0.113.9, for=10.0.0.{n}, for=127.0.0.1\r\n");
     let refused = ask(http, "/live", &far(1)).await;
     let nonce = value(&refused.headers, "x-facefleet-nonce").unwrap();

@@ -1,4 +1,4 @@
-//! Out of service by an administrator's word, and back.
+//! A worker that an administrator takes out of service and puts back.
 
 use facefleet_proto::{AnalyzeOpen, Outcome};
 use tonic::Code;
@@ -8,7 +8,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::analyze::{Session, frame};
-use crate::support::{FakeMaster, Told, Worker, plain_jpeg, portrait, soon};
+use crate::support::{FakeMaster, Received, Worker, plain_jpeg, portrait, soon};
 
 #[tokio::test]
 async fn a_worker_that_rests_answers_what_it_holds_and_stays_until_it_is_resumed() {
@@ -33,15 +33,15 @@ async fn a_worker_that_rests_answers_what_it_holds_and_stays_until_it_is_resumed
     assert_eq!(refused.code(), Code::Unavailable);
     assert!(refused.message().contains("resting"), "{refused}");
 
-    // Another life of the master, which is told of it later: the worker does not come back by itself.
+    // Another life of the master does not know it yet. The worker does not come back into service by itself.
     {
         let mut answers = master.answers.lock().unwrap();
         (answers.epoch, answers.forget) = (2, true);
     }
     let rests_on = |told| match told {
-        Told::Join(_) => Some(None),
-        Told::State(state) => Some(Some(state)),
-        Told::Leave(_) => panic!("it stays"),
+        Received::Join(_) => Some(None),
+        Received::State(state) => Some(Some(state)),
+        Received::Leave(_) => panic!("it stays"),
     };
     let after_join = loop {
         if master.hears(rests_on).await.is_none() {
@@ -59,10 +59,10 @@ async fn a_worker_that_rests_answers_what_it_holds_and_stays_until_it_is_resumed
     let result = session.next().await.unwrap().unwrap();
     assert!(matches!(result.outcome, Outcome::Ok(_)), "{result:?}");
 
-    // One that rests leaves as any other.
+    // A worker that rests leaves like any other.
     master.answers.lock().unwrap().rest = true;
     master.state(|s| s.resting).await;
     worker.shutdown.cancel();
     soon(worker.ended).await.unwrap().unwrap();
-    master.hears(|told| matches!(told, Told::Leave(_)).then_some(())).await;
+    master.hears(|told| matches!(told, Received::Leave(_)).then_some(())).await;
 }

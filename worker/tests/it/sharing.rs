@@ -1,4 +1,4 @@
-//! Several streams at one worker, and streams that bring more than it can do.
+//! Several streams at one worker, and streams that send more than it can do.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use facefleet_proto::{AnalyzeOpen, FrameOk, FrameResult, Outcome};
 use crate::analyze::{Session, frame};
 use crate::support::{Worker, plain_jpeg, simulated};
 
-/// A worker of one thread that keeps each frame for so long, and holds so many of each stream.
+/// Starts a worker of one thread that keeps each frame for a time, with room for a number of frames of each stream.
 async fn worker(frame_time: Duration, frames_per_stream: usize) -> Worker {
     let worker = Worker::start("127.0.0.1:1".parse().unwrap(), |config| {
         config.device = simulated(frame_time);
@@ -22,7 +22,7 @@ async fn flood(worker: &Worker, open: AnalyzeOpen) -> Session {
     let send = session.send.clone();
     tokio::spawn(async move {
         let jpeg = plain_jpeg(64, 48, 90);
-        // Err: the session is over.
+        // The send fails when the session is over.
         for seq in 0.. {
             if send.send(frame(seq, jpeg.clone()).into()).await.is_err() {
                 return;
@@ -32,7 +32,7 @@ async fn flood(worker: &Worker, open: AnalyzeOpen) -> Session {
     session
 }
 
-/// Of so many results, how many each of two streams gets that always have frames waiting.
+/// How many of a number of results each of two streams gets that always have frames waiting.
 async fn shares(opens: [AnalyzeOpen; 2], of: usize) -> [usize; 2] {
     // What waits is enough for the worker for more than a second, in which a busy machine may keep this thread, and so all
     // that comes and goes, from working; and one frame that such a machine makes long is little beside all of them.

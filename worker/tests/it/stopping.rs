@@ -9,7 +9,7 @@ use tonic::Code;
 use tonic::transport::Endpoint;
 
 use crate::analyze::{Session, frame};
-use crate::support::{FakeMaster, Told, Worker, messages, old_frame, plain_jpeg, portrait, simulated, soon};
+use crate::support::{FakeMaster, Received, Worker, messages, old_frame, plain_jpeg, portrait, simulated, soon};
 
 #[tokio::test]
 async fn held_frames_are_answered_and_the_master_is_told() {
@@ -30,7 +30,7 @@ async fn held_frames_are_answered_and_the_master_is_told() {
     assert_eq!(session.next().await.unwrap(), None, "the stream ends well");
     soon(worker.ended).await.unwrap().unwrap();
 
-    let leave = master.hears(|told| if let Told::Leave(leave) = told { Some(leave) } else { None }).await;
+    let leave = master.hears(|message| if let Received::Leave(leave) = message { Some(leave) } else { None }).await;
     assert_eq!((leave.id, leave.generation), (0, join.generation));
 }
 
@@ -51,7 +51,7 @@ async fn the_master_hears_at_once_and_no_further_frame_is_taken() {
     let held = first.in_flight as usize;
     worker.shutdown.cancel();
     master.state(|s| s.draining).await;
-    // Err: all that was held is answered already, and the stream is over.
+    // The send fails when everything that was held is answered already and the stream is over.
     let _ = session.send.send(frame(3, plain_jpeg(64, 48, 90)).into()).await;
     let (outcomes, end) = session.rest().await;
     assert!(end.is_none(), "{end:?}");

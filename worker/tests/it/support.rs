@@ -1,4 +1,4 @@
-//! A worker in this process, and a master that does as the test says.
+//! A worker that runs in this process, and a fake master that answers as the test says.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status};
 
-/// What a test waits for comes within milliseconds; only a broken worker lets this pass.
+/// How long a test waits for something. It comes within milliseconds, unless the worker is broken.
 const GENEROUS: Duration = Duration::from_secs(60);
 
-/// Awaits what must come.
+/// Awaits something that must come.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(GENEROUS, what).await.expect("it should have come long ago")
 }
@@ -36,7 +36,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// One whose master is not there.
+    /// Starts a worker whose master is not there.
     pub(crate) async fn alone() -> Worker {
         Worker::start("127.0.0.1:1".parse().unwrap(), |_| {}).await
     }
@@ -46,7 +46,7 @@ impl Worker {
         Worker::on(frames.into(), master, change)
     }
 
-    /// One that shows what it sees at the address beside it.
+    /// Starts a worker with a live view, and returns the address of that as well.
     pub(crate) async fn shown(master: SocketAddr, change: impl FnOnce(&mut Config)) -> (Worker, SocketAddr) {
         let frames = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -69,7 +69,7 @@ impl Worker {
     }
 }
 
-/// A device that keeps each frame for so long.
+/// A simulated device that keeps each frame for `frame_time`.
 pub(crate) fn simulated(frame_time: Duration) -> Device {
     Device::Simulated(SimulatedDevice { frame_time, jitter: 0.0, seed: 0 })
 }
@@ -80,7 +80,7 @@ pub(crate) fn messages<T: Send + 'static>() -> (mpsc::Sender<T>, ReceiverStream<
     (sender, ReceiverStream::new(receiver))
 }
 
-/// A frame as an old program sends it. (`size` is filled freely by those.)
+/// A frame as an old program sends it. (Old programs fill `size` as they like.)
 pub(crate) fn old_frame(jpeg: impl Into<Vec<u8>>) -> VideoFrame {
     VideoFrame { size: -7, frame: jpeg.into().into() }
 }
@@ -97,22 +97,22 @@ pub(crate) fn portrait() -> Vec<u8> {
     std::fs::read(path).expect("the photographs are part of the repository")
 }
 
-/// What a [`FakeMaster`] was told.
+/// A message that a [`FakeMaster`] received.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum Received {
     Join(wire::JoinRequest),
     State(wire::NodeState),
     Leave(wire::LeaveRequest),
 }
 
-/// What a [`FakeMaster`] answers from now on.
+/// How a [`FakeMaster`] answers from now on.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     pub(crate) next_id: i32,
     pub(crate) epoch: u64,
-    /// The next heartbeat is answered with `unknown`.
+    /// Whether to answer the next heartbeat with `unknown`.
     pub(crate) forget: bool,
-    /// The next join is refused so.
+    /// The status with which to refuse the next join.
     pub(crate) refuse: Option<Status>,
     pub(crate) drain: bool,
     pub(crate) rest: bool,
@@ -120,7 +120,7 @@ pub(crate) struct Answers {
 
 pub(crate) struct FakeMaster {
     pub(crate) address: SocketAddr,
-    told: UnboundedReceiver<Told>,
+    received: UnboundedReceiver<Received>,
     pub(crate) answers: Arc<Mutex<Answers>>,
 }
 
@@ -131,28 +131,30 @@ impl FakeMaster {
 
     pub(crate) fn on(listener: TcpListener) -> FakeMaster {
         let address = listener.local_addr().unwrap();
-        let (tell, told) = mpsc::unbounded_channel();
+        let (log, received) = mpsc::unbounded_channel();
         let answers = Arc::new(Mutex::new(Answers { epoch: 1, ..Answers::default() }));
-        let service = MasterServer::new(Service { tell, answers: answers.clone() });
+        let service = MasterServer::new(Service { log, answers: answers.clone() });
         tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
-        FakeMaster { address, told, answers }
+        FakeMaster { address, received, answers }
     }
 
-    /// The next join.
+    /// Waits for the next join.
     pub(crate) async fn join(&mut self) -> wire::JoinRequest {
-        self.hears(|told| if let Told::Join(join) = told { Some(join) } else { None }).await
+        self.hears(|message| if let Received::Join(join) = message { Some(join) } else { None }).await
     }
 
-    /// The first heartbeat from now on that is as wanted.
+    /// Waits for the next heartbeat that is as wanted.
     pub(crate) async fn state(&mut self, wanted: impl Fn(&wire::NodeState) -> bool) -> wire::NodeState {
-        self.hears(|told| if let Told::State(state) = told { Some(state).filter(&wanted) } else { None }).await
+        self.hears(|message| if let Received::State(state) = message { Some(state).filter(&wanted) } else { None })
+            .await
     }
 
-    /// The next that is looked for; what comes before it is forgotten.
-    pub(crate) async fn hears<T>(&mut self, look: impl Fn(Told) -> Option<T>) -> T {
+    /// Waits for the next message in which `look` finds something. The messages before it are forgotten.
+    pub(crate) async fn hears<T>(&mut self, look: impl Fn(Received) -> Option<T>) -> T {
         let found = async {
             loop {
-                if let Some(found) = look(self.told.recv().await.expect("the fake master runs as long as the test")) {
+                if let Some(found) = look(self.received.recv().await.expect("the fake master runs as long as the test"))
+                {
                     return found;
                 }
             }
@@ -162,14 +164,14 @@ impl FakeMaster {
 }
 
 struct Service {
-    tell: UnboundedSender<Told>,
+    log: UnboundedSender<Received>,
     answers: Arc<Mutex<Answers>>,
 }
 
 #[tonic::async_trait]
 impl Master for Service {
     async fn join(&self, request: Request<wire::JoinRequest>) -> Result<Response<wire::JoinReply>, Status> {
-        let _ = self.tell.send(Told::Join(request.into_inner()));
+        let _ = self.log.send(Received::Join(request.into_inner()));
         let mut answers = self.answers.lock().unwrap();
         if let Some(refusal) = answers.refuse.take() {
             return Err(refusal);
@@ -180,7 +182,7 @@ impl Master for Service {
     }
 
     async fn push_state(&self, request: Request<wire::NodeState>) -> Result<Response<wire::PushStateReply>, Status> {
-        let _ = self.tell.send(Told::State(request.into_inner()));
+        let _ = self.log.send(Received::State(request.into_inner()));
         let mut answers = self.answers.lock().unwrap();
         let unknown = std::mem::take(&mut answers.forget);
         Ok(Response::new(wire::PushStateReply {
@@ -193,7 +195,7 @@ impl Master for Service {
     }
 
     async fn leave(&self, request: Request<wire::LeaveRequest>) -> Result<Response<wire::LeaveReply>, Status> {
-        let _ = self.tell.send(Told::Leave(request.into_inner()));
+        let _ = self.log.send(Received::Leave(request.into_inner()));
         Ok(Response::new(wire::LeaveReply { success: true }))
     }
 

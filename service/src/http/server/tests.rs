@@ -9,7 +9,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::http::{Probes, site};
 
-/// Limits that no test waits for.
+/// Limits that are so long that no test reaches them.
 const PATIENT: Limits = Limits { connections: 4, header: Duration::from_secs(600), progress: Duration::from_secs(600) };
 
 struct Server {
@@ -43,10 +43,10 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Everything that comes back on a connection of its own.
+    /// Sends a request on a connection of its own, and reads everything that comes back.
     async fn ask(&self, request: impl AsRef<[u8]>) -> String {
         let mut tcp = self.connect().await;
-        // Err: the server has closed before it has read all, and its answer may be there all the same.
+        // The write fails when the server has closed before it has read everything, and its answer may be there all the same.
         let _ = tcp.write_all(request.as_ref()).await;
         let mut answer = Vec::new();
         let _ = tcp.read_to_end(&mut answer).await;
@@ -57,14 +57,14 @@ impl Server {
         self.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
     }
 
-    /// Waits until a place is free; far longer than that ever takes.
+    /// Waits until a place is free, far longer than that ever takes.
     async fn has_room(&self) {
         let free = async { while !self.get("/").await.starts_with("HTTP/1.1 200 ") {} };
         tokio::time::timeout(Duration::from_secs(60), free).await.expect("a place becomes free");
     }
 }
 
-/// A connection that has its place: it has asked, and been answered.
+/// A connection that has a place, because it was answered.
 async fn placed(server: &Server) -> TcpStream {
     let mut tcp = server.connect().await;
     tcp.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -188,7 +188,7 @@ async fn who_reads_slowly_is_cut_off_and_keeps_no_place() {
     let server = Server::start(Limits { connections: 1, progress: Duration::from_millis(20), ..PATIENT }).await;
     let mut slow = server.connect().await;
     slow.write_all(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    // It has its place, and never reads.
+    // This connection has a place and never reads.
     slow.readable().await.unwrap();
     server.has_room().await;
 }

@@ -4,7 +4,7 @@ use super::*;
 
 const STREAM: u64 = 0xab;
 
-/// A frame that arrived so many milliseconds after `begin`.
+/// A frame that arrived a number of milliseconds after `begin`.
 fn frame(begin: Instant, ms: u64) -> AnsweredFrame {
     let jpeg = Bytes::from(ms.to_string());
     AnsweredFrame { jpeg, arrived: begin + Duration::from_millis(ms), found: Found::Edges }
@@ -78,7 +78,7 @@ fn streams_take_turns() {
     let ids = [1, 2, 3].map(|lease| gallery.open(Some(lease), "camera"));
     let _pictures = ids.map(|id| gallery.watch(id).unwrap());
     let mut turns = Vec::new();
-    // The thread has time for one picture every 300 ms: all of them are due then.
+    // The thread has time for one picture every 300 ms, and all pictures are due by then.
     for ms in (0..1_800).step_by(300) {
         for id in ids {
             assert!(gallery.offer(id, || frame(begin, ms)));
@@ -112,7 +112,7 @@ fn a_stream_is_there_until_its_last_call_ends_and_then_who_looks_is_told() {
     gallery.close(STREAM);
     assert!(pictures.has_changed().is_err());
     assert_eq!(gallery.watch(STREAM).unwrap_err(), Refusal::NoStream);
-    // The next stream may come under the same lease before they have noticed.
+    // The next stream under this lease may come before the viewers have noticed the end.
     gallery.open(Some(STREAM), "door");
     let _newcomer = gallery.watch(STREAM).unwrap();
     gallery.leave(STREAM, pictures);
