@@ -85,7 +85,7 @@ pub(super) fn same(one: &Arg, other: &Arg) -> bool {
 
 /// The kind of value that a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     /// A switch, which is true or false.
     Switch,
     /// A list of texts, which are separated by commas on a command line.
@@ -94,27 +94,27 @@ pub(super) enum Kind {
     Text,
 }
 
-impl Kind {
+impl ValueKind {
     /// The kind of value that `flag` takes.
-    pub(super) fn of(flag: &Arg) -> Kind {
+    pub(super) fn of(flag: &Arg) -> ValueKind {
         let value = flag.get_value_parser().type_id();
         if value == TypeId::of::<bool>() {
-            Kind::Switch
+            ValueKind::Switch
         } else if value == TypeId::of::<HostPorts>() {
-            Kind::List
+            ValueKind::List
         } else {
-            Kind::Text
+            ValueKind::Text
         }
     }
 
     /// The value as one would write it on a command line, or None when it is not of this kind.
     pub(super) fn text(self, value: &DeValue<'_>) -> Option<String> {
         Some(match (self, value) {
-            (Kind::Switch, DeValue::Boolean(value)) => value.to_string(),
-            (Kind::List | Kind::Text, DeValue::String(text)) => text.clone().into_owned(),
-            (Kind::Text, DeValue::Integer(number)) if number.radix() == 10 => number.as_str().to_owned(),
-            (Kind::Text, DeValue::Float(number)) => number.as_str().to_owned(),
-            (Kind::List, DeValue::Array(items)) => {
+            (ValueKind::Switch, DeValue::Boolean(value)) => value.to_string(),
+            (ValueKind::List | ValueKind::Text, DeValue::String(text)) => text.clone().into_owned(),
+            (ValueKind::Text, DeValue::Integer(number)) if number.radix() == 10 => number.as_str().to_owned(),
+            (ValueKind::Text, DeValue::Float(number)) => number.as_str().to_owned(),
+            (ValueKind::List, DeValue::Array(items)) => {
                 items.iter().map(|item| item.get_ref().as_str()).collect::<Option<Vec<&str>>>()?.join(",")
             }
             _ => return None,
@@ -122,12 +122,12 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::Switch => "true or false",
-            Kind::List => "a text in quotes or a [list] of them",
-            Kind::Text => "a text in quotes or a decimal number",
+            ValueKind::Switch => "true or false",
+            ValueKind::List => "a text in quotes or a [list] of them",
+            ValueKind::Text => "a text in quotes or a decimal number",
         })
     }
 }

@@ -55,8 +55,8 @@ pub fn parse<A: FromArgMatches>(command: Command, main: Option<&str>) -> A {
     let default = default_path(command.get_name());
     let outcome = evaluate(command, main, default, env::args_os().collect());
     let started = outcome.and_then(|outcome| match outcome {
-        Outcome::Start(matches) => A::from_arg_matches(&matches),
-        Outcome::Say(text) => {
+        Invocation::Start(matches) => A::from_arg_matches(&matches),
+        Invocation::Print(text) => {
             cli::announce(&text);
             process::exit(0)
         }
@@ -65,11 +65,11 @@ pub fn parse<A: FromArgMatches>(command: Command, main: Option<&str>) -> A {
 }
 
 /// What a command line asks for.
-enum Outcome {
+enum Invocation {
     /// Start the program with these arguments.
     Start(ArgMatches),
     /// Print this text and exit.
-    Say(String),
+    Print(String),
 }
 
 /// Does the work of [`parse`] without touching the process. `default` is the file that is read when none is named, if it exists.
@@ -78,13 +78,13 @@ fn evaluate(
     main: Option<&str>,
     default: Option<PathBuf>,
     mut args: Vec<OsString>,
-) -> Result<Outcome, clap::Error> {
+) -> Result<Invocation, clap::Error> {
     let command = each_arg(command, flag::reversible);
     // Wrong usage and --help come first, because they need no file. Required arguments may still be in the file.
     let asked = lenient(command.clone()).try_get_matches_from(&args)?;
     let ConfigArgs { config, check_config, print_config } = ConfigArgs::from_arg_matches(&asked)?;
     if is_about_completions(&asked) {
-        return command.try_get_matches_from(args).map(Outcome::Start);
+        return command.try_get_matches_from(args).map(Invocation::Start);
     }
 
     let keys = flag::keys(&command, main);
@@ -102,10 +102,10 @@ fn evaluate(
         }
         let mut command = lenient(command);
         let matches = command.try_get_matches_from_mut(args)?;
-        return Ok(Outcome::Say(print::toml(&command, &matches, &keys, file.as_ref())));
+        return Ok(Invocation::Print(print::toml(&command, &matches, &keys, file.as_ref())));
     }
     if check_config {
-        return Ok(Outcome::Say(match (file, default) {
+        return Ok(Invocation::Print(match (file, default) {
             (Some(file), _) => format!("{} is good", file.path.display()),
             (None, Some(place)) => {
                 format!("no configuration file is read; the default one would be {}", place.display())
@@ -113,7 +113,7 @@ fn evaluate(
             (None, None) => "no configuration file is read".to_owned(),
         }));
     }
-    command.try_get_matches_from(args).map(Outcome::Start)
+    command.try_get_matches_from(args).map(Invocation::Start)
 }
 
 /// The command without required arguments.

@@ -4,7 +4,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use toml::de::DeValue;
 
-use super::flag::{self, Keys, Kind};
+use super::flag::{self, Keys, ValueKind};
 use super::read::ConfigFile;
 
 /// The width of a comment in columns.
@@ -33,7 +33,7 @@ pub(super) fn toml(command: &Command, matches: &ArgMatches, keys: &Keys, file: O
 fn help(flag: &Arg) -> String {
     let mut help = flag.get_help().map(ToString::to_string).unwrap_or_default();
     let values = flag.get_possible_values();
-    if Kind::of(flag) == Kind::Text && !values.is_empty() {
+    if ValueKind::of(flag) == ValueKind::Text && !values.is_empty() {
         let names: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
         help.push_str(&format!(" [possible values: {}]", names.join(", ")));
     }
@@ -65,14 +65,14 @@ fn entry(flag: &Arg, matches: &ArgMatches, file: Option<&ConfigFile>) -> String 
 
 /// Turns a value of a command line into one of TOML.
 fn value(flag: &Arg, text: &str) -> String {
-    match Kind::of(flag) {
-        Kind::Switch => text.to_owned(),
-        Kind::List if text.contains(',') => {
+    match ValueKind::of(flag) {
+        ValueKind::Switch => text.to_owned(),
+        ValueKind::List if text.contains(',') => {
             let items: Vec<String> = text.split(',').map(quoted).collect();
             format!("[{}]", items.join(", "))
         }
-        Kind::Text if is_number(text) => text.to_owned(),
-        Kind::List | Kind::Text => quoted(text),
+        ValueKind::Text if is_number(text) => text.to_owned(),
+        ValueKind::List | ValueKind::Text => quoted(text),
     }
 }
 
@@ -80,7 +80,7 @@ fn value(flag: &Arg, text: &str) -> String {
 fn is_number(text: &str) -> bool {
     match DeValue::parse(text) {
         Ok(value) if value.get_ref().is_str() => false,
-        Ok(value) => Kind::Text.text(value.get_ref()).as_deref() == Some(text),
+        Ok(value) => ValueKind::Text.text(value.get_ref()).as_deref() == Some(text),
         Err(_) => false,
     }
 }

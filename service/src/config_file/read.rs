@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command};
 use toml::de::{DeTable, DeValue};
 
-use super::flag::{self, Keys, Kind};
+use super::flag::{self, Keys, ValueKind};
 
 /// The largest file that is read, in bytes. All flags with long values and comments are some thousand bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -33,7 +33,7 @@ pub(super) struct Setting {
 
 /// A line of a file, as messages name it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct FileLine {
     path: PathBuf,
     line: usize,
 }
@@ -49,22 +49,22 @@ pub(super) enum FileError {
     TooLarge { path: PathBuf },
     /// The file has another encoding, or is no text at all.
     #[error("{place}: this is not UTF-8; save the file as UTF-8 text")]
-    NotUtf8 { place: Place },
+    NotUtf8 { place: FileLine },
     /// The file is not TOML.
     #[error("{place}: this is not TOML: {problem}")]
-    Syntax { place: Place, problem: String },
+    Syntax { place: FileLine, problem: String },
     /// There is no flag of this name.
     #[error("{place}: there is no key `{}`; the nearest is `{nearest}`", key.escape_debug())]
-    UnknownKey { place: Place, key: String, nearest: String },
+    UnknownKey { place: FileLine, key: String, nearest: String },
     /// There is a flag of this name, but it makes no sense in a file.
     #[error("{place}: `{key}` is for the command line, and no key of this file")]
-    NotAKey { place: Place, key: String },
+    NotAKey { place: FileLine, key: String },
     /// The value is of the wrong type.
     #[error("{place}: `{key}` takes {takes}, and this is of type {found}")]
-    WrongType { place: Place, key: String, takes: Kind, found: &'static str },
+    WrongType { place: FileLine, key: String, takes: ValueKind, found: &'static str },
     /// The flag does not take this value.
     #[error("{place}: `{key}` cannot be {text:?}: {reason}")]
-    BadValue { place: Place, key: String, text: String, reason: String },
+    BadValue { place: FileLine, key: String, text: String, reason: String },
 }
 
 impl ConfigFile {
@@ -80,7 +80,7 @@ impl ConfigFile {
         };
         let place = |offset: usize| {
             let line = 1 + bytes[..offset].iter().filter(|byte| **byte == b'\n').count();
-            Place { path: path.clone(), line }
+            FileLine { path: path.clone(), line }
         };
         let text = str::from_utf8(&bytes).map_err(|e| FileError::NotUtf8 { place: place(e.valid_up_to()) })?;
         let table = DeTable::parse(text).map_err(|error| FileError::Syntax {
@@ -115,7 +115,7 @@ impl ConfigFile {
 }
 
 impl Setting {
-    fn new(key: &str, value: &DeValue<'_>, place: Place, keys: &Keys) -> Result<Setting, FileError> {
+    fn new(key: &str, value: &DeValue<'_>, place: FileLine, keys: &Keys) -> Result<Setting, FileError> {
         let name = key.to_owned();
         let Some(flag) = keys.get(key) else {
             return Err(if keys.excludes(key) {
@@ -124,7 +124,7 @@ impl Setting {
                 FileError::UnknownKey { place, key: name, nearest: keys.nearest(key).to_owned() }
             });
         };
-        let takes = Kind::of(flag);
+        let takes = ValueKind::of(flag);
         let Some(text) = takes.text(value) else {
             return Err(FileError::WrongType { place, key: name, takes, found: value.type_str() });
         };
@@ -156,7 +156,7 @@ fn objection(flag: &Arg, text: &str) -> Option<String> {
     })
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FileLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.path.display(), self.line)
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args as _, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tempfile::TempDir;
 
-use super::{ConfigArgs, Outcome, evaluate};
+use super::{ConfigArgs, Invocation, evaluate};
 use crate::address::HostPorts;
 
 /// A program with one flag of each kind. (No variable of these names is set where tests run; the programs' own tests try the
@@ -68,21 +68,21 @@ fn words(first: &str, args: &str) -> Vec<OsString> {
 }
 
 /// Evaluates a command line with `text` in the file that is read by default.
-fn outcome(text: &str, args: &str) -> Result<Outcome, clap::Error> {
+fn outcome(text: &str, args: &str) -> Result<Invocation, clap::Error> {
     evaluate(Probe::command(), None, Some(OnDisk::with(text).path()), words("facefleet-probe", args))
 }
 
-fn started(result: Result<Outcome, clap::Error>) -> ArgMatches {
+fn started(result: Result<Invocation, clap::Error>) -> ArgMatches {
     match result.unwrap() {
-        Outcome::Start(matches) => matches,
-        Outcome::Say(text) => panic!("{text}"),
+        Invocation::Start(matches) => matches,
+        Invocation::Print(text) => panic!("{text}"),
     }
 }
 
-fn said(result: Result<Outcome, clap::Error>) -> String {
+fn said(result: Result<Invocation, clap::Error>) -> String {
     match result.unwrap() {
-        Outcome::Say(text) => text,
-        Outcome::Start(matches) => panic!("{matches:?}"),
+        Invocation::Print(text) => text,
+        Invocation::Start(matches) => panic!("{matches:?}"),
     }
 }
 
@@ -90,7 +90,7 @@ fn probe(text: &str, args: &str) -> Probe {
     Probe::from_arg_matches(&started(outcome(text, args))).unwrap()
 }
 
-fn refusal(result: Result<Outcome, clap::Error>) -> String {
+fn refusal(result: Result<Invocation, clap::Error>) -> String {
     let error = result.err().expect("it is refused");
     assert_eq!(error.exit_code(), 2, "{error}");
     error.to_string()
@@ -321,7 +321,7 @@ enum Part {
     },
 }
 
-fn parts(text: &str, args: &str) -> Result<Outcome, clap::Error> {
+fn parts(text: &str, args: &str) -> Result<Invocation, clap::Error> {
     evaluate(Parts::command(), Some("run"), Some(OnDisk::with(text).path()), words("facefleet-probe", args))
 }
 

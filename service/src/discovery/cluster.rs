@@ -9,17 +9,17 @@ const LISTED: usize = 8;
 
 /// A master that was found and accepts connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Master {
+pub(super) struct FoundMaster {
     pub(super) name: String,
     pub(super) address: HostPort,
     /// The epoch of the master's cluster.
     pub(super) cluster: u64,
 }
 
-impl Master {
+impl FoundMaster {
     /// Adds the master to those that were found, in place of what was known of it before: it may have a better address by now, or
     /// have restarted.
-    pub(super) fn add_to(self, found: &mut Vec<Master>) {
+    pub(super) fn add_to(self, found: &mut Vec<FoundMaster>) {
         found.retain(|known| {
             known.address != self.address && (&known.name, known.cluster) != (&self.name, self.cluster)
         });
@@ -29,7 +29,7 @@ impl Master {
 
 /// The masters, at least one, of a cluster that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cluster(Vec<Master>);
+pub struct Cluster(Vec<FoundMaster>);
 
 impl Cluster {
     /// The addresses of the cluster's masters.
@@ -46,7 +46,7 @@ impl Cluster {
 impl fmt::Display for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.len() == 1 { "master " } else { "masters " })?;
-        let shown = self.0.iter().map(|Master { name, address, .. }| format!("`{name}` at {address}"));
+        let shown = self.0.iter().map(|FoundMaster { name, address, .. }| format!("`{name}` at {address}"));
         f.write_str(&listed(shown, ", "))
     }
 }
@@ -70,7 +70,7 @@ fn listed(all: impl ExactSizeIterator<Item = String>, between: &str) -> String {
 ///
 /// # Errors
 /// The masters belong to several clusters.
-pub(super) fn choose(mut found: Vec<Master>) -> Result<Option<Cluster>, SeveralClusters> {
+pub(super) fn choose(mut found: Vec<FoundMaster>) -> Result<Option<Cluster>, SeveralClusters> {
     // Sorted by name, so that everybody sees the same order.
     found.sort_by(|a, b| a.name.cmp(&b.name));
     let mut clusters: Vec<Cluster> = Vec::new();
@@ -87,8 +87,8 @@ pub(super) fn choose(mut found: Vec<Master>) -> Result<Option<Cluster>, SeveralC
 mod tests {
     use super::*;
 
-    fn master(name: &str, address: &str, cluster: u64) -> Master {
-        Master { name: name.into(), address: address.parse().unwrap(), cluster }
+    fn master(name: &str, address: &str, cluster: u64) -> FoundMaster {
+        FoundMaster { name: name.into(), address: address.parse().unwrap(), cluster }
     }
 
     #[test]

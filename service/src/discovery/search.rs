@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
-use super::cluster::{Cluster, Master, SeveralClusters, choose};
+use super::cluster::{Cluster, FoundMaster, SeveralClusters, choose};
 use super::daemon::Daemon;
 use super::instance::{Ignored, Instance, shown};
 use super::interface::leads_out;
@@ -60,7 +60,7 @@ pub async fn wait() -> Result<Cluster, SeveralClusters> {
 }
 
 /// The masters that announce themselves and accept connections.
-async fn search(limit: Duration) -> Vec<Master> {
+async fn search(limit: Duration) -> Vec<FoundMaster> {
     let latest = clock::now() + limit;
     let browse = match Browse::start() {
         Ok(browse) => browse,
@@ -133,14 +133,14 @@ fn read(service: &ResolvedService) -> Result<Instance, Ignored> {
 }
 
 /// Connects to the addresses of a master at once. The result has the best address that accepts connections; None when none does.
-async fn connect(Instance { name, addresses, cluster }: Instance) -> Option<Master> {
+async fn connect(Instance { name, addresses, cluster }: Instance) -> Option<FoundMaster> {
     let tries: FuturesOrdered<_> = addresses.iter().map(|address| takes_connections(*address)).collect();
     let mut taken = tries.filter_map(std::future::ready);
     let Some(address) = taken.next().await else {
         tracing::debug!("`{name}` is passed over: nobody takes a connection at {addresses:?}");
         return None;
     };
-    Some(Master { name, address: address.into(), cluster })
+    Some(FoundMaster { name, address: address.into(), cluster })
 }
 
 async fn takes_connections(address: SocketAddr) -> Option<SocketAddr> {

@@ -26,13 +26,13 @@
 mod body;
 pub mod caller;
 pub mod host;
-mod progress;
 pub mod proof;
 pub mod refusal;
 mod rejected;
 mod server;
 mod site;
 pub mod token;
+mod write_timeout;
 
 pub use body::body;
 pub use server::{MAX_CONNECTIONS, connections, serve};

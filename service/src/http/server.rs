@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::caller::ReachedAt;
-use super::progress::Progress;
 use super::rejected::Rejected;
+use super::write_timeout::WriteTimeout;
 use crate::incoming::{REPORT_EVERY, accept};
 use crate::log_limit::LogLimit;
 use crate::metrics::{IntGauge, Metrics, gauge};
@@ -121,7 +121,7 @@ async fn serve_connection(
         let answer = site.clone().oneshot(request.map(Body::new));
         async move { answer.await as Result<Response, Infallible> }
     });
-    let io = TokioIo::new(Progress::new(tcp, limits.progress));
+    let io = TokioIo::new(WriteTimeout::new(tcp, limits.progress));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)

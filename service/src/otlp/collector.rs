@@ -19,7 +19,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(60);
 /// The number of spans that ended, and of those that the collector took. The queue does not report the spans for which it had no
 /// room, so the difference of the two is what was lost.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct SpanCounts {
     pub(super) ended: AtomicU64,
     taken: AtomicU64,
 }
@@ -32,7 +32,7 @@ pub(super) struct Lost {
     pub(super) lost: u64,
 }
 
-impl Tally {
+impl SpanCounts {
     /// The number of spans that ended and that were lost so far.
     pub(super) fn lost(&self) -> Lost {
         let [ended, taken] = [&self.ended, &self.taken].map(|count| count.load(Ordering::Relaxed));
@@ -45,7 +45,7 @@ impl Tally {
 pub(super) struct Collector {
     address: HostPort,
     exporter: OtlpExporter,
-    tally: Arc<Tally>,
+    counts: Arc<SpanCounts>,
     /// Limits the log lines about spans that were not taken. Only the thread of the queue uses it.
     log_limit: Mutex<LogLimit>,
 }
@@ -55,13 +55,13 @@ impl Collector {
     ///
     /// # Errors
     /// The environment asks the exporter for something that it cannot do.
-    pub(super) fn at(address: &HostPort, tally: Arc<Tally>) -> Result<Collector, ExporterBuildError> {
+    pub(super) fn at(address: &HostPort, counts: Arc<SpanCounts>) -> Result<Collector, ExporterBuildError> {
         let exporter = OtlpExporter::builder()
             .with_tonic()
             .with_channel(grpc::collector(address))
             .with_timeout(grpc::CALL_TIMEOUT)
             .build()?;
-        Ok(Collector { address: address.clone(), exporter, tally, log_limit: Mutex::new(LogLimit::new(REPORT_EVERY)) })
+        Ok(Collector { address: address.clone(), exporter, counts, log_limit: Mutex::new(LogLimit::new(REPORT_EVERY)) })
     }
 }
 
@@ -70,7 +70,7 @@ impl SpanExporter for Collector {
         let spans = batch.len();
         let exported = self.exporter.export(batch).await;
         if exported.is_ok() {
-            self.tally.taken.fetch_add(spans as u64, Ordering::Relaxed);
+            self.counts.taken.fetch_add(spans as u64, Ordering::Relaxed);
         }
         if let Err(error) = &exported
             && let Some(before) = self.log_limit.lock().expect("nothing panics under this lock").allow(clock::now())

@@ -16,7 +16,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::collector::Tally;
+use super::collector::SpanCounts;
 use super::fields::Fields;
 use crate::clock;
 
@@ -27,13 +27,13 @@ const ROOT: &str = "frame";
 /// Follows the spans of frames, and passes each one to the exporter when it has ended.
 pub(super) struct ExportLayer<P> {
     to: Arc<P>,
-    tally: Arc<Tally>,
+    counts: Arc<SpanCounts>,
 }
 
 impl<P: SpanProcessor> ExportLayer<P> {
-    /// A layer that counts ended spans in `tally` and passes them to `to`, which must not block.
-    pub(super) fn new(to: Arc<P>, tally: Arc<Tally>) -> ExportLayer<P> {
-        ExportLayer { to, tally }
+    /// A layer that counts ended spans in `counts` and passes them to `to`, which must not block.
+    pub(super) fn new(to: Arc<P>, counts: Arc<SpanCounts>) -> ExportLayer<P> {
+        ExportLayer { to, counts }
     }
 }
 
@@ -60,7 +60,7 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
         if let Some(data) = span.extensions_mut().remove::<SpanData>() {
-            self.tally.ended.fetch_add(1, Ordering::Relaxed);
+            self.counts.ended.fetch_add(1, Ordering::Relaxed);
             self.to.on_end(SpanData { end_time: now(), ..data });
         }
     }

@@ -24,7 +24,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use crate::address::{self, HostPort};
 use crate::log::{self, LogArgs};
 
-use collector::{Collector, Lost, Tally};
+use collector::{Collector, Lost, SpanCounts};
 use layer::ExportLayer;
 
 /// The modules that start the spans of frames.
@@ -55,14 +55,14 @@ fn checked(text: &str) -> Result<HostPort, String> {
 #[derive(Debug)]
 pub struct Export {
     spans: Arc<BatchSpanProcessor>,
-    tally: Arc<Tally>,
+    counts: Arc<SpanCounts>,
 }
 
 impl Drop for Export {
     fn drop(&mut self) {
-        // When the collector does not take the spans, the tally shows it.
+        // When the collector does not take the spans, the counts show it.
         let _ = self.spans.shutdown_with_timeout(FAREWELL);
-        let Lost { ended, lost } = self.tally.lost();
+        let Lost { ended, lost } = self.counts.lost();
         if lost > 0 {
             tracing::warn!("{lost} of {ended} spans have not come to the collector");
         }
@@ -74,9 +74,9 @@ impl Drop for Export {
 pub fn init(log: &LogArgs, otlp: Option<&OtlpArgs>, program: &'static str) -> Option<Export> {
     let collector = otlp.and_then(|otlp| otlp.collector.as_ref());
     let started = collector.map(|collector| start(collector, program)).transpose();
-    let layer = started.as_ref().ok().and_then(Option::as_ref).map(|Export { spans, tally }| {
+    let layer = started.as_ref().ok().and_then(Option::as_ref).map(|Export { spans, counts }| {
         let frames = Targets::new().with_targets(SOURCES.map(|source| (source, LevelFilter::DEBUG)));
-        ExportLayer::new(spans.clone(), tally.clone()).with_filter(frames)
+        ExportLayer::new(spans.clone(), counts.clone()).with_filter(frames)
     });
     log::init_beside(log, layer);
     match started {
@@ -93,9 +93,9 @@ pub fn init(log: &LogArgs, otlp: Option<&OtlpArgs>, program: &'static str) -> Op
 /// # Errors
 /// The environment asks the exporter (`OTEL_EXPORTER_OTLP_…`) for something that it cannot do.
 fn start(collector: &HostPort, program: &'static str) -> Result<Export, ExporterBuildError> {
-    let tally = Arc::<Tally>::default();
-    let mut spans = BatchSpanProcessor::builder(Collector::at(collector, tally.clone())?).build();
+    let counts = Arc::<SpanCounts>::default();
+    let mut spans = BatchSpanProcessor::builder(Collector::at(collector, counts.clone())?).build();
     let host = address::host_name().map(|name| KeyValue::new("host.name", name));
     spans.set_resource(&Resource::builder().with_service_name(program).with_attributes(host).build());
-    Ok(Export { spans: Arc::new(spans), tally })
+    Ok(Export { spans: Arc::new(spans), counts })
 }

@@ -17,13 +17,13 @@ pub(crate) struct Live(Arc<LiveInner>);
 struct LiveInner {
     /// Whether any stream has a viewer. While none has, this is all that a detector thread reads.
     is_watched: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<LiveState>,
     /// Notified when there is something to draw or to forget, or when the studio is closed. The studio waits for it.
     work: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LiveState {
     gallery: Gallery,
     /// Whether the studio waits until it is notified, and not only until its next picture is due.
     is_idle: bool,
@@ -32,7 +32,7 @@ struct State {
 
 /// The next task of the studio.
 #[derive(Debug)]
-pub(super) enum Task {
+pub(super) enum StudioTask {
     /// Draw the frame.
     Draw(Drawing),
     /// Free the buffers of pictures, because nobody watches.
@@ -87,21 +87,21 @@ impl Live {
 
     /// Waits for the studio's next task. `rest` gives the time before which no picture may be drawn, if there is one. `has_buffers`
     /// says that the studio has buffers that it could free.
-    pub(super) fn next_task(&self, rest: impl Fn(Instant) -> Option<Instant>, has_buffers: bool) -> Task {
+    pub(super) fn next_task(&self, rest: impl Fn(Instant) -> Option<Instant>, has_buffers: bool) -> StudioTask {
         let mut state = self.state();
         loop {
             if state.closed {
-                return Task::End;
+                return StudioTask::End;
             }
             let is_watched = state.gallery.watchers() > 0;
             if has_buffers && !is_watched {
-                return Task::Forget;
+                return StudioTask::Forget;
             }
             let now = clock::now();
             let until = match rest(now).filter(|_| is_watched) {
                 Some(rested) => Some(rested),
                 None => match state.gallery.next(now) {
-                    Next::Draw(drawing) => return Task::Draw(drawing),
+                    Next::Draw(drawing) => return StudioTask::Draw(drawing),
                     Next::At(due) => Some(due),
                     Next::Nothing => None,
                 },
@@ -132,13 +132,13 @@ impl Live {
         self.0.work.notify_one();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LiveState> {
         self.0.state.lock().expect(NO_PANIC)
     }
 
     /// Clears the flag and wakes the studio when the last viewer is gone, so that nothing is kept for nobody. To be called after a
     /// viewer has left or a stream has ended.
-    fn settle(&self, state: &State) {
+    fn settle(&self, state: &LiveState) {
         if state.gallery.watchers() == 0 {
             self.0.is_watched.store(false, Ordering::Relaxed);
             self.0.work.notify_one();
@@ -231,11 +231,11 @@ mod tests {
         let door = live.open(Some(7), "door");
         let _watcher = live.watch(7).unwrap();
         live.offer(7, frame);
-        assert!(matches!(live.next_task(|_| None, true), Task::Draw(Drawing { stream: 7, .. })));
+        assert!(matches!(live.next_task(|_| None, true), StudioTask::Draw(Drawing { stream: 7, .. })));
         drop(door);
-        assert!(matches!(live.next_task(|_| panic!("nobody looks"), true), Task::Forget));
+        assert!(matches!(live.next_task(|_| panic!("nobody looks"), true), StudioTask::Forget));
         live.close();
-        assert!(matches!(live.next_task(|_| None, true), Task::End));
+        assert!(matches!(live.next_task(|_| None, true), StudioTask::End));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use facefleet_vision::{Annotator, FrameError, Limits};
 
 use super::budget::Budget;
 use super::gallery::{AnsweredFrame, Drawing, Found};
-use super::state::{Live, Task};
+use super::state::{Live, StudioTask};
 use super::thread::{CpuTime, lower_priority};
 
 /// The long side of a picture in pixels. The picture is large enough to show faces on a whole screen, and has only a ninth of the
@@ -44,9 +44,9 @@ fn work(live: &Live, limits: Limits) {
     let mut annotator = None;
     loop {
         match live.next_task(|now| budget.rest_until(now), annotator.is_some()) {
-            Task::End => return,
-            Task::Forget => annotator = None,
-            Task::Draw(Drawing { stream, frame }) => {
+            StudioTask::End => return,
+            StudioTask::Forget => annotator = None,
+            StudioTask::Draw(Drawing { stream, frame }) => {
                 let (began, cpu) = (clock::now(), CpuTime::start());
                 let drawn = draw(annotator.get_or_insert_with(|| Annotator::new(limits, SIDE)), &frame);
                 budget.spent(began, cpu.used());

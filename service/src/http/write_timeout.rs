@@ -13,7 +13,7 @@ use crate::clock;
 /// A connection that fails with [`io::ErrorKind::TimedOut`] when something waits to be written and none of it is taken `within` a
 /// time.
 #[derive(Debug)]
-pub(super) struct Progress<T> {
+pub(super) struct WriteTimeout<T> {
     inner: T,
     within: Duration,
     deadline: Pin<Box<Sleep>>,
@@ -21,9 +21,9 @@ pub(super) struct Progress<T> {
     is_stuck: bool,
 }
 
-impl<T> Progress<T> {
-    pub(super) fn new(inner: T, within: Duration) -> Progress<T> {
-        Progress { inner, within, deadline: Box::pin(tokio::time::sleep(within)), is_stuck: false }
+impl<T> WriteTimeout<T> {
+    pub(super) fn new(inner: T, within: Duration) -> WriteTimeout<T> {
+        WriteTimeout { inner, within, deadline: Box::pin(tokio::time::sleep(within)), is_stuck: false }
     }
 
     /// The outcome of an attempt to write, which is an error when the deadline has passed.
@@ -40,13 +40,13 @@ impl<T> Progress<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Progress<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for WriteTimeout<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Progress<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let tried = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.judge(cx, tried)
