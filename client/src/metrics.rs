@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use facefleet_service::metrics::reasons::{DROPPED, FAILED, OTHER, known};
+use facefleet_proto::{DropReason, FailureCode};
 use facefleet_service::metrics::{FRAME_SECONDS, Histogram, Kind, Metrics, Samples, histogram};
 
 use facefleet_stream::ledger::Counts;
@@ -73,17 +73,22 @@ pub(crate) fn of(seen: &Seen, counts: impl Fn() -> Counts + Clone + Send + Sync 
     metrics
 }
 
-/// Reasons are a worker's words: those that are not known are told as one.
+/// One sample for each way in which a frame can end. Reasons that this release does not know, as a newer or a hostile
+/// worker may send them, share one label.
 fn ends(counts: &Counts) -> Samples<2> {
     let Counts { ok, dropped, failed, .. } = counts;
-    let mut samples = vec![(["ok", ""], *ok as f64)];
-    for (outcome, reasons, words) in [("dropped", dropped, DROPPED), ("failed", failed, FAILED)] {
-        for word in words.iter().chain(&[OTHER]) {
-            let told = reasons.iter().filter(|(reason, _)| known(words, reason) == *word);
-            samples.push(([outcome, word], told.map(|(_, count)| *count).sum::<u64>() as f64));
-        }
-    }
-    samples
+    let by_label = |outcome, labels: &'static [&'static str], counts: Vec<(&'static str, u64)>| {
+        labels.iter().map(move |label| {
+            let sum: u64 = counts.iter().filter(|(of, _)| of == label).map(|(_, count)| count).sum();
+            ([outcome, *label], sum as f64)
+        })
+    };
+    let dropped = dropped.iter().map(|(reason, count)| (reason.label(), *count)).collect();
+    let failed = failed.iter().map(|(code, count)| (code.label(), *count)).collect();
+    std::iter::once((["ok", ""], *ok as f64))
+        .chain(by_label("dropped", DropReason::LABELS, dropped))
+        .chain(by_label("failed", FailureCode::LABELS, failed))
+        .collect()
 }
 
 #[cfg(test)]
@@ -95,8 +100,8 @@ mod tests {
         let counts = Counts {
             sent: 20,
             ok: 7,
-            dropped: [("stale_client".to_owned(), 2)].into(),
-            failed: [("corrupt".to_owned(), 1), ("evil\n".to_owned(), 3), ("worse".to_owned(), 4)].into(),
+            dropped: [(DropReason::StaleClient, 2)].into(),
+            failed: [(FailureCode::Corrupt, 1), ("evil\n".into(), 3), ("worse".into(), 4)].into(),
             retried: 5,
             late: 6,
             faces: 8,
@@ -123,5 +128,8 @@ mod tests {
             assert!(text.lines().any(|told| told == line), "`{line}` in:\n{text}");
         }
         assert!(!text.contains("evil") && !text.contains("worse"));
+        for reason in DropReason::LABELS.iter().chain(FailureCode::LABELS) {
+            assert!(text.contains(&format!("reason=\"{reason}\"}}")), "no series for {reason} in:\n{text}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use facefleet_proto::{AnalyzeOpen, RouteQuery};
+use facefleet_proto::{AnalyzeOpen, DropReason, RouteQuery};
 use facefleet_service::address::HostPorts;
 use facefleet_service::discovery::SeveralClusters;
 use facefleet_service::http::{self, Probes};
@@ -287,7 +287,7 @@ fn verdict(counts: &Counts) -> Result<(), RunError> {
         return Err(RunError::Unbalanced { sent: *sent, ended: counts.ended() });
     }
     // Whoever stops a run before its first result has not failed.
-    if *ok == 0 && failed.is_empty() && !dropped.is_empty() && !dropped.contains_key("interrupted") {
+    if *ok == 0 && failed.is_empty() && !dropped.is_empty() && !dropped.contains_key(&DropReason::Interrupted) {
         return Err(RunError::AllDropped { sent: *sent });
     }
     if *ok == 0 && !failed.is_empty() {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::AnalyzeFrame;
+use facefleet_proto::{AnalyzeFrame, DropReason};
 use facefleet_service::address::HostPorts;
 use facefleet_service::clock;
 use facefleet_service::trace::StreamTrace;
@@ -104,7 +104,7 @@ pub(crate) async fn run(
                 }
                 // The report has failed, and will say why.
                 Err(_closed) => {
-                    session.give_up("not_written");
+                    session.give_up(&DropReason::NotWritten);
                     break;
                 }
             },
@@ -132,7 +132,7 @@ pub(crate) async fn run(
                 let now = clock::now();
                 session.tick(now);
                 if stopped_at.is_some_and(|at| now.saturating_duration_since(at) > GRACE) {
-                    session.give_up("interrupted");
+                    session.give_up(&DropReason::Interrupted);
                 }
                 if stopped_at.is_some_and(|at| now.saturating_duration_since(at) > STUCK_AFTER) {
                     ended = Err(StreamError::Stuck);

@@ -51,9 +51,11 @@ impl Trace {
         let worker = worker.as_deref();
         match end {
             End::Ok(_) => debug!(parent: &span, worker, outcome = "ok", "ended"),
-            End::Dropped(reason) => debug!(parent: &span, worker, outcome = "dropped", reason, "ended"),
+            End::Dropped(reason) => {
+                debug!(parent: &span, worker, outcome = "dropped", reason = reason.as_str(), "ended")
+            }
             End::Failed { code, message: _ } => {
-                debug!(parent: &span, worker, outcome = "failed", reason = code, "ended");
+                debug!(parent: &span, worker, outcome = "failed", reason = code.as_str(), "ended");
             }
         }
     }

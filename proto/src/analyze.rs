@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use prost::bytes::Bytes;
 
+use crate::{DropReason, FailureCode};
+
 /// The largest size at which a stream may have faces detected, in pixels of the long side. A network needs some 30 bytes of memory
 /// for each pixel of its input.
 pub const MAX_DETECT_SIZE: u32 = 3840;
@@ -125,12 +127,12 @@ pub struct FrameResult {
 pub enum Outcome {
     /// The frame was analyzed.
     Ok(FrameOk),
-    /// The frame was left out on purpose, for this reason in snake_case.
-    Dropped(String),
+    /// The frame was left out on purpose, for this reason.
+    Dropped(DropReason),
     /// The frame could not be analyzed.
     Failed {
-        /// The reason in snake_case, for programs.
-        code: String,
+        /// The reason, for programs.
+        code: FailureCode,
         /// The reason on one line, for people.
         message: String,
         /// Whether the worker is at fault and not the frame, so that another worker may do better.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use facefleet_proto::{FaceBox, FrameOk, Outcome, StageTimes};
+use facefleet_proto::{DropReason, FaceBox, FailureCode, FrameOk, Outcome, StageTimes};
 
 use crate::ledger::Entry;
 
@@ -48,12 +48,12 @@ pub struct Finished {
 pub enum End {
     /// It was worked on.
     Ok(Found),
-    /// It was not, on purpose; the snake_case reason.
-    Dropped(String),
+    /// It was left out on purpose.
+    Dropped(DropReason),
     /// It could not be.
     Failed {
-        /// For programs, snake_case.
-        code: String,
+        /// For programs.
+        code: FailureCode,
         /// For people.
         message: String,
     },

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use facefleet_proto::{DropReason, FailureCode};
 use serde::Serialize;
 
 /// The frames of one stream, each entered when it comes and when it ends, and never twice.
@@ -22,9 +23,9 @@ pub struct Counts {
     /// Frames that were worked on.
     pub ok: u64,
     /// Frames left out on purpose, by reason.
-    pub dropped: BTreeMap<String, u64>,
+    pub dropped: BTreeMap<DropReason, u64>,
     /// Frames that could not be worked on, by code.
-    pub failed: BTreeMap<String, u64>,
+    pub failed: BTreeMap<FailureCode, u64>,
     /// Times that a frame was sent again, because its worker was lost or could not do it.
     pub retried: u64,
     /// Results for frames that were not awaited from that worker (any more), and so were not counted.
@@ -49,10 +50,10 @@ pub struct Share {
 pub enum Entry<'a> {
     /// It was worked on, and this many faces were found.
     Ok(usize),
-    /// The reason.
-    Dropped(&'a str),
-    /// The code.
-    Failed(&'a str),
+    /// It was left out on purpose.
+    Dropped(&'a DropReason),
+    /// It could not be worked on.
+    Failed(&'a FailureCode),
 }
 
 impl Ledger {
@@ -147,11 +148,8 @@ impl Counts {
     }
 }
 
-fn add(counts: &mut BTreeMap<String, u64>, name: &str, count: u64) {
-    match counts.get_mut(name) {
-        Some(sum) => *sum += count,
-        None => drop(counts.insert(name.to_owned(), count)),
-    }
+fn add<K: Clone + Ord>(counts: &mut BTreeMap<K, u64>, key: &K, count: u64) {
+    *counts.entry(key.clone()).or_default() += count;
 }
 
 #[cfg(test)]
@@ -163,16 +161,16 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Fate {
         Ok(usize),
-        Dropped(&'static str),
-        Failed(&'static str),
+        Dropped(DropReason),
+        Failed(FailureCode),
         Open,
     }
 
     fn fate() -> impl Strategy<Value = Fate> {
         prop_oneof![
             (0..4_usize).prop_map(Fate::Ok),
-            prop_oneof![Just("stale_client"), Just("queue_full")].prop_map(Fate::Dropped),
-            prop_oneof![Just("truncated"), Just("worker_lost")].prop_map(Fate::Failed),
+            prop_oneof![Just(DropReason::StaleClient), Just(DropReason::QueueFull)].prop_map(Fate::Dropped),
+            prop_oneof![Just(FailureCode::Truncated), Just(FailureCode::WorkerLost)].prop_map(Fate::Failed),
             Just(Fate::Open),
         ]
     }
@@ -205,9 +203,9 @@ mod tests {
             prop_assert_eq!(counts.balances(), open == 0);
             prop_assert_eq!(counts.sent as usize, fates.len());
             prop_assert_eq!(counts.ok as usize, count(&|fate| matches!(fate, Fate::Ok(_))));
-            for reason in ["stale_client", "queue_full"] {
+            for reason in [DropReason::StaleClient, DropReason::QueueFull] {
                 let expected = count(&|fate| matches!(fate, Fate::Dropped(r) if *r == reason));
-                prop_assert_eq!(counts.dropped.get(reason).copied().unwrap_or(0) as usize, expected);
+                prop_assert_eq!(counts.dropped.get(&reason).copied().unwrap_or(0) as usize, expected);
             }
             let answered: u64 = counts.workers.values().map(|share| share.answered).sum();
             let by_worker = fates.iter().filter(|(fate, w)| *w < 2 && !matches!(fate, Fate::Open)).count();

@@ -89,23 +89,6 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// Returns a short snake_case name for reports, counters and the wire. A name never changes.
-    pub fn code(&self) -> &'static str {
-        match self {
-            FrameError::Empty => "empty",
-            FrameError::NotJpeg { .. } => "not_jpeg",
-            FrameError::BadHeader { .. } => "bad_header",
-            FrameError::ZeroSize { .. } => "zero_size",
-            FrameError::TooManyPixels { .. } => "too_many_pixels",
-            FrameError::Unsupported { .. } => "unsupported",
-            FrameError::Truncated { .. } => "truncated",
-            FrameError::Corrupt { .. } => "corrupt",
-            FrameError::BadTarget { .. } => "bad_target",
-            FrameError::Encode(_) => "encode",
-            FrameError::Panicked { .. } => "panicked",
-        }
-    }
-
     /// Returns whether the fault lies in the frame, or in what was asked for it. If not, the fault is in this program.
     pub fn is_bad_frame(&self) -> bool {
         !matches!(self, FrameError::Encode(_) | FrameError::Panicked { .. })

@@ -7,11 +7,11 @@
 //! [`FrameError`]: signature, header, pixel limit, completeness. Only then is memory taken and the picture decoded.
 //!
 //! ```
-//! use facefleet_vision::{Analyzer, DetectorKind, Job, Limits};
+//! use facefleet_vision::{Analyzer, DetectorKind, FrameError, Job, Limits};
 //!
 //! let mut analyzer = Analyzer::new(DetectorKind::Seeta, Limits::default())?;
 //! let error = analyzer.analyze(b"GIF89a", &Job::default()).unwrap_err();
-//! assert_eq!(error.code(), "not_jpeg");
+//! assert!(matches!(error, FrameError::NotJpeg { .. }));
 //! # Ok::<(), facefleet_vision::DetectorError>(())
 //! ```
 

@@ -215,9 +215,9 @@ impl StreamOptions {
                     StageTimes { queue: queued, decode, resize, detect, draw, encode }
                 },
             }),
-            Verdict::Dropped(reason) => Outcome::Dropped(reason.to_owned()),
+            Verdict::Dropped(reason) => Outcome::Dropped(reason),
             Verdict::Failed(failure) => Outcome::Failed {
-                code: failure.code().to_owned(),
+                code: failure.code(),
                 message: failure.to_string(),
                 elsewhere: !failure.is_bad_frame(),
             },

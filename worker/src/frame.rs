@@ -3,14 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use facefleet_proto::{DropReason, FailureCode};
 use facefleet_vision::{DetectorError, DetectorKind, FrameError, Job, Report};
-
-/// The reason for dropping a live frame that is older than its stream allows.
-pub(crate) const STALE: &str = "stale_worker";
-/// The reason for dropping a live frame whose room a newer one of its stream needs.
-pub(crate) const QUEUE_FULL: &str = "queue_full";
-/// The reason for dropping a frame whose stream was closed, so that nobody waits for the answer.
-pub(crate) const STREAM_GONE: &str = "stream_gone";
 
 /// A frame, and what to do with it.
 #[derive(Debug)]
@@ -32,8 +26,8 @@ pub(crate) enum Verdict {
         /// The time that the frame waited, from its arrival to its turn.
         queued: Duration,
     },
-    /// The frame was left out on purpose, for this reason in snake_case.
-    Dropped(&'static str),
+    /// The frame was left out on purpose, for this reason.
+    Dropped(DropReason),
     Failed(Failure),
 }
 
@@ -49,12 +43,24 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The reason in snake_case, as replies and metrics name it.
-    pub(crate) fn code(&self) -> &'static str {
+    /// The code of the failure, as replies and metrics name it.
+    pub(crate) fn code(&self) -> FailureCode {
         match self {
-            Failure::Frame(error) => error.code(),
-            Failure::Detector(_) => "no_detector",
-            Failure::ThreadGone => "panicked",
+            Failure::Frame(error) => match error {
+                FrameError::Empty => FailureCode::Empty,
+                FrameError::NotJpeg { .. } => FailureCode::NotJpeg,
+                FrameError::BadHeader { .. } => FailureCode::BadHeader,
+                FrameError::ZeroSize { .. } => FailureCode::ZeroSize,
+                FrameError::TooManyPixels { .. } => FailureCode::TooManyPixels,
+                FrameError::Unsupported { .. } => FailureCode::Unsupported,
+                FrameError::Truncated { .. } => FailureCode::Truncated,
+                FrameError::Corrupt { .. } => FailureCode::Corrupt,
+                FrameError::BadTarget { .. } => FailureCode::BadTarget,
+                FrameError::Encode(_) => FailureCode::Encode,
+                FrameError::Panicked { .. } => FailureCode::Panicked,
+            },
+            Failure::Detector(_) => FailureCode::NoDetector,
+            Failure::ThreadGone => FailureCode::Panicked,
         }
     }
 

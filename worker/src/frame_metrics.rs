@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use facefleet_proto::{DropReason, FailureCode};
 use facefleet_service::metrics::{FRAME_SECONDS, Histogram, HistogramVec, Metrics, Outcomes, histograms};
 use facefleet_vision::Stages;
 
@@ -28,7 +29,8 @@ impl Default for FrameMetrics {
             "Seconds that a frame waited for a detector thread (queue), and that each step took which it needed.";
         let (each, stages) = histograms("facefleet_worker_stage_seconds", help, FRAME_SECONDS, "stage", names);
         let [queue, decode, resize, detect, draw, encode] = each;
-        let outcomes = Outcomes::new("facefleet_worker_frames_total", "FrameMetrics by how they ended, and why.");
+        let help = "Frames by how they ended, and why.";
+        let outcomes = Outcomes::new("facefleet_worker_frames_total", help, DropReason::LABELS, FailureCode::LABELS);
         FrameMetrics { outcomes, stages, queue, decode, resize, detect, draw, encode }
     }
 }
@@ -46,8 +48,8 @@ impl FrameMetrics {
     /// Counts a frame by how it ended, and the stages of a good one by how long each took.
     pub(crate) fn ended(&self, verdict: &Verdict) {
         match verdict {
-            Verdict::Dropped(reason) => self.outcomes.dropped(reason),
-            Verdict::Failed(failure) => self.outcomes.failed(failure.code()),
+            Verdict::Dropped(reason) => self.outcomes.dropped(reason.label()),
+            Verdict::Failed(failure) => self.outcomes.failed(failure.code().label()),
             Verdict::Done { report, queued } => {
                 self.outcomes.ok();
                 self.queue.observe(queued.as_secs_f64());

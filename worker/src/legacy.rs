@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_stream_says_once_what_is_wrong_and_at_the_end_how_often() {
-        let good = || Verdict::Dropped("queue_full");
+        let good = || Verdict::Dropped(facefleet_proto::DropReason::QueueFull);
         let bad = || Verdict::Failed(FrameError::Empty.into());
         assert!(logged(&[good(), good()]).is_empty());
         let once = logged(&[good(), bad(), good()]);

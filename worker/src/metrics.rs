@@ -34,11 +34,12 @@ pub(crate) fn of(stats: &Stats, streams: &Streams, live: &Live) -> Metrics {
 mod tests {
     use std::time::Duration;
 
+    use facefleet_proto::{DropReason, FailureCode};
     use facefleet_vision::{FrameError, Report, Stages};
 
     use super::*;
     use crate::duty::DutyState;
-    use crate::frame::{Failure, QUEUE_FULL, STALE, Verdict};
+    use crate::frame::{Failure, Verdict};
 
     #[test]
     fn every_end_has_a_word_of_its_own_and_steps_that_were_not_needed_do_not_count() {
@@ -46,14 +47,17 @@ mod tests {
         let stages = Stages { detect: Duration::from_millis(3), ..Stages::default() };
         let report = Report { stages, ..Report::default() };
         stats.ended(&Verdict::Done { report, queued: Duration::ZERO });
-        stats.ended(&Verdict::Dropped(STALE));
-        stats.ended(&Verdict::Dropped(QUEUE_FULL));
+        stats.ended(&Verdict::Dropped(DropReason::StaleWorker));
+        stats.ended(&Verdict::Dropped(DropReason::QueueFull));
         stats.forgotten();
         stats.ended(&Verdict::Failed(Failure::ThreadGone));
         stats.ended(&Verdict::Failed(FrameError::Empty.into()));
         let text = of(&stats, &streams, &Live::default()).text();
         let ends: Vec<&str> =
             text.lines().filter(|l| l.starts_with("facefleet_worker_frames_total") && !l.ends_with(" 0")).collect();
+        for reason in DropReason::LABELS.iter().chain(FailureCode::LABELS) {
+            assert!(text.contains(&format!("reason=\"{reason}\"}}")), "no series for {reason} in:\n{text}");
+        }
         assert!(ends.len() == 6 && ends.iter().all(|line| line.ends_with(" 1") && !line.contains("other")), "{ends:?}");
         for line in [
             "facefleet_worker_stage_seconds_count{stage=\"queue\"} 1",

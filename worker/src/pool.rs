@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use facefleet_proto::DropReason;
 use facefleet_service::clock;
 use facefleet_vision::{DetectorError, Limits, Report, Task};
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::device::Engine;
 use crate::fair::StreamId;
-use crate::frame::{Failure, Frame, STALE, Verdict};
+use crate::frame::{Failure, Frame, Verdict};
 use crate::live::{AnsweredFrame, Found, Live, Shown};
 use crate::queue::{Entry, Queue, Reply};
 use crate::self_test::Test;
@@ -186,7 +187,7 @@ impl StreamHandle {
                 let fresh_until = entry.arrived.checked_add(left);
                 pool.queue.enter_live(*id, entry, fresh_until);
             }
-            Some(None) => entry.drop_for(STALE, &pool.stats),
+            Some(None) => entry.drop_for(DropReason::StaleWorker, &pool.stats),
         }
         pending
     }

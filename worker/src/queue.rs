@@ -3,12 +3,13 @@
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use facefleet_proto::DropReason;
 use facefleet_service::clock;
 use tokio::sync::{Notify, oneshot};
 
 use crate::fair::{Charge, StreamId};
 use crate::frame::{Frame, Verdict};
-use crate::room::{Place, Room};
+use crate::room::{Dropped, Place, Room};
 use crate::stats::{QueuedGuard, Stats};
 
 /// The most that the waiting JPEGs of all streams together may take. 64 streams of sixteen 1080p frames need that much, and a
@@ -41,7 +42,7 @@ impl Reply {
 
 impl Entry {
     /// Drops the frame, on which nobody has worked.
-    pub(crate) fn drop_for(self, reason: &'static str, stats: &Stats) {
+    pub(crate) fn drop_for(self, reason: DropReason, stats: &Stats) {
         drop(self.queued);
         self.reply.send(Verdict::Dropped(reason), stats);
     }
@@ -144,7 +145,7 @@ impl Queue {
         self.came.notify_all();
     }
 
-    fn drop_all(&self, dropped: Vec<(Entry, &'static str)>) {
+    fn drop_all(&self, dropped: Vec<Dropped<Entry>>) {
         for (entry, reason) in dropped {
             entry.drop_for(reason, &self.stats);
         }

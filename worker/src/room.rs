@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use facefleet_proto::DropReason;
+
 use crate::fair::{Charge, Fair, StreamId};
-use crate::frame::{QUEUE_FULL, STALE};
 
 /// A frame that waits, with what this module needs to know of it.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(crate) struct Place<T> {
 }
 
 /// A frame that is dropped, and the reason in snake_case.
-pub(crate) type Dropped<T> = (T, &'static str);
+pub(crate) type Dropped<T> = (T, DropReason);
 
 /// Frames that wait, limited to a number for each stream and to a number of bytes for all streams together. A stream that has
 /// no frame waiting finds room for one in any case, so that no stream can keep another from its turn.
@@ -49,12 +50,12 @@ impl<T> Room<T> {
     pub(crate) fn enter_live(&mut self, stream: StreamId, place: Place<T>, now: Instant) -> Vec<Dropped<T>> {
         let mut dropped = Vec::new();
         while let Some(gone) = self.fair.pop_if(stream, |place| place.is_stale(now)) {
-            dropped.push((self.leave(gone), STALE));
+            dropped.push((self.leave(gone), DropReason::StaleWorker));
         }
         while !self.has_room(stream, place.bytes)
             && let Some(oldest) = self.fair.pop_if(stream, |_| true)
         {
-            dropped.push((self.leave(oldest), QUEUE_FULL));
+            dropped.push((self.leave(oldest), DropReason::QueueFull));
         }
         self.put(stream, place);
         dropped
@@ -64,7 +65,7 @@ impl<T> Room<T> {
     pub(crate) fn take(&mut self, now: Instant) -> (Vec<Dropped<T>>, Option<(T, Charge)>) {
         let mut stale = Vec::new();
         let taken = self.fair.take(|place| place.is_stale(now), &mut stale);
-        let stale = stale.into_iter().map(|place| (self.leave(place), STALE)).collect();
+        let stale = stale.into_iter().map(|place| (self.leave(place), DropReason::StaleWorker)).collect();
         (stale, taken.map(|(place, charge)| (self.leave(place), charge)))
     }
 

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use facefleet_proto::percentiles::Recent;
-use facefleet_proto::{Load, Throttling};
+use facefleet_proto::{DropReason, Load, Throttling};
 
-use crate::frame::{STREAM_GONE, Verdict};
+use crate::frame::Verdict;
 use crate::frame_metrics::FrameMetrics;
 
 /// The share of a new frame in the moving average while frames keep coming. With 1/8 the average follows a change (another
@@ -145,7 +145,7 @@ impl Stats {
 
     /// Counts a frame whose stream closed while the frame waited.
     pub(crate) fn forgotten(&self) {
-        self.ended(&Verdict::Dropped(STREAM_GONE));
+        self.ended(&Verdict::Dropped(DropReason::StreamGone));
     }
 
     /// The counters and histograms for Prometheus.

@@ -27,9 +27,11 @@ impl Work {
                 let faces = report.faces.len();
                 debug!(parent: &span, outcome = "ok", faces, ?queued, ?decode, ?resize, ?detect, ?draw, ?encode, "answered");
             }
-            Verdict::Dropped(reason) => debug!(parent: &span, outcome = "dropped", reason, "answered"),
+            Verdict::Dropped(reason) => {
+                debug!(parent: &span, outcome = "dropped", reason = reason.as_str(), "answered")
+            }
             Verdict::Failed(failure) => {
-                debug!(parent: &span, outcome = "failed", reason = failure.code(), "answered");
+                debug!(parent: &span, outcome = "failed", reason = failure.code().as_str(), "answered");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, wire};
+use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, FailureCode, wire};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -70,7 +70,7 @@ pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, e
         let asked = locked(&on_their_way).pop_front();
         let (seq, attempt) = asked.ok_or_else(|| Lost::because("it sent a picture that nobody asked for"))?;
         let end = if picture.is_empty() {
-            End::Failed { code: "undecodable".into(), message: "the worker sent no picture back".into() }
+            End::Failed { code: FailureCode::Undecodable, message: "the worker sent no picture back".into() }
         } else {
             End::Ok(Found { faces: None, picture: Some(picture), stages: None })
         };

@@ -103,9 +103,9 @@ impl<'a> Line<'a> {
                 let faces = faces.as_ref().map(|faces| faces.iter().map(Face::from).collect());
                 Line { faces, stages_ms: stages.map(Stages::from), ..line }
             }
-            End::Dropped(reason) => Line { outcome: "dropped", reason: Some(reason), ..line },
+            End::Dropped(reason) => Line { outcome: "dropped", reason: Some(reason.as_str()), ..line },
             End::Failed { code, message } => {
-                Line { outcome: "failed", reason: Some(code), message: Some(message), ..line }
+                Line { outcome: "failed", reason: Some(code.as_str()), message: Some(message), ..line }
             }
         }
     }

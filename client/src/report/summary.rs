@@ -109,7 +109,7 @@ fn balance(counts: &Counts) -> String {
     line
 }
 
-fn by_reason(counts: &BTreeMap<String, u64>) -> String {
+fn by_reason(counts: &BTreeMap<impl fmt::Display, u64>) -> String {
     let total: u64 = counts.values().sum();
     let reasons: Vec<String> = counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     if reasons.is_empty() { total.to_string() } else { format!("{total} ({})", reasons.join(", ")) }

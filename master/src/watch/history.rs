@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use facefleet_proto::WorkerId;
+use facefleet_proto::{OTHER, WorkerId};
 use serde::Serialize;
 
 use super::streams::News;
@@ -16,7 +16,6 @@ const STEPS: usize = 120;
 const MOST_WORKERS: usize = 64;
 const MOST_REASONS: usize = 16;
 const OTHER_WORKERS: &str = "others";
-const OTHER_REASONS: &str = "other";
 
 /// The steps that are over, and the one that is not.
 #[derive(Clone, Debug)]
@@ -54,7 +53,7 @@ impl History {
     pub(crate) fn new(now: Instant) -> History {
         History {
             p95_ms: VecDeque::from([None; STEPS]),
-            drops: Lines::new(MOST_REASONS, OTHER_REASONS),
+            drops: Lines::new(MOST_REASONS, OTHER),
             workers: Lines::new(MOST_WORKERS, OTHER_WORKERS),
             end_ms: 0,
             since: now,
@@ -71,7 +70,7 @@ impl History {
         self.worst_ms = self.worst_ms.map_or(*p95_ms, |worst| Some(p95_ms.map_or(worst, |p95| p95.max(worst))));
         for (reason, count) in dropped {
             let is_new = !self.dropped.contains_key(reason);
-            let reason = if is_new && self.dropped.len() >= MOST_REASONS { OTHER_REASONS } else { reason };
+            let reason = if is_new && self.dropped.len() >= MOST_REASONS { OTHER } else { reason };
             let sum = self.dropped.entry(reason.to_owned()).or_default();
             *sum = sum.saturating_add(*count);
         }

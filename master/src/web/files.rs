@@ -90,6 +90,30 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
 
+    use facefleet_proto::{DropReason, FailureCode};
+
+    fn text(name: &str) -> &'static str {
+        let file = FILES.iter().find(|file| file.name == name).unwrap_or_else(|| panic!("the page has {name}"));
+        std::str::from_utf8(file.content).unwrap()
+    }
+
+    /// The languages that the page can be shown in, as `i18n.js` lists them.
+    fn languages() -> Vec<&'static str> {
+        let (_, list) = text("i18n.js").split_once("const LANGUAGES = { ").expect("i18n.js lists the languages");
+        list.split_once(" }").expect("the list ends on its line").0.split(", ").collect()
+    }
+
+    #[test]
+    fn every_reason_has_a_text_in_every_language() {
+        assert!(languages().len() >= 2, "{:?}", languages());
+        for language in languages() {
+            let texts = text(&format!("{language}.js"));
+            for reason in DropReason::LABELS.iter().chain(FailureCode::LABELS) {
+                assert!(texts.contains(&format!("\"reason.{reason}\": \"")), "{language}.js has no text for {reason}");
+            }
+        }
+    }
+
     #[test]
     fn every_file_of_the_page_is_here_and_a_browser_knows_what_it_is() {
         let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/page")).unwrap();

@@ -158,9 +158,9 @@ impl From<Outcome> for wire::analyze_result::Outcome {
                 source_height,
                 stages: Some(stages.into()),
             }),
-            Outcome::Dropped(reason) => Self::Dropped(reason),
+            Outcome::Dropped(reason) => Self::Dropped(reason.into()),
             Outcome::Failed { code, message, elsewhere } => {
-                Self::Failed(wire::FrameFailed { code, message, elsewhere })
+                Self::Failed(wire::FrameFailed { code: code.into(), message, elsewhere })
             }
         }
     }
@@ -201,9 +201,11 @@ impl TryFrom<wire::analyze_result::Outcome> for Outcome {
                 source_height,
                 stages: stages.unwrap_or_default().into(),
             }),
-            Wire::Dropped(reason) => Outcome::Dropped(label("AnalyzeResult.dropped", reason, MAX_STREAM_ID_BYTES)?),
+            Wire::Dropped(reason) => {
+                Outcome::Dropped(label("AnalyzeResult.dropped", reason, MAX_STREAM_ID_BYTES)?.into())
+            }
             Wire::Failed(wire::FrameFailed { code, message, elsewhere }) => Outcome::Failed {
-                code: label("FrameFailed.code", code, MAX_STREAM_ID_BYTES)?,
+                code: label("FrameFailed.code", code, MAX_STREAM_ID_BYTES)?.into(),
                 message: remark(&message, MAX_MESSAGE_BYTES),
                 elsewhere,
             },

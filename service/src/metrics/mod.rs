@@ -10,7 +10,6 @@
 mod outcomes;
 mod process;
 mod read;
-pub mod reasons;
 
 pub use outcomes::Outcomes;
 pub use prometheus::core::Collector;

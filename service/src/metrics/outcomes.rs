@@ -5,10 +5,9 @@ use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, Opts};
 
 use super::read::WRITTEN;
-use super::reasons::{DROPPED, FAILED, OTHER};
 
 /// A counter for each way in which a frame can end, with the labels `outcome` (`ok`, `dropped`, `failed`) and `reason`. The reason
-/// is one of [`DROPPED`] or [`FAILED`], or [`OTHER`], and empty where the outcome is `ok`. Clones count together.
+/// is one of a fixed list, and empty where the outcome is `ok`. Clones count together.
 #[derive(Clone, Debug)]
 pub struct Outcomes {
     family: IntCounterVec,
@@ -18,17 +17,17 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Counters that are all 0.
+    /// Counters that are all 0. `dropped` and `failed` are the values that `reason` may have; the last of each list counts
+    /// every reason that is not in the list.
     ///
     /// # Panics
     /// Panics when `name` is not a valid name of a metric.
-    pub fn new(name: &str, help: &str) -> Outcomes {
+    pub fn new(name: &str, help: &str, dropped: &[&'static str], failed: &[&'static str]) -> Outcomes {
         let family = IntCounterVec::new(Opts::new(name, help), &["outcome", "reason"]).expect(WRITTEN);
         let all = |outcome, reasons: &[&'static str]| {
-            let reasons = reasons.iter().chain(&[OTHER]);
-            reasons.map(|reason| (*reason, family.with_label_values(&[outcome, *reason]))).collect()
+            reasons.iter().map(|reason| (*reason, family.with_label_values(&[outcome, *reason]))).collect()
         };
-        let (dropped, failed) = (all("dropped", DROPPED), all("failed", FAILED));
+        let (dropped, failed) = (all("dropped", dropped), all("failed", failed));
         Outcomes { ok: family.with_label_values(&["ok", ""]), dropped, failed, family }
     }
 
@@ -71,7 +70,8 @@ mod tests {
 
     #[test]
     fn each_end_is_counted_once_and_no_stranger_gets_a_name() {
-        let (metrics, outcomes) = (Metrics::new(""), Outcomes::new("frames_total", "Frames."));
+        let (dropped, failed) = (&["queue_full", "other"], &["corrupt", "truncated", "other"]);
+        let (metrics, outcomes) = (Metrics::new(""), Outcomes::new("frames_total", "Frames.", dropped, failed));
         metrics.add(outcomes.clone());
         let series = |text: &str| text.lines().filter(|line| line.starts_with("frames_total{")).count();
         let before = series(&metrics.text());

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use facefleet_proto::percentiles::Recent;
-use facefleet_proto::{AnalyzeFrame, Candidate};
+use facefleet_proto::{AnalyzeFrame, Candidate, DropReason, FailureCode};
 
 use crate::frame::{End, Finished, SourceFrame, Unreadable};
 use crate::ledger::Ledger;
@@ -186,11 +186,15 @@ impl Session {
                 let most = self.spec.max_frame_bytes;
                 let message = format!("its JPEG has {} bytes; at most {most} are sent", jpeg.len());
                 self.bytes += jpeg.len();
-                self.finish(Finished { frame, worker: None, end: End::Failed { code: "too_large".into(), message } });
+                self.finish(Finished {
+                    frame,
+                    worker: None,
+                    end: End::Failed { code: FailureCode::TooLarge, message },
+                });
             }
             Ok(_) if self.spec.max_age().is_some() && self.bytes >= MOST_BYTES => {
                 let frame = SourceFrame { jpeg: Err(Unreadable("there was no room for it".into())), ..frame };
-                self.finish(Finished { frame, worker: None, end: End::Dropped("queue_full".into()) });
+                self.finish(Finished { frame, worker: None, end: End::Dropped(DropReason::QueueFull) });
             }
             Ok(jpeg) => {
                 self.bytes += jpeg.len();
@@ -199,11 +203,11 @@ impl Session {
                 if self.dispatch.waiting() > WINDOW
                     && let Some(oldest) = self.dispatch.drop_oldest()
                 {
-                    self.end(oldest, None, End::Dropped("queue_full".into()));
+                    self.end(oldest, None, End::Dropped(DropReason::QueueFull));
                 }
             }
             Err(Unreadable(why)) => {
-                let end = End::Failed { code: "unreadable".into(), message: why.clone() };
+                let end = End::Failed { code: FailureCode::Unreadable, message: why.clone() };
                 self.finish(Finished { frame, worker: None, end });
             }
         }
@@ -296,15 +300,15 @@ impl Session {
     pub fn stop(&mut self) {
         self.source_ended = true;
         for seq in self.dispatch.drop_waiting() {
-            self.end(seq, None, End::Dropped("interrupted".into()));
+            self.end(seq, None, End::Dropped(DropReason::Interrupted));
         }
     }
 
     /// Drops all frames whose end is not known, for this reason.
-    pub fn give_up(&mut self, reason: &str) {
+    pub fn give_up(&mut self, reason: &DropReason) {
         self.source_ended = true;
         for seq in self.held.keys().copied().collect::<Vec<_>>() {
-            self.end(seq, None, End::Dropped(reason.to_owned()));
+            self.end(seq, None, End::Dropped(reason.clone()));
         }
         self.dispatch = Dispatch::new(self.spec.max_age());
         self.actions.extend(std::mem::take(&mut self.links).into_keys().map(Action::Close));
@@ -313,7 +317,7 @@ impl Session {
     /// Does what the last event has made possible.
     fn settle(&mut self, now: Instant) {
         for seq in self.dispatch.drop_stale(now) {
-            self.end(seq, None, End::Dropped("stale_client".into()));
+            self.end(seq, None, End::Dropped(DropReason::StaleClient));
         }
         for seq in self.dispatch.drop_hopeless() {
             let failure = self.held.get_mut(&seq).and_then(|held| held.failure.take());
@@ -406,7 +410,7 @@ impl Session {
         let taken_back = self.dispatch.waiting() - before + given_up.len();
         for seq in given_up {
             let message = format!("no worker answered it; the last was {who}: {reason}");
-            self.end(seq, None, End::Failed { code: "worker_lost".into(), message });
+            self.end(seq, None, End::Failed { code: FailureCode::WorkerLost, message });
         }
         if let Some(name) = up {
             (0..taken_back).for_each(|_| self.ledger.taken_back(&name));

@@ -1,7 +1,9 @@
 //! What a stream says of itself to the master, for people.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
+use facefleet_proto::OTHER;
 use facefleet_proto::percentiles::Percentiles;
 use facefleet_proto::view::{MAX_REASON_BYTES, MAX_REASONS, MAX_STREAM_WORKERS, StreamReport, StreamWorker};
 
@@ -10,8 +12,6 @@ use crate::ledger::{Counts, Share};
 
 /// Latencies that are kept between two reports: with more frames a second than this, those of the newest.
 pub(super) const LATENCIES_KEPT: usize = 512;
-/// What reasons are called that there is no room for.
-const OTHER_REASONS: &str = "other";
 
 impl Session {
     /// How the stream stands. `client` is left for who knows it. What is about the time since the last report
@@ -70,11 +70,12 @@ impl Session {
 }
 
 /// The counts as a report has room for them: workers may give many reasons, and long ones. The sum stays.
-fn by_reason(counts: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+fn by_reason<R: Borrow<str>>(counts: &BTreeMap<R, u64>) -> BTreeMap<String, u64> {
     let mut kept = BTreeMap::new();
     for (reason, count) in counts {
+        let reason: &str = reason.borrow();
         let has_room = kept.len() < MAX_REASONS - 1 && reason.len() <= MAX_REASON_BYTES;
-        let reason = if has_room { reason.as_str() } else { OTHER_REASONS };
+        let reason = if has_room { reason } else { OTHER };
         *kept.entry(reason.to_owned()).or_insert(0) += count;
     }
     kept

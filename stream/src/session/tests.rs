@@ -1,5 +1,5 @@
 use crate::test_clock;
-use facefleet_proto::{AnalyzeOpen, Lease, Route, RouteQuery, TaskResult, WorkerId};
+use facefleet_proto::{AnalyzeOpen, FailureCode, Lease, Route, RouteQuery, TaskResult, WorkerId};
 
 use super::*;
 use crate::frame::Found;
@@ -36,7 +36,7 @@ pub(super) fn ok(seq: u64, attempt: u32) -> Answer {
 }
 
 fn failed(seq: u64, attempt: u32, elsewhere: bool) -> Answer {
-    let end = End::Failed { code: "panicked".to_owned(), message: String::new() };
+    let end = End::Failed { code: FailureCode::Panicked, message: String::new() };
     Answer { seq, attempt, end, elsewhere, pace: Pace::default() }
 }
 

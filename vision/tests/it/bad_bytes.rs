@@ -1,4 +1,4 @@
-//! Frames that are no good: each gets its code, and the analyzer goes on.
+//! Frames that are no good: each gets its error, and the analyzer goes on.
 
 use facefleet_vision::{Analyzer, DetectorKind, Fit, FrameError, Job, Limits, Size, Task, jpeg};
 
@@ -24,8 +24,28 @@ fn png() -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// One frame for every code that bytes alone can bring about.
-fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
+/// A kind of [`FrameError`].
+#[derive(Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    is_of: fn(&FrameError) -> bool,
+}
+
+impl Kind {
+    #[track_caller]
+    fn assert(self, error: &FrameError, what: impl std::fmt::Debug) {
+        assert!((self.is_of)(error), "{what:?} is {error:?}, and not {}", self.name);
+    }
+}
+
+macro_rules! kind {
+    ($variant:ident) => {
+        Kind { name: stringify!($variant), is_of: |error| matches!(error, FrameError::$variant { .. }) }
+    };
+}
+
+/// One frame for every kind of error that bytes alone can bring about.
+fn bad_frames() -> Vec<(Kind, Vec<u8>)> {
     let good = encode(&stripes(128, 96));
     let mut lossless = good.clone();
     let at = good.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
@@ -35,36 +55,37 @@ fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
     let mut cut_and_closed = good[..good.len() - 150].to_vec();
     cut_and_closed.extend([0xFF, 0xD9]);
     vec![
-        ("empty", Vec::new()),
-        ("not_jpeg", png()),
-        ("not_jpeg", b"GIF89a\x01\0\x01\0".to_vec()),
-        ("bad_header", gap),
-        ("zero_size", with_size(good.clone(), 0, 0)),
-        ("zero_size", with_size(good.clone(), 128, 0)),
-        ("too_many_pixels", with_size(good.clone(), 60_000, 60_000)),
-        ("unsupported", lossless),
-        ("truncated", good[..good.len() / 2].to_vec()),
-        ("truncated", good[..good.len() - 2].to_vec()),
-        ("corrupt", cut_and_closed),
+        (kind!(Empty), Vec::new()),
+        (kind!(NotJpeg), png()),
+        (kind!(NotJpeg), b"GIF89a\x01\0\x01\0".to_vec()),
+        (kind!(BadHeader), gap),
+        (kind!(ZeroSize), with_size(good.clone(), 0, 0)),
+        (kind!(ZeroSize), with_size(good.clone(), 128, 0)),
+        (kind!(TooManyPixels), with_size(good.clone(), 60_000, 60_000)),
+        (kind!(Unsupported), lossless),
+        (kind!(Truncated), good[..good.len() / 2].to_vec()),
+        (kind!(Truncated), good[..good.len() - 2].to_vec()),
+        (kind!(Corrupt), cut_and_closed),
         // More rows than there is data for: a decoder that forgives would fill them with grey.
-        ("corrupt", with_size(good, 128, 480)),
+        (kind!(Corrupt), with_size(good, 128, 480)),
     ]
 }
 
 #[test]
-fn every_bad_frame_gets_its_code_and_the_next_good_one_its_face() {
+fn every_bad_frame_gets_its_error_and_the_next_good_one_its_face() {
     let mut analyzer = analyzer();
     let good = encode(&astronaut());
-    for (code, bytes) in bad_frames() {
+    for (kind, bytes) in bad_frames() {
         for task in [Task::View, Task::Faces, Task::Canny] {
             for picture in [false, true] {
-                let error = analyzer.analyze(&bytes, &Job { task, picture, ..Job::default() }).unwrap_err();
-                assert_eq!(error.code(), code, "{error}");
+                let job = Job { task, picture, ..Job::default() };
+                let error = analyzer.analyze(&bytes, &job).unwrap_err();
+                kind.assert(&error, job);
             }
         }
-        assert_eq!(jpeg::decode_rgb(&bytes, &LIMITS).unwrap_err().code(), code);
+        kind.assert(&jpeg::decode_rgb(&bytes, &LIMITS).unwrap_err(), "a picture");
         let faces = analyzer.analyze(&good, &Job::default()).unwrap().faces;
-        assert!((faces[0].x - FACE[0]).abs() < 20.0, "after {code}: {faces:?}");
+        assert!((faces[0].x - FACE[0]).abs() < 20.0, "after {}: {faces:?}", kind.name);
     }
 }
 
@@ -89,19 +110,19 @@ fn messages_say_what_it_is_and_what_to_do() {
 fn a_job_may_not_ask_for_any_size_it_likes() {
     let frame = encode(&stripes(64, 48));
     let stretch = |width, height| Fit::Stretch(Size { width, height });
-    for (code, fit) in [
-        ("bad_target", stretch(0, 400)),
-        ("bad_target", stretch(u32::MAX, u32::MAX)),
-        ("bad_target", stretch(1001, 1000)),
-        ("bad_target", Fit::Within(0)),
-        ("encode", stretch(70_000, 1)),
+    for (kind, fit) in [
+        (kind!(BadTarget), stretch(0, 400)),
+        (kind!(BadTarget), stretch(u32::MAX, u32::MAX)),
+        (kind!(BadTarget), stretch(1001, 1000)),
+        (kind!(BadTarget), Fit::Within(0)),
+        (kind!(Encode), stretch(70_000, 1)),
     ] {
         let error = analyzer().analyze(&frame, &Job { fit, picture: true, ..Job::default() }).unwrap_err();
-        assert_eq!(error.code(), code, "{fit:?}: {error}");
+        kind.assert(&error, fit);
     }
     let long = Job { fit: stretch(70_000, 1), ..Job::default() };
     let error = analyzer().analyze(&frame, &long).unwrap_err();
-    assert_eq!(error.code(), "bad_target", "without a picture, it takes memory all the same: {error}");
+    assert!(matches!(error, FrameError::BadTarget { .. }), "without a picture, it takes memory all the same: {error}");
 }
 
 #[test]
@@ -110,8 +131,8 @@ fn no_prefix_of_a_jpeg_is_a_picture_or_a_panic() {
     let good = encode(&stripes(40, 30));
     for length in 0..good.len() {
         let error = analyzer.analyze(&good[..length], &Job::default()).unwrap_err();
-        let want = if length == 0 { "empty" } else { "truncated" };
-        assert_eq!(error.code(), want, "{length} bytes: {error}");
+        let want = if length == 0 { kind!(Empty) } else { kind!(Truncated) };
+        want.assert(&error, length);
     }
 }
 

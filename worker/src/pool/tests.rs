@@ -1,14 +1,13 @@
 use std::num::NonZeroUsize;
 
 use bytes::Bytes;
-use facefleet_proto::Load;
+use facefleet_proto::{DropReason, Load};
 use facefleet_service::address::HostPorts;
 use facefleet_vision::{FrameError, Job};
 use futures_util::FutureExt;
 
 use super::*;
 use crate::device::{Device, SimulatedDevice};
-use crate::frame::QUEUE_FULL;
 
 fn config(threads: usize) -> Config {
     Config::new("127.0.0.1:1".parse::<HostPorts>().unwrap(), NonZeroUsize::new(threads).unwrap())
@@ -50,7 +49,7 @@ fn a_live_frame_takes_the_room_of_the_one_before_it() {
     let first = stream.enter(frame(1)).now_or_never().unwrap();
     let second = stream.enter(frame(2)).now_or_never().unwrap();
     let verdict = first.verdict().now_or_never().unwrap();
-    assert!(matches!(verdict, Verdict::Dropped(QUEUE_FULL)), "{verdict:?}");
+    assert!(matches!(verdict, Verdict::Dropped(DropReason::QueueFull)), "{verdict:?}");
     let load = load(&pool);
     assert_eq!((load.in_flight, load.queued, load.frames_dropped), (1, 1, 1));
     assert_eq!(take(&pool), 2);
@@ -64,7 +63,7 @@ fn a_frame_that_comes_too_old_goes_at_once() {
     let stream = pool.open(live());
     let enter = |age| stream.enter(Frame { age, ..frame(1) }).now_or_never().unwrap();
     let verdict = enter(HOUR + Duration::from_micros(1)).verdict().now_or_never().unwrap();
-    assert!(matches!(verdict, Verdict::Dropped(STALE)), "{verdict:?}");
+    assert!(matches!(verdict, Verdict::Dropped(DropReason::StaleWorker)), "{verdict:?}");
     assert_eq!((load(&pool).queued, load(&pool).frames_dropped), (0, 1));
     let _fresh = enter(HOUR - Duration::from_secs(600));
     assert_eq!(take(&pool), 1);

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use facefleet_proto::DropReason;
 use facefleet_service::clock;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -48,10 +49,10 @@ fn a_live_frame_takes_the_room_of_the_oldest_of_its_own_stream() {
     room.enter(file, place(0, 40)).unwrap();
     assert_eq!(room.enter_live(live, place(1, 10), now), []);
     assert_eq!(room.enter_live(live, place(2, 10), now), []);
-    assert_eq!(room.enter_live(live, place(3, 10), now), [(1, QUEUE_FULL)]);
+    assert_eq!(room.enter_live(live, place(3, 10), now), [(1, DropReason::QueueFull)]);
     // Frames also make room for bytes, and a single frame finds room even where that is not enough.
-    assert_eq!(room.enter_live(live, place(4, 90), now), [(2, QUEUE_FULL), (3, QUEUE_FULL)]);
-    assert_eq!(room.enter_live(live, place(5, 10), now), [(4, QUEUE_FULL)]);
+    assert_eq!(room.enter_live(live, place(4, 90), now), [(2, DropReason::QueueFull), (3, DropReason::QueueFull)]);
+    assert_eq!(room.enter_live(live, place(5, 10), now), [(4, DropReason::QueueFull)]);
     assert_eq!(room.fair.waiting(file), 1);
 }
 
@@ -65,14 +66,18 @@ fn stale_frames_go_when_a_new_one_comes_and_when_their_turn_does() {
     for (frame, fresh_until) in [(1, now), (2, later), (3, now)] {
         assert_eq!(room.enter_live(live, until(frame, fresh_until), now), []);
     }
-    assert_eq!(room.enter_live(live, until(4, later), later), [(1, STALE)], "3 is behind one that is fresh");
+    assert_eq!(
+        room.enter_live(live, until(4, later), later),
+        [(1, DropReason::StaleWorker)],
+        "3 is behind one that is fresh"
+    );
     let (stale, taken) = room.take(later);
     assert_eq!((stale, taken.unwrap().0), (vec![], 2), "it may be as old as that");
     let (stale, taken) = room.take(later);
-    assert_eq!((stale, taken.unwrap().0), (vec![(3, STALE)], 4));
+    assert_eq!((stale, taken.unwrap().0), (vec![(3, DropReason::StaleWorker)], 4));
     room.enter(live, until(5, now)).unwrap();
     let (stale, taken) = room.take(later);
-    assert!(stale == [(5, STALE)] && taken.is_none());
+    assert!(stale == [(5, DropReason::StaleWorker)] && taken.is_none());
 }
 
 proptest! {

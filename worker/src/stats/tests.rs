@@ -1,3 +1,4 @@
+use facefleet_proto::DropReason;
 use facefleet_service::clock;
 
 use super::*;
@@ -31,7 +32,8 @@ fn guards_count_what_is_there_now() {
 fn ends_are_counted_apart() {
     let stats = Stats::default();
     let done = || Verdict::Done { report: Default::default(), queued: Duration::ZERO };
-    for end in [done(), Verdict::Dropped("stale_worker"), done(), Verdict::Failed(Failure::ThreadGone), done()] {
+    for end in [done(), Verdict::Dropped(DropReason::StaleWorker), done(), Verdict::Failed(Failure::ThreadGone), done()]
+    {
         stats.ended(&end);
     }
     let load = stats.load(clock::now());

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FrameOk, FrameResult, Opened, Outcome, Output};
+use facefleet_proto::{
+    AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, DropReason, FailureCode, FrameOk, FrameResult, Opened, Outcome, Output,
+};
 use facefleet_proto::{MAX_DETECT_SIZE, Reply, Task, wire};
 use facefleet_vision::{Limits, jpeg};
 use tokio::sync::mpsc::Sender;
@@ -196,9 +198,9 @@ async fn every_frame_has_one_result_and_bad_ones_say_why() {
     assert_eq!(outcomes.len(), 40);
     for (seq, outcome) in outcomes {
         match (seq, outcome) {
-            (7, Outcome::Failed { code, .. }) => assert_eq!(code, "empty"),
+            (7, Outcome::Failed { code, .. }) => assert_eq!(code, FailureCode::Empty),
             (20, Outcome::Failed { code, message, elsewhere }) => {
-                assert_eq!((&*code, elsewhere), ("not_jpeg", false));
+                assert_eq!((code, elsewhere), (FailureCode::NotJpeg, false));
                 assert!(message.contains("GIF"), "{message}");
             }
             (7 | 20, other) => panic!("frame {seq}: {other:?}"),
@@ -218,8 +220,8 @@ async fn a_frame_that_is_too_old_at_its_turn_is_dropped() {
     }
     let (outcomes, _) = session.rest().await;
     assert!(matches!(outcomes[&0], Outcome::Ok(_)), "{outcomes:?}");
-    assert_eq!(outcomes[&1], Outcome::Dropped("stale_worker".to_owned()));
-    assert_eq!(outcomes[&2], Outcome::Dropped("stale_worker".to_owned()));
+    assert_eq!(outcomes[&1], Outcome::Dropped(DropReason::StaleWorker));
+    assert_eq!(outcomes[&2], Outcome::Dropped(DropReason::StaleWorker));
 }
 
 #[tokio::test]

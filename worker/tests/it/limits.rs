@@ -1,7 +1,7 @@
 //! What senders may not do, and what is left of a client that is gone.
 
 use facefleet_proto::wire::video_stream_client::VideoStreamClient;
-use facefleet_proto::{AnalyzeOpen, Outcome};
+use facefleet_proto::{AnalyzeOpen, FailureCode, Outcome};
 use tokio_stream::iter;
 use tonic::Code;
 use tonic::transport::Endpoint;
@@ -33,7 +33,10 @@ async fn a_picture_above_the_limit_is_one_failed_frame() {
     let (outcomes, end) = session.rest().await;
     assert!(end.is_none(), "{end:?}");
     assert!(matches!(outcomes[&0], Outcome::Ok(_)) && matches!(outcomes[&2], Outcome::Ok(_)), "{outcomes:?}");
-    assert!(matches!(&outcomes[&1], Outcome::Failed { code, .. } if code == "too_many_pixels"), "{outcomes:?}");
+    assert!(
+        matches!(&outcomes[&1], Outcome::Failed { code, .. } if *code == FailureCode::TooManyPixels),
+        "{outcomes:?}"
+    );
 }
 
 #[tokio::test]

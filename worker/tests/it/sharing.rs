@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facefleet_proto::{AnalyzeOpen, FrameOk, FrameResult, Outcome};
+use facefleet_proto::{AnalyzeOpen, DropReason, FrameOk, FrameResult, Outcome};
 
 use crate::analyze::{Session, frame};
 use crate::support::{Worker, plain_jpeg, simulated};
@@ -114,7 +114,7 @@ async fn a_live_stream_that_brings_too_much_loses_its_oldest_frames() {
     let (outcomes, end) = session.rest().await;
     assert!(end.is_none(), "{end:?}");
     assert_eq!(outcomes.len(), 20);
-    let dropped = Outcome::Dropped("queue_full".to_owned());
+    let dropped = Outcome::Dropped(DropReason::QueueFull);
     assert!(outcomes.values().all(|outcome| matches!(outcome, Outcome::Ok(_)) || *outcome == dropped), "{outcomes:?}");
     assert!(outcomes.values().any(|outcome| *outcome == dropped), "{outcomes:?}");
     for newest in [18, 19] {
@@ -131,7 +131,7 @@ async fn a_live_frame_that_waits_too_long_is_dropped() {
         session.send(frame(seq, plain_jpeg(64, 48, 90))).await;
     }
     let (outcomes, _) = session.rest().await;
-    let stale = Outcome::Dropped("stale_worker".to_owned());
+    let stale = Outcome::Dropped(DropReason::StaleWorker);
     assert_eq!(outcomes.len(), 6);
     assert!(outcomes.values().all(|outcome| matches!(outcome, Outcome::Ok(_)) || *outcome == stale), "{outcomes:?}");
     assert!(outcomes.values().any(|outcome| *outcome == stale), "{outcomes:?}");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use facefleet_proto::view::StreamReport;
-use facefleet_proto::{AnalyzeOpen, RouteQuery, wire};
+use facefleet_proto::{AnalyzeOpen, DropReason, RouteQuery, wire};
 
 use super::super::PAUSED;
 use super::invariants::Audit;
@@ -139,7 +139,7 @@ impl World {
                 assert!(!was_stopped || all_are_kept, "what came in {gap:?} was not waited for");
                 if client.stopped_at.is_some_and(|at| self.now > at + GRACE) {
                     client.audit.given_up();
-                    client.session.give_up("interrupted");
+                    client.session.give_up(&DropReason::Interrupted);
                 }
                 self.timer(TICK, host, Timer::Tick);
                 self.check_that_it_goes_on(number);
@@ -299,10 +299,15 @@ impl World {
                 let after = client.report_time;
                 let poison = self.poison.get(&(number, finished.frame.index)).copied();
                 let was_worked_on = self.worked_on.contains(&(number, finished.frame.index));
-                let may_drop: &[&str] = match (is_live, is_stopped) {
+                let may_drop: &[DropReason] = match (is_live, is_stopped) {
                     (false, false) => &[],
-                    (false, true) => &["interrupted"],
-                    (true, _) => &["interrupted", "stale_client", "stale_worker", "queue_full"],
+                    (false, true) => &[DropReason::Interrupted],
+                    (true, _) => &[
+                        DropReason::Interrupted,
+                        DropReason::StaleClient,
+                        DropReason::StaleWorker,
+                        DropReason::QueueFull,
+                    ],
                 };
                 client.audit.reported(&finished, poison, was_worked_on, may_drop, &mut self.tally);
                 self.timer(after, Host::Client(number), Timer::Report);

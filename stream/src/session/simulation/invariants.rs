@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::AnalyzeFrame;
+use facefleet_proto::{AnalyzeFrame, DropReason, FailureCode};
 
 use super::super::MOST_LIVE;
 use super::tally::Tally;
@@ -343,7 +343,7 @@ impl Audit {
         finished: &Finished,
         poison: Option<Poison>,
         was_worked_on: bool,
-        may_drop: &[&str],
+        may_drop: &[DropReason],
         tally: &mut Tally,
     ) {
         let Finished { frame, worker, end } = finished;
@@ -370,10 +370,10 @@ impl Audit {
                 assert_eq!(told, id as f32, "frame {seq}: what was found is of the answer that counted");
                 assert_eq!(worker.as_deref(), Some(&*name), "frame {seq} counts for who answered it");
             }
-            End::Dropped(reason) => assert!(may_drop.contains(&&**reason), "frame {seq} was dropped: {reason}"),
-            End::Failed { code, message } => match (&**code, poison) {
-                ("unreadable", Some(Poison::Unreadable)) => {}
-                ("worker_lost", _) => {
+            End::Dropped(reason) => assert!(may_drop.contains(reason), "frame {seq} was dropped: {reason}"),
+            End::Failed { code, message } => match (code, poison) {
+                (FailureCode::Unreadable, Some(Poison::Unreadable)) => {}
+                (FailureCode::WorkerLost, _) => {
                     assert!(trail.is_spent(), "frame {seq} was given up too soon: {message}: {trail:?}");
                     tally.innocents_lost += u64::from(poison.is_none());
                 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use facefleet_proto::{DropReason, FailureCode};
+
 use super::world::At;
 use crate::session::Session;
 
@@ -11,8 +13,8 @@ pub(super) struct Tally {
     streams: u64,
     frames: u64,
     ok: u64,
-    dropped: BTreeMap<String, u64>,
-    failed: BTreeMap<String, u64>,
+    dropped: BTreeMap<DropReason, u64>,
+    failed: BTreeMap<FailureCode, u64>,
     /// Frames with which nothing was wrong, and that failed at workers with which something was.
     pub(super) innocents_failed: u64,
     pub(super) innocents_lost: u64,
@@ -86,8 +88,9 @@ impl Tally {
             self.is_busy,
         ];
         assert!(happened.iter().all(|count| *count > 0), "something has never happened: {self:#?}");
-        for (what, of) in [("stale_client", &self.dropped), ("corrupt", &self.failed), ("worker_lost", &self.failed)] {
-            assert!(of.contains_key(what), "no frame was {what}: {self:#?}");
+        assert!(self.dropped.contains_key(&DropReason::StaleClient), "no frame grew too old at its client: {self:#?}");
+        for code in [FailureCode::Corrupt, FailureCode::WorkerLost] {
+            assert!(self.failed.contains_key(&code), "no frame was {code}: {self:#?}");
         }
         assert_eq!(self.faults.len(), super::faults::KINDS, "every kind of fault: {self:#?}");
     }

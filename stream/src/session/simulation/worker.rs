@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use facefleet_proto::{AnalyzeFrame, FaceBox, Load, WorkerId};
+use facefleet_proto::{AnalyzeFrame, DropReason, FaceBox, Load, WorkerId};
 
 use super::master::Reply;
 use super::network::{Body, Segment};
@@ -295,7 +295,7 @@ impl World {
             let age = job.age + (self.now - job.arrived);
             if stream.max_age.is_some_and(|max| age > max) {
                 let pace = self.pace(slot, conn, None);
-                self.answer(slot, conn, &job, End::Dropped("stale_worker".to_owned()), false, pace);
+                self.answer(slot, conn, &job, End::Dropped(DropReason::StaleWorker), false, pace);
                 continue;
             }
             stream.working += 1;
@@ -383,7 +383,7 @@ impl World {
 }
 
 fn failed(code: &str) -> End {
-    End::Failed { code: code.to_owned(), message: String::new() }
+    End::Failed { code: code.into(), message: String::new() }
 }
 
 fn found() -> Found {
