@@ -27,6 +27,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+/// How this program and the libraries in it were optimised, in cargo's words.
+const OPT_LEVEL: &str = env!("OPT_LEVEL");
+
 /// Measures what a frame costs.
 #[derive(Parser)]
 #[command(name = "bench", bin_name = "cargo xtask bench --", args_conflicts_with_subcommands = true)]
@@ -74,6 +77,10 @@ enum Error {
     Frame(#[from] facefleet_vision::FrameError),
     #[error("the detector cannot be made: {0}")]
     Detector(#[from] facefleet_vision::DetectorError),
+    #[error(
+        "this program is built with opt-level {OPT_LEVEL}, and the libraries it compares with are for speed; use `cargo xtask bench`"
+    )]
+    NotForSpeed,
     #[error("the client wrote something that is no line of JSON: {0}")]
     Line(#[from] serde_json::Error),
     #[error("the fleet: {0}")]

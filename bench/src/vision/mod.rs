@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use facefleet_e2e::asset;
 use facefleet_vision::Size;
 
-use crate::{Error, cpu, frames, write_json};
+use crate::{Error, OPT_LEVEL, cpu, frames, write_json};
 use results::Results;
 use sides::Sides;
 
@@ -39,6 +39,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
+    if OPT_LEVEL != "3" {
+        return Err(Error::NotForSpeed);
+    }
     let clip = clip();
     let jpegs = spread(frames::of(&clip, None)?, args.frames as usize);
     let core = cpu::pin_to_one_core();

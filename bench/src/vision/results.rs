@@ -7,6 +7,7 @@ use facefleet_vision::{Kernels, Size};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::sides::{Costs, RTEN_YUNET, RUSTFACE, SCALAR, SEETA, YUNET, YUNET_SCALAR};
+use crate::OPT_LEVEL;
 
 /// The sizes that there are goals for.
 const SEETA_AT: Size = Size { width: 500, height: 400 };
@@ -56,6 +57,7 @@ impl fmt::Display for Results {
         writeln!(f, "{}: {frames} frames of {source}, {rounds} times, one thread", clip.display())?;
         let tables = Kernels::supported().iter().map(Kernels::name).collect::<Vec<_>>().join(", ");
         writeln!(f, "{SEETA} runs on kernels {}, of {tables}", Kernels::best().name())?;
+        writeln!(f, "everything is built with opt-level {OPT_LEVEL}, by cargo's profile `bench`")?;
         match core {
             Some(core) => writeln!(f, "everything on core {core}; medians, ms a frame\n")?,
             None => writeln!(f, "not kept on one core (there is no taskset here); medians, ms a frame\n")?,
