@@ -51,8 +51,11 @@ impl Program {
     }
 }
 
-/// The folder of the programs, which this process's own program is in or below. The first call builds them: a test of
-/// yesterday's programs would be worse than none.
+/// Set where whoever started this process has built the programs with it, as `cargo xtask test` has.
+const ARE_BUILT: &str = "FACEFLEET_PROGRAMS_ARE_BUILT";
+
+/// The folder of the programs, which this process's own program is in or below. The first call builds them, unless [`ARE_BUILT`]
+/// is set: a test of yesterday's programs would be worse than none.
 fn folder() -> Result<&'static Path, Error> {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
@@ -60,7 +63,10 @@ fn folder() -> Result<&'static Path, Error> {
         let beside = own.parent().expect("a program is in a folder");
         // Test programs are one folder further down.
         let folder = if beside.ends_with("deps") { beside.parent().expect("deps is in a folder") } else { beside };
-        build_into(folder).map(|()| folder.to_owned())
+        if env::var_os(ARE_BUILT).is_none() {
+            build_into(folder)?;
+        }
+        Ok(folder.to_owned())
     });
     folder.as_deref().map_err(|problem| Error::Build(problem.clone()))
 }

@@ -16,45 +16,58 @@ pub(crate) fn command() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// The programs of facefleet; each comes from the package of the same name.
+pub(crate) const PROGRAMS: [&str; 3] = ["facefleet-master", "facefleet-worker", "facefleet-client"];
+
+/// The profile of what is copied to other machines.
+pub(crate) const RELEASE: &str = "release";
+
 /// The profile of what runs here and is copied nowhere: optimised as for a release, but for what takes minutes and saves space.
 pub(crate) const QUICK: &str = "quick";
+
+/// Features of the workspace with which every check builds it: all that is off by default. With any other selection of packages
+/// or features cargo would give some libraries other features, and compile them and whatever is above them once more.
+pub(crate) const FEATURES: &str = "xtask/codegen,xtask/manuals,facefleet-client/otlp,facefleet-worker/otlp";
 
 /// Builds programs to be run here, each from the package of the same name, and returns where cargo put them.
 ///
 /// # Errors
 /// Those of the build, and [`Error::NoProgram`] when a package holds no such program.
 pub(crate) fn build_quick<const N: usize>(programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
-    build(command().args(["build", "--profile", QUICK]).args(packages(programs)), programs, stop)
+    build_programs(command().args(["build", "--profile", QUICK]), programs, stop)
 }
 
-/// As [`build_quick`], but as `cargo xtask test` builds them, after which nothing is left to do here.
+/// Builds programs as `cargo xtask test` builds them, after which nothing is left to do here, and returns where cargo put them.
+/// `kind` is cargo's flag before the name of each: `--bin` or `--example`.
 ///
 /// # Errors
-/// The same.
-pub(crate) fn build_as_tested<const N: usize>(programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
-    // The whole workspace: with fewer packages libraries have fewer features, and would be built once more.
-    build(command().args(["build", "--workspace"]), programs, stop)
+/// Those of the build, and [`Error::NoProgram`] when the workspace holds no such program.
+pub(crate) fn build_as_tested<const N: usize>(
+    kind: &str,
+    programs: [&str; N],
+    stop: &Stop,
+) -> Result<[PathBuf; N], Error> {
+    let mut cargo = command();
+    cargo.args(["build", "--workspace", "--features", FEATURES]).args(programs.iter().flat_map(|name| [kind, name]));
+    build(&mut cargo, programs, stop)
 }
 
-/// As [`build_quick`], but as they are copied to other machines, with a cargo of the caller's, which may have flags of its own
-/// after `build`.
+/// Builds programs, each from the package of the same name, and returns where cargo put them. `cargo` is a build by a cargo of
+/// the caller's, which may have flags of its own.
 ///
 /// # Errors
-/// The same.
-pub(crate) fn build_release_with<const N: usize>(
+/// Those of the build, and [`Error::NoProgram`] when a package holds no such program.
+pub(crate) fn build_programs<const N: usize>(
     cargo: &mut Command,
     programs: [&str; N],
     stop: &Stop,
 ) -> Result<[PathBuf; N], Error> {
-    build(cargo.arg("--release").args(packages(programs)), programs, stop)
-}
-
-fn packages<const N: usize>(programs: [&str; N]) -> impl Iterator<Item = &str> {
-    programs.into_iter().flat_map(|program| ["--package", program])
+    cargo.args(programs.into_iter().flat_map(|program| ["--package", program]));
+    build(cargo.arg("--bins"), programs, stop)
 }
 
 fn build<const N: usize>(cargo: &mut Command, programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
-    let build = cargo.args(["--locked", "--message-format=json-render-diagnostics", "--bins"]);
+    let build = cargo.args(["--locked", "--message-format=json-render-diagnostics"]);
     let mut built = executables(&process::output("cargo build", build, stop)?);
     let mut paths = [const { PathBuf::new() }; N];
     for (path, program) in paths.iter_mut().zip(programs) {

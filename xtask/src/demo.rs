@@ -82,8 +82,7 @@ impl Programs {
     fn build(stop: &Stop) -> Result<Programs, Error> {
         setup::ffmpeg(stop)?;
         println!("building facefleet");
-        let [master, worker, client] =
-            cargo::build_quick(["facefleet-master", "facefleet-worker", "facefleet-client"], stop)?;
+        let [master, worker, client] = cargo::build_quick(cargo::PROGRAMS, stop)?;
         Ok(Programs { master, worker, client })
     }
 }

@@ -1,10 +1,13 @@
 //! `cargo xtask fuzz`: bytes that nobody would think of, for what reads bytes of strangers. The targets are in `fuzz/`.
 
 use std::fs::{self, File};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use crate::error::Error;
+use crate::process::Running;
 use crate::wait::Stop;
 use crate::{cargo, process, setup, tools};
 
@@ -21,7 +24,7 @@ const INSTALL: [&[&str]; 2] = [&["apt-get", "update"], &["apt-get", "install", "
 /// One input may take so many seconds. All are small, and the machine may be busy.
 const SLOWEST: u32 = 20;
 
-/// Runs every target for so many seconds.
+/// Runs all targets at once, until each has had so many seconds of a core.
 ///
 /// # Errors
 /// [`Error::Crash`] with the input that a target failed on, and those of what has to be built first.
@@ -30,16 +33,24 @@ pub(crate) fn run(seconds: u32, stop: &Stop) -> Result<(), Error> {
     tools::install("fuzz", CARGO_FUZZ, stop)?;
     let programs = build(stop)?;
     seeds(stop)?;
-    let mut results = Vec::new();
+    let limit = duration(seconds, thread::available_parallelism().map_or(1, NonZeroUsize::get));
+    println!("\n== {}: {limit} s", TARGETS.join(", "));
+    let mut running = Vec::new();
     for target in TARGETS {
-        println!("\n== {target}: {seconds} s");
-        results.push((target, fuzz(&programs.join(target), target, seconds, stop)?));
+        running.push(Fuzzing::start(target, programs.join(target), limit)?);
     }
+    let results = running.into_iter().map(|fuzzing| fuzzing.end(stop)).collect::<Result<Vec<_>, _>>()?;
     println!("\nno crash in {seconds} s each");
-    for (target, Reached { runs, places }) in results {
+    for (target, Reached { runs, places }) in TARGETS.iter().zip(results) {
         println!("{target:>8}: {runs} inputs, which reached {places} places in the code");
     }
     Ok(())
+}
+
+/// How long it takes, in seconds, until each of [`TARGETS`] has had `seconds` of one of so many cores.
+fn duration(seconds: u32, cores: usize) -> u32 {
+    let targets = TARGETS.len().max(cores);
+    (f64::from(seconds) * targets as f64 / cores as f64).ceil() as u32
 }
 
 /// Makes sure that there is a compiler for C++.
@@ -76,39 +87,58 @@ fn build(stop: &Stop) -> Result<PathBuf, Error> {
 
 /// Writes what the targets start from.
 fn seeds(stop: &Stop) -> Result<(), Error> {
-    let mut write = cargo::command();
-    write.args(["run", "--quiet", "--locked", "--package", "facefleet-vision", "--example", "fuzz_seeds", "--"]);
-    process::run("the writing of seeds", write.arg(Path::new(FOLDER).join("seeds")), stop)
+    let [seeds] = cargo::build_as_tested("--example", ["fuzz_seeds"], stop)?;
+    process::run("the writing of seeds", Command::new(seeds).arg(Path::new(FOLDER).join("seeds")), stop)
 }
 
-/// Runs one target. What it finds is kept, and the next run starts from there.
-fn fuzz(program: &Path, target: &str, seconds: u32, stop: &Stop) -> Result<Reached, Error> {
-    let [seeds, corpus, crashes] = ["seeds", "corpus", "crashes"].map(|kind| Path::new(FOLDER).join(kind).join(target));
-    for folder in [&corpus, &crashes] {
-        fs::create_dir_all(folder).map_err(Error::file(folder))?;
-    }
-    let log = Path::new(FOLDER).join(format!("{target}.log"));
-    let mut command = Command::new(program);
-    command.args([corpus, seeds]);
-    command.arg(format!("-artifact_prefix={}/", crashes.display()));
-    // An input that comes closer to a value that is compared with is worth keeping: counts and sizes are met by chance alone.
-    command.arg("-use_value_profile=1");
-    // A library's threads that are about to end look like leaks when they are asked at the wrong moment.
-    command.arg("-detect_leaks=0").env("ASAN_OPTIONS", "detect_leaks=0");
-    command.args([format!("-max_total_time={seconds}"), format!("-timeout={SLOWEST}")]);
-    command.stderr(File::create(&log).map_err(Error::file(&log))?);
-    let outcome = process::run(target, &mut command, stop);
-    let said = fs::read(&log).map_err(Error::file(&log))?;
-    let said = String::from_utf8_lossy(&said);
-    match (outcome, reached(&said), crash(&said)) {
-        (Ok(()), Some(reached), _) => Ok(reached),
-        (Err(Error::Failed { .. }), _, Some(input)) => {
-            let command = format!("{} {input}", program.display());
-            Err(Error::Crash { target: target.to_owned(), input: input.into(), command, log })
+/// A target that runs.
+struct Fuzzing {
+    target: &'static str,
+    program: PathBuf,
+    log: PathBuf,
+    running: Running,
+}
+
+impl Fuzzing {
+    /// Starts a target for so many seconds. What it finds is kept, and the next run starts from there.
+    fn start(target: &'static str, program: PathBuf, seconds: u32) -> Result<Fuzzing, Error> {
+        let [seeds, corpus, crashes] =
+            ["seeds", "corpus", "crashes"].map(|kind| Path::new(FOLDER).join(kind).join(target));
+        for folder in [&corpus, &crashes] {
+            fs::create_dir_all(folder).map_err(Error::file(folder))?;
         }
-        (Err(Error::Failed { name, status }), ..) => Err(Error::Died { name, status, log }),
-        (Err(error), ..) => Err(error),
-        (Ok(()), None, _) => Err(Error::NoFuzzing { log }),
+        let log = Path::new(FOLDER).join(format!("{target}.log"));
+        let mut command = Command::new(&program);
+        command.args([corpus, seeds]);
+        command.arg(format!("-artifact_prefix={}/", crashes.display()));
+        // An input that comes closer to a value that is compared with is worth keeping: counts and sizes are met by chance alone.
+        command.arg("-use_value_profile=1");
+        // A library's threads that are about to end look like leaks when they are asked at the wrong moment.
+        command.arg("-detect_leaks=0").env("ASAN_OPTIONS", "detect_leaks=0");
+        command.args([format!("-max_total_time={seconds}"), format!("-timeout={SLOWEST}")]);
+        command.stderr(File::create(&log).map_err(Error::file(&log))?);
+        Ok(Fuzzing { target, program, log, running: Running::start(target, &mut command)? })
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// [`Error::Crash`], or [`Error::Died`] without a word of an input that does it; [`Error::NoFuzzing`].
+    fn end(self, stop: &Stop) -> Result<Reached, Error> {
+        let Fuzzing { target, program, log, mut running } = self;
+        let outcome = running.wait(|| stop.check());
+        let said = fs::read(&log).map_err(Error::file(&log))?;
+        let said = String::from_utf8_lossy(&said);
+        match (outcome, reached(&said), crash(&said)) {
+            (Ok(()), Some(reached), _) => Ok(reached),
+            (Err(Error::Failed { .. }), _, Some(input)) => {
+                let command = format!("{} {input}", program.display());
+                Err(Error::Crash { target: target.to_owned(), input: input.into(), command, log })
+            }
+            (Err(Error::Failed { name, status }), ..) => Err(Error::Died { name, status, log }),
+            (Err(error), ..) => Err(error),
+            (Ok(()), None, _) => Err(Error::NoFuzzing { log }),
+        }
     }
 }
 
@@ -137,6 +167,11 @@ fn crash(log: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn targets_share_the_cores_that_there_are() {
+        assert_eq!([1, 2, 3, 16].map(|cores| duration(60, cores)), [180, 90, 60, 60]);
+    }
 
     #[test]
     fn what_libfuzzer_says_is_understood() {

@@ -66,11 +66,7 @@ enum Xtask {
         args: Vec<String>,
     },
     /// Write the Rust code of proto/*.proto
-    Codegen {
-        /// Write nothing, fail when the committed code is stale
-        #[arg(long)]
-        check: bool,
-    },
+    Codegen,
     /// Make assets/demo.mp4 from assets/photos
     DemoVideo,
     /// Write assets/yunet_2023mar.bin from the published ONNX file beside it
@@ -94,7 +90,7 @@ enum Xtask {
     Deploy(Deploy),
     /// Feed the readers of models and frames with bytes that nobody would think of
     Fuzz {
-        /// Seconds for each of them
+        /// Seconds of a core for each of them; all run at once
         #[arg(long, value_name = "N", default_value = "60", value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
@@ -127,9 +123,9 @@ fn run(command: Xtask) -> Result<(), Error> {
         Xtask::Demo { video, watch: false } => demo::run(&video, &stop),
         Xtask::Demo { video, watch: true } => demo::watch(&video, &stop),
         Xtask::Test { advisories } => test::run(advisories, &stop),
-        Xtask::Bench { args } => measure("facefleet-bench", "bench", &args, &stop),
-        Xtask::Soak { args } => measure("facefleet-e2e", "soak", &args, &stop),
-        Xtask::Codegen { check } => codegen::run(check, &stop),
+        Xtask::Bench { args } => measure("facefleet-bench", "bench", "bench", &args, &stop),
+        Xtask::Soak { args } => measure("facefleet-e2e", "soak", cargo::RELEASE, &args, &stop),
+        Xtask::Codegen => codegen::run(&stop),
         Xtask::DemoVideo => demo_video::run(&stop),
         Xtask::YunetWeights { check } => yunet::run(check),
         Xtask::PiCheck => pi_check::run(&stop),
@@ -140,9 +136,10 @@ fn run(command: Xtask) -> Result<(), Error> {
     }
 }
 
-/// Runs a program of the package `package` that starts the real processes, and passes `args` on.
-fn measure(package: &str, program: &str, args: &[String], stop: &Stop) -> Result<(), Error> {
+/// Runs a program of the package `package` that starts the real processes, and passes `args` on. Both profiles have their programs in
+/// `target/release`, where the harness looks for the processes, so these are always the ones of a release.
+fn measure(package: &str, program: &str, profile: &str, args: &[String], stop: &Stop) -> Result<(), Error> {
     let mut command = cargo::command();
-    command.args(["run", "--locked", "--release", "--package", package, "--bin", program, "--"]).args(args);
+    command.args(["run", "--locked", "--profile", profile, "--package", package, "--bin", program, "--"]).args(args);
     process::run(program, &mut command, stop)
 }

@@ -6,6 +6,7 @@ use std::path::{self, Path};
 
 use prerequisites::{SKIPPED, Skips};
 
+use crate::cargo::FEATURES;
 use crate::error::Error;
 use crate::wait::{Stop, now};
 use crate::{process, setup, tools};
@@ -15,6 +16,9 @@ const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
 /// Where each test that is skipped adds a line.
 const SKIPPED_TESTS: &str = "target/skipped-tests";
+/// Tells the tests of whole processes that cargo has built the programs with the tests (`e2e/src/program.rs`). By themselves they
+/// would have the programs built alone, which gives some libraries other features and compiles most of them once more.
+const PROGRAMS_ARE_BUILT: &str = "FACEFLEET_PROGRAMS_ARE_BUILT";
 
 /// A check.
 struct Step {
@@ -23,40 +27,30 @@ struct Step {
     /// A variable of the environment that it needs.
     env: Option<(&'static str, &'static str)>,
     /// What it passes to cargo, separated by spaces.
-    args: &'static str,
+    args: String,
 }
 
-const STEPS: [Step; 8] = [
-    Step { name: "format", env: None, args: "fmt --all --check" },
-    Step {
-        name: "clippy",
-        env: None,
-        // With the code generator and the writer of manuals, which nothing else here builds.
-        args: "clippy --locked --workspace --all-targets --features xtask/codegen,xtask/manuals -- -D warnings",
-    },
-    Step {
-        name: "clippy of traces",
-        env: None,
-        args: "clippy --locked --workspace --all-targets --features facefleet-client/otlp,facefleet-worker/otlp -- -D warnings",
-    },
-    Step { name: "generated code", env: None, args: "xtask codegen --check" },
-    Step { name: "docs", env: Some(("RUSTDOCFLAGS", "-D warnings")), args: "doc --locked --workspace --no-deps" },
-    // The tests of whole processes start these.
-    Step { name: "programs", env: None, args: "build --locked --workspace --bins" },
-    Step { name: "tests", env: None, args: "test --locked --workspace" },
-    // Of the whole workspace: with fewer packages libraries have fewer features, and would be built once more.
-    Step {
-        name: "tests of traces",
-        env: None,
-        args: "test --locked --workspace --features facefleet-client/otlp,facefleet-worker/otlp --test otlp",
-    },
-];
+/// The checks of the code. All of them take the whole workspace, and all but one the same features, so that nothing is built twice.
+fn checks() -> [Step; 5] {
+    let all = format!("--locked --workspace --features {FEATURES}");
+    [
+        Step::new("format", "fmt --all --check"),
+        Step::new("clippy", format!("clippy {all} --all-targets -- -D warnings")),
+        // An item that only a feature has a use for is a warning in the programs that ship without.
+        Step::new("clippy of what ships", "clippy --locked --workspace --lib --bins -- -D warnings"),
+        Step::new("docs", format!("doc {all} --no-deps")).with("RUSTDOCFLAGS", "-D warnings"),
+        Step::new("tests", format!("test {all}")).with(PROGRAMS_ARE_BUILT, "1"),
+    ]
+}
 
-/// The checks of cargo-deny. The second one fetches the database of known vulnerabilities, which needs a network.
-const DENY: [Step; 2] = [
-    Step { name: "dependencies", env: None, args: "deny --locked check licenses bans sources" },
-    Step { name: "advisories", env: None, args: "deny --locked check advisories" },
-];
+/// The checks of the dependencies. The one of advisories fetches the database of known vulnerabilities, which needs a network.
+fn checks_of_dependencies(advisories: bool) -> Vec<Step> {
+    let mut checks = vec![Step::new("dependencies", "deny --locked check licenses bans sources")];
+    if advisories {
+        checks.push(Step::new("advisories", "deny --locked check advisories"));
+    }
+    checks
+}
 
 /// Runs every check and stops at the first that fails.
 ///
@@ -70,16 +64,12 @@ pub(crate) fn run(advisories: bool, stop: &Stop) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::file(skipped)(error)),
         _ => {}
     }
-    for step in &STEPS {
-        step.run(stop)?;
-    }
+    let (checks, of_dependencies) = (checks(), checks_of_dependencies(advisories));
+    checks.iter().try_for_each(|check| check.run(stop))?;
     tools::install("deny", CARGO_DENY, stop)?;
-    let deny = if advisories { &DENY[..] } else { &DENY[..1] };
-    for step in deny {
-        step.run(stop)?;
-    }
+    of_dependencies.iter().try_for_each(|check| check.run(stop))?;
     let skips = Skips::read(skipped).map_err(Error::file(skipped))?;
-    println!("\nchecks: {} passed, 0 failed; {}", STEPS.len() + deny.len(), told(&skips));
+    println!("\nchecks: {} passed, 0 failed; {}", checks.len() + of_dependencies.len(), told(&skips));
     Ok(())
 }
 
@@ -92,6 +82,14 @@ fn told(skips: &Skips) -> String {
 }
 
 impl Step {
+    fn new(name: &'static str, args: impl Into<String>) -> Step {
+        Step { name, env: None, args: args.into() }
+    }
+
+    fn with(self, variable: &'static str, value: &'static str) -> Step {
+        Step { env: Some((variable, value)), ..self }
+    }
+
     fn run(&self, stop: &Stop) -> Result<(), Error> {
         println!("\n== {}: {}", self.name, self.command_line());
         let start = now();
@@ -119,7 +117,8 @@ mod tests {
 
     #[test]
     fn a_check_says_how_to_run_it_alone() {
-        let docs = STEPS.iter().find(|step| step.name == "docs").unwrap();
-        assert_eq!(docs.command_line(), "RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps");
+        let docs = Step::new("docs", "doc --no-deps").with("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(docs.command_line(), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
+        assert_eq!(Step::new("format", "fmt").command_line(), "cargo fmt");
     }
 }

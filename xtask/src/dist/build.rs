@@ -5,13 +5,11 @@ use std::path::{self, Path, PathBuf};
 use std::process::Command;
 
 use super::arch::Arch;
+use crate::cargo::{PROGRAMS, RELEASE};
 use crate::error::Error;
 use crate::pi_check;
 use crate::wait::Stop;
 use crate::{cargo, process};
-
-/// The programs; each comes from the package of the same name.
-pub(super) const PROGRAMS: [&str; 3] = ["facefleet-master", "facefleet-worker", "facefleet-client"];
 
 /// Builds the programs for `arch` and returns where they are, in the order of [`PROGRAMS`]. They are linked statically, and
 /// stripped.
@@ -20,10 +18,10 @@ pub(super) const PROGRAMS: [&str; 3] = ["facefleet-master", "facefleet-worker", 
 /// Those of the build; for arm64 also [`Error::NoArmTools`].
 pub(super) fn programs(arch: Arch, stop: &Stop) -> Result<[PathBuf; 3], Error> {
     match arch {
-        Arch::Amd64 => cargo::build_release_with(cargo_for_pcs().arg("build"), PROGRAMS, stop),
+        Arch::Amd64 => cargo::build_programs(cargo_for_pcs().args(["build", "--profile", RELEASE]), PROGRAMS, stop),
         Arch::Arm64 => {
             pi_check::tools::install(stop)?;
-            pi_check::build::programs(stop)
+            pi_check::build::programs(RELEASE, PROGRAMS, stop)
         }
     }
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::arch::Arch;
-use super::build::PROGRAMS;
 use super::common;
 use super::deb::{self, Package};
 use super::tree::{Tree, gz};
+use crate::cargo::PROGRAMS;
 use crate::error::Error;
 
 /// Units, sample configurations, and what archives and Debian packages say of themselves.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::arch::Arch;
-use super::build::PROGRAMS;
+use crate::cargo::PROGRAMS;
 use crate::error::Error;
 use crate::wait::Stop;
 use crate::{cargo, process};

@@ -3,12 +3,9 @@
 use std::path::PathBuf;
 
 use super::{TARGET, cargo};
-use crate::cargo::build_release_with;
+use crate::cargo::build_programs;
 use crate::error::Error;
 use crate::wait::Stop;
-
-/// What is built, in this order.
-pub(crate) const PROGRAMS: [&str; 3] = ["facefleet-master", "facefleet-worker", "facefleet-client"];
 
 /// What compiles C and C++ and packs objects, as build scripts find it for a target: by these names, before the target's
 /// own after `_` or after `TARGET_` themselves.
@@ -18,18 +15,19 @@ const FAILS: &str = "false";
 /// The protobuf compiler that is not there.
 const NO_PROTOC: &str = "/nonexistent/protoc";
 
-/// Builds the programs for arm64, and returns where they are. All that it takes beside Rust is a linker and the C library that
-/// is linked: whatever else a dependency might call for the target fails.
+/// Builds programs for arm64 with a profile of cargo's, and returns where they are. All that it takes beside Rust is a linker and the
+/// C library that is linked: whatever else a dependency might call for the target fails.
 ///
 /// # Errors
 /// [`Error::NotRustAlone`] when the build failed.
-pub(crate) fn programs(stop: &Stop) -> Result<[PathBuf; 3], Error> {
+pub(crate) fn programs<const N: usize>(profile: &str, programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
     let mut cargo = cargo();
     for tool in C_TOOLS {
         cargo.env(format!("{tool}_{}", TARGET.replace('-', "_")), FAILS).env(format!("TARGET_{tool}"), FAILS);
     }
     cargo.env("PROTOC", NO_PROTOC);
-    build_release_with(cargo.arg("build").args(["--target", TARGET]), PROGRAMS, stop).map_err(|error| match error {
+    let build = cargo.args(["build", "--target", TARGET, "--profile", profile]);
+    build_programs(build, programs, stop).map_err(|error| match error {
         Error::Failed { .. } => Error::NotRustAlone { c_compiler: FAILS, protoc: NO_PROTOC },
         other => other,
     })

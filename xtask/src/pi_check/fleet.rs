@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::faces::{self, Frame};
-use super::{BUILD, DETECTORS, NEON, PROGRAMS, emulator};
-use crate::cargo;
+use super::{BUILD, DETECTORS, NEON, emulator};
+use crate::cargo::{self, PROGRAMS};
 use crate::error::Error;
 use crate::process;
 use crate::service::{Service, joined, listening_on};
@@ -36,7 +36,7 @@ pub(super) struct Outcome {
 /// # Errors
 /// A program that did not do its work, and [`Error::OtherFaces`].
 pub(super) fn run(arm64: &Path, stop: &Stop) -> Result<Outcome, Error> {
-    let [master, worker, client] = cargo::build_as_tested(PROGRAMS, stop)?;
+    let [master, worker, client] = cargo::build_as_tested("--bin", PROGRAMS, stop)?;
     let logs = PathBuf::from(BUILD).join("fleet");
     fs::create_dir_all(&logs).map_err(Error::file(&logs))?;
     let fleet = Fleet { master, client, logs };
