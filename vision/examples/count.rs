@@ -1,9 +1,9 @@
-//! Work to be counted: a detector alone, on one photograph of 500×400 pixels.
+//! Work whose instructions are counted: a detector alone, on one photograph of 500×400 pixels.
 //!
-//! `cargo run --release -p facefleet-vision --example count -- DETECTOR KERNELS FRAMES` looks at it FRAMES times with
-//! `seeta` or `yunet` and the table of kernels of that name. It measures nothing itself: `cargo xtask pi-check` runs it in an
-//! emulator that counts instructions, with one frame and with more, and the difference is what a frame costs once the
-//! buffers are there.
+//! `cargo run --release -p facefleet-vision --example count -- DETECTOR KERNELS FRAMES` runs `seeta` or `yunet` FRAMES times,
+//! with the table of kernels of that name. It counts nothing by itself: `valgrind --tool=callgrind` does, or the emulator that
+//! `cargo xtask pi-check` runs it in. The difference between a run with one frame and a run with more is the cost of a frame once
+//! the buffers are there.
 
 use std::env;
 use std::path::Path;
@@ -15,7 +15,7 @@ use facefleet_vision::{FaceDetector, Kernels, Limits, PictureView, Size, Wanted,
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
-/// What the oldest programs of this field send to their detector.
+/// The size at which the programs before this one call their detector.
 const SIZE: Size = Size { width: 500, height: 400 };
 
 fn main() {

@@ -1,6 +1,7 @@
-//! What the fuzz targets start from: `cargo run -p facefleet-vision --example fuzz_seeds -- FOLDER` writes a small JPEG of every
-//! kind into FOLDER/frame, into FOLDER/weights the head of YuNet's weights, and into FOLDER/model a small model without the weights of its cascade. Weights are nearly all of a
-//! model, and not where a reader goes wrong; the fuzz target puts them back.
+//! Writes the inputs that the fuzz targets start from: `cargo run -p facefleet-vision --example fuzz_seeds -- FOLDER` writes a
+//! small JPEG of every kind into FOLDER/frame, the head of YuNet's weights into FOLDER/weights, and a small model without the
+//! weights of its cascade into FOLDER/model. Weights are nearly all of a model, and no reader goes wrong in them; the fuzz target
+//! puts them back.
 
 use std::env;
 use std::fs;
@@ -27,7 +28,7 @@ fn main() -> io::Result<()> {
     write(&folder.join("model"), "tiny.bin", &[before, after].concat())
 }
 
-/// Weak classifiers of the cascade, as few as there can be.
+/// Number of weak classifiers in the cascade, as few as there can be.
 const WEAK: usize = 10;
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -35,7 +36,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::write(folder.join(name), bytes)
 }
 
-/// A face, in every kind of JPEG.
+/// Returns a face in every kind of JPEG.
 fn frames() -> Vec<(&'static str, Vec<u8>)> {
     let face = face();
     let (colour, grey) = (face.as_raw(), DynamicImage::from(face.clone()).into_luma8().into_raw());
@@ -68,15 +69,15 @@ fn asset(name: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The face of the portrait in the assets; neither side is a multiple of a block's.
+/// Returns the face of the portrait in the assets. Neither side is a multiple of a block's.
 fn face() -> RgbImage {
     let portrait = jpeg::decode_rgb(&asset("photos/astronaut.jpg"), &Limits::default()).expect("the photo is a JPEG");
     let face = imageops::crop_imm(&portrait, 150, 40, 150, 160).to_image();
     imageops::resize(&face, 60, 64, FilterType::Triangle)
 }
 
-/// A funnel of one cascade and one network, both as small as the format lets them be, that finds a face in every window: what
-/// stands before the weights of the cascade, and behind them.
+/// Returns a funnel of one cascade and one network, both as small as the format allows, that finds a face in every window: the
+/// bytes before the weights of the cascade, and the bytes behind them.
 fn model() -> (Vec<u8>, Vec<u8>) {
     let bits = |value: f32| value.to_bits().cast_signed();
     // Two tiers; in the first one classifier of one stage, boosted, with 256 bins.

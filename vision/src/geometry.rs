@@ -37,7 +37,7 @@ pub struct Face {
     pub width: f32,
     /// Bottom edge minus top edge.
     pub height: f32,
-    /// How sure the detector is, on the detector's own scale. Scores of different detectors cannot be compared.
+    /// Confidence of the detector, on the detector's own scale. Scores of different detectors cannot be compared.
     pub score: f32,
     /// Right eye, left eye, nose, right and left corner of the mouth, where right and left are the person's own. `None` from a
     /// detector that finds no landmarks.

@@ -1,4 +1,4 @@
-//! Counts allocations: a frame that only boxes are wanted of takes no memory once its thread has seen one like it.
+//! Counts allocations: a frame of which only boxes are wanted takes no memory once its thread has seen one like it.
 #![allow(unsafe_code, reason = "an allocator is made of unsafe functions; these add a count to the system's")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use facefleet_vision::{Analyzer, DetectorKind, Fit, Job, Limits, Report, Task};
 use pictures::{astronaut_in, encode};
 
 thread_local! {
-    /// Allocations of this thread. The test harness has threads of its own.
+    /// Allocations of this thread. Other threads, such as those of the test harness, are not counted.
     static COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -42,7 +42,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many allocations `job` makes for a frame when it has been done twice for it.
+/// Returns the number of allocations that `job` makes for all frames, after it was done twice for each.
 fn allocations(analyzer: &mut Analyzer, frames: &[Vec<u8>], job: Job) -> usize {
     let mut report = Report::default();
     let mut round = || {
@@ -57,7 +57,7 @@ fn allocations(analyzer: &mut Analyzer, frames: &[Vec<u8>], job: Job) -> usize {
     round()
 }
 
-/// The same size with other contents, as the frames of a stream have.
+/// Returns frames of one size with different contents, as those of a stream are.
 fn frames() -> Vec<Vec<u8>> {
     [0, 40, 90].map(|left| encode(&astronaut_in(640, 512, left, 0))).to_vec()
 }

@@ -1,4 +1,4 @@
-//! Decoding: which decoder, and how it is made strict.
+//! Chooses a decoder for each JPEG, and makes the decoder strict.
 
 use super::baseline::Baseline;
 use super::encode::STANDARD_TABLES;
@@ -10,10 +10,10 @@ use crate::job::Limits;
 use crate::kernels::Kernels;
 use crate::raster::{Planes, Raster};
 
-/// Decodes JPEGs; owns the buffers it needs between frames.
+/// A decoder of JPEGs that holds the buffers it uses again from frame to frame.
 pub(crate) struct Decoder {
     baseline: Baseline,
-    /// A JPEG made ready for a library.
+    /// A copy of a JPEG that was made ready for a library.
     sealed: Vec<u8>,
 }
 
@@ -22,9 +22,10 @@ impl Decoder {
         Decoder { baseline: Baseline::new(kernels), sealed: Vec::new() }
     }
 
-    /// Decodes the brightness of `bytes`. It costs less than all: the blocks of colour are skipped, not transformed.
+    /// Decodes the brightness of `bytes`. This takes less time than all planes, because the blocks of colour are skipped and not
+    /// transformed.
     ///
-    /// May panic where a library does; callers wrap it in `no_panic`.
+    /// A library may panic on hostile bytes; callers wrap this function in `no_panic`.
     pub(crate) fn decode_luma(&mut self, bytes: &[u8], limits: &Limits, out: &mut Raster) -> Result<(), FrameError> {
         let (header, extent) = look_at(bytes, limits)?;
         if !self.baseline.decode(bytes, &header, extent, &mut [out])? {
@@ -35,9 +36,9 @@ impl Decoder {
         Ok(())
     }
 
-    /// Decodes all of `bytes`, with colour in as many pixels as it has. The same brightness as from `decode_luma`.
+    /// Decodes all planes of `bytes`, the colour at its own resolution. The brightness is that of `decode_luma`.
     ///
-    /// May panic where a library does; callers wrap it in `no_panic`.
+    /// A library may panic on hostile bytes; callers wrap this function in `no_panic`.
     pub(crate) fn decode_planes(&mut self, bytes: &[u8], limits: &Limits, out: &mut Planes) -> Result<(), FrameError> {
         let (header, extent) = look_at(bytes, limits)?;
         if header.components == 1 {
@@ -58,9 +59,9 @@ impl Decoder {
         Ok(())
     }
 
-    /// Decodes `bytes` in red, green and blue: the pixels, three bytes each.
+    /// Decodes `bytes` to red, green and blue, three bytes a pixel.
     ///
-    /// May panic where a library does; callers wrap it in `no_panic`.
+    /// A library may panic on hostile bytes; callers wrap this function in `no_panic`.
     pub(crate) fn decode_rgb(mut self, bytes: &[u8], limits: &Limits) -> Result<(Size, Vec<u8>), FrameError> {
         let (header, extent) = look_at(bytes, limits)?;
         Ok((header.size, self.decode_interleaved(bytes, &header, extent, Colours::Rgb)?))
@@ -79,8 +80,8 @@ impl Decoder {
         Ok(pixels)
     }
 
-    /// Makes a scan that was cut short an error in a library: each gets [`ONES`] at its end. The standard tables come before
-    /// the picture's own, which take their places if there are any.
+    /// Copies a JPEG for a library in such a way that a scan that was cut short is an error: each scan gets [`ONES`] at its end.
+    /// The standard Huffman tables come before the picture's own, which replace them if there are any.
     fn seal(&mut self, bytes: &[u8], extent: Extent) {
         self.sealed.clear();
         let [length_high, length_low] = (2 + STANDARD_TABLES.len() as u16).to_be_bytes();
@@ -96,10 +97,10 @@ impl Decoder {
     }
 }
 
-/// Sixteen bytes of one-bits, each followed by the zero byte that JPEG writes after a 0xFF in a scan.
+/// Sixteen bytes of one-bits, each followed by the zero byte that JPEG stuffs after a 0xFF in a scan.
 ///
-/// A code of nothing but ones is never given to a symbol (T.81, annex C), so a library that still wants blocks at the end
-/// of a scan meets an error here. Without them it sees the next marker and fills the rest with grey: a scan cut
+/// No symbol ever has a code of nothing but ones (T.81, annex C), so a library that still wants blocks at the end of a scan meets
+/// an error here. Without these bytes the library would see the next marker and fill the rest with grey: a scan that was cut
 /// short, with an end marker put behind it, would pass as a picture. Sixteen bytes are more than any decoder reads ahead.
 const ONES: [u8; 32] = {
     let mut bytes = [0; 32];
@@ -111,7 +112,7 @@ const ONES: [u8; 32] = {
     bytes
 };
 
-/// Everything that can be seen before memory is taken.
+/// Checks everything that can be checked before memory is taken.
 fn look_at(bytes: &[u8], limits: &Limits) -> Result<(Header, Extent), FrameError> {
     let header = structure::header(bytes)?;
     if header.size.pixels() > limits.max_pixels {

@@ -1,4 +1,4 @@
-//! The libraries that decode what [`super::baseline`] does not.
+//! Decodes with libraries what [`super::baseline`] does not decode.
 
 use jpeg_decoder::{ColorTransform, PixelFormat};
 use zune_jpeg::JpegDecoder;
@@ -10,7 +10,7 @@ use super::structure::{Extent, Header, Sampling};
 use crate::colour;
 use crate::error::FrameError;
 
-/// What the bytes of a pixel mean.
+/// The meaning of the bytes of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colours {
     /// One byte: brightness.
@@ -21,7 +21,7 @@ pub(super) enum Colours {
     Ycc,
 }
 
-/// Decodes `bytes` into `pixels`, which has room for exactly that.
+/// Decodes `bytes` into `pixels`, which must be exactly as long as the picture needs.
 pub(super) fn decode(
     bytes: &[u8],
     header: &Header,
@@ -40,17 +40,17 @@ pub(super) fn decode(
     decode_rare(bytes, transform, colours, pixels)
 }
 
-/// Whether `zune-jpeg` decodes this kind correctly: grey or three components, 4:4:4, 4:2:2 or 4:2:0, all in one scan.
+/// Returns whether `zune-jpeg` decodes this kind correctly: grey or three components, 4:4:4, 4:2:2 or 4:2:0, all in one scan.
 ///
-/// It is the faster one by far, and wrong about the rest (version 0.5): 4:4:0 fails in grey, baseline in several scans
-/// comes out in false colours, subsampled CMYK panics, and what is missing at the end of a progressive picture's scan
-/// cannot be made an error. The tests in `tests` hold each of these kinds.
+/// `zune-jpeg` is the faster library by far, but version 0.5 is wrong about all other kinds: 4:4:0 fails in grey, a baseline
+/// picture in several scans comes out in false colours, subsampled CMYK panics, and missing data at the end of a progressive
+/// picture's scan cannot be made an error. The tests in `tests` cover each of these kinds.
 fn is_common(header: &Header, extent: Extent) -> bool {
     header.components != 4 && header.sampling != Sampling::Other && extent.scans == 1
 }
 
-/// Decodes into `pixels`, or returns false when this decoder cannot bring the file's colours into `colours`: grey is not made
-/// colour differences.
+/// Decodes into `pixels`, or returns false when this decoder cannot bring the file's colours into `colours`: a grey picture is
+/// not turned into colour differences.
 fn decode_common(bytes: &[u8], colours: Colours, pixels: &mut [u8]) -> Result<bool, FrameError> {
     let wanted = match colours {
         Colours::Luma => ColorSpace::Luma,
@@ -76,8 +76,8 @@ fn decode_common(bytes: &[u8], colours: Colours, pixels: &mut [u8]) -> Result<bo
 
 /// Decodes any kind with `jpeg-decoder`, at half the speed and on threads of its own.
 ///
-/// What three components are has to be said with `transform`: the library (version 0.3) believes their numbers and a JFIF
-/// marker more than Adobe's, and many programs write those whatever the colours are.
+/// The meaning of three components has to be given as `transform`, because the library (version 0.3) believes the components'
+/// numbers and a JFIF marker more than Adobe's marker, and many programs write those whatever the colours are.
 fn decode_rare(
     bytes: &[u8],
     transform: Option<ColorTransform>,
@@ -107,16 +107,17 @@ fn decode_rare(
     Ok(())
 }
 
-/// From one pixel as the library gives it.
+/// A conversion of one pixel, as the library gives it, to red, green and blue.
 type ToRgb = fn(&[u8]) -> [u8; 3];
 
-/// Inks on white paper to light, without a colour profile.
+/// Converts inks on white paper to light, without a colour profile.
 fn cmyk_to_rgb(inks: &[u8]) -> [u8; 3] {
     let black = u16::from(255 - inks[3]);
     [inks[0], inks[1], inks[2]].map(|ink| ((u16::from(255 - ink) * black + 127) / 255) as u8)
 }
 
-/// The marker segments are known to be whole by now, so whatever stops a decoder is damage inside them.
+/// Turns a decoder's error into the frame's. The marker segments are known to be whole by now, so whatever stops a decoder is
+/// damage inside them.
 fn corrupt(error: impl std::fmt::Display) -> FrameError {
     FrameError::Corrupt { reason: error.to_string() }
 }

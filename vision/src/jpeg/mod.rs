@@ -1,8 +1,8 @@
-//! JPEG in and out.
+//! Decodes and encodes JPEGs.
 //!
-//! The common kind is decoded and encoded here, in `baseline` and `encode`; what is rarer is decoded by the libraries
-//! `zune-jpeg` and `jpeg-decoder`. Before either, `structure` walks the marker segments, and `decode` gives each kind of JPEG
-//! to a decoder that is right about it and makes a scan cut short an error.
+//! The common kinds are decoded and encoded here, in `baseline` and `encode`; rarer kinds are decoded by the libraries
+//! `zune-jpeg` and `jpeg-decoder`. First `structure` walks the marker segments. Then `decode` gives each kind of JPEG to a
+//! decoder that handles it correctly, and sees to it that a scan that was cut short is an error.
 
 mod baseline;
 mod decode;

@@ -1,40 +1,40 @@
-//! The marker segments of a JPEG (ITU-T T.81, annex B): what they say, and whether the bytes are all there.
+//! Reads the marker segments of a JPEG (ITU-T T.81, annex B), and checks whether the bytes are all there.
 
 use crate::error::FrameError;
 use crate::geometry::Size;
 
-/// What a JPEG says about itself before its first pixel.
+/// The facts that a JPEG's header gives before the first pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Picture size in pixels. Both sides are at least 1.
     pub size: Size,
     /// 1 for grey, 3 for colour, 4 for the CMYK family.
     pub components: u8,
-    /// Whether the picture comes in several passes over the whole of it.
+    /// Whether the picture comes in several passes over the whole of it (progressive).
     pub progressive: bool,
-    /// How the resolution of the colour components relates to that of the first.
+    /// Resolution of the colour components, compared with that of the first component.
     pub sampling: Sampling,
-    /// Whether the components are called R, G and B.
+    /// Whether the components are named R, G and B.
     pub(super) named_rgb: bool,
 }
 
 impl Header {
-    /// Whether the components are red, green and blue, which Adobe's marker says better than their names.
+    /// Returns whether the components are red, green and blue. Adobe's marker is believed more than the names of the components.
     pub(super) fn is_rgb(&self, extent: Extent) -> bool {
         self.components == 3 && extent.adobe.map_or(self.named_rgb, |transform| transform == 0)
     }
 }
 
-/// Colour resolution of a JPEG.
+/// The colour resolution of a JPEG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampling {
-    /// As the first component: 4:4:4, and every grey picture.
+    /// Colour has the resolution of the first component: 4:4:4, and every grey picture.
     Full,
-    /// Half across: 4:2:2.
+    /// Colour has half the resolution across: 4:2:2.
     Half,
-    /// Half across and down: 4:2:0.
+    /// Colour has half the resolution across and down: 4:2:0.
     Quarter,
-    /// Anything else: 4:4:0, 4:1:1 and rarer ones.
+    /// Colour has any other resolution: 4:4:0, 4:1:1 and rarer ones.
     Other,
 }
 
@@ -46,21 +46,21 @@ pub fn header(bytes: &[u8]) -> Result<Header, FrameError> {
     Segments::new(bytes)?.frame_header()
 }
 
-/// Most scans that are decoded. Each costs a pass over the whole picture, whatever its few bytes hold, so their number is
-/// what a hostile sender multiplies the work by. Encoders write about ten.
+/// Most scans that are decoded. Each scan costs a pass over the whole picture, however few bytes it has, so a hostile sender
+/// could multiply the work with their number. Encoders write about ten.
 const MAX_SCANS: usize = 100;
 
-/// Where the picture data of a complete JPEG ends.
+/// The end of the picture data of a complete JPEG, and what the way to it has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
-    /// Just past the last entropy-coded byte.
+    /// Offset just past the last entropy-coded byte.
     pub(super) scan_end: usize,
-    /// Just past the end-of-image marker. What comes after is not part of the picture.
+    /// Offset just past the end-of-image marker. What comes after is not part of the picture.
     pub(super) end: usize,
-    /// How many scans there are; at least 1.
+    /// Number of scans, at least 1.
     pub(super) scans: usize,
-    /// What Adobe's marker says about the colours, if there is one (T.872, 6.5.3): 0 for none but red, green and blue or
-    /// inks, 1 for brightness and colour differences, 2 for these and black.
+    /// The transform in Adobe's marker, if there is a marker (T.872, 6.5.3): 0 for none (red, green and blue, or inks), 1 for
+    /// brightness and colour differences, 2 for these and black.
     pub(super) adobe: Option<u8>,
 }
 
@@ -96,7 +96,7 @@ pub(super) fn extent(bytes: &[u8]) -> Result<Extent, FrameError> {
     }
 }
 
-/// Where the entropy-coded data of each scan ends, in a JPEG whose [`extent`] was found.
+/// Yields the end of the entropy-coded data of each scan, in a JPEG whose [`extent`] was found.
 pub(super) fn scan_ends(bytes: &[u8]) -> impl Iterator<Item = usize> {
     let mut segments = Segments::new(bytes).ok();
     std::iter::from_fn(move || {
@@ -123,23 +123,23 @@ pub(super) mod marker {
     pub(in crate::jpeg) const DRI: u8 = 0xDD;
     pub(in crate::jpeg) const APP14: u8 = 0xEE;
 
-    /// SOF0 to SOF15. Three codes in their range mean something else: DHT, JPG and DAC.
+    /// Returns whether a marker is one of SOF0 to SOF15. Three codes in that range mean something else: DHT, JPG and DAC.
     pub(in crate::jpeg) fn is_frame(code: u8) -> bool {
         matches!(code, 0xC0..=0xCF) && !matches!(code, 0xC4 | 0xC8 | 0xCC)
     }
 
-    /// Restart markers stand inside a scan.
+    /// Returns whether a marker is a restart marker, which stands inside a scan.
     pub(super) fn is_restart(code: u8) -> bool {
         matches!(code, 0xD0..=0xD7)
     }
 }
 
-/// A marker and what belongs to it.
+/// A marker with its segment.
 pub(super) struct Segment<'a> {
     /// Offset of the marker's 0xFF.
     offset: usize,
     pub(super) marker: u8,
-    /// What follows the length, empty for `EOI`.
+    /// The bytes behind the length; empty for `EOI`.
     pub(super) body: &'a [u8],
 }
 
@@ -149,16 +149,16 @@ impl Segment<'_> {
     }
 }
 
-/// Goes from one segment to the next.
+/// An iterator over the segments of a JPEG.
 pub(super) struct Segments<'a> {
     bytes: &'a [u8],
     position: usize,
-    /// What Adobe's marker said, once it was passed.
+    /// The transform in Adobe's marker, once the marker was passed.
     adobe: Option<u8>,
 }
 
 impl<'a> Segments<'a> {
-    /// Stands behind the start-of-image marker.
+    /// Starts behind the start-of-image marker.
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, FrameError> {
         match bytes {
             [] => Err(FrameError::Empty),
@@ -168,7 +168,7 @@ impl<'a> Segments<'a> {
         }
     }
 
-    /// Offset of what comes after the last segment.
+    /// Returns the offset of what comes after the last segment.
     pub(super) fn position(&self) -> usize {
         self.position
     }
@@ -211,7 +211,7 @@ impl<'a> Segments<'a> {
         Ok(segment)
     }
 
-    /// Goes on to the frame header and reads it.
+    /// Advances to the frame header and reads it.
     fn frame_header(&mut self) -> Result<Header, FrameError> {
         loop {
             let segment = self.next()?;
@@ -225,7 +225,7 @@ impl<'a> Segments<'a> {
         }
     }
 
-    /// Goes on to the first marker that ends the entropy-coded data and returns its offset.
+    /// Advances to the first marker that ends the entropy-coded data, and returns the marker's offset.
     fn skip_scan(&mut self) -> Result<usize, FrameError> {
         loop {
             let at = memchr::memchr(0xFF, &self.bytes[self.position..]);
@@ -280,7 +280,7 @@ fn parse_frame(segment: &Segment<'_>) -> Result<Header, FrameError> {
     Ok(Header { size, components, progressive: segment.marker == 0xC2, sampling, named_rgb })
 }
 
-/// Names what `bytes` are by how they begin, with an article.
+/// Names the kind of file that begins like `bytes`, with an article.
 fn signature(bytes: &[u8]) -> &'static str {
     const SIGNATURES: [(&[u8], &str); 8] = [
         (b"\x89PNG", "a PNG"),
@@ -305,7 +305,7 @@ fn signature(bytes: &[u8]) -> &'static str {
 mod tests {
     use super::*;
 
-    /// SOI, a frame header of `marker` for `width` x `height` grey pixels, a scan of one byte, EOI.
+    /// Returns a JPEG of SOI, a frame header of `marker` for `width` x `height` grey pixels, a scan of one byte, and EOI.
     fn small(marker: u8, precision: u8, width: u16, height: u16) -> Vec<u8> {
         let ([h1, h0], [w1, w0]) = (height.to_be_bytes(), width.to_be_bytes());
         let mut bytes = vec![0xFF, 0xD8, 0xFF, marker, 0, 11, precision];

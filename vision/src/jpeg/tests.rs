@@ -1,4 +1,4 @@
-//! Every kind of JPEG that is allowed to come, in both colours; and scans that end too soon.
+//! Decodes every kind of JPEG that may come, in grey and in colour, and scans that end too soon.
 
 use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
@@ -9,7 +9,7 @@ use crate::error::FrameError;
 use crate::geometry::Size;
 use crate::raster::{Planes, Raster};
 
-/// Smooth colours that differ everywhere, so that a block in a wrong place shows.
+/// Returns a picture of smooth colours that differ everywhere, so that a block in a wrong place shows.
 fn gradient(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let along = |at: u32, side: u32| (at * 200 / side.max(64)) as u8 + 20;
@@ -17,14 +17,14 @@ fn gradient(width: u32, height: u32) -> RgbImage {
     })
 }
 
-/// What the components are.
+/// The meaning of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Colour {
-    /// What the encoder writes for this.
+    /// The meaning that the encoder gives them.
     Usual(ColorType),
-    /// Red, green and blue with the numbers 1, 2 and 3; a JFIF marker, and one of Adobe's.
+    /// Red, green and blue with the numbers 1, 2 and 3, a JFIF marker, and one of Adobe's.
     AdobeRgb,
-    /// Red, green and blue, by their names only.
+    /// Red, green and blue, known by their names only.
     NamedRgb,
 }
 
@@ -34,9 +34,10 @@ struct Variant {
     colour: Colour,
     sampling: SamplingFactor,
     progressive: bool,
-    /// MCUs between restart markers; 0 for none.
+    /// Number of MCUs between restart markers; 0 for no markers.
     restart: u16,
-    /// A baseline picture with tables of its own comes in one scan for each component.
+    /// Whether the tables are made for the picture. A baseline picture with tables of its own comes in one scan for each
+    /// component.
     own_tables: bool,
 }
 
@@ -94,7 +95,7 @@ impl Variant {
     }
 }
 
-/// Gives new names to the three components of a picture, in its frame header and in every scan's.
+/// Renames the three components of a picture, in its frame header and in every scan's.
 fn rename(bytes: &mut [u8], names: [u8; 3]) {
     let frame = bytes.windows(2).position(|pair| matches!(pair, [0xFF, 0xC0 | 0xC2])).unwrap();
     let old: [u8; 3] = std::array::from_fn(|i| std::mem::replace(&mut bytes[frame + 10 + 3 * i], names[i]));
@@ -107,7 +108,7 @@ fn rename(bytes: &mut [u8], names: [u8; 3]) {
     }
 }
 
-/// What a picture is decoded for.
+/// The form to which a picture is decoded.
 #[derive(Clone, Copy, Debug)]
 enum Wanted {
     Luma,
@@ -115,7 +116,7 @@ enum Wanted {
     Planes,
 }
 
-/// The size, and the pixels with one byte or three each. Planes are repeated until they fit, pixel by pixel.
+/// Returns the size, and the pixels with one byte or three each. Colour planes are enlarged to the size by repeating pixels.
 fn decode(bytes: &[u8], wanted: Wanted) -> Result<(Size, Vec<u8>), FrameError> {
     let mut decoder = Decoder::new(Kernels::best());
     let limits = Limits::default();
@@ -144,7 +145,7 @@ fn decode(bytes: &[u8], wanted: Wanted) -> Result<(Size, Vec<u8>), FrameError> {
     }
 }
 
-/// Greatest difference of two pictures, in steps of 255.
+/// Returns the greatest difference between two pictures, in steps of 255.
 fn difference(a: &[u8], b: &[u8]) -> u8 {
     assert_eq!(a.len(), b.len());
     let differences = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b));

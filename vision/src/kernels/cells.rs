@@ -1,6 +1,6 @@
-//! What the kernels of a convolutional network work on.
+//! The data that the kernels of a convolutional network work on.
 
-/// Sixteen channels of one pixel: a cache line, two registers of AVX2, four of NEON.
+/// Sixteen channels of one pixel, which are a cache line, two registers of AVX2 or four of NEON.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
 pub(crate) struct Cell(pub(crate) [f32; Cell::CHANNELS]);
@@ -9,41 +9,40 @@ impl Cell {
     pub(crate) const CHANNELS: usize = 16;
     pub(crate) const ZERO: Cell = Cell([0.0; Cell::CHANNELS]);
 
-    /// All channels of all pixels in a row.
+    /// Returns all channels of all pixels of a row as one slice.
     pub(crate) fn floats(cells: &[Cell]) -> &[f32] {
         // SAFETY: a cell is sixteen floats and nothing else, and lives as long as the slice does.
         unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len() * Cell::CHANNELS) }
     }
 }
 
-/// Where a [`Mix`] finds the inputs of a row of pixels: tap `t` of strip `s` for pixel `x` is
-/// `values[s * apart + x * step + t]`.
+/// The inputs of a [`Mix`] for a row of pixels: tap `t` of strip `s` for pixel `x` is `values[s * apart + x * step + t]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inputs<'a> {
     pub(crate) values: &'a [f32],
-    /// From a strip to the next.
+    /// Distance from a strip to the next.
     pub(crate) apart: usize,
-    /// From a pixel to the next.
+    /// Distance from a pixel to the next.
     pub(crate) step: usize,
 }
 
-/// Every output channel from every input: a 1x1 convolution, or, with strips for the rows and taps for the columns, one
-/// with a larger kernel. The outputs are one cell a pixel.
+/// A convolution in which every output channel depends on every input: a 1x1 convolution or, with strips for the rows of the
+/// kernel and taps for its columns, one with a larger kernel. The outputs are one cell a pixel.
 #[derive(Clone, Debug)]
 pub(crate) struct Mix {
-    /// Runs of inputs that stand beside each other.
+    /// Number of runs of neighbouring inputs that a pixel needs.
     pub(crate) strips: usize,
-    /// Inputs of a run.
+    /// Number of inputs in each run.
     pub(crate) taps: usize,
-    /// For each tap of each strip, its share in each output.
+    /// Weights of each tap of each strip, one for each output.
     pub(crate) weights: Vec<Cell>,
     pub(crate) bias: Cell,
-    /// No output is below: 0 for ReLU, minus infinity for none.
+    /// Lower bound of the outputs: 0 for ReLU, minus infinity for none.
     pub(crate) least: f32,
 }
 
 impl Mix {
-    /// Makes sure that there are weights for all inputs, and inputs for all of so many pixels.
+    /// Checks that there are weights for all inputs, and inputs for `pixels` pixels.
     ///
     /// # Panics
     /// When there are not.
@@ -58,12 +57,12 @@ impl Mix {
     }
 }
 
-/// A 3x3 convolution of each channel by itself.
+/// A 3x3 depthwise convolution, which works on each channel by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Depthwise {
-    /// Row by row.
+    /// Weights of the kernel, row by row.
     pub(crate) weights: [Cell; 9],
     pub(crate) bias: Cell,
-    /// No output is below: 0 for ReLU, minus infinity for none.
+    /// Lower bound of the outputs: 0 for ReLU, minus infinity for none.
     pub(crate) least: f32,
 }

@@ -1,10 +1,10 @@
-//! Every kernel of a convolutional network gives, in every table, what the scalar one does: the same bits where nothing is
-//! added up, and otherwise as near as the rounding of each step allows.
+//! Every table's kernels for convolutional networks give what the scalar ones give: the same bits where nothing is added up, and
+//! otherwise as near as the rounding of each step allows.
 
 use super::tests::each;
 use super::*;
 
-/// Rows from one pixel to more than three of the longest pieces that any table cuts rows into, and a long one.
+/// Lengths of rows, from one pixel to more than three of the longest tiles of any table, and two long ones.
 fn lengths() -> impl Iterator<Item = usize> {
     (1..=50).chain([128, 321])
 }
@@ -17,13 +17,14 @@ fn cells(rng: &mut fastrand::Rng, length: usize) -> Vec<Cell> {
     (0..length).map(|_| Cell(std::array::from_fn(|_| float(rng)))).collect()
 }
 
-/// With and without ReLU.
+/// Chooses between ReLU and none.
 fn least(rng: &mut fastrand::Rng) -> f32 {
     if rng.bool() { 0.0 } else { f32::NEG_INFINITY }
 }
 
-/// Sums of `terms` products, each below 4, in any order and fused or not: no two results are further apart (N. Higham,
-/// "Accuracy and Stability of Numerical Algorithms", chapter 3).
+/// Returns whether two results are as near as they must be. Results are sums of `terms` products, each below 4, in any order and
+/// fused or not, and no two of them are further apart than this bound (N. Higham, "Accuracy and Stability of Numerical
+/// Algorithms", chapter 3).
 fn near(ours: &[Cell], scalar: &[Cell], terms: usize) -> bool {
     let bound = 2.0 * (terms as f32 + 1.0) * f32::EPSILON * 4.0 * (terms as f32 + 1.0);
     let pairs = Cell::floats(ours).iter().zip(Cell::floats(scalar));

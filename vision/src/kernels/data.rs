@@ -1,10 +1,10 @@
-//! What kernels work on, laid out for all instruction sets alike.
+//! The data that kernels work on, in a layout that is the same for all instruction sets.
 
-/// Sums of gradients that a SURF cell has.
+/// Number of gradient sums that a SURF cell has.
 pub(crate) const CHANNELS: usize = 8;
 
-/// Where the pixels of a resized row or column come from: pixel `i` takes `before[i]` of the one at `index[i]` and `after[i]`
-/// of the next.
+/// The sources of the pixels of a resized row or column: pixel `i` takes the share `before[i]` of the pixel at `index[i]` and the
+/// share `after[i]` of the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Axis {
     pub(crate) index: Vec<u32>,
@@ -13,8 +13,8 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// For `to` pixels out of `from`, both at least 2: corners on corners at the left, as SeetaFace has it. The last pixels
-    /// may lie past the last two and continue their slope.
+    /// Sets the sources for `to` pixels out of `from`, both at least 2. The first pixels lie on each other, as SeetaFace has it.
+    /// The last pixels may lie beyond the last two of the source, and continue their slope.
     pub(crate) fn set(&mut self, from: usize, to: usize) {
         let step = from as f64 / to as f64;
         self.index.clear();
@@ -30,7 +30,7 @@ impl Axis {
         }
     }
 
-    /// Makes it the same as another, in the memory it has.
+    /// Becomes a copy of another axis, in the memory that is already there.
     pub(crate) fn copy(&mut self, other: &Axis) {
         self.index.clone_from(&other.index);
         self.before.clone_from(&other.before);
@@ -41,12 +41,12 @@ impl Axis {
 /// Side of the window that [`SurfPlane`] describes, in pixels.
 pub(crate) const SURF_SIDE: usize = 40;
 
-/// Sums of the eight gradients of a window over every rectangle that begins at its top left corner.
+/// The eight gradient sums of a window over every rectangle that begins at the window's top left corner (summed-area tables).
 #[derive(Debug)]
 pub(crate) struct SurfPlane(pub(crate) Box<[[i32; CHANNELS]; Self::SIDE * Self::SIDE]>);
 
 impl SurfPlane {
-    /// One more than the window has pixels: the first row and the first column are zero.
+    /// Side of the plane, one more than that of the window: the first row and the first column are zero.
     pub(crate) const SIDE: usize = SURF_SIDE + 1;
 
     pub(crate) fn new() -> SurfPlane {
@@ -54,7 +54,7 @@ impl SurfPlane {
         SurfPlane(zero.into_boxed_slice().try_into().expect("as long as the type says"))
     }
 
-    /// Sums over all pixels left of `x` and above `y`; both at most 40.
+    /// Returns the sums over all pixels left of `x` and above `y`, both at most 40.
     pub(crate) fn until(&self, x: usize, y: usize) -> &[i32; CHANNELS] {
         &self.0[y * Self::SIDE + x]
     }
@@ -64,8 +64,8 @@ impl SurfPlane {
     }
 }
 
-/// A fully connected layer. Weights stand in blocks of eight outputs, and in a block input by input, so that a vector of
-/// eight sums grows input after input: the same order of additions, and so the same rounding, whatever the vectors.
+/// A fully connected layer. The weights stand in blocks of eight outputs, and within a block input by input, so that a vector of
+/// eight sums grows input after input. So the order of additions and the rounding are the same, however long vectors are.
 #[derive(Debug)]
 pub(crate) struct Dense {
     inputs: usize,
@@ -74,10 +74,10 @@ pub(crate) struct Dense {
 }
 
 impl Dense {
-    /// Outputs that are worked out together.
+    /// Number of outputs that are computed together.
     pub(crate) const BLOCK: usize = 8;
 
-    /// From weights output by output, `inputs` each, and a bias for each output.
+    /// Makes a layer of weights, output by output with `inputs` each, and a bias for each output.
     ///
     /// # Panics
     /// When there are not as many weights as that, or no inputs.
@@ -98,12 +98,12 @@ impl Dense {
         self.inputs
     }
 
-    /// Eight outputs each; those past the last one of the layer are zero.
+    /// Returns the number of blocks of eight outputs. Outputs behind the last one of the layer are zero.
     pub(crate) fn blocks(&self) -> usize {
         self.biases.len()
     }
 
-    /// Weights of eight outputs, one array for each input.
+    /// Returns the weights of a block's eight outputs, one array for each input.
     pub(crate) fn weights(&self, block: usize) -> &[[f32; Self::BLOCK]] {
         &self.weights[block * self.inputs..][..self.inputs]
     }
@@ -113,19 +113,20 @@ impl Dense {
     }
 }
 
-/// The first weak classifiers of a boosted cascade with their weights as bytes, rounded up: a sum of these is never below
-/// what the true weights give, so a window below a threshold here is below the true one.
+/// The first weak classifiers of a boosted cascade, with their weights as bytes that are rounded up. A sum of these bytes is
+/// never below the true sum, so a window whose sum is below a threshold here fails in truth, too.
 #[derive(Debug)]
 pub(crate) struct Sieve {
-    /// For each weak classifier, a byte for each code. At most 257 in all, so that sums of bytes fit into 16 bits.
+    /// Weights of each weak classifier, a byte for each code. There are at most 257 classifiers, so that sums of bytes fit into
+    /// 16 bits.
     pub(crate) tables: Vec<[u8; 256]>,
-    /// The least sum after every [`Sieve::GROUP`] weak classifiers.
+    /// Least sum after every [`Sieve::GROUP`] weak classifiers.
     pub(crate) least: Vec<u16>,
 }
 
 impl Sieve {
-    /// Weak classifiers between two looks at the sum.
+    /// Number of weak classifiers after which the sum is compared with a threshold.
     pub(crate) const GROUP: usize = 10;
-    /// Windows that are sifted together, a bit of a word each.
+    /// Number of windows that are sifted together, each a bit of a word.
     pub(crate) const BLOCK: usize = 64;
 }

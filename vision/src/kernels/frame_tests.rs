@@ -64,7 +64,8 @@ fn a_quantiser_divides_and_rounds() {
     }
 }
 
-/// There and back is the same, but for rounding: 8 times larger after both.
+/// A forward and an inverse transform give the pixels back, but for rounding; the forward transform's results are 8 times too
+/// large, which its quantiser undoes.
 #[test]
 fn the_transforms_are_each_others_inverse() {
     let mut random = random();

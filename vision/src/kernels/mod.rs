@@ -1,9 +1,10 @@
-//! The inner loops of this crate, once for each instruction set.
+//! The inner loops of this crate, in a version for each instruction set.
 //!
-//! [`scalar`] is plain Rust, runs everywhere, and is what the others are tested against: every kernel of every table gives
-//! the same bits for the same input, so a face does not depend on the machine that found it. Those of [`Convolve`] are the
-//! exception: sums of hundreds of products, where fused steps are worth more than the last bits. A table of another
-//! instruction set exists only where the processor was asked and has it, which is what makes its functions safe to call.
+//! [`scalar`] is plain Rust, runs everywhere, and is what the other tables are tested against. Every kernel of every table gives
+//! the same bits for the same input, so a face does not depend on the machine that found it. The kernels of [`Convolve`] are the
+//! exception: they add up hundreds of products, where fused multiply-adds are worth more than the last bits. A table for an
+//! instruction set exists only after the processor was asked whether it has the instructions, which makes its functions safe to
+//! call.
 #![allow(
     unsafe_code,
     reason = "vector instructions; every function behind a table is reached only after a feature check"
@@ -39,68 +40,71 @@ pub(crate) use cells::{Cell, Depthwise, Inputs, Mix};
 pub(crate) use data::{Axis, CHANNELS, Dense, SURF_SIDE, Sieve, SurfPlane};
 pub(crate) use weights::Weights;
 
-/// Two rows, the share of each, where the pixels are, and what becomes of them.
+/// A function that takes two rows, the share of each, the places in them, and the row of results.
 pub(crate) type BlendRow = fn([&[u8]; 2], [f64; 2], &Axis, &mut [u8]);
 
-/// One function for each inner loop, all for the same instruction set.
+/// A table of functions, one for each inner loop, that all use the same instruction set.
 #[derive(Clone, Copy)]
 pub struct Kernels {
     pub(crate) name: &'static str,
-    /// One row of a picture resized bilinearly, at the places of an axis: `shares[0]` of the upper row and `shares[1]` of the
-    /// lower, each of `before` of a pixel and `after` of the next. In 64-bit floats without fused steps, rounded down.
-    /// There may be more of the rows than is needed.
+    /// Computes one row of a bilinearly resized picture at the places of an axis, with the share `shares[0]` of the upper row and
+    /// `shares[1]` of the lower. The arithmetic is in 64-bit floats without fused steps, and the results are rounded down. The
+    /// rows may be longer than is needed.
     pub(crate) blend_row: BlendRow,
-    /// Sums of 3x3 pixels, one for each of the rows' pixels but the last two.
+    /// Computes the sums of 3x3 pixels, one for each pixel of a row but the last two.
     pub(crate) box_row: fn(rows: [&[u8]; 3], out: &mut [u16]),
-    /// Local binary codes (LAB) from sums of 3x3 pixels. The three rows of sums are 3 pixels apart, and so are the eight
-    /// sums around a middle one; a bit is set where the middle is at least as bright, the highest for the top left one and
-    /// on row by row. One code for each sum of a row but the last six; it stands where its top left sum does.
+    /// Computes local binary codes (LAB) from sums of 3x3 pixels. The three rows of sums are 3 pixels apart, and so are the eight
+    /// sums around a middle one. A bit of a code is set where the middle sum is at least as large as the one around it; the
+    /// highest bit stands for the top left, and the others follow row by row. There is a code for each sum of a row but the last
+    /// six, at the place of its top left sum.
     pub(crate) code_row: fn(sums: [&[u16]; 3], out: &mut [u8]),
-    /// Deals the bytes of a row out to four runs in turn. Run `i` has room for those from byte `i` on.
+    /// Distributes the bytes of a row to four runs in turn. Run `i` has room for the bytes that it gets, beginning with byte `i`.
     pub(crate) split4: fn(row: &[u8], runs: [&mut [u8]; 4]),
-    /// Sifts windows that stand side by side: bit `k` of the result is window `k` of a block, and set if its
-    /// sum reaches every threshold of the sieve. The code of window `k` for weak classifier
-    /// `i` is `codes[offsets[i] + k]`, and must be there for all windows of a block.
-    /// `sums` are those of the windows that are left; what the others have there is not defined.
+    /// Sifts a block of windows that stand side by side. Bit `k` of the result is set if the sum of window `k` reaches every
+    /// threshold of the sieve. The code of window `k` for weak classifier `i` is `codes[offsets[i] + k]`, and must exist for all
+    /// windows of the block. `sums` receives the sums of the windows that pass; the others are undefined.
     pub(crate) sift: fn(sieve: &Sieve, codes: &[u8], offsets: &[u32], sums: &mut [u16; Sieve::BLOCK]) -> u64,
-    /// The sum of a window's pixels, and of their squares. The window begins where `pixels` do, in rows of `stride`.
+    /// Returns the sum of a window's pixels, and the sum of their squares. The window begins at the start of `pixels`, in rows of
+    /// `stride`.
     pub(crate) moments: fn(pixels: &[u8], stride: usize) -> (u32, u32),
-    /// Sums of the eight SURF gradients of a window: of dx where dy >= 0, of |dx| there, the same where dy < 0, and then with
-    /// x and y exchanged. A gradient is the next pixel less the one before, or twice the difference to the only
-    /// neighbour at a border. Row `y` of the plane is filled if bit `y` of `rows` is set.
+    /// Computes the sums of the eight SURF gradients of a window: of dx where dy >= 0, of |dx| where dy >= 0, of dx and |dx|
+    /// where dy < 0, and then of dy and |dy| by the sign of dx. A gradient is the next pixel minus the one before, or at a border
+    /// twice the difference to the only neighbour. Row `y` of the plane is filled if bit `y` of `rows` is set.
     pub(crate) surf_sums: fn(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut SurfPlane),
-    /// A layer of a network before its activation, all blocks of outputs. Adds up input by input from zero, without fused
-    /// steps, and the bias last.
+    /// Computes all blocks of outputs of a layer, before its activation. The sums go input by input from zero, without fused
+    /// steps, and the bias is added last.
     pub(crate) dense: fn(layer: &Dense, inputs: &[f32], outputs: &mut [f32]),
-    /// Coefficients times factors, back to 8 rows of 8 pixels that are `stride` apart in `out`.
+    /// Multiplies coefficients by factors and transforms them back to 8 rows of 8 pixels, which are `stride` apart in `out`.
     pub(crate) inverse_dct: fn(coefficients: &Block, factors: &Block, out: &mut [u8], stride: usize),
-    /// Transforms and quantises the two blocks of pixels that stand side by side where `pixels` begin, rows `stride` apart.
+    /// Transforms and quantises the two neighbouring blocks of pixels at the start of `pixels`, whose rows are `stride` apart.
     pub(crate) forward_dct: fn(pixels: &[u8], stride: usize, quantiser: &Quantiser, out: &mut Pair),
-    /// For each of `out`, the sum of the pixels above each other in `rows`, which begin `stride` bytes apart, times the
-    /// rows' weights, as the first pass of a resize has it.
+    /// Runs the first pass of a resize: each of `out` is the sum of the pixels above each other in `rows`, which begin `stride`
+    /// bytes apart, times the weights of the rows.
     pub(crate) weigh_rows: fn(rows: &[u8], stride: usize, weights: &[i16], out: &mut [i16]),
-    /// The second pass: a row of results from a row of sums, which is as long as [`Weights::reach`] says.
+    /// Runs the second pass of a resize: makes a row of results from a row of sums, which must be as long as [`Weights::reach`]
+    /// says.
     pub(crate) weigh_columns: fn(row: &[i16], weights: &Weights, out: &mut [u8]),
     pub(crate) convolve: Convolve,
 }
 
-/// A row's brightness, how blue and red it is, and the three colours that makes.
+/// A function that takes a row's brightness and its blue and red differences, and fills a row of blue, green and red.
 pub(crate) type Colours = fn(&[u8], [&[u8]; 2], [&mut [f32]; 3]);
 
-/// The inner loops of a convolutional network, for a row of pixels each. A sum may be added up in any order, with fused
-/// steps: it is off by no more than the rounding of each step allows.
+/// The inner loops of a convolutional network, each for a row of pixels. The products of a sum may be added up in any order, with
+/// fused steps, so a result differs from the scalar one by no more than the rounding of each step.
 #[derive(Clone, Copy)]
 pub(crate) struct Convolve {
-    /// One cell for each of `out` from the inputs of its pixel.
+    /// Computes one cell for each of `out` from the inputs of its pixel.
     pub(crate) mix: fn(layer: &Mix, inputs: Inputs<'_>, out: &mut [Cell]),
-    /// Each of `out` from the three cells of each row that begin at its place: rows have two cells more than `out`.
+    /// Computes each of `out` from three cells of each row, the first of them at the same place. Rows have two cells more than
+    /// `out`.
     pub(crate) depthwise: fn(layer: &Depthwise, rows: [&[Cell]; 3], out: &mut [Cell]),
-    /// The largest of each two by two cells, channel by channel.
+    /// Keeps the largest of each two by two cells, channel by channel.
     pub(crate) pool: fn(rows: [&[Cell]; 2], out: &mut [Cell]),
     /// Adds each coarse cell to two fine ones.
     pub(crate) add_doubled: fn(coarse: &[Cell], fine: &mut [Cell]),
-    /// Blue, green and red, 0 to 255, of a row as JPEG has it: brightness, and for two pixels each how blue and red they are.
-    /// These are the same bits in every table.
+    /// Converts a row from the form that a JPEG has (brightness, and blue and red differences for each two pixels) to blue, green
+    /// and red, 0 to 255. The results have the same bits in every table.
     pub(crate) colours: Colours,
 }
 
@@ -123,22 +127,22 @@ impl fmt::Debug for Kernels {
 }
 
 impl Kernels {
-    /// All tables that this processor can run, the fastest first and plain Rust last.
+    /// Returns all tables that this processor can run, the fastest first and plain Rust last.
     pub fn supported() -> &'static [Kernels] {
         &SUPPORTED
     }
 
-    /// The fastest.
+    /// Returns the fastest table that this processor can run.
     pub fn best() -> &'static Kernels {
         &SUPPORTED[0]
     }
 
-    /// Plain Rust: the table that the others are measured and tested against.
+    /// Returns the table in plain Rust, which the others are measured and tested against.
     pub fn scalar() -> &'static Kernels {
         &SUPPORTED[SUPPORTED.len() - 1]
     }
 
-    /// Architecture and instruction set, such as `x86_64-avx2`; `scalar` for plain Rust.
+    /// Returns architecture and instruction set, such as `x86_64-avx2`, or `scalar` for plain Rust.
     pub fn name(&self) -> &'static str {
         self.name
     }

@@ -1,4 +1,4 @@
-//! How a row of pixels is cut into pieces for vectors.
+//! Cuts a row of pixels into pieces for vectors.
 
 /// Cuts `length` pixels, at least one, into tiles of at most `most` that are as equal as can be. Yields where each tile
 /// begins, and its length. A short tile at the end would keep fewer sums going than the processor can add up at once.

@@ -1,8 +1,8 @@
-//! Every kernel of every table gives the bits of the scalar one, at every length around a vector's.
+//! Every kernel of every table gives the bits of the scalar one, at every length around that of a vector.
 
 use super::*;
 
-/// The lengths that vectors of 8 to 64 lanes treat differently.
+/// Lengths that vectors of 8 to 64 lanes treat differently.
 fn lengths() -> impl Iterator<Item = usize> {
     (1..=140).chain([255, 256, 257, 640, 1281])
 }
@@ -18,7 +18,7 @@ fn bytes(rng: &mut fastrand::Rng, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Runs `check` on every table but the scalar one, with the same seed.
+/// Runs `check` on every table but the scalar one, each time with the same seed.
 pub(super) fn each(check: impl Fn(&Kernels, &mut fastrand::Rng)) {
     let seed = fastrand::u64(..);
     for kernels in Kernels::supported().iter().filter(|kernels| kernels.name != "scalar") {
@@ -43,8 +43,9 @@ fn a_processor_with_vectors_has_a_table_for_them() {
     }
 }
 
-/// A library that has faster code for AES (`crc32fast`, in the client) then asks the processor. Those of the Pi 3 and the Pi 4 were
-/// made without it, but `-C target-cpu=cortex-a72` would say that every one has it.
+/// Fails when the build takes instructions for granted that some boards do not have. The processors of the Pi 3 and the Pi 4 were
+/// made without AES, but `-C target-cpu=cortex-a72` would say that every one has it. A library with faster code for AES
+/// (`crc32fast`, in the client) must ask the processor.
 #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
 #[test]
 fn nothing_that_a_board_may_not_have_is_taken_for_granted() {

@@ -1,65 +1,68 @@
 //! The weights with which a row of pixels becomes a row of another length.
 
-/// Bits of a weight's fraction: the weights of one result add up to 1 << `FRACTION`.
+/// Bits in the fraction of a weight: the weights of one result add up to 1 << `FRACTION`.
 pub(crate) const FRACTION: u32 = 14;
 
-/// Results of a first pass are 1 << `BETWEEN` times as large as pixels. The largest is 32,640.
+/// Bits of fraction between the two passes: the first pass gives results that are 1 << `BETWEEN` times as large as pixels, at
+/// most 32,640.
 pub(crate) const BETWEEN: u32 = 7;
 
-/// Results that vector instructions work on at once.
+/// Number of results that vector instructions compute at once.
 pub(crate) const GROUP: usize = 8;
 
-/// For each result, the pixels it is made of.
+/// The pixels of which each result is made, with their weights.
 #[derive(Debug)]
 pub(crate) struct Weights {
     from: u32,
     to: u32,
-    /// For each result the first of its pixels, and how many they are.
+    /// First pixel of each result, and number of its pixels.
     pixels: Vec<(u32, u32)>,
-    /// How many weights are kept for each result: a multiple of 8, the last ones zero.
+    /// Number of weights that are stored for each result: a multiple of 8, the last ones zero.
     length: usize,
     weights: Vec<i16>,
     groups: Groups,
-    /// No pixel at this place or behind it is read for a group, not even with a weight of zero.
+    /// End of the pixels that the groups read, including those with a weight of zero.
     reach: usize,
 }
 
-/// The same for groups of [`GROUP`] results, as vector instructions take it. The last group has weights of zero for results
-/// that are not there.
+/// The weights once more, for groups of [`GROUP`] results, in the form that vector instructions take. The last group has weights
+/// of zero for results that do not exist.
 #[derive(Debug)]
 pub(crate) enum Groups {
-    /// Of neighbouring results four are made of eight pixels: they are more than the pixels, or about a third fewer at most.
+    /// Groups for results that are more than the pixels, or fewer by at most about a third: each four neighbours are made of
+    /// eight pixels.
     Near(Vec<Near>),
-    /// Any others.
+    /// Groups for all other lengths.
     Far(Vec<Far>),
 }
 
-/// A group whose halves, of four results, are each made of eight pixels next to each other, each result of four of these.
+/// A group of which each half, four results, is made of eight neighbouring pixels, and each result of four of these.
 #[derive(Clone, Debug)]
 pub(crate) struct Near {
-    /// The first of the eight pixels for each half.
+    /// First of the eight pixels of each half.
     pub(crate) firsts: [u32; 2],
-    /// Which bytes of the eight pixels make the first and second pixel of each result, and which the third and fourth.
+    /// Byte indices that pick the first and second pixel of each result out of the eight, and those that pick the third and
+    /// fourth.
     pub(crate) bytes: [[[u8; 16]; 2]; 2],
-    /// The weights of these.
+    /// Weights of these pixels, in the same order.
     pub(crate) weights: [[[i16; 8]; 2]; 2],
 }
 
-/// A group with the first pixel of each result.
+/// A group whose results may each be made of pixels anywhere in the row.
 #[derive(Clone, Debug)]
 pub(crate) struct Far {
     pub(crate) firsts: [u32; GROUP],
-    /// For the first eight pixels of each result, then the next eight: the weights of results 0 and 4, 1 and 5, 2 and 6, 3
-    /// and 7. So do the halves of vectors come out in order when neighbours are added up.
+    /// Weights of the first eight pixels of each result, then of the next eight: those of results 0 and 4, 1 and 5, 2 and 6, 3
+    /// and 7. With this order the halves of vectors come out in order when neighbours are added up.
     pub(crate) weights: Vec<[[[i16; 8]; 2]; 4]>,
 }
 
 impl Weights {
-    /// From `from` pixels to `to` results, neither of them zero, on the same line.
+    /// Computes the weights from `from` pixels to `to` results that cover the same length. Neither is zero.
     ///
-    /// A result takes its pixels with weights that fall linearly with the distance, to zero at one pixel or, where pixels
-    /// become fewer, at one result: a large picture is averaged, not sampled. Sampling turns fine texture into patterns that a
-    /// detector takes for features.
+    /// The weight of a pixel falls linearly with its distance from the result, to zero at a distance of one pixel or, where
+    /// pixels become fewer, of one result. So a large picture is averaged, not sampled: sampling would turn fine texture into
+    /// patterns that a detector takes for features.
     pub(crate) fn new(from: u32, to: u32) -> Self {
         let scale = f64::from(from) / f64::from(to);
         let support = scale.max(1.0);
@@ -91,7 +94,7 @@ impl Weights {
         all
     }
 
-    /// The group of results from `start` on, unless one of its halves needs more than eight pixels.
+    /// Returns the group of results from `start` on, or `None` when one of its halves needs more than eight pixels.
     fn near(&self, start: usize) -> Option<Near> {
         let mut near = Near { firsts: [0; 2], bytes: [[[0; 16]; 2]; 2], weights: [[[0; 8]; 2]; 2] };
         for half in 0..2 {
@@ -115,7 +118,7 @@ impl Weights {
         Some(near)
     }
 
-    /// The group of results from `start` on.
+    /// Returns the group of results from `start` on.
     fn far(&self, start: usize) -> Far {
         let first = |i: usize| self.pixels.get(start + i).map_or(0, |&(first, _)| first);
         let eight = |i: usize, at: usize| {
@@ -133,12 +136,12 @@ impl Weights {
         (self.from, self.to) == (from, to)
     }
 
-    /// How long a row of pixels must be for groups to be made from it; behind its last pixel is anything.
+    /// Returns how long a row must be for its groups. What lies behind the last pixel does not matter.
     pub(crate) fn reach(&self) -> usize {
         self.reach
     }
 
-    /// Of a result: its first pixel, and the weights of its pixels.
+    /// Returns the first pixel of a result, and the weights of its pixels.
     pub(crate) fn of(&self, result: usize) -> (usize, &[i16]) {
         let (first, count) = self.pixels[result];
         (first as usize, &self.weights[result * self.length..][..count as usize])

@@ -1,7 +1,7 @@
-//! Our engine against the `rustface` crate: the same faces, to the last bit.
+//! Compares our engine with the `rustface` crate: both must find the same faces, to the last bit.
 //!
-//! The sample runs with every `cargo test`. All of it, which takes some minutes:
-//! `cargo test --release -p facefleet-vision --test it -- --ignored --nocapture every_frame`
+//! A sample runs with every `cargo test`. The whole comparison takes some minutes: `cargo test --release -p facefleet-vision
+//! --test it -- --ignored --nocapture every_frame`
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,14 +13,14 @@ use image::imageops::{self, FilterType};
 use prerequisites::is_shared_data_there;
 use rustface::Detector;
 
-/// Everything but the smallest face, which `rustface` stores and ignores.
+/// The settings of both detectors, but for the smallest face, which `rustface` stores and ignores.
 #[derive(Clone, Copy, Debug)]
 struct Setting {
     settings: Settings,
     min_score: f32,
 }
 
-/// The published settings first.
+/// Returns settings to compare with, the published ones first.
 fn settings() -> [Setting; 7] {
     let default = Settings::default();
     let setting = |settings, min_score| Setting { settings, min_score };
@@ -35,7 +35,7 @@ fn settings() -> [Setting; 7] {
     ]
 }
 
-/// The two detectors, set alike, and what they said.
+/// The two detectors with equal settings, and the faces that they found.
 struct Pair {
     setting: Setting,
     ours: Vec<Seeta>,
@@ -46,7 +46,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Ours once for each of `tables`.
+    /// Makes the detectors, our own once for each of `tables`.
     fn new(setting: Setting, tables: &'static [Kernels]) -> Pair {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/seeta_fd_frontal_v1.0.bin");
         let model = rustface::read_model(&std::fs::read(path).unwrap()[..]).unwrap();
@@ -84,7 +84,8 @@ impl Pair {
         }
     }
 
-    /// Whether `rustface` survives such a picture: it panics where a level of its pyramid loses its last pixel to rounding.
+    /// Returns whether `rustface` survives a picture of this size: it panics where a level of its pyramid loses its last pixel to
+    /// rounding.
     fn rustface_can(&self, size: Size) -> bool {
         let Settings { pyramid_factor, max_face, .. } = self.setting.settings;
         let short = size.width.min(size.height) as f32;
@@ -118,7 +119,7 @@ fn sort(faces: &mut [Face]) {
     faces.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.y.total_cmp(&b.y)).then(a.x.total_cmp(&b.x)));
 }
 
-/// A part of a picture, turned, scaled, made brighter or darker, and noisy, by chance.
+/// Returns a random part of a picture, turned, scaled, made brighter or darker, and noisy.
 fn crop(picture: &GrayImage, rng: &mut fastrand::Rng) -> GrayImage {
     let (width, height) = picture.dimensions();
     let (right, down) = (rng.u32(40..=width.min(400)), rng.u32(40..=height.min(400)));
@@ -178,7 +179,7 @@ fn crops(pictures: &[GrayImage], count: usize) {
     pair.report();
 }
 
-/// The frames of a video as grey pictures.
+/// Returns the frames of a video as grey pictures.
 fn frames(video: &Path) -> Vec<GrayImage> {
     let folder = tempfile::tempdir().unwrap();
     let pattern = folder.path().join("%05d.png");

@@ -1,4 +1,4 @@
-//! Whole jobs on good frames.
+//! Runs whole jobs on good frames.
 
 use facefleet_vision::{Analyzer, DetectorKind, Face, Fit, Job, Limits, Report, Size, Task, jpeg};
 use image::RgbImage;
@@ -13,7 +13,7 @@ fn run(picture: &RgbImage, job: Job) -> Report {
     analyzer().analyze(&encode(picture), &job).unwrap()
 }
 
-/// Overlap of two boxes as a share of their union.
+/// Returns the intersection over union of two boxes.
 fn overlap(a: [f32; 4], b: [f32; 4]) -> f32 {
     let shared = |a0: f32, a1: f32, b0: f32, b1: f32| ((a0 + a1).min(b0 + b1) - a0.max(b0)).max(0.0);
     let both = shared(a[0], a[2], b[0], b[2]) * shared(a[1], a[3], b[1], b[3]);

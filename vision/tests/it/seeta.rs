@@ -1,4 +1,4 @@
-//! What our engine does where `rustface` panics, ignores a setting, or reads what is not its own.
+//! Tests our engine where `rustface` panics, ignores a setting, or reads what is not its own.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ fn detect(detector: &mut Seeta, picture: &GrayImage, min_face: Option<f32>) -> V
     faces
 }
 
-/// The portrait so small that its face has about `side` pixels.
+/// Returns the portrait so small that its face has about `side` pixels, and the scale.
 fn portrait(side: f32) -> (GrayImage, f32) {
     let scale = side / FACE[3];
     let length = (512.0 * scale) as u32;
@@ -122,7 +122,7 @@ fn no_face_is_smaller_than_wanted() {
     assert_eq!(detect(&mut detector, &picture, Some(face.width + 1.0)), []);
 }
 
-/// The published model, and where its parts begin: the counts, places, thresholds and weights of the first cascade, then
+/// Returns the published model, and where its parts begin: the counts, places, thresholds and weights of the first cascade, then
 /// the networks.
 fn model() -> Vec<u8> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/seeta_fd_frontal_v1.0.bin");

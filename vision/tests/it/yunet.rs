@@ -14,14 +14,14 @@ use serde_json::Value;
 
 use crate::pictures::{FACE, astronaut, encode};
 
-/// Made by `golden/yunet_opencv.py`.
+/// Faces that OpenCV finds, as `golden/yunet_opencv.py` wrote them.
 const GOLDEN: &str = include_str!("../golden/yunet_opencv.jsonl");
 
-/// Boxes and landmarks may be off by less than this many pixels.
+/// Allowed difference of boxes and landmarks in pixels.
 const PLACE: f32 = 1.0;
 const SCORE: f32 = 0.01;
 
-/// A frame and what OpenCV finds in it.
+/// A frame, and the faces that OpenCV finds in it.
 struct Frame {
     clip: String,
     step: u64,
@@ -60,7 +60,8 @@ fn face(values: &Value) -> Face {
     }
 }
 
-/// Every `step`th frame of a video, all in one piece: red, green and blue bytes. The flags are those of the script.
+/// Returns every `step`th frame of a video, all in one piece, as red, green and blue bytes. The flags of ffmpeg are those of the
+/// script.
 fn pixels(clip: &Path, step: u64) -> Vec<u8> {
     let output = Command::new(FFMPEG.program)
         .args(["-v", "error", "-i"])
@@ -86,7 +87,7 @@ fn adler32(bytes: &[u8]) -> u64 {
     b << 16 | a
 }
 
-/// The greatest differences of two faces' places and scores.
+/// Returns the greatest differences between two faces' places and scores.
 fn apart(a: &Face, b: &Face) -> (f32, f32) {
     let places = |face: &Face| {
         let points = face.landmarks.unwrap().into_iter().flat_map(|Point { x, y }| [x, y]);

@@ -1,14 +1,14 @@
-//! Bits of a scan whose stuffed zero bytes are gone, the highest of each byte first.
+//! Reads the bits of a scan whose stuffed zero bytes were removed, the highest bit of each byte first.
 
-/// Reads bits; behind the last byte there are zeros without end, which [`Bits::left`] tells.
+/// A reader of bits. Behind the last byte it reads zeros without end, and [`Bits::left`] tells when it does.
 #[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
-    /// The byte that is read next.
+    /// Index of the byte that is read next.
     next: usize,
     /// Bits that were read and not yet taken, the first in the highest place.
     held: u64,
-    /// How many are held at least.
+    /// Number of bits that are held, at least.
     count: u32,
 }
 
@@ -17,7 +17,7 @@ impl<'a> Bits<'a> {
         Bits { bytes, next: start, held: 0, count: 0 }
     }
 
-    /// Makes sure that 32 bits are held: a code and the bits behind it are 31 at most.
+    /// Makes sure that 32 bits are held, because a code and the bits behind it are 31 at most.
     #[inline(always)]
     pub(super) fn refill(&mut self) {
         if self.count < 32 {
@@ -32,7 +32,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// The next `length` bits, 1 to 32, as a number.
+    /// Returns the next `length` bits, 1 to 32, as a number.
     #[inline(always)]
     pub(super) fn peek(&self, length: u32) -> u32 {
         (self.held >> (64 - length)) as u32
@@ -44,13 +44,14 @@ impl<'a> Bits<'a> {
         self.count -= length;
     }
 
-    /// Whether the last `count` bytes before `end`, as many as there are or fewer, are zero.
+    /// Returns whether the last `count` bytes before `end` are zero, or all bytes if there are fewer.
     pub(super) fn only_zeros(&self, count: i64, end: usize) -> bool {
         let start = end - usize::try_from(count).expect("bytes that are left");
         self.bytes[start..end].iter().all(|&byte| byte == 0)
     }
 
-    /// How many bits there still are before the byte at `end`; negative when more were taken than there were.
+    /// Returns the number of bits between here and the byte at `end`. The number is negative when more bits were taken than there
+    /// were.
     pub(super) fn left(&self, end: usize) -> i64 {
         (end as i64 - self.next as i64) * 8 + i64::from(self.count)
     }

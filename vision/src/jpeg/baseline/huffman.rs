@@ -3,14 +3,15 @@
 use super::Damage;
 use super::bits::Bits;
 
-/// Codes of up to this many bits, and the number behind when both fit, are found in one step; so are two of them.
+/// Number of bits that are looked up at once: a code with the number behind it is found in one step when both fit, and so are two
+/// of them.
 const LOOK: u32 = 10;
 
-/// What the next bits say, in one number that fits a register.
+/// The meaning of the next bits, in one number that fits a register.
 ///
-/// From the lowest byte up: how many bits these are; how many the first code and its number are; the first advance; the
-/// second advance; and two bytes for each number. If there is only one code it is there a second time, with an advance of
-/// zero: what is done again changes nothing.
+/// The fields from the lowest byte up are the length of all these bits, the length of the first code with its number, the first
+/// advance, the second advance, and two bytes for each number. A single code is there twice, the second time with an advance of
+/// zero, because doing a thing again changes nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step(u64);
 
@@ -18,8 +19,8 @@ impl Step {
     /// An advance that stands for the end of a block.
     pub(super) const END: usize = 128;
 
-    /// What begins with a code that is not found in one step. Instead of the first advance it has the code's length, zero for
-    /// one longer than [`LOOK`], and its symbol instead of the first number.
+    /// Makes a step for bits that are not understood in one step. In place of the first advance it holds the length of the code,
+    /// zero for a code longer than [`LOOK`], and in place of the first number it holds the symbol.
     fn long(symbol: u8, length: u32) -> Step {
         Step(u64::from_le_bytes([0, 0, length as u8, 0, symbol, 0, 0, 0]))
     }
@@ -30,7 +31,7 @@ impl Step {
         Step(u64::from_le_bytes([length as u8, length as u8, advance, 0, low, high, low, high]))
     }
 
-    /// This one, with another behind it.
+    /// Returns this step with another one behind it.
     fn and(self, next: Step) -> Step {
         let [_, length, advance, _, low, high, ..] = self.0.to_le_bytes();
         let [_, next_length, next_advance, _, next_low, next_high, ..] = next.0.to_le_bytes();
@@ -46,7 +47,8 @@ impl Step {
         (self.0 >> 8 & 0xFF) as u32
     }
 
-    /// How many coefficients further the numbers belong, the first from the last one that was read, the second from the first.
+    /// Returns how many coefficients further the numbers belong: the first counted from the last number that was read, the second
+    /// from the first.
     pub(super) fn advances(self) -> [usize; 2] {
         [(self.0 >> 16 & 0xFF) as usize, (self.0 >> 24 & 0xFF) as usize]
     }
@@ -56,14 +58,14 @@ impl Step {
     }
 }
 
-/// Built from the body of a table; kept while the same body comes again.
+/// A Huffman table, which is built from the body of a segment and kept while the same body comes again.
 pub(super) struct Table {
     body: Vec<u8>,
-    /// By the next [`LOOK`] bits.
+    /// Steps, by the next [`LOOK`] bits.
     steps: Box<[Step; 1 << LOOK]>,
     /// For each length, the first code that is longer, aligned to 16 bits.
     limits: [u32; 17],
-    /// For each length, what is added to a code to get the place of its symbol.
+    /// Number for each length that turns a code into the index of its symbol when it is added.
     offsets: [i32; 17],
     symbols: [u8; 256],
 }
@@ -74,8 +76,8 @@ impl Table {
         Table { body: Vec::new(), steps, limits: [0; 17], offsets: [0; 17], symbols: [0; 256] }
     }
 
-    /// Makes this the table that `body` describes: sixteen counts of codes by length, then their symbols. `None` when there
-    /// is no such code; this table is not usable then.
+    /// Rebuilds the table from `body`: sixteen counts of codes by length, then their symbols. `None` means that no such code
+    /// exists, and that the table is not usable.
     pub(super) fn rebuild(&mut self, body: &[u8]) -> Option<()> {
         if self.body != body {
             self.body.clear();
@@ -119,7 +121,7 @@ impl Table {
         Some(())
     }
 
-    /// What the next bits say; they are not taken.
+    /// Returns the meaning of the next bits without taking them.
     #[inline(always)]
     pub(super) fn look(&self, bits: &mut Bits<'_>) -> Result<Step, Damage> {
         bits.refill();
@@ -149,7 +151,7 @@ impl Table {
     }
 }
 
-/// Sets what all bits that begin with the next code of `length` bits say. Codes go up, so this is in their order.
+/// Sets the steps of all bits that begin with the next code of `length` bits. Codes go up, so steps are set in their order.
 fn set_steps<'a>(steps: &mut impl Iterator<Item = &'a mut Step>, length: u32, symbol: u8) {
     let mut set = |step: Step, count: usize| steps.by_ref().take(count).for_each(|place| *place = step);
     let size = u32::from(symbol % 16);
@@ -163,12 +165,14 @@ fn set_steps<'a>(steps: &mut impl Iterator<Item = &'a mut Step>, length: u32, sy
     }
 }
 
-/// Runs of zeros without a number at their end mean something in progressive pictures only, but for the longest.
+/// Returns whether a symbol has no meaning: runs of zeros without a number at their end occur in progressive pictures only,
+/// except for the longest.
 fn is_undefined(symbol: u8) -> bool {
     symbol.is_multiple_of(16) && !matches!(symbol, 0 | 0xF0)
 }
 
-/// Numbers of a size are written from the most negative up, without those of smaller sizes (F.2.2.1, EXTEND).
+/// Turns the bits of a number into the number. The numbers of a size are coded from the most negative up, without those of
+/// smaller sizes (F.2.2.1, EXTEND).
 fn extend(number: u32, size: u32) -> i16 {
     let below = if number >> size.saturating_sub(1) == 0 { (1 << size) - 1 } else { 0 };
     (number as i32 - below) as i16

@@ -1,7 +1,7 @@
 //! A decoder for the JPEGs that cameras and video tools send: baseline, grey or three components, one scan.
 //!
-//! It reads every bit of a scan, keeps what is wanted, and takes no picture that has too few bits or too many: a flipped
-//! bit nearly always leaves some. Whatever else there is goes to the libraries.
+//! The decoder reads every bit of a scan, keeps the planes that are wanted, and refuses a picture that has too few bits or too
+//! many, as a flipped bit nearly always does. All other kinds of JPEG go to the libraries.
 
 mod bits;
 mod huffman;
@@ -19,7 +19,7 @@ use crate::raster::Raster;
 use scan::Scan;
 use tables::Tables;
 
-/// What is wrong with a scan.
+/// The damage in a scan, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Damage(&'static str);
 
@@ -33,9 +33,9 @@ impl From<Damage> for FrameError {
 pub(super) struct Baseline {
     kernels: &'static Kernels,
     tables: Tables,
-    /// The scan's bytes without what is stuffed between them.
+    /// Bytes of the scan, without stuffed bytes and markers.
     bytes: Vec<u8>,
-    /// Where each restart interval ends in them.
+    /// End of each restart interval in `bytes`.
     ends: Vec<usize>,
     /// A row of MCUs of each component.
     strips: [Vec<u8>; 3],
@@ -52,8 +52,8 @@ impl Baseline {
         }
     }
 
-    /// Decodes the first components of `bytes` into `planes`, each at its own resolution, as many as there are planes.
-    /// Returns false, and leaves `planes` as they were, when this is a picture of a kind that is decoded elsewhere.
+    /// Decodes as many components of `bytes` as there are planes, each at its own resolution. Returns false, and leaves `planes`
+    /// as they were, when the picture is of a kind that is decoded elsewhere.
     ///
     /// # Errors
     /// `Corrupt` when the scan has not exactly the bits that its picture takes.
@@ -75,8 +75,8 @@ impl Baseline {
         Ok(true)
     }
 
-    /// Takes out the zero behind each 0xFF, and the restart markers with the 0xFF that may fill the space before them. They
-    /// count from 0 to 7 and start again.
+    /// Removes the zero byte behind each 0xFF, and the restart markers with the 0xFF bytes that may fill the space before them.
+    /// Restart markers must count from 0 to 7 and start again.
     fn unstuff(&mut self, mut rest: &[u8]) -> Result<(), Damage> {
         self.bytes.clear();
         self.ends.clear();

@@ -13,12 +13,12 @@ pub(super) struct Scan<'a> {
     pub(super) kernels: &'static Kernels,
     pub(super) tables: &'a Tables,
     pub(super) bytes: &'a [u8],
-    /// Where each restart interval ends.
+    /// End of each restart interval.
     pub(super) ends: &'a [usize],
 }
 
 impl Scan<'_> {
-    /// Decodes into `planes`; what has none is read and forgotten. `strips` are buffers.
+    /// Decodes into `planes`. Components without a plane are read and forgotten. `strips` are buffers.
     pub(super) fn decode(&self, strips: &mut [Vec<u8>; 3], planes: &mut [&mut Raster]) -> Result<(), Damage> {
         let components = &self.tables.components[..];
         let Size { width, height } = self.tables.size;
@@ -94,16 +94,16 @@ impl Scan<'_> {
     }
 }
 
-/// How far a restart interval is read.
+/// The place that decoding has reached in a restart interval.
 struct Place<'a> {
     bits: Bits<'a>,
-    /// The DC coefficient of the block before, for each component.
+    /// DC coefficient of the block before, for each component.
     before: [i16; 3],
 }
 
 impl Place<'_> {
-    /// Reads a block and gives each of its coefficients to `keep` with its place in zigzag order, the first one as the
-    /// difference to the block before. Returns the last place.
+    /// Reads a block, and calls `keep` with the place of each coefficient in zigzag order and the coefficient; the first one is
+    /// the difference to the block before. Returns the last place.
     #[inline(always)]
     fn block(&mut self, dc: &Table, ac: &Table, keep: impl FnMut(usize, i16)) -> Result<usize, Damage> {
         // A copy stays in registers.
@@ -113,7 +113,7 @@ impl Place<'_> {
         last
     }
 
-    /// Sees that the interval was read to its last byte, `end`. What is left of that byte is no more than filling; some cameras
+    /// Checks that the interval was read to its last byte, `end`. No more than filling may be left of that byte; some cameras
     /// fill up with zero bytes too.
     fn finish(&self, end: usize) -> Result<(), Damage> {
         match self.bits.left(end) {
@@ -160,7 +160,7 @@ fn coefficients(
     Ok(last)
 }
 
-/// A block of one grey: what the transform makes of a first coefficient alone.
+/// Fills a block with one grey, as the transform makes of a first coefficient alone.
 fn flat(coefficient: i16, out: &mut [u8], stride: usize) {
     let grey = ((i32::from(coefficient) + 4 + 8 * 128) >> 3).clamp(0, 255) as u8;
     for row in 0..8 {
@@ -168,7 +168,7 @@ fn flat(coefficient: i16, out: &mut [u8], stride: usize) {
     }
 }
 
-/// Copies what is visible of a row of MCUs to the rows of `plane` from `top` on.
+/// Copies the visible part of a row of MCUs to the rows of `plane` from `top` on.
 fn copy_rows(strip: &[u8], stride: usize, top: usize, plane: &mut Raster) {
     let width = plane.size.width as usize;
     for (line, row) in strip.chunks_exact(stride).zip(plane.pixels.chunks_exact_mut(width).skip(top)) {

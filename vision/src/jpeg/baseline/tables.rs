@@ -7,25 +7,25 @@ use crate::jpeg::structure::{Segment, Segments, marker};
 use crate::jpeg::zigzag::POSITIONS;
 use crate::kernels::Block;
 
-/// One of a picture's one or three components.
+/// A component of a picture, which has one or three.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Component {
-    /// Blocks in each MCU.
+    /// Number of blocks in each MCU, across and down.
     pub(super) across: usize,
     pub(super) down: usize,
-    /// Which of four tables of factors.
+    /// Which of four quantisation tables the component uses.
     factors: usize,
-    /// Which of four Huffman tables.
+    /// Which of four Huffman tables the component uses.
     pub(super) dc: usize,
     pub(super) ac: usize,
     id: u8,
 }
 
-/// What a picture says before its scan. The tables are used again if the next picture has the same.
+/// The tables and parameters of a picture. The tables are kept, and used again if the next picture has the same.
 pub(super) struct Tables {
     pub(super) size: Size,
     pub(super) components: Vec<Component>,
-    /// MCUs between restart markers; 0 for none.
+    /// Number of MCUs between restart markers; 0 for no markers.
     pub(super) restart: usize,
     pub(super) dc: [Table; 4],
     pub(super) ac: [Table; 4],
@@ -55,8 +55,8 @@ impl Tables {
         &self.factors[component.factors]
     }
 
-    /// Reads everything up to the picture's only scan, and says where that begins. `None` for a kind of picture that is
-    /// decoded elsewhere, and for one whose tables are not as they should be.
+    /// Reads everything up to the picture's only scan, and returns where the scan begins. `None` stands for a kind of picture
+    /// that is decoded elsewhere, or whose tables break the rules.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
         self.components.clear();
         self.restart = 0;
@@ -121,7 +121,7 @@ impl Tables {
         Some(())
     }
 
-    /// Any number of tables of 64 factors in zigzag order, each of one byte.
+    /// Reads the quantisation tables of a segment. Each has 64 factors in zigzag order, of one byte each.
     fn quantisation(&mut self, body: &[u8]) -> Option<()> {
         let (tables, []) = body.as_chunks::<65>() else { return None };
         for [id, factors @ ..] in tables {
@@ -136,7 +136,7 @@ impl Tables {
         Some(())
     }
 
-    /// Any number of Huffman tables.
+    /// Reads the Huffman tables of a segment.
     fn huffman(&mut self, mut body: &[u8]) -> Option<()> {
         while let Some((&id, rest)) = body.split_first() {
             let symbols: usize = rest.get(..16)?.iter().map(|&count| usize::from(count)).sum();
@@ -155,7 +155,7 @@ impl Tables {
     }
 }
 
-/// For each coefficient in zigzag order, where it is kept in a block.
+/// Place in a block of each coefficient in zigzag order.
 pub(super) const PLACES: [u8; 64] = {
     let mut places = [0; 64];
     let mut i = 0;

@@ -1,4 +1,4 @@
-//! Against `zune-jpeg`, which must come to the same pixels; and scans that are not what they should be.
+//! Compares the decoder with `zune-jpeg`, which must come to the same pixels, and tries damaged scans.
 
 use std::path::Path;
 use std::process::Command;
@@ -42,7 +42,7 @@ fn seed() -> u64 {
     seed
 }
 
-/// What a picture is encoded as.
+/// The way in which a picture is encoded.
 #[derive(Debug)]
 struct Kind {
     width: u16,
@@ -66,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// A picture of smooth and of rough places, and of extremes.
+    /// Encodes a picture with smooth and rough places, and with extremes.
     fn encode(&self, random: &mut fastrand::Rng) -> Vec<u8> {
         let channels = if self.grey { 1 } else { 3 };
         let roughness = random.u8(..4) * 80;
@@ -125,7 +125,7 @@ fn colour_planes_have_the_resolution_that_was_sent() {
     }
 }
 
-/// Frames of real video, with the Huffman tables that are best for each.
+/// Decodes frames of real video, with the Huffman tables that are best for each.
 #[test]
 fn the_same_frames_as_zune_from_a_video() {
     let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/short_hamilton_clip.mp4");
@@ -148,7 +148,7 @@ fn the_same_frames_as_zune_from_a_video() {
     assert_eq!(count, 300);
 }
 
-/// A picture with restart markers, its scan's first byte and the place behind its last.
+/// Returns a picture with restart markers, its scan's first byte, and the place behind the scan's last byte.
 fn with_restarts() -> (Vec<u8>, usize, usize) {
     let kind = Kind { width: 64, height: 48, quality: 90, sampling: SamplingFactor::R_4_2_0, grey: false, restart: 3 };
     let bytes = kind.encode(&mut fastrand::Rng::with_seed(3));

@@ -1,9 +1,9 @@
-//! Coefficients to bits (T.81, F.1.2).
+//! Writes coefficients as bits (T.81, F.1.2).
 
 use super::huffman::{Code, Codes};
 use crate::kernels::Pair;
 
-/// Writes the blocks of a scan.
+/// A writer of the blocks of a scan.
 pub(super) struct Writer<'a> {
     out: &'a mut Vec<u8>,
     /// Bits that are not written yet, the last in the lowest place.
@@ -20,7 +20,7 @@ impl<'a> Writer<'a> {
         Writer { out, held: 0, count: 0 }
     }
 
-    /// Writes one block of a pair, 0 or 1.
+    /// Writes block `which` of a pair, 0 or 1.
     pub(super) fn block(&mut self, pair: &Pair, which: usize, before: &mut Before, codes: &Codes) {
         let (block, nonzero) = (&pair.blocks[which], pair.nonzero[which]);
         let first = block[0];
@@ -85,20 +85,20 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Whether one of the bytes is 0xFF.
+/// Returns whether one of the bytes is 0xFF.
 fn has_ones(word: u32) -> bool {
     let zeros = !word;
     zeros.wrapping_sub(0x0101_0101) & !zeros & 0x8080_8080 != 0
 }
 
-/// How many bits a number has without its sign, and these; those of a negative one are inverted.
+/// Returns the number of bits that a number has without its sign, and these bits, which are inverted for a negative number.
 fn sized(number: i16) -> (u8, u16) {
     let size = 16 - number.unsigned_abs().leading_zeros();
     let sign = number >> 15;
     (size as u8, number.wrapping_add(sign).cast_unsigned() & ((1u32 << size) - 1) as u16)
 }
 
-/// The bits of places column by column, moved to where these are in zigzag order.
+/// Converts bits for places column by column into bits for places in zigzag order.
 fn in_zigzag(mut places: u64) -> u64 {
     let mut moved = 0;
     while places != 0 {
@@ -108,7 +108,7 @@ fn in_zigzag(mut places: u64) -> u64 {
     moved
 }
 
-/// For each coefficient in zigzag order, its place column by column.
+/// Place, column by column, of each coefficient in zigzag order.
 pub(super) const PLACES: [u8; 64] = {
     let mut places = [0; 64];
     let mut i = 0;
@@ -120,7 +120,7 @@ pub(super) const PLACES: [u8; 64] = {
     places
 };
 
-/// The other way.
+/// Place in zigzag order of each coefficient, column by column.
 const ORDER: [u8; 64] = {
     let mut order = [0; 64];
     let mut i = 0;

@@ -1,10 +1,10 @@
-//! What comes before the scan (T.81, annex B; JFIF 1.02).
+//! Writes the part of a JPEG before the scan (T.81, annex B; JFIF 1.02).
 
 use super::huffman::{CHROMA_TABLES, LUMA_TABLES, Table};
 use crate::geometry::Size;
 
-/// Writes everything up to the scan to `out`, in place of what was there. With one table of divisors, in zigzag order, the
-/// picture is grey; with two it has colour at half the resolution.
+/// Replaces the contents of `out` by everything up to the scan. With one table of divisors, in zigzag order, the picture is grey;
+/// with two it has colour at half the resolution.
 pub(super) fn write(size: Size, divisors: &[[u8; 64]], out: &mut Vec<u8>) {
     out.clear();
     out.extend([0xFF, 0xD8]);

@@ -1,25 +1,26 @@
 //! The Huffman tables of T.81, annex K.3.
 
-/// A table as it is written: how many codes there are of each length from 1 on, and the symbols from the shortest code on.
+/// A table in the form in which it is written: the number of codes of each length from 1 on, and the symbols from the shortest
+/// code on.
 #[derive(Clone, Copy)]
 pub(super) struct Table {
     pub(super) counts: &'static [u8; 16],
     pub(super) symbols: &'static [u8],
 }
 
-/// For brightness: differences of first coefficients, then all others.
+/// Tables for brightness: one for the differences of first coefficients, and one for all other coefficients.
 pub(super) const LUMA_TABLES: [Table; 2] = [
     Table { counts: &[0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], symbols: &SIZES },
     Table { counts: &[0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 125], symbols: &LUMA_SYMBOLS },
 ];
 
-/// For colour.
+/// Tables for colour: one for the differences of first coefficients, and one for all other coefficients.
 pub(super) const CHROMA_TABLES: [Table; 2] = [
     Table { counts: &[0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0], symbols: &SIZES },
     Table { counts: &[0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 119], symbols: &CHROMA_SYMBOLS },
 ];
 
-/// All four as one segment has them, for pictures that leave them out: those of many cameras' Motion JPEG.
+/// The four standard tables in one segment, for pictures that leave them out, as the Motion JPEG of many cameras does.
 pub(in crate::jpeg) static STANDARD_TABLES: [u8; 416] = {
     let tables = [(0x00, LUMA_TABLES[0]), (0x10, LUMA_TABLES[1]), (0x01, CHROMA_TABLES[0]), (0x11, CHROMA_TABLES[1])];
     let mut body = [0; 416];
@@ -71,11 +72,11 @@ pub(super) struct Code {
     pub(super) length: u8,
 }
 
-/// The codes by symbol.
+/// The codes of a pair of tables, by symbol.
 pub(super) struct Codes {
-    /// For the size of a difference.
+    /// Codes for the size of a difference.
     pub(super) dc: [Code; 12],
-    /// For a number of zeros (upper half) and the size of what comes behind (lower half).
+    /// Codes for a number of zeros (upper half of the symbol) and the size of the coefficient behind them (lower half).
     pub(super) ac: [Code; 256],
 }
 
@@ -86,7 +87,7 @@ const fn codes([dc, ac]: &[Table; 2]) -> Codes {
     Codes { dc: by_symbol(dc), ac: by_symbol(ac) }
 }
 
-/// Gives codes to symbols as T.81, annex C has it: upward, longer ones behind shorter ones.
+/// Assigns codes to symbols as T.81, annex C, has it: codes go up, and longer ones come behind shorter ones.
 const fn by_symbol<const N: usize>(table: &Table) -> [Code; N] {
     let mut codes = [Code { bits: 0, length: 0 }; N];
     let mut next = 0;

@@ -1,4 +1,4 @@
-//! Encoding: baseline JPEGs, grey or with colour at half the resolution each way (4:2:0), with the tables of T.81, annex K.
+//! Encodes baseline JPEGs, grey or with colour at half the resolution each way (4:2:0), with the tables of T.81, annex K.
 
 mod entropy;
 mod header;
@@ -20,10 +20,10 @@ use strip::Strip;
 
 /// Quality of the pictures that are sent back, on the usual scale from 1 to 100.
 ///
-/// Past 85 files grow faster than a video frame improves: a portrait at 500x400 has 39 KB here, 49 KB at 90, 69 KB at 95.
+/// Beyond 85 files grow faster than a video frame improves: a portrait at 500x400 has 39 KB here, 49 KB at 90, 69 KB at 95.
 pub const QUALITY: u8 = 85;
 
-/// Encodes a colour picture as a baseline JPEG with 4:2:0 colour, what video frames have anyway.
+/// Encodes a colour picture as a baseline JPEG with 4:2:0 colour, which is what video frames have anyway.
 ///
 /// # Errors
 /// [`EncodeError::Size`] for a picture that has no place in a JPEG.
@@ -35,7 +35,7 @@ pub fn encode_rgb(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, EncodeErro
     Ok(bytes)
 }
 
-/// A picture in JPEG's colours, each colour sample the average of the up to four pixels that it stands for.
+/// Converts a picture to JPEG's colours. Each colour sample is the average of the up to four pixels that it stands for.
 fn planes(picture: &RgbImage, size: Size) -> Planes {
     let mut planes = Planes::empty();
     planes.luma.reshape(size);
@@ -64,24 +64,24 @@ fn planes(picture: &RgbImage, size: Size) -> Planes {
     planes
 }
 
-/// Encodes with one quality; owns what it needs between pictures.
+/// An encoder for one quality, which holds the buffers that it uses again from picture to picture.
 pub(crate) struct Encoder {
     kernels: &'static Kernels,
-    /// The divisors for brightness and for colour, in zigzag order.
+    /// Divisors for brightness and for colour, in zigzag order.
     tables: [[u8; 64]; 2],
     quantisers: [Quantiser; 2],
     strips: [Strip; 3],
 }
 
 impl Encoder {
-    /// For a `quality` from 1 to 100; 0 is taken for 1, and more than 100 for 100.
+    /// Makes an encoder for a `quality` from 1 to 100. Smaller numbers count as 1, larger ones as 100.
     pub(crate) fn new(kernels: &'static Kernels, quality: u8) -> Self {
         let tables = quality::tables(quality);
         let quantisers = tables.each_ref().map(quality::quantiser);
         Encoder { kernels, tables, quantisers, strips: [const { Strip::new() }; 3] }
     }
 
-    /// Encodes `picture`, whose colour planes have half the size, to `out`, in place of what was there.
+    /// Encodes `picture`, whose colour planes have half the size, and replaces the contents of `out`.
     pub(crate) fn encode_planes(&mut self, picture: &Planes, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let Planes { luma, blue, red } = picture;
         check_size(luma.size)?;
@@ -116,7 +116,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes a grey picture to `out`, in place of what was there.
+    /// Encodes a grey picture, and replaces the contents of `out`.
     pub(crate) fn encode_luma(&mut self, picture: &Raster, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         check_size(picture.size)?;
         header::write(picture.size, &self.tables[..1], out);
@@ -139,7 +139,7 @@ impl Encoder {
     }
 }
 
-/// Whether a picture of this size can be a JPEG.
+/// Checks that a picture of this size can be a JPEG.
 pub(crate) fn check_size(size: Size) -> Result<(), EncodeError> {
     let Size { width, height } = size;
     let fits = |side: u32| (1..=u32::from(u16::MAX)).contains(&side);

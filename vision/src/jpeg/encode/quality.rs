@@ -1,10 +1,10 @@
-//! How coarse a picture is written.
+//! Quantisation tables for each quality.
 
 use super::entropy::PLACES;
 use crate::jpeg::zigzag::POSITIONS;
 use crate::kernels::Quantiser;
 
-/// The divisors of T.81, annex K.1, row by row: brightness, colour.
+/// The divisors of T.81, annex K.1, row by row: brightness, then colour.
 const HALF_QUALITY: [[u8; 64]; 2] = [
     [
         16, 11, 10, 16, 24, 40, 51, 61, //
@@ -28,8 +28,8 @@ const HALF_QUALITY: [[u8; 64]; 2] = [
     ],
 ];
 
-/// The divisors for a quality, in zigzag order. The scale is that of the Independent JPEG Group: 50 takes the standard's
-/// own, 100 takes ones, and below 50 they grow as the quality's reciprocal.
+/// Returns the divisors for a quality, in zigzag order. The scale is that of the Independent JPEG Group: 50 takes the standard's
+/// own divisors, 100 takes ones, and below 50 the divisors grow as the quality's reciprocal.
 pub(super) fn tables(quality: u8) -> [[u8; 64]; 2] {
     let quality = u32::from(quality.clamp(1, 100));
     let percent = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
@@ -38,7 +38,8 @@ pub(super) fn tables(quality: u8) -> [[u8; 64]; 2] {
     })
 }
 
-/// What divides coefficients by a table of [`tables`]. The transform makes them 8 times as large as they are.
+/// Returns the constants that divide coefficients by a table of [`tables`]. The transform makes coefficients 8 times too large,
+/// so divisors are 8 times as large, too.
 pub(super) fn quantiser(table: &[u8; 64]) -> Quantiser {
     let mut divisors = [0; 64];
     for (&divisor, &place) in table.iter().zip(&PLACES) {

@@ -1,4 +1,4 @@
-//! A few lines of a plane, made as long as whole pairs of blocks.
+//! A few lines of a plane, extended to whole pairs of blocks.
 
 use crate::kernels::{Kernels, Pair, Quantiser};
 use crate::raster::Raster;
@@ -17,8 +17,8 @@ impl Strip {
         Strip { pixels: Vec::new(), stride: 0 }
     }
 
-    /// Copies `lines` lines of `plane` from `top` on. What lies outside the plane is filled with what is next to it inside:
-    /// the last pixel of a line, the last line.
+    /// Copies `lines` lines of `plane` from `top` on. Pixels outside of the plane repeat the nearest one inside: the last pixel
+    /// of a line, or the last line.
     pub(super) fn fill(&mut self, plane: &Raster, top: usize, lines: usize) {
         let width = plane.size.width as usize;
         self.stride = width.next_multiple_of(WIDTH);
@@ -32,7 +32,7 @@ impl Strip {
         }
     }
 
-    /// Transforms and quantises the pair of blocks number `pair` from the left, from line `top` on.
+    /// Transforms and quantises pair number `pair` of blocks from the left, from line `top` on.
     pub(super) fn transform(&self, kernels: &Kernels, quantiser: &Quantiser, pair: usize, top: usize, out: &mut Pair) {
         let pixels = &self.pixels[top * self.stride + pair * WIDTH..];
         (kernels.forward_dct)(pixels, self.stride, quantiser, out);

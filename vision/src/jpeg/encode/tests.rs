@@ -4,7 +4,7 @@ use super::*;
 use crate::job::Limits;
 use crate::jpeg::decode_rgb;
 
-/// Smooth colours with fine detail on them.
+/// Returns a picture of smooth colours with fine detail on them.
 fn picture(width: u32, height: u32, seed: u64) -> RgbImage {
     let mut random = fastrand::Rng::with_seed(seed);
     RgbImage::from_fn(width, height, |x, y| {
@@ -14,7 +14,7 @@ fn picture(width: u32, height: u32, seed: u64) -> RgbImage {
     })
 }
 
-/// Peak signal-to-noise ratio in decibels.
+/// Returns the peak signal-to-noise ratio in decibels.
 fn psnr(a: &[u8], b: &[u8]) -> f64 {
     assert_eq!(a.len(), b.len());
     let squares = a.iter().zip(b).map(|(&a, &b)| f64::from(a.abs_diff(b)).powi(2)).sum::<f64>();

@@ -51,7 +51,7 @@ fn colours(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]) {
     unsafe { colours_avx2(luma, blue_and_red, out) }
 }
 
-/// Holds the scalar kernel, which the compiler turns into vectors of these instructions when it is compiled into here.
+/// Runs the scalar kernel, which the compiler turns into vectors of these instructions when it is inlined here.
 #[target_feature(enable = "avx2,fma")]
 fn colours_avx2(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]) {
     scalar::conv::colours(luma, blue_and_red, out);

@@ -1,4 +1,5 @@
-//! [`scalar::dct`](crate::kernels::scalar::dct) eight columns at a time there, and two blocks at a time back.
+//! The transforms of [`scalar::dct`](crate::kernels::scalar::dct): eight columns at a time for the inverse, two blocks at a time
+//! for the forward transform.
 
 use std::arch::x86_64::*;
 
@@ -67,7 +68,7 @@ fn inverse_avx2(coefficients: &Block, factors: &Block, out: &mut [u8], stride: u
     }
 }
 
-/// Eight results from four vectors of pairs: 0 and 4, 1 and 5, 2 and 6, 3 and 7.
+/// Runs a pass of the inverse: eight results from four vectors of pairs, 0 and 4, 1 and 5, 2 and 6, 3 and 7.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn inverse_pass<const SHIFT: i32>([p04, p15, p26, p37]: [__m256i; 4], round: i32) -> [__m256i; 8] {
@@ -87,7 +88,7 @@ fn inverse_pass<const SHIFT: i32>([p04, p15, p26, p37]: [__m256i; 4], round: i32
     })
 }
 
-/// The left block in the lower half of each vector, the right one in the upper.
+/// Transforms two blocks, the left one in the lower half of each vector and the right one in the upper.
 #[target_feature(enable = "avx2")]
 fn forward_avx2(pixels: &[u8], stride: usize, quantiser: &Quantiser, out: &mut Pair) {
     let middle = _mm256_set1_epi16(128);
@@ -133,7 +134,7 @@ fn forward_avx2(pixels: &[u8], stride: usize, quantiser: &Quantiser, out: &mut P
     out.nonzero = [left, right];
 }
 
-/// Rows 0 and 4 as they are, and all rows but these rounded by `SHIFT`.
+/// Runs a pass of the forward transform. Returns rows 0 and 4 as they are, and the other rows rounded by `SHIFT`.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn forward_pass<const SHIFT: i32>(x: [__m256i; 8]) -> ([__m256i; 2], [__m256i; 8]) {
@@ -158,7 +159,7 @@ fn forward_pass<const SHIFT: i32>(x: [__m256i; 8]) -> ([__m256i; 2], [__m256i; 8
     ([_mm256_add_epi16(outer, inner), _mm256_sub_epi16(outer, inner)], y)
 }
 
-/// Two vectors of 32-bit sums, rounded, as one of 16-bit numbers.
+/// Rounds two vectors of 32-bit sums into one of 16-bit numbers.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn rounded<const SHIFT: i32>([low, high]: [__m256i; 2]) -> __m256i {
@@ -181,7 +182,7 @@ fn sum_of_products(a: [__m256i; 2], b: [__m256i; 2], factors: [[i16; 2]; 2]) -> 
     [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])]
 }
 
-/// Rows to columns, of the 8x8 numbers in each half.
+/// Turns rows into columns, in each half 8x8 numbers.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn transposed(rows: [__m256i; 8]) -> [__m256i; 8] {
@@ -195,14 +196,14 @@ fn transposed(rows: [__m256i; 8]) -> [__m256i; 8] {
     [g0, g1, g2, g3, g4, g5, g6, g7]
 }
 
-/// The numbers of two vectors in turns: from the lower quarter of each half, and from the upper.
+/// Interleaves the numbers of two vectors: first those from the lower quarter of each half, then those from the upper.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn interleaved(a: __m256i, b: __m256i) -> [__m256i; 2] {
     [_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b)]
 }
 
-/// Sum of the products of each pair of numbers with `factors`.
+/// Returns the sum of the products of each pair of numbers with `factors`.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn products(pairs: __m256i, [first, second]: [i16; 2]) -> __m256i {
@@ -210,7 +211,7 @@ fn products(pairs: __m256i, [first, second]: [i16; 2]) -> __m256i {
     _mm256_madd_epi16(pairs, _mm256_set1_epi32(both))
 }
 
-/// Two of the four 32-bit numbers in each half of `a`, then of `b`.
+/// Returns two of the four 32-bit numbers in each half of `a`, followed by two of `b`.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn select<const WHICH: i32>(a: __m256i, b: __m256i) -> __m256i {

@@ -20,7 +20,7 @@ pub(super) fn dense(layer: &Dense, inputs: &[f32], outputs: &mut [f32]) {
     }
 }
 
-/// Blocks `first` to `first + N`.
+/// Computes blocks `first` to `first + N`.
 #[target_feature(enable = "avx2")]
 fn chains<const N: usize>(layer: &Dense, first: usize, inputs: &[f32], outputs: &mut [f32]) {
     let inputs = &inputs[..layer.inputs()];

@@ -1,7 +1,7 @@
-//! AVX2, and the fused steps (FMA) that came with it: x86 processors since 2013 and 2015.
+//! Kernels for AVX2 and the fused multiply-add (FMA) that came with it: x86 processors since 2013 (Intel) and 2015 (AMD).
 //!
-//! A function here with `#[target_feature]` may run only where the processor has both. The functions in the table call them
-//! without looking; the table itself exists only after [`kernels`] has looked.
+//! A function with `#[target_feature]` may run only where the processor has both. The functions in the table call such functions
+//! without checking, because the table exists only after [`kernels`] has checked.
 
 mod conv;
 mod dct;

@@ -48,7 +48,7 @@ fn blend_row_avx2(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [
     }
 }
 
-/// Four pixels and their right neighbours, at places within 16 pixels.
+/// Returns four pixels and their right neighbours, at places within 16 pixels.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn near_pixels(row: &[u8], places: __m128i) -> (__m128i, __m128i) {
@@ -61,7 +61,7 @@ fn near_pixels(row: &[u8], places: __m128i) -> (__m128i, __m128i) {
     (_mm_shuffle_epi8(row, left), _mm_shuffle_epi8(row, right))
 }
 
-/// Four pixels and their right neighbours, anywhere in the row.
+/// Returns four pixels and their right neighbours, anywhere in the row.
 #[cold]
 #[target_feature(enable = "avx2")]
 fn far_pixels(row: &[u8], indices: &[u32]) -> (__m128i, __m128i) {

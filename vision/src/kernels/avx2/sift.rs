@@ -49,10 +49,10 @@ fn sift_avx2(sieve: &Sieve, codes: &[u8], offsets: &[u32], kept: &mut [u16; Siev
     left
 }
 
-/// `table[code]` for 64 codes.
+/// Looks up `table[code]` for 64 codes.
 ///
-/// A shuffle looks up 4 bits in 16 bytes, so sixteen of them look up the low half of a code in each row of the table; the
-/// bits of the high half, one after the other moved to where a blend looks, then halve the sixteen answers four times.
+/// A shuffle looks up 4 bits in 16 bytes, so sixteen shuffles look up the low half of a code in each row of the table. The bits
+/// of the high half, each moved to where a blend reads it, then halve the sixteen answers four times.
 #[target_feature(enable = "avx2")]
 fn look_up(table: &[u8; 256], codes: [__m256i; 2]) -> [__m256i; 2] {
     let low = codes.map(|codes| _mm256_and_si256(codes, _mm256_set1_epi8(0x0F)));

@@ -2,12 +2,12 @@ use std::arch::x86_64::*;
 
 use crate::kernels::{CHANNELS, SURF_SIDE, SurfPlane};
 
-/// Words in a vector.
+/// Number of words in a vector.
 const LANES: usize = 16;
-/// Vectors that hold a row of a window.
+/// Number of vectors that hold a row of a window.
 const VECTORS: usize = SURF_SIDE.div_ceil(LANES);
 
-/// Pixels as words, with one more at either end.
+/// A row of pixels as words, with one more pixel at either end.
 type Row = [i16; LANES * VECTORS + 2];
 
 pub(super) fn surf_sums(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut SurfPlane) {
@@ -54,7 +54,7 @@ fn surf_sums_avx2(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut S
     }
 }
 
-/// A gradient and its size, where another is at least 0, and where it is below.
+/// Returns a gradient and its absolute value where `by` is at least 0, and both where `by` is below 0. Elsewhere they are 0.
 #[target_feature(enable = "avx2")]
 fn parts(gradient: __m256i, by: __m256i) -> [__m256i; 4] {
     let negative = _mm256_srai_epi16::<15>(by);
@@ -67,8 +67,7 @@ fn parts(gradient: __m256i, by: __m256i) -> [__m256i; 4] {
     ]
 }
 
-/// Goes on with a row of the plane from column `start`: adds up the sums of the columns from there, as far as the window
-/// has any.
+/// Continues a row of the plane from column `start`: adds up the sums of the columns from there on, as far as the window goes.
 #[target_feature(enable = "avx2")]
 fn sum_row(columns: [__m256i; CHANNELS], start: usize, y: usize, plane: &mut SurfPlane) {
     // SAFETY: an array of eight 32-bit numbers is a vector long, here and below.
@@ -88,7 +87,7 @@ fn sum_row(columns: [__m256i; CHANNELS], start: usize, y: usize, plane: &mut Sur
     }
 }
 
-/// Rows to columns.
+/// Turns rows into columns.
 #[target_feature(enable = "avx2")]
 fn transpose(r: [__m128i; 8]) -> [__m128i; 8] {
     let words = |a, b| (_mm_unpacklo_epi16(a, b), _mm_unpackhi_epi16(a, b));

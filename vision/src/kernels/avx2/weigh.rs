@@ -1,4 +1,4 @@
-//! [`scalar::weigh`](crate::kernels::scalar::weigh), 16 pixels or 8 results at a time.
+//! The two passes of [`scalar::weigh`](crate::kernels::scalar::weigh), 16 pixels or 8 results at a time.
 
 use std::arch::x86_64::*;
 
@@ -16,7 +16,7 @@ pub(super) fn weigh_columns(row: &[i16], weights: &Weights, out: &mut [u8]) {
     unsafe { weigh_columns_avx2(row, weights, out) }
 }
 
-/// Pixels that one round works on.
+/// Number of pixels that one step works on.
 const STEP: usize = 16;
 
 #[target_feature(enable = "avx2")]

@@ -1,8 +1,9 @@
-//! AVX-512 with its byte permutations (VBMI): Intel since Ice Lake, AMD since Zen 4.
+//! Kernels for AVX-512 with its byte permutations (VBMI): Intel since Ice Lake, AMD since Zen 4.
 //!
-//! Only where it does what AVX2 cannot: a permutation of 128 bytes looks codes up in an eighth of the steps, and one of 64
-//! finds the pixels of a resized row wherever they lie; and convolutions, where half the instructions do the same and twice
-//! the registers hold more sums. All else is AVX2. What is said there about safety holds here too.
+//! The table has kernels of its own only where AVX-512 does what AVX2 cannot. A permutation of 128 bytes looks codes up in an
+//! eighth of the steps. A permutation of 64 bytes finds the pixels of a resized row wherever they lie. Convolutions take half the
+//! instructions, and twice the registers hold more sums. All other kernels are those of [`avx2`], and what its documentation says
+//! about safety holds here too.
 
 mod conv;
 mod resize;

@@ -3,7 +3,7 @@ use std::arch::x86_64::*;
 use crate::kernels::pieces::starts;
 use crate::kernels::{Axis, avx2};
 
-/// Results that are worked out together.
+/// Number of results that are computed together.
 const LANES: usize = 8;
 
 pub(super) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {
@@ -14,7 +14,8 @@ pub(super) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: 
     }
 }
 
-/// False, with nothing of worth in `out`, where eight results need pixels that lie too far apart, or there are not eight.
+/// Computes a row. Returns false, with nothing useful in `out`, when eight results need pixels that lie too far apart, or when
+/// there are fewer than eight.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn blend_row_avx512(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) -> bool {
     let length = out.len();
@@ -53,7 +54,8 @@ fn blend_row_avx512(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut
     true
 }
 
-/// Eight results between pixels of one row: `places` has the lower half of each pair, then the upper.
+/// Returns eight results between pixels of one row. `places` has the left pixel of each pair in its lower half, and the right one
+/// in the upper.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn between(row: &[u8], places: __m512i, before: __m512d, after: __m512d) -> __m512d {

@@ -42,7 +42,8 @@ fn sift_avx512(sieve: &Sieve, codes: &[u8], offsets: &[u32], kept: &mut [u16; Si
     left
 }
 
-/// `table[code]` for 64 codes: seven bits of a code are looked up in either half of the table, the eighth chooses.
+/// Looks up `table[code]` for 64 codes: seven bits of a code are looked up in either half of the table, and the eighth bit
+/// chooses.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn look_up(table: &[u8; 256], codes: __m512i) -> __m512i {
     let quarter = |q: usize| {

@@ -26,12 +26,12 @@ pub(in crate::kernels) trait Vector: Copy {
     /// The greater of each two lanes.
     unsafe fn max(self, other: Self) -> Self;
 
-    /// Calls [`Row::tile`] from a function that may use the instruction set, one for each kind of row and each `N`. If all lengths
-    /// of tiles were in one function, the compiler would load the weights once for all of them, and spill most: with AVX2, a
-    /// depthwise convolution took 7 % longer.
+    /// Calls [`Row::tile`] from a function that may use the instruction set, one for each kind of row and each `N`. If all
+    /// lengths of tiles were in one function, the compiler would load the weights once for all of them and spill most to the
+    /// stack: with AVX2, a depthwise convolution took 7 % longer.
     ///
     /// # Safety
-    /// As for [`Row::tile`].
+    /// The processor has the instruction set, a cell is `PARTS` vectors, and the row has `N` results from `first` on.
     unsafe fn tile<R: Row, const PARTS: usize, const N: usize>(row: &mut R, first: usize);
 
     /// Adds what one strip of a [`Mix`] gives to the sums of `N` pixels: `weights` are those of the strip, and pixel `x` has
@@ -54,7 +54,7 @@ pub(in crate::kernels) trait Vector: Copy {
 /// [`Vector::add_strip`], an input at a time.
 ///
 /// # Safety
-/// As for [`Vector::add_strip`].
+/// The processor has the instruction set of `V`, a cell is `PARTS` of its vectors, and the inputs are readable as [`Vector::add_strip`] says.
 #[inline(always)]
 pub(in crate::kernels) unsafe fn add_strip<V: Vector, const PARTS: usize, const N: usize>(
     sums: &mut [[V; PARTS]; N],

@@ -2,7 +2,7 @@
 
 use crate::kernels::weights::{Far, GROUP, Groups, Near, Weights};
 
-/// How an instruction set makes a group of results from a row of sums.
+/// The way in which an instruction set makes a group of results from a row of sums.
 ///
 /// The products are added up in each instruction set's own way: AVX2 multiplies and adds neighbours in one instruction,
 /// while NEON adds products to sums and neighbours only at the end.

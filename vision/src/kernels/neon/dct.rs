@@ -1,4 +1,4 @@
-//! [`scalar::dct`](crate::kernels::scalar::dct), eight columns at a time.
+//! The transforms of [`scalar::dct`](crate::kernels::scalar::dct), eight columns at a time.
 
 use std::arch::aarch64::*;
 
@@ -22,7 +22,7 @@ pub(super) fn forward_dct(pixels: &[u8], stride: usize, quantiser: &Quantiser, o
     }
 }
 
-/// Eight 32-bit sums.
+/// Eight 32-bit sums in two vectors.
 type Sums = [int32x4_t; 2];
 
 #[target_feature(enable = "neon")]
@@ -63,7 +63,7 @@ fn inverse_neon(coefficients: &Block, factors: &Block, out: &mut [u8], stride: u
     }
 }
 
-/// Results before the shift, from what a block has at the same place in eight rows or columns.
+/// Runs a pass of the inverse on eight rows or columns of numbers, without the shift at its end.
 #[inline]
 #[target_feature(enable = "neon")]
 fn inverse_pass(s: [int16x8_t; 8], round: i32) -> [Sums; 8] {
@@ -77,7 +77,7 @@ fn inverse_pass(s: [int16x8_t; 8], round: i32) -> [Sums; 8] {
     std::array::from_fn(|i| if i < 4 { plus(even[i], odd[i]) } else { minus(even[7 - i], odd[7 - i]) })
 }
 
-/// One block. Returns a bit for each coefficient that is not zero.
+/// Transforms and quantises one block. Returns a bit for each coefficient that is not zero.
 #[target_feature(enable = "neon")]
 fn forward_neon(pixels: &[u8], stride: usize, quantiser: &Quantiser, out: &mut [i16; 64]) -> u64 {
     const BETWEEN: i32 = FORWARD_BETWEEN_BITS as i32;
@@ -110,7 +110,7 @@ fn forward_neon(pixels: &[u8], stride: usize, quantiser: &Quantiser, out: &mut [
     bits([pair(0), pair(2), pair(4), pair(6)])
 }
 
-/// Rows 0 and 4 as they are, and rows 1, 2, 3, 5, 6 and 7 rounded by `SHIFT`.
+/// Runs a pass of the forward transform. Returns rows 0 and 4 as they are, and rows 1, 2, 3, 5, 6 and 7 rounded by `SHIFT`.
 #[inline]
 #[target_feature(enable = "neon")]
 fn forward_pass<const SHIFT: i32>(x: [int16x8_t; 8]) -> ([int16x8_t; 2], [int16x8_t; 6]) {
@@ -124,7 +124,7 @@ fn forward_pass<const SHIFT: i32>(x: [int16x8_t; 8]) -> ([int16x8_t; 2], [int16x
     ([vaddq_s16(outer, inner), vsubq_s16(outer, inner)], [odd[0], even[0], odd[1], odd[2], even[1], odd[3]])
 }
 
-/// The sums of two products each.
+/// Returns the sum of the products of two vectors with two factors.
 #[inline]
 #[target_feature(enable = "neon")]
 fn products([a, b]: [int16x8_t; 2], factors: [i16; 2]) -> Sums {
@@ -141,7 +141,7 @@ fn add_products(sums: Sums, [a, b]: [int16x8_t; 2], factors: [i16; 2]) -> Sums {
     [vmlal_n_s16(low, vget_low_s16(b), factors[1]), vmlal_high_n_s16(high, b, factors[1])]
 }
 
-/// The upper 16 bits of each product.
+/// Returns the upper 16 bits of each product.
 #[inline]
 #[target_feature(enable = "neon")]
 fn upper_half(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {

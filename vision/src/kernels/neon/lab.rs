@@ -3,7 +3,7 @@ use std::arch::aarch64::*;
 use crate::kernels::pieces::starts;
 use crate::kernels::scalar;
 
-/// Results that are worked out together.
+/// Number of results that are computed together.
 const LANES: usize = 16;
 
 pub(super) fn box_row(rows: [&[u8]; 3], out: &mut [u16]) {

@@ -2,8 +2,8 @@ use std::arch::aarch64::*;
 
 use crate::kernels::Dense;
 
-/// Blocks of outputs that are worked out together. A block is two chains of additions, each of which waits for the one
-/// before; more chains keep the adders busy, and share what is loaded of the inputs.
+/// Number of blocks of outputs that are computed together. A block is two chains of additions, in which each addition waits for
+/// the one before. More chains keep the adders busy, and share the inputs that are loaded.
 const TOGETHER: usize = 4;
 
 pub(super) fn dense(layer: &Dense, inputs: &[f32], outputs: &mut [f32]) {
@@ -23,10 +23,10 @@ pub(super) fn dense(layer: &Dense, inputs: &[f32], outputs: &mut [f32]) {
     }
 }
 
-/// Two vectors of four sums.
+/// Eight sums in two vectors.
 type Sums = [float32x4_t; 2];
 
-/// Blocks `first` to `first + N`.
+/// Computes blocks `first` to `first + N`.
 #[target_feature(enable = "neon")]
 fn chains<const N: usize>(layer: &Dense, first: usize, inputs: &[f32], outputs: &mut [f32]) {
     let mut weights: [_; N] = std::array::from_fn(|n| layer.weights(first + n).as_chunks::<4>());

@@ -1,7 +1,7 @@
-//! NEON: every 64-bit Arm processor.
+//! Kernels for NEON, which every 64-bit Arm processor has.
 //!
-//! A function here with `#[target_feature]` may run only where the processor has NEON. The functions in the table call them
-//! without looking; the table itself exists only after [`kernels`] has looked.
+//! A function with `#[target_feature]` may run only where the processor has NEON. The functions in the table call such functions
+//! without checking, because the table exists only after [`kernels`] has checked.
 
 mod conv;
 mod dct;
@@ -36,7 +36,7 @@ pub(super) fn kernels() -> Option<Kernels> {
     })
 }
 
-/// Rows to columns.
+/// Turns rows into columns.
 #[inline]
 #[target_feature(enable = "neon")]
 fn transposed(rows: [int16x8_t; 8]) -> [int16x8_t; 8] {
@@ -51,7 +51,7 @@ fn transposed(rows: [int16x8_t; 8]) -> [int16x8_t; 8] {
     [c0, c1, c2, c3, c4, c5, c6, c7]
 }
 
-/// A bit for each byte, the first in the lowest; all bits of a byte are the same.
+/// Returns a bit for each byte, the first byte in the lowest bit. All bits of a byte must be the same.
 #[inline]
 #[target_feature(enable = "neon")]
 fn bits(masks: [uint8x16_t; 4]) -> u64 {

@@ -3,7 +3,7 @@ use std::arch::aarch64::*;
 use crate::kernels::pieces::starts;
 use crate::kernels::{Axis, scalar};
 
-/// Results that are worked out together.
+/// Number of results that are computed together.
 const LANES: usize = 8;
 
 pub(super) fn blend_row(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [u8]) {
@@ -52,10 +52,10 @@ fn blend_row_neon(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [
     }
 }
 
-/// Eight pixels in 32 bits each.
+/// Eight pixels, each in 32 bits.
 type Eight = [uint32x4_t; 2];
 
-/// Four results on one row, of the pixels to their left and right and the share of each.
+/// Returns four results on one row, from the pixels to their left and right and the share of each.
 #[inline]
 #[target_feature(enable = "neon")]
 fn between(left: uint32x4_t, before: float64x2x2_t, right: uint32x4_t, after: float64x2x2_t) -> float64x2x2_t {
@@ -68,7 +68,8 @@ fn between(left: uint32x4_t, before: float64x2x2_t, right: uint32x4_t, after: fl
     )
 }
 
-/// In each row the pixels at `indices` and those to their right, all of them within `16 * V` pixels.
+/// Returns the pixels at `indices` and those to their right, for each of the two rows. All of them must lie within `16 * V`
+/// pixels.
 #[inline]
 #[target_feature(enable = "neon")]
 fn near_pixels<const V: usize>(rows: [&[u8]; 2], length: usize, indices: &[u32; LANES]) -> [[Eight; 2]; 2] {
@@ -110,7 +111,7 @@ fn look_up<const V: usize>(table: [uint8x16_t; V], index: uint32x4_t) -> uint32x
     })
 }
 
-/// The pixels at `indices` and those to their right, anywhere in their row.
+/// Returns the pixels at `indices` and those to their right, anywhere in their row.
 #[cold]
 #[target_feature(enable = "neon")]
 fn far_pixels(row: &[u8], indices: &[u32; LANES]) -> [Eight; 2] {

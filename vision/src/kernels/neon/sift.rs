@@ -3,10 +3,10 @@ use std::arch::aarch64::*;
 use super::bits;
 use crate::kernels::{SURF_SIDE, Sieve};
 
-/// Vectors of 16 codes in a block.
+/// Number of vectors of 16 codes in a block.
 const VECTORS: usize = Sieve::BLOCK / 16;
 
-/// The sums of 16 windows each.
+/// The sums of 16 windows for each vector of codes.
 type Sums = [[uint16x8_t; 2]; VECTORS];
 
 pub(super) fn sift(sieve: &Sieve, codes: &[u8], offsets: &[u32], sums: &mut [u16; Sieve::BLOCK]) -> u64 {
@@ -40,7 +40,7 @@ fn sift_neon(sieve: &Sieve, codes: &[u8], offsets: &[u32], out: &mut [u16; Sieve
     left
 }
 
-/// Adds `table[code]` for 64 codes.
+/// Adds `table[code]` to the sums for 64 codes.
 #[inline]
 #[target_feature(enable = "neon")]
 fn add_weights(sums: &mut Sums, table: &[u8; 256], codes: &[u8; Sieve::BLOCK]) {

@@ -5,7 +5,7 @@ use crate::kernels::{CHANNELS, SURF_SIDE, SurfPlane};
 
 type Window = [u8; SURF_SIDE * SURF_SIDE];
 
-/// Columns that are worked on together.
+/// Number of columns that are worked on together.
 const LANES: usize = 8;
 const LAST: usize = SURF_SIDE - 1;
 
@@ -17,7 +17,7 @@ pub(super) fn surf_sums(window: &Window, rows: u64, plane: &mut SurfPlane) {
     }
 }
 
-/// The part of the plane that the columns from `X` on add.
+/// Computes the part of the plane that the columns from `X` on add.
 #[target_feature(enable = "neon")]
 fn columns<const X: usize>(window: &Window, rows: u64, plane: &mut SurfPlane) {
     // Sums of each column from the top, which fit: 40 times 510 at most, at a border.
@@ -43,7 +43,7 @@ fn columns<const X: usize>(window: &Window, rows: u64, plane: &mut SurfPlane) {
     }
 }
 
-/// Eight pixels of a row.
+/// Loads eight pixels of a row.
 #[inline]
 #[target_feature(enable = "neon")]
 fn load(window: &Window, x: usize, y: usize) -> uint8x8_t {
@@ -58,7 +58,7 @@ fn signed(difference: uint16x8_t) -> int16x8_t {
     vreinterpretq_s16_u16(difference)
 }
 
-/// The gradients across at eight pixels from `X` on.
+/// Returns the horizontal gradients at eight pixels from `X` on.
 #[inline]
 #[target_feature(enable = "neon")]
 fn across<const X: usize>(window: &Window, y: usize) -> int16x8_t {
@@ -76,7 +76,7 @@ fn across<const X: usize>(window: &Window, y: usize) -> int16x8_t {
     vaddq_s16(dx, vandq_s16(dx, border))
 }
 
-/// Adds a gradient and its size to two of four channels, which depend on the sign of the other gradient.
+/// Adds a gradient and its absolute value to two of four channels, which the sign of the other gradient chooses.
 #[inline]
 #[target_feature(enable = "neon")]
 fn add(sums: &mut [int16x8_t; CHANNELS], channel: usize, gradient: int16x8_t, other: int16x8_t) {
@@ -89,7 +89,7 @@ fn add(sums: &mut [int16x8_t; CHANNELS], channel: usize, gradient: int16x8_t, ot
     }
 }
 
-/// Adds the columns from left to right into a row of the plane.
+/// Adds up the columns from left to right into a row of the plane.
 #[inline]
 #[target_feature(enable = "neon")]
 fn sum_row<const X: usize>(sums: [int16x8_t; CHANNELS], y: usize, plane: &mut SurfPlane) {

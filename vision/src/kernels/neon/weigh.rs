@@ -1,4 +1,4 @@
-//! [`scalar::weigh`](crate::kernels::scalar::weigh), 16 pixels or 8 results at a time.
+//! The two passes of [`scalar::weigh`](crate::kernels::scalar::weigh), 16 pixels or 8 results at a time.
 
 use std::arch::aarch64::*;
 
@@ -8,7 +8,7 @@ use crate::kernels::scalar;
 use crate::kernels::scalar::weigh::{COLUMNS_SHIFT, ROWS_SHIFT};
 use crate::kernels::weights::{Far, GROUP, Near, Weights};
 
-/// Pixels of a row that are worked on together.
+/// Number of pixels of a row that are worked on together.
 const LANES: usize = 16;
 
 pub(super) fn weigh_rows(rows: &[u8], stride: usize, weights: &[i16], out: &mut [i16]) {
@@ -59,7 +59,7 @@ fn weigh_columns_neon(row: &[i16], weights: &Weights, out: &mut [u8]) {
 
 struct Neon;
 
-/// Eight sums.
+/// Eight sums in two vectors.
 type Sums = [int32x4_t; 2];
 
 impl Weigh for Neon {

@@ -50,7 +50,8 @@ pub(in crate::kernels) fn add_doubled(coarse: &[Cell], fine: &mut [Cell]) {
     }
 }
 
-/// Inlined into functions for other instruction sets: the compiler makes vectors of it by itself.
+/// Converts a row to colours. The function is inlined into functions for other instruction sets, where the compiler vectorizes it
+/// by itself.
 #[inline(always)]
 pub(in crate::kernels) fn colours(luma: &[u8], [blue, red]: [&[u8]; 2], [b, g, r]: [&mut [f32]; 3]) {
     let pairs = luma.chunks(2).zip(blue).zip(red).zip(b.chunks_mut(2)).zip(g.chunks_mut(2)).zip(r.chunks_mut(2));

@@ -1,21 +1,21 @@
-//! The discrete cosine transform of 8x8 blocks, there and back, in integers.
+//! The discrete cosine transform of 8x8 blocks and its inverse, in integers.
 //!
-//! Both are the factorisation of C. Loeffler, A. Ligtenberg, G. Moschytz, "Practical fast 1-D DCT algorithms with 11
-//! multiplications", 1989, multiplied out: each result is a sum of products of 16-bit numbers, which vector instructions add
-//! in pairs. Each pass is larger than the orthonormal transform by the square root of 8, so both together by 8.
+//! Both directions use the factorisation of C. Loeffler, A. Ligtenberg, G. Moschytz, "Practical fast 1-D DCT algorithms with 11
+//! multiplications", 1989, multiplied out: each result is a sum of products of 16-bit numbers, which vector instructions add in
+//! pairs. Each pass is larger than the orthonormal transform by the square root of 8, so both passes together are larger by 8.
 
 use crate::kernels::block::{Block, Pair, Quantiser};
 
-/// The inverse keeps 12 bits of a fraction in its constants and 2 between its passes; that is what most decoders do, and so
-/// pictures are the same to the bit.
+/// Shifts after each pass of the inverse, which keeps 12 bits of fraction in its constants and 2 between its passes. Most
+/// decoders do this, so pictures are the same to the bit.
 pub(crate) const INVERSE_SHIFTS: [u32; 2] = [10, 17];
-/// Half of a step of each pass. In the second, what makes -128 a 0 is added; and the 512 of the first once more, for
-/// nothing but agreement with others.
+/// Numbers that are added before each shift to round to the nearest. The second one also turns -128 into 0, and contains the 512
+/// of the first once more, for no other reason than agreement with other decoders.
 pub(crate) const INVERSE_ROUNDS: [i32; 2] = [512, (128 << 17) + (1 << 16) + 512];
 
-/// The even rows of the inverse, four of them from coefficients 0 and 4, and 2 and 6.
+/// Factors of the even rows of the inverse: two rows from coefficients 0 and 4, two from 2 and 6.
 pub(crate) const INVERSE_EVEN: [[i16; 2]; 4] = [[4096, 4096], [4096, -4096], [5352, 2217], [2217, -5350]];
-/// The odd rows: from coefficients 1 and 5, then 3 and 7.
+/// Factors of the odd rows of the inverse: of coefficients 1 and 5, then 3 and 7.
 pub(crate) const INVERSE_ODD: [[[i16; 2]; 2]; 4] = [
     [[5683, 3219], [4816, 1131]],
     [[4816, -5681], [-1129, -3218]],
@@ -23,12 +23,14 @@ pub(crate) const INVERSE_ODD: [[[i16; 2]; 2]; 4] = [
     [[1131, 4816], [-3218, -5680]],
 ];
 
-/// The forward transform keeps 13 bits of a fraction in its constants and 2 between its passes.
+/// Bits of fraction in the constants of the forward transform, and between its passes.
 pub(crate) const FORWARD_BITS: u32 = 13;
 pub(crate) const FORWARD_BETWEEN_BITS: u32 = 2;
-/// Rows 2 and 6 of the forward transform: sqrt(2) cos(k pi / 16) for k of 2 and 6, of the differences of the sums.
+/// Factors of rows 2 and 6 of the forward transform: sqrt(2) cos(k pi / 16) for k of 2 and 6, applied to the differences of the
+/// sums.
 pub(crate) const FORWARD_EVEN: [[i16; 2]; 2] = [[10_703, 4433], [4433, -10_703]];
-/// Rows 1, 3, 5 and 7: the same for k of 1, 3, 5 and 7, of the differences 0 and 1, then 2 and 3.
+/// Factors of rows 1, 3, 5 and 7 of the forward transform: sqrt(2) cos(k pi / 16) for k of 1, 3, 5 and 7, applied to differences
+/// 0 and 1, then 2 and 3.
 pub(crate) const FORWARD_ODD: [[[i16; 2]; 2]; 4] = [
     [[11_363, 9633], [6436, 2260]],
     [[9633, -2260], [-11_363, -6436]],
@@ -88,12 +90,12 @@ pub(in crate::kernels) fn forward_dct(pixels: &[u8], stride: usize, quantiser: &
     }
 }
 
-/// From rows 0 and 4, and all others.
+/// Puts rows 0 and 4, and all others, into their order.
 fn in_order([y0, y4]: [i32; 2], [y1, y2, y3, y5, y6, y7]: [i32; 6]) -> [i32; 8] {
     [y0, y1, y2, y3, y4, y5, y6, y7]
 }
 
-/// Rows 0 and 4 as they are, and rows 1, 2, 3, 5, 6 and 7 rounded by `shift`.
+/// Transforms eight numbers. Returns rows 0 and 4 as they are, and rows 1, 2, 3, 5, 6 and 7 rounded by `shift`.
 fn forward(x: [i32; 8], shift: u32) -> ([i32; 2], [i32; 6]) {
     let sums: [i32; 4] = std::array::from_fn(|i| x[i] + x[7 - i]);
     let gaps: [i32; 4] = std::array::from_fn(|i| x[i] - x[7 - i]);

@@ -1,4 +1,4 @@
-//! Plain Rust. The tails of the vector kernels are worked on here too.
+//! The kernels in plain Rust. Vector kernels use them for what is left over at the end of a row.
 
 pub(super) mod conv;
 pub(super) mod dct;

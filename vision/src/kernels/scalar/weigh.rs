@@ -1,4 +1,4 @@
-//! Sums of pixels times weights: the two passes of a resize.
+//! The two passes of a resize, which add up pixels times weights.
 
 use crate::kernels::weights::{BETWEEN, FRACTION, Weights};
 
