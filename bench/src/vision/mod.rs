@@ -1,5 +1,6 @@
-//! The detectors side by side, and the stages of a frame's way around them.
+//! Detectors side by side, the stages of a frame around them, and JPEG decoders and encoders side by side.
 
+mod codecs;
 mod results;
 mod sides;
 mod yunet;
@@ -33,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
-    /// Also write the medians to this file, as one JSON object with an entry for each size.
+    /// Also write the medians to this file, as one JSON object with an entry for each size and one for JPEG.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -64,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
         rounds: args.rounds,
         core,
         sizes: measured,
+        codecs: codecs::measure()?,
     };
     print!("{results}");
     write_json(args.json.as_deref(), &results)

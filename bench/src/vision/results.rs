@@ -1,11 +1,13 @@
 //! The figures, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use facefleet_vision::{Kernels, Size};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
+use super::codecs::{self, Codecs};
 use super::sides::{Costs, RTEN_YUNET, RUSTFACE, SCALAR, SEETA, YUNET, YUNET_SCALAR};
 use crate::OPT_LEVEL;
 
@@ -23,11 +25,18 @@ pub(super) struct Results {
     /// The core that all of it ran on; None: wherever the system liked.
     pub(super) core: Option<u32>,
     pub(super) sizes: Vec<Costs>,
+    pub(super) codecs: Vec<Codecs>,
 }
 
 impl Serialize for Results {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.sizes.iter().map(|costs| (costs.size.to_string(), costs)))
+        let mut map = serializer.serialize_map(None)?;
+        for costs in &self.sizes {
+            map.serialize_entry(&costs.size.to_string(), costs)?;
+        }
+        let codecs: BTreeMap<_, _> = self.codecs.iter().map(|codecs| (codecs.size.to_string(), codecs)).collect();
+        map.serialize_entry("jpeg", &codecs)?;
+        map.end()
     }
 }
 
@@ -45,6 +54,12 @@ impl Serialize for Costs {
     }
 }
 
+impl Serialize for Codecs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(codecs::NAMES.iter().zip(&self.ms))
+    }
+}
+
 impl Costs {
     fn stages(&self) -> [(&'static str, f64); 4] {
         [("decode", self.decode), ("resize", self.resize), ("draw", self.draw), ("encode", self.encode)]
@@ -53,7 +68,7 @@ impl Costs {
 
 impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Results { clip, frames, source, rounds, core, sizes } = self;
+        let Results { clip, frames, source, rounds, core, sizes, codecs } = self;
         writeln!(f, "{}: {frames} frames of {source}, {rounds} times, one thread", clip.display())?;
         let tables = Kernels::supported().iter().map(Kernels::name).collect::<Vec<_>>().join(", ");
         writeln!(f, "{SEETA} runs on kernels {}, of {tables}", Kernels::best().name())?;
@@ -102,6 +117,16 @@ impl fmt::Display for Results {
                 goal(f, &format!("{at:33}"), "here", "goal", "proud of")?;
                 goal(f, &format!("{YUNET} / {RTEN_YUNET}"), &share(costs, RTEN_YUNET), "0.20", "0.15")?;
             }
+        }
+
+        let row = |f: &mut fmt::Formatter<'_>, name: &str, cell: &dyn Fn(&Codecs) -> String| {
+            let cells: String = codecs.iter().map(|codecs| format!("{:>11}", cell(codecs))).collect();
+            writeln!(f, "{name:32}{cells}")
+        };
+        writeln!(f)?;
+        row(f, "JPEG, medians, ms a picture", &|codecs| codecs.size.to_string())?;
+        for (place, name) in codecs::NAMES.iter().enumerate() {
+            row(f, name, &|codecs| format!("{:.2}", codecs.ms[place]))?;
         }
         Ok(())
     }
