@@ -111,7 +111,7 @@ impl Analyzer {
         }
         report.stages.resize = clock.lap();
 
-        // Where the picture is squeezed more one way than the other, a face is too.
+        // A picture that is squeezed more in one direction than in the other squeezes its faces alike.
         let share = |seen: u32, sent: u32| seen as f32 / sent as f32;
         let smaller = share(target.width, report.source.width).min(share(target.height, report.source.height));
         let wanted = Wanted { min_score: job.min_score, min_face: job.min_face.map(|side| side * smaller) };

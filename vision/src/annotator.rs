@@ -97,7 +97,7 @@ mod tests {
         let mut annotator = Annotator::new(Limits::default(), 640);
         let picture = decoded(&annotator.faces(&frame(1280, 960), &[face]).unwrap());
         assert_eq!(picture.dimensions(), (640, 480));
-        // On a red frame, and with colour at half the resolution, more green than red is a line.
+        // On a red frame, with colour at half the resolution, a pixel that is more green than red belongs to a line.
         let green = |x, y| picture.get_pixel(x, y).0[1] > picture.get_pixel(x, y).0[0];
         // The box is from (200, 150) to (400, 350) here.
         assert!((210..390).all(|x| green(x, 349)), "the lower side");

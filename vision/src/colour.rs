@@ -12,7 +12,7 @@ pub(crate) fn luma(rgb: [u8; 3]) -> u8 {
 /// Returns a colour as JPEG holds it: brightness, blue difference, red difference.
 pub(crate) fn ycc(rgb: [u8; 3]) -> [u8; 3] {
     let [r, g, b] = rgb.map(i32::from);
-    // 128 and a half; one less than that keeps the purest blue and red at 255.
+    // The offset is 128 and a half, less one step, which keeps the purest blue and red at 255.
     let middle = (128 << 16) + 32_767;
     let blue = (-11_059 * r - 21_709 * g + 32_768 * b + middle) >> 16;
     let red = (32_768 * r - 27_439 * g - 5_329 * b + middle) >> 16;

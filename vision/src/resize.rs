@@ -116,7 +116,7 @@ mod tests {
             resizer.bring(&mut from, size, &mut to);
             assert_eq!(to.size, size);
             for (got, want) in to.pixels.iter().zip(&want) {
-                // Half a step of rounding, and what 14 bits of a weight leave open.
+                // The tolerance is half a step of rounding, and the error of weights with 14 bits.
                 assert!((f64::from(*got) - want).abs() < 0.55, "{:?} to {size}: {got} for {want}", from.size);
             }
         }

@@ -33,7 +33,7 @@ impl Style {
 /// Draws the outline of each face's box, and a dot on each of its landmarks, as far as they lie inside the picture.
 pub fn faces(picture: &mut RgbImage, faces: &[Face], style: Style) {
     let size = Size { width: picture.width(), height: picture.height() };
-    // More than this shows nothing more, and its square fits a number.
+    // A greater radius shows nothing more, and the square of this one fits a number.
     let thickness = style.thickness.min(size.width.max(size.height));
     for face in faces {
         let outlines = (0..thickness).map_while(|inset| outline(face, inset, size)).flatten();
@@ -74,7 +74,7 @@ fn paint(picture: &mut Planes, Line { across, down }: &Line, Rgb(colour): Rgb<u8
     fill(&mut picture.luma, across, down, |_| luma);
     // Half of nothing must not become something by rounding.
     let halved = |pixels: &Range<u32>| if pixels.is_empty() { 0..0 } else { pixels.start / 2..pixels.end.div_ceil(2) };
-    // A line of one pixel covers half of each sample of colour that it crosses; what is wider covers it.
+    // A line of one pixel covers half of each sample of colour that it crosses, and a wider line covers all of it.
     let is_thin = across.len() == 1 || down.len() == 1;
     let mixed = |old: u8, new: u8| if is_thin { ((u16::from(old) + u16::from(new)) / 2) as u8 } else { new };
     for (plane, new) in [(&mut picture.blue, blue), (&mut picture.red, red)] {

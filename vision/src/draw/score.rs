@@ -45,7 +45,7 @@ pub(super) fn label(face: &Face, scale: u32, size: Size) -> (Line, impl Iterator
 
 /// Writes a score with two or three digits, which say enough: detectors score in parts of one, or in tens.
 fn written(score: f32) -> String {
-    // What is not a number is none that a detector gives, and takes no room.
+    // NaN is no score that a detector gives, and must not take room.
     let score = if score.is_nan() { 0.0 } else { score.clamp(-999.0, 999.0) };
     if score.abs() < 10.0 { format!("{score:.2}") } else { format!("{score:.0}") }
 }

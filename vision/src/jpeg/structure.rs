@@ -230,7 +230,7 @@ impl<'a> Segments<'a> {
         loop {
             let at = memchr::memchr(0xFF, &self.bytes[self.position..]);
             self.position += at.ok_or(self.truncated())?;
-            // More than one are fill bytes before a marker (T.81, B.1.1.2).
+            // Further 0xFF bytes before a marker are fill bytes (T.81, B.1.1.2).
             let run = self.bytes[self.position..].iter().take_while(|&&byte| byte == 0xFF).count();
             match self.bytes.get(self.position + run) {
                 None => return Err(self.truncated()),

@@ -78,7 +78,7 @@ impl Variant {
         encoder.set_optimized_huffman_tables(self.own_tables);
         let colour = match self.colour {
             Colour::Usual(colour) => colour,
-            // The three are not changed on their way into the file.
+            // The encoder does not change the three components on their way into the file.
             Colour::AdobeRgb | Colour::NamedRgb => ColorType::Ycbcr,
         };
         encoder.encode(&pixels, width as u16, height as u16, colour).unwrap();
@@ -134,7 +134,7 @@ fn decode(bytes: &[u8], wanted: Wanted) -> Result<(Size, Vec<u8>), FrameError> {
             let planes = [planes.luma, planes.blue, planes.red];
             let at = |x: u32, y: u32, plane: &Raster| {
                 let Size { width: w, height: h } = plane.size;
-                // Colour planes have all pixels, half of them, or (grey pictures) one.
+                // Colour planes have all pixels, half of them, or (in grey pictures) one.
                 let near = |at: u32, side: u32, whole: u32| if side == whole { at } else { at / 2 }.min(side - 1);
                 plane.pixels[(near(y, h, height) * w + near(x, w, width)) as usize]
             };
@@ -179,7 +179,7 @@ fn every_valid_kind_decodes_in_colour_and_in_grey() {
 
 #[test]
 fn a_scan_cut_short_is_an_error_even_with_an_end_marker_behind_it() {
-    // Noise makes every scan longer than the longest piece cut off here, and the shortest longer than a block.
+    // With noise every scan is longer than the longest piece cut off here, and the shortest piece is longer than a block.
     let mut random = fastrand::Rng::with_seed(7);
     let picture = RgbImage::from_fn(128, 128, |_, _| image::Rgb([random.u8(..), random.u8(..), random.u8(..)]));
     for variant in Variant::all() {
@@ -254,7 +254,7 @@ fn fill_bytes_before_a_restart_marker_change_nothing() {
 
 #[test]
 fn the_standard_tables_need_not_be_sent() {
-    // The encoder uses these unless it makes a picture's own.
+    // The encoder uses the standard tables unless it makes some for the picture.
     for variant in Variant::all().into_iter().filter(|variant| !variant.own_tables && !variant.progressive) {
         let bytes = variant.encode(&gradient(64, 48));
         let mut without = bytes.clone();

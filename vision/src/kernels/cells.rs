@@ -45,9 +45,9 @@ impl Mix {
     /// Checks that there are weights for all inputs, and inputs for `pixels` pixels.
     ///
     /// # Panics
-    /// When there are not.
+    /// When some are missing.
     pub(super) fn check(&self, inputs: Inputs<'_>, pixels: usize) {
-        // What is read rests on this, so nothing here may wrap.
+        // Unsafe reads rest on this check, so nothing here may wrap.
         assert_eq!(Some(self.weights.len()), self.strips.checked_mul(self.taps), "weights of {} strips", self.strips);
         let from = |count: usize, apart: usize| count.checked_sub(1)?.checked_mul(apart);
         let reach = from(self.strips, inputs.apart)

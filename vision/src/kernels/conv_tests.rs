@@ -35,12 +35,12 @@ fn near(ours: &[Cell], scalar: &[Cell], terms: usize) -> bool {
 fn mix() {
     each(|kernels, rng| {
         for length in lengths() {
-            // As a 1x1 convolution has it, as the first one has it, and neither.
+            // The shapes are those of a 1x1 convolution, of the first convolution, and of neither.
             for (strips, taps, step) in [(1, 16, 16), (4, 16, 16), (9, 3, 2), (2, 5, 7)] {
                 let apart = length * step + taps + rng.usize(..9);
                 let layer =
                     Mix { strips, taps, weights: cells(rng, strips * taps), bias: cells(rng, 1)[0], least: least(rng) };
-                // Exactly as long as needed.
+                // The inputs are exactly as long as needed.
                 let values: Vec<f32> =
                     (0..(strips - 1) * apart + (length - 1) * step + taps).map(|_| float(rng)).collect();
                 let run = |kernels: &Kernels| {

@@ -13,7 +13,7 @@ fn random() -> fastrand::Rng {
 fn inverse_dct_is_the_same_for_any_coefficients() {
     let mut random = random();
     for round in 0..3_000 {
-        // Blocks of pictures, few and many coefficients, and what only damaged bytes hold.
+        // Blocks have few coefficients and many, as pictures have, and values that only damaged bytes give.
         let (count, most) = [(1, 100), (5, 100), (64, 30), (64, 1023), (64, 32_767)][round % 5];
         let (mut block, mut factors) = (Block::ZERO, Block::ZERO);
         for _ in 0..count {

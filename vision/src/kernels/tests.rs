@@ -8,7 +8,7 @@ fn lengths() -> impl Iterator<Item = usize> {
 }
 
 fn bytes(rng: &mut fastrand::Rng, length: usize) -> Vec<u8> {
-    // Runs of equal values among random ones: comparisons must be right about ties.
+    // Runs of equal values stand among random ones, because comparisons must be right about ties.
     let mut bytes = Vec::with_capacity(length);
     while bytes.len() < length {
         let run = if rng.bool() { 1 } else { rng.usize(1..12) };
@@ -65,7 +65,7 @@ fn blend_row() {
             let from = rng.usize(2..1500);
             let mut axis = Axis::default();
             axis.set(from, to);
-            // Exactly as long as needed, and with something behind.
+            // Rows are exactly as long as needed, and then longer.
             for more in [0, rng.usize(1..40)] {
                 let (top, bottom) = (bytes(rng, from + more), bytes(rng, from + more));
                 let share = rng.f64() * 2.0;
@@ -127,7 +127,7 @@ fn sift() {
             let groups = rng.usize(1..5);
             let weak = groups * Sieve::GROUP;
             let tables = (0..weak).map(|_| std::array::from_fn(|_| rng.u8(..))).collect();
-            // Around what a sum is likely to be, and now and then where it always or never passes.
+            // Thresholds are around the likely sum, and now and then so low or high that a sum always or never passes.
             let least = (1..=groups).map(|group| match rng.u8(..20) {
                 0 => 0,
                 1 => u16::MAX,
@@ -166,7 +166,7 @@ fn surf_sums() {
     each(|kernels, rng| {
         for round in 0..300 {
             let mut window: [u8; SURF_SIDE * SURF_SIDE] = bytes(rng, SURF_SIDE * SURF_SIDE).try_into().unwrap();
-            // The greatest sums there can be: every gradient of a column as large as it gets.
+            // These are the greatest sums there can be: every gradient of a column is as large as possible.
             match round {
                 0 => window.iter_mut().enumerate().for_each(|(i, pixel)| *pixel = 255 * (i / SURF_SIDE / 2 % 2) as u8),
                 1 => window.iter_mut().enumerate().for_each(|(i, pixel)| *pixel = 255 * (i % SURF_SIDE / 2 % 2) as u8),

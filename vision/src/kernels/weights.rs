@@ -75,7 +75,7 @@ impl Weights {
             let end = ((middle + support).ceil() as i64).min(from.into());
             let weight = |pixel: i64| (1.0 - (pixel as f64 - middle).abs() / support).max(0.0);
             let sum: f64 = (first..end).map(weight).sum();
-            // Each weight is what it adds to the rounded sum, and so the sum is exact.
+            // Each weight is the step by which the rounded sum grows, so the sum is exact.
             let mut so_far = 0.0;
             let mut before = 0;
             for (kept, pixel) in weights.iter_mut().zip(first..end) {
@@ -98,7 +98,7 @@ impl Weights {
     fn near(&self, start: usize) -> Option<Near> {
         let mut near = Near { firsts: [0; 2], bytes: [[[0; 16]; 2]; 2], weights: [[[0; 8]; 2]; 2] };
         for half in 0..2 {
-            // Pixels go up with the results, so the first result has the first one.
+            // Pixels ascend with the results, so the first result has the first pixel.
             near.firsts[half] = self.pixels.get(start + half * 4).map_or(0, |&(first, _)| first);
             for i in 0..4 {
                 let Some(&(first, count)) = self.pixels.get(start + half * 4 + i) else { break };

@@ -51,7 +51,7 @@ impl Boosted {
         let (first, later) = weights.split_at(sifted * Boosted::GROUP);
         let least = |table: &[f32; 256]| f64::from(table.iter().copied().fold(f32::INFINITY, f32::min));
         let most = |table: &[f32; 256]| f64::from(table.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        // The true sum is one of 32-bit floats, each of whose additions may be off by half a unit in the last place.
+        // The true sum is one of 32-bit floats, and each addition may be off by half a unit in the last place.
         let greatest = |table: &[f32; 256]| least(table).abs().max(most(table).abs());
         let sum: f64 = weights.iter().map(greatest).sum();
         let rounding = weights.len() as f64 * sum * f64::from(f32::EPSILON) / 2.0;
@@ -59,7 +59,7 @@ impl Boosted {
         let (first_thresholds, later_thresholds) = safe.split_at(sifted);
 
         let widest = first.iter().map(|table| most(table) - least(table)).fold(0.0, f64::max);
-        // A whole number of the bound's units, such that the widest table fits into bytes.
+        // The sieve's unit is a whole number of the bound's units, chosen so that the widest table fits into bytes.
         let unit = (widest / 255.0 * Bound::ONE).ceil().max(1.0);
         let bytes = |table: &[f32; 256]| {
             table.map(|weight| ((f64::from(weight) - least(table)) * Bound::ONE / unit).ceil() as u8)
@@ -67,7 +67,7 @@ impl Boosted {
         let mut zero = 0.0;
         let sums = first_thresholds.iter().zip(first.chunks_exact(Boosted::GROUP)).map(|(&threshold, group)| {
             zero += group.iter().map(least).sum::<f64>();
-            // Saturates: a threshold that no sum can miss is 0.
+            // The conversion saturates at 0, which is a threshold that no sum can miss.
             ((threshold - zero) * Bound::ONE / unit).floor() as u16
         });
         let sieve = Sieve { least: sums.collect(), tables: first.iter().map(bytes).collect() };

@@ -165,12 +165,12 @@ impl Reader<'_> {
         if let Some(weight) = weights.iter().find(|weight| weight.abs() > Boosted::GREATEST) {
             return Err(self.problem(format!("a weight of {weight}; {} is the most", Boosted::GREATEST)));
         }
-        // There is no tier before, so it reads no lists; the published file says -1.
+        // There is no tier before, so a cascade reads no lists; the published file says -1.
         match self.integer()? {
             ..=0 => {}
             lists => return Err(self.problem(format!("a classifier of the first tier reads {lists} lists"))),
         }
-        // The file has a threshold for every weak classifier, and only the last one of a group is looked at.
+        // The file has a threshold for every weak classifier, but only the last one of a group is compared.
         let thresholds = thresholds.into_iter().skip(Boosted::GROUP - 1).step_by(Boosted::GROUP);
         Ok(Boosted::new(places, weights.as_chunks().0.to_vec(), thresholds.collect()))
     }

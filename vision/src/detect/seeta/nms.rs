@@ -56,7 +56,7 @@ pub(super) fn grow(lists: &mut Vec<Vec<Candidate>>, least: usize) {
 ///
 /// Candidates with equal scores keep their order, so that the result does not depend on how the sort works.
 pub(super) fn merge(candidates: &mut Vec<Candidate>, threshold: f32) {
-    // A stable sort, which would take memory for every long list.
+    // A stable sort would allocate for every long list, so candidates carry their order.
     for (order, candidate) in (0..).zip(candidates.iter_mut()) {
         *candidate = Candidate { order, is_merged: false, ..*candidate };
     }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_a_merged_one_covers_is_not_merged_with_it() {
-        // The second covers the third, but belongs to the first, which does not.
+        // The second window covers the third, but belongs to the first, which does not cover the third.
         let chain = [square(0, 0, 10, 3.0), square(4, 0, 10, 2.0), square(8, 0, 10, 1.0)];
         assert_eq!(merged(&chain, 0.3), [(0, 5.0), (8, 1.0)]);
     }

@@ -38,7 +38,7 @@ pub(super) fn levels(size: Size, settings: &Settings) -> impl Iterator<Item = Le
             width: (size.width as f32 * scale) as usize,
             height: (size.height as f32 * scale) as usize,
         })
-        // The last one may lose a pixel to rounding.
+        // The last level may lose a pixel to rounding.
         .filter(|level| level.width.min(level.height) >= WINDOW)
 }
 

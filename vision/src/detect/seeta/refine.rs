@@ -100,7 +100,7 @@ impl Refiner {
         let end = |from: i32, length: u32| (i64::from(from) + i64::from(side)).clamp(0, length.into()) as usize;
         let columns = x.max(0) as usize..end(x, size.width);
         let rows = y.max(0) as usize..end(y, size.height);
-        // Networks may double a window each time. One much larger than the picture is none, and would take memory.
+        // Networks may double a window each time. A window much larger than the picture is no face, and would take memory.
         let most = 4 * size.width.max(size.height);
         if !(2..=most).contains(&side) || columns.is_empty() || rows.is_empty() {
             return false;
@@ -113,7 +113,7 @@ impl Refiner {
             self.resizer.fill(kernels, |_, y| [&pixels[y * width..], &pixels[(y + 1) * width..]], &mut self.window[..]);
             return true;
         }
-        // Only the rows that are looked at: a window may be larger than the picture.
+        // Only the rows that are needed are copied, as a window may be larger than the picture.
         let left = x.min(0).unsigned_abs() as usize;
         self.padded.clear();
         self.padded.resize(2 * WINDOW * side, 0);

@@ -35,7 +35,7 @@ impl CodeMap {
         self.columns = width.div_ceil(step.0);
         self.plane = self.columns * height.div_ceil(step.1) + Sieve::BLOCK;
         self.codes.resize(self.plane * step.0 * step.1, 0);
-        // A code needs the sums of its own row and of those 3 and 6 below.
+        // A code needs the sums of its own row and of the rows 3 and 6 below.
         const KEPT: usize = CODE - BOX + 1;
         let sums = width - BOX + 1;
         self.sums.resize(KEPT * sums, 0);
@@ -102,7 +102,7 @@ impl Scanner {
             let left = (kernels.sift)(&cascade.sieve, codes, &self.offsets, &mut sums);
             for k in bits(left) {
                 let (row, column) = ((block + k) / map.columns, (block + k) % map.columns);
-                // A block goes on over the end of a row, where no window is.
+                // A block continues beyond the end of a row, where there is no window.
                 if column >= columns || row >= rows || !cascade.may_pass(sums[k], &codes[k..], &self.offsets) {
                     continue;
                 }
@@ -135,6 +135,6 @@ fn is_flat(kernels: &Kernels, pixels: &[u8], stride: usize) -> bool {
     let area = (WINDOW * WINDOW) as f64;
     let mean = f64::from(sum) / area;
     let deviation = (f64::from(squares) / area - mean * mean).sqrt();
-    // Rounding below zero makes a deviation that is not a number; it is that of a flat window.
+    // Rounding below zero gives NaN as the deviation, which is that of a flat window.
     deviation.is_nan() || deviation <= LEAST
 }

@@ -15,7 +15,8 @@ const LANDMARKS: usize = 6;
 /// Puts every cell that scores at least `min_score` into `found` as a face in pixels of the picture: the finest map first, each
 /// row by row.
 pub(super) fn decode(heads: &[Map; 3], min_score: f32, found: &mut Vec<Candidate>) {
-    // A score is the root of two numbers below one: where either is below its square, the face is.
+    // A score is the square root of a product of two numbers below one, so if either is below the square of the least score, the
+    // score is too low.
     let min_score = min_score.max(0.0);
     let least = logit(min_score * min_score);
     found.clear();

@@ -15,7 +15,7 @@ pub(super) type Candidate = (usize, Face);
 /// The overlap is that of boxes in whole pixels, cut off toward zero, and of equal scores the first candidate comes first. OpenCV
 /// does it like this, so the same faces are left.
 pub(super) fn suppress(candidates: &mut Vec<Candidate>, faces: &mut Vec<Face>) {
-    // By number, because a stable sort would take memory.
+    // Sorts by number too, because a stable sort would allocate.
     candidates.sort_unstable_by(|(i, a), (j, b)| b.score.total_cmp(&a.score).then(i.cmp(j)));
     candidates.truncate(MOST);
     faces.clear();
@@ -42,7 +42,7 @@ mod tests {
     fn face(rng: &mut fastrand::Rng) -> Face {
         let mut length = |most: f32| rng.f32() * most;
         let (x, y, width, height) = (length(90.0) - 20.0, length(90.0) - 20.0, length(40.0), length(40.0));
-        // Few scores, so that many are equal.
+        // There are few different scores, so that many are equal.
         let score = (length(5.0)).floor() / 5.0;
         Face { x, y, width, height, score, landmarks: None }
     }
@@ -67,7 +67,7 @@ mod tests {
             }
             for face in faces.iter().filter(|face| !left.contains(face)) {
                 let better = left.iter().filter(|better| better.score >= face.score);
-                // Boxes of less than a pixel are the same face as each other, wherever they are.
+                // Boxes smaller than a pixel count as the same face, wherever they are.
                 assert!(better.map(|better| overlap(better, face)).any(|o| o > SAME_FACE || o.is_nan()), "{face:?}");
             }
             assert_eq!(suppressed(&left), left, "what is left stays");

@@ -61,7 +61,7 @@ fn heads_by_us(network: &mut Network, picture: &RgbImage) -> [[Vec<f32>; 4]; 3] 
 
 fn pictures() -> Vec<(String, RgbImage)> {
     let mut pictures = Vec::new();
-    // Few and small: `rten` is not optimised in a test.
+    // The pictures are few and small, because `rten` is not optimised in a test.
     let sizes =
         [("astronaut", 320, 256), ("obama", 180, 225), ("astronaut", 31, 1), ("astronaut", 1, 1), ("obama", 33, 320)];
     for (name, width, height) in sizes {

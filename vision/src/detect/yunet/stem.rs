@@ -58,7 +58,7 @@ impl<'a, F: FnMut(usize, [&mut [f32]; COLOURS])> Stem<'a, F> {
 
 impl<F: FnMut(usize, [&mut [f32]; COLOURS])> Source for Stem<'_, F> {
     fn inputs(&mut self, y: usize) -> Inputs<'_> {
-        // The row above is the last one of the time before, or black.
+        // The row above is the last row of the previous call, or black.
         let row = COLOURS * self.rows.length;
         self.rows.values.copy_within(2 * row.., 0);
         self.fill(1, 2 * y);

@@ -26,7 +26,7 @@ impl<'a> Bits<'a> {
                 None => 0,
             };
             self.held |= word >> self.count;
-            // Of the last byte only a part may be held. It is read again next time, over itself.
+            // The last byte may be held only in part. It is read again next time, over itself.
             self.next += ((63 - self.count) / 8) as usize;
             self.count |= 56;
         }

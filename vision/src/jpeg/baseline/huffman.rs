@@ -102,7 +102,7 @@ impl Table {
             }
             place += i32::from(count);
             code += i32::from(count);
-            // A code of nothing but ones is never given away (annex C), and so there is always one left.
+            // A code of nothing but ones is never given away (annex C), so one code is always left.
             if code >= 1 << length {
                 return None;
             }

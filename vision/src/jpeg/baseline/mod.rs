@@ -102,7 +102,7 @@ impl Baseline {
         }
         self.bytes.extend_from_slice(rest);
         self.ends.push(self.bytes.len());
-        // What is read eight bytes at a time has as many to read.
+        // Padding lets the reader take eight bytes at a time.
         self.bytes.extend([0; 8]);
         Ok(())
     }

@@ -51,7 +51,7 @@ impl Scan<'_> {
                     end = *ends.next().expect("there are as many intervals as the MCUs make");
                 }
                 let read = self.mcu(&mut place, column, columns, strips);
-                // What was read behind the end may have looked like anything.
+                // Bits behind the end may have looked like anything.
                 if place.bits.left(end) < 0 {
                     return Err(Damage("the scan ends too soon"));
                 }
@@ -106,7 +106,7 @@ impl Place<'_> {
     /// the difference to the block before. Returns the last place.
     #[inline(always)]
     fn block(&mut self, dc: &Table, ac: &Table, keep: impl FnMut(usize, i16)) -> Result<usize, Damage> {
-        // A copy stays in registers.
+        // The copy stays in registers.
         let mut bits = self.bits;
         let last = coefficients(&mut bits, dc, ac, keep);
         self.bits = bits;
@@ -139,7 +139,7 @@ fn coefficients(
         let step = ac.look(bits)?;
         let ([first, second], [first_value, second_value]) = (step.advances(), step.values());
         let at = last + first;
-        // What comes behind the last coefficient is not of this block.
+        // Numbers behind the last coefficient do not belong to this block.
         if at >= 63 {
             bits.take(step.length_of_first());
             match at {

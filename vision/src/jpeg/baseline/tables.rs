@@ -79,7 +79,7 @@ impl Tables {
                 marker::DQT => self.quantisation(body)?,
                 marker::DHT => self.huffman(body)?,
                 marker::DRI => self.restart = usize::from(u16::from_be_bytes(body.try_into().ok()?)),
-                // Adobe's marker says which colours there are (T.872, 6.5.3). These are JPEG's own if its last byte is 1.
+                // Adobe's marker says which colours there are (T.872, 6.5.3). The colours are JPEG's own if its last byte is 1.
                 marker::APP14 if body.starts_with(b"Adobe") && body.get(11) != Some(&1) => return None,
                 _ => {}
             }

@@ -8,13 +8,13 @@ use crate::geometry::Size;
 pub(super) fn write(size: Size, divisors: &[[u8; 64]], out: &mut Vec<u8>) {
     out.clear();
     out.extend([0xFF, 0xD8]);
-    // JFIF 1.02, square pixels, no thumbnail.
+    // The segment says JFIF 1.02, square pixels, and no thumbnail.
     segment(0xE0, &[b"JFIF\0", &[1, 2, 0, 0, 1, 0, 1, 0, 0]], out);
     for (id, table) in (0..).zip(divisors) {
         segment(0xDB, &[&[id], table], out);
     }
     let ([h1, h0], [w1, w0]) = ((size.height as u16).to_be_bytes(), (size.width as u16).to_be_bytes());
-    // Of each component: its name, blocks across and down, table of divisors; then its Huffman tables.
+    // Each component has its name, its blocks across and down and its table of divisors; then come its Huffman tables.
     let components: &[[u8; 3]] =
         if divisors.len() == 1 { &[[1, 0x11, 0]] } else { &[[1, 0x22, 0], [2, 0x11, 1], [3, 0x11, 1]] };
     let selectors: &[[u8; 2]] = if divisors.len() == 1 { &[[1, 0]] } else { &[[1, 0], [2, 0x11], [3, 0x11]] };

@@ -48,7 +48,7 @@ fn planes(picture: &RgbImage, size: Size) -> Planes {
     let line = size.width as usize * 3;
     for (y, lines) in picture.chunks(2 * line).enumerate() {
         let (upper, lower) = lines.split_at(line);
-        // The last line of an odd number stands for two.
+        // The last line of an odd number of lines stands for two.
         let lower = if lower.is_empty() { upper } else { lower };
         for (x, (upper, lower)) in upper.chunks(6).zip(lower.chunks(6)).enumerate() {
             let average = std::array::from_fn(|i| {

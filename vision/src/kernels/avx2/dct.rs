@@ -28,7 +28,7 @@ fn inverse_avx2(coefficients: &Block, factors: &Block, out: &mut [u8], stride: u
         _mm256_mullo_epi16(coefficient, factor)
     });
     let [r0, r1, r2, r3, r4, r5, r6, r7] = inverse_pass::<{ INVERSE_SHIFTS[0] as i32 }>(pairs, INVERSE_ROUNDS[0]);
-    // A pair of columns 4 apart is 32 bits; they are put side by side for all rows.
+    // A pair of columns 4 apart is 32 bits, and the pairs of all rows are put side by side.
     let [a, b, c, d] = [
         _mm256_packs_epi32(r0, r1),
         _mm256_packs_epi32(r2, r3),

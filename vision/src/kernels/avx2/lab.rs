@@ -47,7 +47,7 @@ fn code_row_avx2(sums: [&[u16]; 3], out: &mut [u8]) {
             unsafe { (_mm256_loadu_si256(start.cast()), _mm256_loadu_si256(start.add(16).cast())) }
         };
         let centre = load(middle, 3);
-        // Bits of the sums that are greater; sums are below 2^15, so signed comparisons are right.
+        // Collects the bits of the sums that are greater. Sums are below 2^15, so signed comparisons are right.
         let mut greater = _mm256_setzero_si256();
         for (row, shift) in around {
             let sum = load(row, shift);
@@ -73,7 +73,7 @@ fn split4_avx2(row: &[u8], mut runs: [&mut [u8]; 4]) {
     if row.len() < 32 {
         return scalar::lab::split4(row, runs);
     }
-    // The last vector begins where the first run does, so that every vector deals alike.
+    // The last vector begins at a byte of the first run, so that every vector is dealt out alike.
     let dealt = row.len() / 4 * 4;
     let by_phase = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
     let halves = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);

@@ -17,7 +17,7 @@ fn blend_row_avx2(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [
     let Axis { index, before, after } = across;
     let (index, before, after) = (&index[..length], &before[..length], &after[..length]);
     let [upper, lower] = shares.map(|share| _mm256_set1_pd(share));
-    // Pixels `at` to `at + 4`, in 32 bits each.
+    // Computes pixels `at` to `at + 4`, in 32 bits each.
     let blend_four = |at: usize| {
         // SAFETY: at + 4 <= length, which is that of all three.
         let (indices, before, after) = unsafe {
@@ -55,7 +55,7 @@ fn near_pixels(row: &[u8], places: __m128i) -> (__m128i, __m128i) {
     let row = &row[..16];
     // SAFETY: the slice is a vector long.
     let row = unsafe { _mm_loadu_si128(row.as_ptr().cast()) };
-    // A byte of an index with its top bit set shuffles in a zero: what is left is a pixel in each 32 bits.
+    // A byte of an index with its top bit set shuffles in a zero, which leaves one pixel in each 32 bits.
     let left = _mm_or_si128(places, _mm_set1_epi32(0x8080_8000_u32.cast_signed()));
     let right = _mm_add_epi32(left, _mm_set1_epi32(1));
     (_mm_shuffle_epi8(row, left), _mm_shuffle_epi8(row, right))

@@ -18,7 +18,7 @@ pub(super) fn surf_sums(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: 
 #[target_feature(enable = "avx2")]
 fn surf_sums_avx2(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut SurfPlane) {
     const LAST: usize = SURF_SIDE - 1;
-    // Rows -1 to 40. A pixel that is missing continues the slope, which makes the difference at a border count twice.
+    // Rows go from -1 to 40. A missing pixel continues the slope, so that the difference at a border counts twice.
     let mut padded: [Row; SURF_SIDE + 2] = [[0; LANES * VECTORS + 2]; SURF_SIDE + 2];
     for (row, pixels) in padded[1..].iter_mut().zip(window.chunks_exact(SURF_SIDE)) {
         for (wide, &pixel) in row[1..].iter_mut().zip(pixels) {
@@ -33,7 +33,7 @@ fn surf_sums_avx2(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut S
         below[x] = 2 * last[x] - last_but_one[x];
     }
     for v in 0..VECTORS {
-        // Sums of each column from the top, which fit: 40 times 510 at most, at a border.
+        // Sums of each column from the top fit into 16 bits: they are at most 40 times 510, at a border.
         let mut columns = [_mm256_setzero_si256(); CHANNELS];
         for y in 0..SURF_SIDE {
             let load = |row: &Row, shift: usize| {

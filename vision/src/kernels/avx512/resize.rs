@@ -62,7 +62,7 @@ fn between(row: &[u8], places: __m512i, before: __m512d, after: __m512d) -> __m5
     let there = u64::MAX >> (64 - row.len().clamp(1, 64));
     // SAFETY: the caller has seen that the row is not empty, and no byte past its end is read.
     let row = unsafe { _mm512_maskz_loadu_epi8(there, row.as_ptr().cast()) };
-    // A pixel into the lowest byte of each 32 bits, zeros above.
+    // Moves each pixel into the lowest byte of 32 bits, with zeros above.
     let pixels = _mm512_maskz_permutexvar_epi8(0x1111_1111_1111_1111, places, row);
     let left = _mm512_cvtepi32_pd(_mm512_castsi512_si256(pixels));
     let right = _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64::<1>(pixels));

@@ -186,7 +186,8 @@ impl Row for DepthwiseRow<'_> {
         // SAFETY: promised by the caller.
         unsafe {
             let least = V::splat(self.layer.least);
-            // One part of all pixels after the other: the nine weights of all parts would not fit into the registers.
+            // The parts of all pixels are worked on one after the other: nine weights for every part would not fit into the
+            // registers.
             for part in 0..PARTS {
                 let mut sums = [V::load(&self.layer.bias, part); N];
                 for (row, weights) in self.rows.iter().zip(self.layer.weights.as_chunks::<3>().0) {

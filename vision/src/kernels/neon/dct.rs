@@ -28,7 +28,7 @@ type Sums = [int32x4_t; 2];
 #[target_feature(enable = "neon")]
 fn inverse_neon(coefficients: &Block, factors: &Block, out: &mut [u8], stride: usize) {
     let [[r0, r4], [r1, r5], [r2, r6], [r3, r7]] = [0, 16, 32, 48].map(|at| {
-        // Rows 4 apart lie beside each other, so this takes them apart.
+        // Rows 4 apart lie beside each other, and this load takes them apart.
         // SAFETY: a block is eight vectors long.
         let (coefficients, factors) =
             unsafe { (vld2q_s16(coefficients.0.as_ptr().add(at)), vld2q_s16(factors.0.as_ptr().add(at))) };
@@ -41,7 +41,7 @@ fn inverse_neon(coefficients: &Block, factors: &Block, out: &mut [u8], stride: u
     // Columns 4 apart lie beside each other too.
     let [c0, c4, c1, c5, c2, c6, c3, c7] = transposed(rows);
     let columns = inverse_pass([c0, c1, c2, c3, c4, c5, c6, c7], INVERSE_ROUNDS[1]);
-    // In two steps: the upper halves of the sums, and of these what the shift wants beyond 16 bits.
+    // The shift takes two steps: the upper halves of the sums, and then the part of the shift beyond 16 bits.
     let columns = columns.map(|[low, high]| vshrn_high_n_s32::<16>(vshrn_n_s32::<16>(low), high));
     let pair = |left, right| {
         const SHIFT: i32 = INVERSE_SHIFTS[1] as i32 - 16;
@@ -100,7 +100,7 @@ fn forward_neon(pixels: &[u8], stride: usize, quantiser: &Quantiser, out: &mut [
         let sum = vaddq_u16(vreinterpretq_u16_s16(vabsq_s16(column)), constants(&quantiser.half));
         let quotient = upper_half(upper_half(sum, constants(&quantiser.reciprocal)), constants(&quantiser.scale));
         nonzero[i] = vtstq_u16(quotient, quotient);
-        // Inverting and adding one makes it negative where the dividend was.
+        // Inverting and adding one makes the quotient negative where the dividend was.
         let sign = vshrq_n_s16::<15>(column);
         let quotient = vsubq_s16(veorq_s16(vreinterpretq_s16_u16(quotient), sign), sign);
         // SAFETY: the block has eight times eight numbers.

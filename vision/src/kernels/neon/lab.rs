@@ -27,7 +27,7 @@ fn box_row_neon(rows: [&[u8]; 3], out: &mut [u16]) {
             [vaddw_u8(low, vget_low_u8(bottom)), vaddw_high_u8(high, bottom)]
         };
         let [left, right] = [columns(0), columns(2)];
-        // The columns between are known too: one after the first, and seven after the third.
+        // The columns in between are known too: one after the first, and seven after the third.
         let middle = [vextq_u16::<1>(left[0], left[1]), vextq_u16::<7>(right[0], right[1])];
         let [low, high] = [0, 1].map(|i| vaddq_u16(vaddq_u16(left[i], middle[i]), right[i]));
         // SAFETY: x + 16 <= out.len().
@@ -58,7 +58,7 @@ fn code_row_neon(sums: [&[u16]; 3], out: &mut [u8]) {
             let [low, high] = [vcgeq_u16(centre.0, sum.0), vcgeq_u16(centre.1, sum.1)];
             vuzp1q_u8(vreinterpretq_u8_u16(low), vreinterpretq_u8_u16(high))
         };
-        // Each mask goes in below the bits of those before it.
+        // Each mask is inserted below the bits of the masks before it.
         let codes = mask(top, 0);
         let codes = vsriq_n_u8::<1>(codes, mask(top, 3));
         let codes = vsriq_n_u8::<2>(codes, mask(top, 6));

@@ -40,7 +40,7 @@ pub(super) fn kernels() -> Option<Kernels> {
 #[inline]
 #[target_feature(enable = "neon")]
 fn transposed(rows: [int16x8_t; 8]) -> [int16x8_t; 8] {
-    // Squares of two numbers are turned, then squares of two such squares, then of four.
+    // First squares of two by two numbers are transposed, then squares of such squares, and so on.
     let ones = |a, b| [vtrn1q_s16(a, b), vtrn2q_s16(a, b)].map(|v| vreinterpretq_s32_s16(v));
     let twos = |a, b| [vtrn1q_s32(a, b), vtrn2q_s32(a, b)].map(|v| vreinterpretq_s64_s32(v));
     let fours = |a, b| [vtrn1q_s64(a, b), vtrn2q_s64(a, b)].map(|v| vreinterpretq_s16_s64(v));

@@ -22,7 +22,7 @@ fn blend_row_neon(rows: [&[u8]; 2], shares: [f64; 2], across: &Axis, out: &mut [
     let length = rows[0].len().min(rows[1].len());
     for start in starts(count, LANES) {
         let indices = index[start..].first_chunk().expect("start + 8 <= count");
-        // The smallest table that holds all pixels.
+        // Chooses the smallest table that holds all pixels.
         let span = (indices[LANES - 1] - indices[0]) as usize + 2;
         let [upper, lower] = if span <= 16 && length >= 16 {
             near_pixels::<1>(rows, length, indices)
@@ -73,10 +73,10 @@ fn between(left: uint32x4_t, before: float64x2x2_t, right: uint32x4_t, after: fl
 #[inline]
 #[target_feature(enable = "neon")]
 fn near_pixels<const V: usize>(rows: [&[u8]; 2], length: usize, indices: &[u32; LANES]) -> [[Eight; 2]; 2] {
-    // Where the row ends, the table begins before the first of them.
+    // At the end of the row the table begins before the first pixel that is needed.
     let first = (indices[0] as usize).min(length - 16 * V);
     let (upper, lower) = (table::<V>(&rows[0][first..]), table::<V>(&rows[1][first..]));
-    // The upper bytes of these lie beyond every table, which gives zero.
+    // The upper bytes of these indices lie beyond every table, which gives zero.
     let beyond = vdupq_n_u32(first as u32 + 0x100);
     // SAFETY: eight indices are two vectors long.
     let uint32x4x2_t(low, high) = unsafe { vld1q_u32_x2(indices.as_ptr()) };

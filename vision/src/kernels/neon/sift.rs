@@ -69,7 +69,7 @@ pub(super) fn moments(pixels: &[u8], stride: usize) -> (u32, u32) {
 
 #[target_feature(enable = "neon")]
 fn moments_neon(pixels: &[u8], stride: usize) -> (u32, u32) {
-    // A lane of the first gets 5 pixels from each of 40 rows, which fit into 16 bits.
+    // Each lane of `sum` adds up 5 pixels of each of 40 rows, which fit into 16 bits.
     let (mut sum, mut squares) = (vdupq_n_u16(0), vdupq_n_u32(0));
     for row in pixels.chunks(stride).take(SURF_SIDE) {
         let row: &[u8; SURF_SIDE] = row.first_chunk().expect("a window is that wide");

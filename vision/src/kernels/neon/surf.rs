@@ -10,7 +10,7 @@ const LANES: usize = 8;
 const LAST: usize = SURF_SIDE - 1;
 
 pub(super) fn surf_sums(window: &Window, rows: u64, plane: &mut SurfPlane) {
-    // From left to right: each goes on from what the one before has summed.
+    // Columns go from left to right, and each call continues from the sums of the one before.
     for columns in [columns::<0>, columns::<8>, columns::<16>, columns::<24>, columns::<32>] {
         // SAFETY: `neon::kernels` is the only way here, and it looked for NEON.
         unsafe { columns(window, rows, plane) };
@@ -20,7 +20,7 @@ pub(super) fn surf_sums(window: &Window, rows: u64, plane: &mut SurfPlane) {
 /// Computes the part of the plane that the columns from `X` on add.
 #[target_feature(enable = "neon")]
 fn columns<const X: usize>(window: &Window, rows: u64, plane: &mut SurfPlane) {
-    // Sums of each column from the top, which fit: 40 times 510 at most, at a border.
+    // Sums of each column from the top fit into 16 bits: they are at most 40 times 510, at a border.
     let mut sums = [vdupq_n_s16(0); CHANNELS];
     // A gradient is what the steps from the pixel above and to the one below add up to. At a border there is one, which
     // counts twice.
@@ -83,7 +83,7 @@ fn add(sums: &mut [int16x8_t; CHANNELS], channel: usize, gradient: int16x8_t, ot
     let masks = [vcgezq_s16(other), vcltzq_s16(other)].map(|mask| vreinterpretq_s16_u16(mask));
     let size = vabsq_s16(gradient);
     for (sums, mask) in sums[channel..].chunks_exact_mut(2).zip(masks) {
-        // A mask is -1 or 0: what is subtracted is the negative, or nothing.
+        // A mask is -1 or 0, so subtracting the product adds the gradient or nothing.
         sums[0] = vmlsq_s16(sums[0], gradient, mask);
         sums[1] = vmlsq_s16(sums[1], size, mask);
     }
