@@ -11,10 +11,10 @@ pub struct Ends {
     pub there: IpAddr,
 }
 
-/// Where the client reaches a worker that joined with `worker`.
+/// The address at which a client reaches a worker that joined with the address `worker`.
 ///
-/// A worker with a loopback address lives on the master's machine. A client on another machine would look for it on
-/// its own; it is told the address at which it reached this machine instead. All other addresses stay as they are.
+/// A worker with a loopback address lives on the master's machine. A client on another machine would look for that address on
+/// its own machine, so it is told the address at which it reached this one instead. All other addresses stay as they are.
 pub fn as_seen(worker: SocketAddr, client: Option<Ends>) -> SocketAddr {
     match client {
         Some(Ends { here, there }) if worker.ip().is_loopback() && !is_same_machine(here, there) => {
@@ -24,14 +24,14 @@ pub fn as_seen(worker: SocketAddr, client: Option<Ends>) -> SocketAddr {
     }
 }
 
-/// Whether a worker says of itself that it is where it is seen to be: `here` and `there` are the ends of the connection over
+/// Whether a worker announces the address from which it is seen to join: `here` and `there` are the ends of the connection over
 /// which it joins.
 pub fn is_at_home(worker: IpAddr, Ends { here, there }: Ends) -> bool {
     worker.to_canonical() == there.to_canonical() || is_same_machine(here, there)
 }
 
-/// A machine that connects to itself has its own address at both ends, be it loopback or not. An IPv4 peer of an IPv6
-/// socket has a mapped address, which is to be taken for what it stands for.
+/// Whether both ends of a connection are on one machine, which then has its own address at both ends, be it loopback or not. An
+/// IPv4 peer of an IPv6 socket has a mapped address, which counts as the IPv4 address that it stands for.
 fn is_same_machine(here: IpAddr, there: IpAddr) -> bool {
     there.to_canonical().is_loopback() || there.to_canonical() == here.to_canonical()
 }

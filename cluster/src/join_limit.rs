@@ -1,26 +1,28 @@
-//! How often workers may join from one address. Pure: time is an argument.
+//! How often workers may join from one address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-/// Joins at once from one address: a whole site may be behind it, and joins again when its master was restarted.
+/// Joins that are taken at once from one address: a whole site may be behind it, and all its workers join again when their master
+/// was restarted.
 const AT_ONCE: f64 = 500.0;
-/// And so many a second from then on. Workers that are turned away come again by themselves.
+/// Joins that are taken a second from one address, once [`AT_ONCE`] are used up. Workers that are turned away try again by
+/// themselves.
 pub const PER_S: f64 = 200.0;
-/// So many times as many from one IPv6 network of 64 bits. One machine has 2^64 addresses there, if it wants them; but a
-/// whole LAN is one such network too, with as many workers as it has machines.
+/// How many times as many joins are taken from one IPv6 network with a prefix of 64 bits. One machine can use 2^64 addresses
+/// there, but a whole LAN is one such network, too, with as many workers as it has machines.
 const ADDRESSES: f64 = 10.0;
 
-/// What each address and each network has left, of those that have not all: a token bucket each.
+/// A token bucket for each address and each network that has used up some of its joins.
 #[derive(Debug, Default)]
 pub struct JoinLimit {
     addresses: HashMap<IpAddr, Bucket>,
-    /// By the first 64 bits of their addresses.
+    /// By the first 64 bits of the address.
     networks: HashMap<u64, Bucket>,
 }
 
-/// What has been used up at a moment; `PER_S` of it come back in a second.
+/// Joins that were used up at a moment. [`PER_S`] of them come back in a second.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     used: f64,
@@ -28,7 +30,7 @@ struct Bucket {
 }
 
 impl JoinLimit {
-    /// Whether one more may join from here.
+    /// Takes a join from this address, if one more may join from there. Returns whether it may.
     pub fn take(&mut self, from: IpAddr, now: Instant) -> bool {
         let from = from.to_canonical();
         let network = match from {
@@ -46,8 +48,8 @@ impl JoinLimit {
         may
     }
 
-    /// Forgets the addresses from which nobody has joined of late, so that there are no more than can connect within
-    /// a few seconds.
+    /// Forgets the addresses from which nobody has joined lately, so that no more are remembered than can connect within a few
+    /// seconds.
     pub fn tidy(&mut self, now: Instant) {
         self.addresses.retain(|_, bucket| bucket.used_at(now, 1.0) > 0.0);
         self.networks.retain(|_, bucket| bucket.used_at(now, ADDRESSES) > 0.0);
@@ -55,7 +57,7 @@ impl JoinLimit {
 }
 
 impl Bucket {
-    /// Where so many times as much comes back in a second.
+    /// What is still used up now, where `times` as much comes back in a second.
     fn used_at(self, now: Instant, times: f64) -> f64 {
         (self.used - now.saturating_duration_since(self.at).as_secs_f64() * PER_S * times).max(0.0)
     }

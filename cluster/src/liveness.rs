@@ -1,8 +1,8 @@
 //! When a silent worker counts as lost.
 //!
-//! By default when it has missed its heartbeats: a worker that announces its interval, three of them. An old worker announces
-//! nothing and beats every 1 to 15 s, so its deadline follows what it shows. With [`Loss::Phi`] the deadline of every
-//! worker follows how regular its heartbeats are: shorter on a quiet network, longer on a bad one.
+//! By default a worker that announces its heartbeat interval is lost when it has missed three heartbeats. An old worker announces
+//! nothing and beats every 1 to 15 s, so its deadline follows the intervals that it shows. With [`Loss::Phi`] the deadline of
+//! every worker follows how regular its heartbeats are: shorter on a quiet network, longer on a bad one.
 
 mod phi;
 
@@ -19,17 +19,17 @@ pub enum Loss {
     /// Three heartbeats are missed.
     #[default]
     Missed,
-    /// A silence is far longer than is likely by the worker's own heartbeats so far (the φ accrual failure detector).
+    /// A silence is far longer than the worker's heartbeats so far make likely (the φ accrual failure detector).
     Phi,
 }
 
-/// Heartbeats that may be missed: two are lost to a busy network sooner or later, three hardly.
+/// Heartbeats that may be missed. A busy network loses two in a row sooner or later, but hardly three.
 const MISSED_BEATS: u32 = 3;
-/// Shortest deadline: below this a busy Pi would be lost and found all the time.
+/// Shortest deadline. With a shorter one a busy Pi would be lost and found all the time.
 const SHORTEST: Duration = Duration::from_secs(3);
 /// Longest deadline of a worker that announces no interval: three times the 15 s of the slowest old worker.
 const LONGEST_UNANNOUNCED: Duration = Duration::from_secs(45);
-/// How many of an old worker's latest intervals count.
+/// How many of the latest intervals of an old worker count.
 const RECENT: usize = 8;
 /// A worker that is silent for this long is forgotten, so that the registry stays bounded.
 pub const FORGET_AFTER: Duration = Duration::from_secs(600);
@@ -40,13 +40,13 @@ pub struct Liveness {
     announced: Option<Duration>,
     /// None where missed heartbeats decide.
     arrivals: Option<Arrivals>,
-    /// Its latest sign of life: joining is one.
+    /// The latest sign of life. Joining is one.
     seen: Instant,
-    /// Its latest heartbeat. The time from joining to the first one tells nothing about the interval.
+    /// The latest heartbeat; None before the first. The time from joining to the first one tells nothing about the interval.
     beat: Option<Instant>,
-    /// Latest intervals between heartbeats; stays empty when one is announced.
+    /// The latest intervals between heartbeats. Stays empty where an interval is announced.
     shown: VecDeque<Duration>,
-    /// Whether [`Liveness::check`] has said that it is lost.
+    /// Whether [`Liveness::check`] has reported the loss.
     lost: bool,
 }
 
@@ -55,20 +55,20 @@ pub struct Liveness {
 pub enum Check {
     /// Nothing new.
     Same,
-    /// It has just passed its deadline. Said once for each loss.
+    /// The worker has just passed its deadline. Reported once for each loss.
     Lost,
-    /// It has been silent for [`FORGET_AFTER`], and was said to be lost before.
+    /// The worker has been silent for [`FORGET_AFTER`], and its loss was reported before.
     Forgotten,
 }
 
 impl Liveness {
-    /// A worker that joins now, and will beat every `announced`.
+    /// The signs of life of a worker that joins now. `announced` is its heartbeat interval; None: an old worker.
     pub fn new(announced: Option<Duration>, loss: Loss, now: Instant) -> Liveness {
         let arrivals = (loss == Loss::Phi).then(Arrivals::default);
         Liveness { announced, arrivals, seen: now, beat: None, shown: VecDeque::new(), lost: false }
     }
 
-    /// Takes a heartbeat. Returns how long it was silent if it had been reported lost.
+    /// Takes a heartbeat. Returns for how long the worker was silent, if it had been reported lost.
     pub fn beat(&mut self, now: Instant) -> Option<Duration> {
         if let Some(previous) = self.beat {
             self.show(now.saturating_duration_since(previous));
@@ -99,12 +99,12 @@ impl Liveness {
         now.saturating_duration_since(self.seen)
     }
 
-    /// Whether it is within its deadline, to which the last moment belongs.
+    /// Whether the worker is within its deadline. At exactly the deadline it still is.
     pub fn is_alive(&self, now: Instant) -> bool {
         self.silent(now) <= self.deadline()
     }
 
-    /// Looks whether it has passed its deadline since it was last looked at.
+    /// Looks whether the worker has passed its deadline since the last look.
     pub fn check(&mut self, now: Instant) -> Check {
         if self.is_alive(now) {
             Check::Same
@@ -123,7 +123,7 @@ impl Liveness {
         by_phi.unwrap_or_else(|| self.missed())
     }
 
-    /// The silence in which heartbeats are missed.
+    /// The silence after which [`MISSED_BEATS`] heartbeats are missed.
     fn missed(&self) -> Duration {
         match (self.announced, self.shown.iter().max()) {
             (Some(interval), _) => (interval * MISSED_BEATS).max(SHORTEST),

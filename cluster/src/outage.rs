@@ -1,25 +1,25 @@
 //! When silence is the master's own fault.
 //!
-//! Machines fail one by one. When half of all workers fall silent at once, it is likelier that the master does not hear
-//! them: its cable, its switch, or the process itself that was stopped for a while. To offer nobody then would stop
-//! what may well work, since clients reach workers without the master. So such workers stay what is offered when nobody
-//! better is there. Envoy's "panic threshold" does this, with the same half.
+//! Machines fail one by one. When half of all workers fall silent at once, the master more likely does not hear them: because
+//! of its cable, its switch, or because its own process was stopped for a while. To offer nobody then would stop what may well
+//! work, since clients reach workers without the master. So such workers are still offered when nobody better is there.
+//! Envoy's "panic threshold" does this with the same half.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use facefleet_proto::WorkerId;
 
-/// Losses within this time happened at once. After a cut, workers of one interval are lost within that interval, which
-/// is a second by default; the rest is for a process that was stopped itself, and for how often it looks.
+/// Losses within this time count as one event. After a cut, workers of one interval are lost within that interval, which is a
+/// second by default; the rest is for a process that was stopped itself, and for how often it looks.
 const AT_ONCE: Duration = Duration::from_secs(3);
-/// Fewer than this are no sign of anything.
+/// Fewer losses than this are no sign of anything.
 const LEAST: usize = 2;
 
-/// The workers that were lost of late, and whether they were so many that the master doubts itself.
+/// The workers that were lost lately, and whether they were so many that the master doubts its own network.
 #[derive(Debug, Default)]
-pub struct Outage {
-    /// While there is no outage, those that were lost within [`AT_ONCE`]; in one, all that were lost just before it or
+pub struct MasterOutage {
+    /// Without an outage: the workers that were lost within [`AT_ONCE`]. In an outage: all that were lost just before it or
     /// since, and have not been heard of again.
     lost: BTreeMap<WorkerId, Instant>,
     is_on: bool,
@@ -35,14 +35,14 @@ pub enum Turn {
         /// How many are still heard of.
         heard: usize,
     },
-    /// More than half of them are heard of again, or are new.
+    /// Workers that are heard of, back or new, outnumber those that are missing.
     Over {
         /// How many stay lost.
         lost: usize,
     },
 }
 
-impl Outage {
+impl MasterOutage {
     /// A worker was lost.
     pub fn lose(&mut self, id: WorkerId, now: Instant) {
         self.lost.insert(id, now);
@@ -66,7 +66,7 @@ impl Outage {
                 Some(Turn::Begun { vanished, heard })
             }
             (true, false) => {
-                *self = Outage::default();
+                *self = MasterOutage::default();
                 Some(Turn::Over { lost: vanished })
             }
             (true, true) | (false, false) => None,
@@ -83,7 +83,7 @@ impl Outage {
         self.lost.keys().copied().filter(|_| self.is_on)
     }
 
-    /// How many they are.
+    /// How many workers the outage has hidden.
     pub fn count(&self) -> usize {
         if self.is_on { self.lost.len() } else { 0 }
     }
@@ -94,13 +94,13 @@ mod tests {
     use super::*;
     use crate::test_clock;
 
-    fn ids(outage: &Outage) -> Vec<u32> {
+    fn ids(outage: &MasterOutage) -> Vec<u32> {
         outage.vanished().map(|id| id.0).collect()
     }
 
     /// Loses workers at so many milliseconds each, and looks at the last of these moments, when so many are heard of.
-    fn after(losses: &[(u32, u64)], heard: usize) -> (Outage, Option<Turn>) {
-        let (mut outage, start) = (Outage::default(), test_clock::start());
+    fn after(losses: &[(u32, u64)], heard: usize) -> (MasterOutage, Option<Turn>) {
+        let (mut outage, start) = (MasterOutage::default(), test_clock::start());
         let mut now = start;
         for (id, ms) in losses {
             now = start + Duration::from_millis(*ms);

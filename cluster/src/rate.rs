@@ -1,12 +1,12 @@
-//! How fast a counter goes. Pure: time is an argument.
+//! How fast a counter goes up.
 
 use std::time::{Duration, Instant};
 
-/// Two counts so close together say nothing of a rate: a worker that begins to drain says so at once, and a stream that it
-/// has ended.
+/// Two readings that are closer together are too close for a rate. They happen: a worker that begins to drain sends a heartbeat
+/// at once, and so does a stream that ends with its report.
 const SHORTEST: Duration = Duration::from_millis(200);
 
-/// A counter that is looked at now and then.
+/// The rate of a counter that is read now and then.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
     mark: Option<(Instant, u64)>,
@@ -14,7 +14,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The counter stands at `count` now. One that has begun anew stands still for once.
+    /// Takes a reading: the counter stands at `count` now. A counter that has begun anew has a rate of 0 for once.
     pub fn count(&mut self, count: u64, now: Instant) {
         if let Some((marked, before)) = self.mark {
             let passed = now.saturating_duration_since(marked);
@@ -26,7 +26,7 @@ impl Rate {
         self.mark = Some((now, count));
     }
 
-    /// How much it counted a second between the last two looks; 0 before the second.
+    /// How much the counter went up a second between the last two readings; 0 before the second reading.
     pub fn per_s(&self) -> f32 {
         self.per_s
     }

@@ -1,4 +1,4 @@
-//! Who is in the cluster. Pure: time is an argument, and what happened is returned for the caller to log.
+//! Which workers are in the cluster. What happens is returned for the caller to log.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::{Health, Heartbeat, Join, Load, Node, WorkerId};
+use facefleet_proto::{Health, Heartbeat, Join, Load, WorkerId};
 
 use crate::liveness::{Check, Liveness, Loss};
 use crate::rate::Rate;
@@ -17,6 +17,9 @@ mod ids;
 
 /// Most workers that are registered at once, lost ones included.
 pub const MAX_WORKERS: usize = 100_000;
+/// A worker is slow when its frames take so many times what they took in its self-test. Other pictures and other detectors than
+/// those of the self-test may well take twice as long.
+const SLOW: f32 = 3.0;
 
 /// Every worker, by id, by name and by address; each name and each address belongs to one worker at most.
 #[derive(Debug, Default)]
@@ -33,31 +36,32 @@ pub struct Registry {
 /// A registered worker.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    /// Its number.
+    /// The worker's number.
     pub id: WorkerId,
-    /// What it said of itself.
+    /// What the worker said of itself when it joined.
     pub join: Join,
-    /// Its last heartbeat; None before the first.
+    /// The last heartbeat; None before the first.
     pub load: Option<Load>,
-    /// Milliseconds that its frames have taken, as clients said when they had ended; None before the first.
+    /// Milliseconds that the worker's frames took, by the results that clients submit at the end of their streams; None before
+    /// the first result.
     pub submitted_ms: Option<f32>,
     /// Whether an administrator has sent it out of service.
     pub is_resting: bool,
     liveness: Liveness,
-    /// Of frames that it has answered well.
+    /// Counts the frames that the worker has answered well.
     rate: Rate,
-    /// Whether the registry that this one shares holds it no more, so that it is forgotten when it falls silent.
+    /// Whether the shared registry holds the worker no more, so that it is forgotten when it falls silent.
     is_let_go: bool,
 }
 
 /// A worker has joined.
 #[derive(Debug)]
 pub struct Joined {
-    /// Its number.
+    /// The worker's number.
     pub id: WorkerId,
-    /// The same life of the same worker had joined before, as when the first reply was lost on the way.
+    /// Whether this life of the worker had joined before, as when the first reply was lost on the way.
     pub again: bool,
-    /// Who had its name or its address until now, and is registered no more.
+    /// The workers that had its name or its address until now, and are registered no more.
     pub replaced: Vec<Worker>,
 }
 
@@ -72,25 +76,25 @@ pub enum Refused {
     Superseded {
         /// The name that both have.
         name: String,
-        /// Where the later one is reached.
+        /// The address of the later life.
         address: SocketAddr,
     },
-    /// Another worker is alive at the address. Were it to give way, it would join again a heartbeat later and the two
-    /// would throw each other out for ever.
+    /// Another worker is alive at the address. If it gave way, it would join again a heartbeat later, and the two would throw
+    /// each other out for ever.
     #[error(
         "{address} is the address of worker `{holder}`, which is alive: give this worker another port or address \
          (if `{holder}` has ended, its place is free when its heartbeats are missed, mostly within 3 s)"
     )]
     AddressTaken {
-        /// The name of who is there.
+        /// The name of the worker that is there.
         holder: String,
         /// The address that both claim.
         address: SocketAddr,
     },
-    /// There are [`MAX_WORKERS`].
+    /// [`MAX_WORKERS`] workers are registered.
     #[error("{MAX_WORKERS} workers are registered, which is the most that this master takes")]
     Full,
-    /// Two thousand million workers have joined in this master's life, or it shares a registry that it cannot reach.
+    /// Two thousand million workers have joined in this master's life, or the master shares a registry that it cannot reach.
     #[error(
         "this master has no id left to give: restart it, or, if it is cut off from a registry that it shares, join another"
     )]
@@ -100,9 +104,9 @@ pub enum Refused {
 /// A heartbeat of a worker that is registered.
 #[derive(Debug)]
 pub struct Beat<'a> {
-    /// Who sent it.
+    /// The worker that sent it.
     pub worker: &'a Worker,
-    /// How long it had been silent, if it was lost.
+    /// For how long the worker had been silent, if it was lost; None: it was not.
     pub back_after: Option<Duration>,
 }
 
@@ -110,22 +114,22 @@ pub struct Beat<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown;
 
-/// What silence has done, as [`Registry::expire`] finds it.
+/// What [`Registry::expire`] finds about a silent worker.
 #[derive(Debug)]
 pub enum Expired {
-    /// It missed its deadline; routes leave it out until it beats again.
+    /// The worker missed its deadline. Routes leave it out until it beats again.
     Lost {
         /// The worker.
         worker: Worker,
-        /// For how long it has said nothing.
+        /// For how long the worker has been silent.
         silent: Duration,
     },
-    /// It was silent for so long that it is registered no more.
+    /// The worker was silent for so long that it is registered no more.
     Forgotten(Worker),
 }
 
 impl Registry {
-    /// A registry that knows nobody yet, and detects losses so.
+    /// A registry without workers that detects losses in this way.
     pub fn new(loss: Loss) -> Registry {
         Registry { loss, ..Registry::default() }
     }
@@ -170,8 +174,8 @@ impl Registry {
         Ok(Joined { id, again, replaced })
     }
 
-    /// Takes in a worker that has joined another master, which gave it this id. That is no sign of life of one that is known
-    /// here already. Returns who had its name, its address or its id until now, and is registered no more.
+    /// Takes in a worker that has joined another master, which gave it this id. For a worker that is known here already this is
+    /// no sign of life. Returns the workers that had its name, its address or its id until now, and are registered no more.
     pub fn adopt(&mut self, id: WorkerId, join: Join, now: Instant) -> Vec<Worker> {
         let namesake = self.by_name.get(&join.identity.name).copied();
         let neighbour = self.by_address.get(&join.address).copied();
@@ -185,8 +189,8 @@ impl Registry {
         replaced
     }
 
-    /// The registry that this one shares holds this worker no more: it goes when it falls silent, at once if it is silent
-    /// already. Returns it if it is gone.
+    /// Lets a worker go that the shared registry holds no more: when it falls silent, or at once if it is silent already.
+    /// Returns the worker if it is gone.
     pub fn let_go(&mut self, id: WorkerId, now: Instant) -> Option<Worker> {
         let worker = self.workers.get_mut(&id)?;
         worker.is_let_go = true;
@@ -196,7 +200,7 @@ impl Registry {
     /// Takes a heartbeat.
     ///
     /// # Errors
-    /// The sender is not registered, or not in this generation; it must join again.
+    /// The sender is not registered, or not in this generation, and must join again.
     pub fn heartbeat(&mut self, heartbeat: &Heartbeat, now: Instant) -> Result<Beat<'_>, Unknown> {
         let worker = self.workers.get_mut(&heartbeat.id).ok_or(Unknown)?;
         if worker.join.identity.generation != heartbeat.generation {
@@ -209,7 +213,8 @@ impl Registry {
         Ok(Beat { worker, back_after })
     }
 
-    /// A client has seen what frames take at a worker: half of what is known, so that none of them alone has the say.
+    /// Takes the time of a frame that a client has seen at a worker. The newest measurement counts for half, so that no client
+    /// alone decides what is believed of a worker.
     pub fn measured(&mut self, id: WorkerId, frame_time: Duration) {
         if let Some(worker) = self.workers.get_mut(&id) {
             let newest = frame_time.as_secs_f32() * 1000.0;
@@ -220,7 +225,7 @@ impl Registry {
     /// Lets a worker go.
     ///
     /// # Errors
-    /// It is not registered, or not in this generation.
+    /// The worker is not registered, or not in this generation.
     pub fn leave(&mut self, id: WorkerId, generation: u64) -> Result<Worker, Unknown> {
         match self.workers.get(&id) {
             Some(worker) if worker.join.identity.generation == generation => self.remove(id).ok_or(Unknown),
@@ -228,8 +233,8 @@ impl Registry {
         }
     }
 
-    /// Looks for workers that have been silent for too long. Each loss is reported once. Those that have been silent for very
-    /// long are forgotten if they `may` be, and stay lost otherwise.
+    /// Looks for workers that have been silent for too long. Each loss is reported once. A worker that has been silent for very
+    /// long is forgotten if `may` allows it, and stays lost otherwise.
     pub fn expire(&mut self, now: Instant, may: impl Fn(WorkerId) -> bool) -> Vec<Expired> {
         let mut expired = Vec::new();
         let mut forgotten = Vec::new();
@@ -249,7 +254,7 @@ impl Registry {
         expired
     }
 
-    /// Every worker, by id.
+    /// Every worker, in the order of ids.
     pub fn workers(&self) -> impl Iterator<Item = &Worker> {
         self.workers.values()
     }
@@ -272,7 +277,7 @@ impl Registry {
         self.ids.give().ok_or(Refused::OutOfIds)
     }
 
-    /// Gives these ids from now on, and those that are left no more.
+    /// Gives workers that join these ids from now on, and none of those that were left.
     pub fn take_ids(&mut self, ids: Range<u32>) {
         self.ids = Ids::new(ids);
     }
@@ -287,8 +292,8 @@ impl Registry {
         &self.resting
     }
 
-    /// The workers with these names are out of service from now on, whenever they join, and no others. Returns the registered
-    /// ones for which that is a change.
+    /// Sends the workers with these names out of service, whenever they join, and all others back into service. Returns the
+    /// registered workers for which that is a change.
     pub fn set_resting(&mut self, names: BTreeSet<String>) -> Vec<WorkerId> {
         let changed = names.symmetric_difference(&self.resting).filter_map(|name| self.by_name.get(name)).copied();
         let changed: Vec<WorkerId> = changed.collect();
@@ -312,7 +317,7 @@ impl Registry {
         self.workers.insert(worker.id, worker);
     }
 
-    /// Lets a worker go that another master says is gone.
+    /// Removes a worker.
     pub fn remove(&mut self, id: WorkerId) -> Option<Worker> {
         let worker = self.workers.remove(&id)?;
         self.by_name.remove(&worker.join.identity.name);
@@ -322,7 +327,7 @@ impl Registry {
 }
 
 impl Worker {
-    /// One that has joined just now.
+    /// A worker that has joined just now.
     fn new(id: WorkerId, join: Join, loss: Loss, now: Instant) -> Worker {
         let liveness = Liveness::new(join.heartbeat_interval, loss, now);
         Worker {
@@ -337,7 +342,7 @@ impl Worker {
         }
     }
 
-    /// Whether it is within its deadline, gets routes, or only finishes what it holds.
+    /// Whether the worker is lost, gets routes, or only finishes what it holds.
     pub fn health(&self, now: Instant) -> Health {
         if !self.liveness.is_alive(now) {
             Health::Lost
@@ -348,38 +353,39 @@ impl Worker {
         }
     }
 
-    /// Whether it is to get nothing new: it leaves, or is out of service. One of an old version does not know that it is.
+    /// Whether the worker gets nothing new, because it leaves or is out of service. A worker of an old version does not know when
+    /// it is out of service.
     pub fn is_draining(&self) -> bool {
         self.is_resting || self.load.as_ref().is_some_and(|load| load.draining)
     }
 
-    /// Frames that it answered well a second, between its last two heartbeats; 0 before the second.
-    pub fn frames_per_s(&self) -> f32 {
-        self.rate.per_s()
+    /// For how long the worker has given no sign of life.
+    pub fn silent(&self, now: Instant) -> Duration {
+        self.liveness.silent(now)
     }
 
-    /// What people are shown of it.
-    pub fn node(&self, now: Instant) -> Node {
-        let Join { address, weight, identity, cores, version, detectors, .. } = self.join.clone();
-        Node {
-            id: self.id,
-            identity,
-            address,
-            weight,
-            cores,
-            version,
-            detectors,
-            health: self.health(now),
-            silent: self.liveness.silent(now),
-            load: self.load.clone().map(|load| Load { resting: self.is_resting || load.resting, ..load }),
-            slots: 0,
-            slots_taken: 0,
-        }
+    /// Milliseconds that a frame took each of the worker's threads in its self-test; None: it has not measured itself.
+    pub fn self_test_ms(&self) -> Option<f32> {
+        let frames_per_s = self.load.as_ref().and_then(|load| load.frames_per_s).or(self.join.frames_per_s);
+        frames_per_s.map(|frames_per_s| 1000.0 * self.join.cores as f32 / frames_per_s)
+    }
+
+    /// Whether the worker is much slower than in its self-test, or something slows its machine down.
+    pub fn is_slow(&self) -> bool {
+        let Some(load) = &self.load else { return false };
+        let frame_ms = load.frame_ms_p50.or(load.frame_ms);
+        let is_slower = self.self_test_ms().zip(frame_ms).is_some_and(|(alone, now)| now > SLOW * alone);
+        load.throttling.is_on() || is_slower
+    }
+
+    /// Frames that the worker answered well a second, between its last two heartbeats; 0 before the second heartbeat.
+    pub fn frames_per_s(&self) -> f32 {
+        self.rate.per_s()
     }
 }
 
 impl fmt::Display for Worker {
-    /// As log lines name it.
+    /// Names the worker in log lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "worker {} `{}` at {}", self.id, self.join.identity.name, self.join.address)
     }

@@ -10,8 +10,8 @@ use crate::policy::PolicyName;
 pub struct Settings {
     /// How workers are chosen.
     pub policy: PolicyName,
-    /// Who is let in.
+    /// Which streams are let in.
     pub admission: AdmissionName,
-    /// Names of the workers that are out of service. By name, so that one that starts again stays out.
+    /// Names of the workers that are out of service. Names and not ids, so that a worker that starts again stays out.
     pub resting: BTreeSet<String>,
 }

@@ -1,4 +1,4 @@
-//! Where the time of tests begins.
+//! The moment at which the time of tests begins.
 
 use std::time::Instant;
 

@@ -2,27 +2,29 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use facefleet_proto::{AdminChange, RETRY_AFTER_MS, WorkerId};
-use facefleet_service::http::refusal::{Refused, TokenTexts};
-use facefleet_service::http::token;
-use tokio::time::timeout;
-use tonic::Status;
-use tonic::metadata::MetadataMap;
-
-use crate::shared::Shared;
 use facefleet_cluster::admission::AdmissionName;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::registry::MAX_WORKERS;
 use facefleet_cluster::scheduler::Scheduler;
 use facefleet_cluster::settings::Settings;
 use facefleet_cluster::sharing::settings::Setting;
+use facefleet_proto::{AdminChange, RETRY_AFTER_MS, WorkerId};
+use facefleet_service::http::refusal::{Refused, TokenTexts};
+use facefleet_service::http::token::{self, Gate, Token};
+use tokio::time::timeout;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
 
-/// Names that a message lists.
+use crate::publication::Publication;
+use crate::shared_scheduler::SharedScheduler;
+
+/// How many similar names a message lists.
 const NEAR: usize = 5;
-/// Characters of a wrong name that a message repeats.
+/// How many characters of a wrong name a message repeats.
 const REPEATED: usize = 100;
 
 /// Why nothing has changed.
@@ -45,7 +47,7 @@ pub(crate) enum AdminError {
     UnknownWorker {
         /// What was asked for.
         name: String,
-        /// The names that are most like it, the likest first.
+        /// The most similar names, the most similar one first.
         near: Vec<String>,
     },
     /// As many workers are out of service as can be registered.
@@ -63,10 +65,10 @@ fn hint(near: &[String]) -> String {
     if near.is_empty() { "; none has joined".to_owned() } else { format!("; most like it: {}", near.join(", ")) }
 }
 
-/// What is said where other masters share the registry and it does not answer.
-const UNTOLD: &str = "at this master only for now: etcd does not answer, and the others are told once it does";
-/// How long a registry that masters share may take for a setting until that is said. Who made the setting waits for it, and
-/// takes a master that does not answer within a second for one that is gone.
+/// Said of a change where other masters share the registry and it does not answer.
+const UNPUBLISHED: &str = "at this master only for now: etcd does not answer, and the others are told once it does";
+/// How long a shared registry may take for a setting before that is said. The administrator waits meanwhile, and takes a master
+/// that does not answer within a second for one that is gone.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How callers are told about the admin token.
@@ -85,14 +87,36 @@ pub(crate) fn refusal(refused: Refused, from: IpAddr) -> String {
     refused.message(&ADMIN_TOKEN)
 }
 
-impl Shared {
-    /// Whether a call with this metadata, from this address, shows the admin token.
+/// Makes the changes of administrators.
+pub(crate) struct Administration {
+    scheduler: SharedScheduler,
+    publication: Arc<Publication>,
+    /// Opens for the admin token.
+    gate: Gate,
+}
+
+impl Administration {
+    /// Whoever shows `token` may administer; None: nobody may.
+    pub(crate) fn new(
+        scheduler: SharedScheduler,
+        publication: Arc<Publication>,
+        token: Option<Token>,
+    ) -> Administration {
+        Administration { scheduler, publication, gate: Gate::new(token) }
+    }
+
+    /// The gate that opens for the admin token.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Checks that a call with this metadata, from this address, shows the admin token.
     ///
     /// # Errors
     /// `PERMISSION_DENIED` that says what to do; `RESOURCE_EXHAUSTED` after too many wrong tokens.
-    pub(crate) fn may_administer(&self, metadata: &MetadataMap, from: IpAddr) -> Result<(), Status> {
+    pub(crate) fn authorize(&self, metadata: &MetadataMap, from: IpAddr) -> Result<(), Status> {
         let given = metadata.get("authorization").and_then(|value| value.to_str().ok());
-        self.admin.open(given.and_then(token::in_authorization), from).map_err(|refused| {
+        self.gate.open(given.and_then(token::in_authorization), from).map_err(|refused| {
             let mut status = Status::new(refused.code(), refusal(refused, from));
             if let Some(wait) = refused.retry_after() {
                 let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -102,36 +126,38 @@ impl Shared {
         })
     }
 
-    /// Makes a change, at once, and says what has changed, when other masters that share the registry have been told or it is
-    /// clear that they are not.
+    /// Makes a change at once. Waits until other masters that share the registry can know of it, or it is clear that they
+    /// cannot, and says what has changed.
     ///
     /// # Errors
     /// There is no such policy, admission or worker.
     pub(crate) async fn administer(&self, change: &AdminChange) -> Result<String, AdminError> {
         let mut said = self.change(change)?;
-        let is_told = || self.locked().0.agreed().is_none_or(|agreed| agreed.is_told());
-        let is_decided = || is_told() || self.locked().0.cut_off_since().is_some();
+        let is_published = || self.scheduler.lock().agreed().is_none_or(|agreed| agreed.is_published());
+        let is_settled = || is_published() || self.scheduler.lock().cut_off_since().is_some();
         // Err: that takes too long.
-        let _ = timeout(PATIENCE, self.told.subscribe().wait_for(|()| is_decided())).await;
-        if !is_told() {
-            tracing::warn!("what an administrator has changed is so {UNTOLD}");
-            write!(said, "; {UNTOLD}").expect("a text takes all that is written to it");
+        let _ = timeout(PATIENCE, self.publication.settled(is_settled)).await;
+        if !is_published() {
+            tracing::warn!("what an administrator has changed is so {UNPUBLISHED}");
+            write!(said, "; {UNPUBLISHED}").expect("a text takes all that is written to it");
         }
         Ok(said)
     }
 
-    /// Makes it here, and says so in the log.
+    /// Makes a change here, and logs it.
     fn change(&self, change: &AdminChange) -> Result<String, AdminError> {
-        let (mut scheduler, now) = self.locked();
+        let mut scheduler = self.scheduler.lock();
+        let now = scheduler.now();
         let mut settings = scheduler.settings();
-        let (said, setting) = changed(&mut settings, change, &scheduler)?;
+        let Changed { said, setting } = changed(&mut settings, change, &scheduler)?;
         if let Some(agreed) = scheduler.agreed() {
             agreed.make(setting);
         }
-        self.set(scheduler, settings, now);
-        // Here, because who has asked may go away before it is clear whether others are told.
+        scheduler.set(settings, now);
+        drop(scheduler);
+        // Logged here, because the administrator may go away before it is clear whether others know.
         tracing::info!("an administrator: {said}");
-        self.news.notify_one();
+        self.publication.request();
         Ok(said)
     }
 }
@@ -147,26 +173,32 @@ impl From<AdminError> for Status {
     }
 }
 
-/// Makes a change in `settings`, which are those of `scheduler`. Returns what has changed, in words and as others are told.
-fn changed(
-    settings: &mut Settings,
-    change: &AdminChange,
-    scheduler: &Scheduler,
-) -> Result<(String, Setting), AdminError> {
+/// A change that was made.
+struct Changed {
+    /// What has changed, in words.
+    said: String,
+    /// What has changed, for masters that share the registry.
+    setting: Setting,
+}
+
+/// Makes a change in `settings`, which are those of `scheduler`.
+fn changed(settings: &mut Settings, change: &AdminChange, scheduler: &Scheduler) -> Result<Changed, AdminError> {
     match change {
         AdminChange::Policy(name) => {
             let find = |policy: &&PolicyName| policy.as_str() == name;
             let policy = PolicyName::value_variants().iter().find(find);
             let policy = *policy.ok_or_else(|| AdminError::UnknownPolicy { name: repeated(name) })?;
             let before = std::mem::replace(&mut settings.policy, policy);
-            Ok((now("policy", policy.as_str(), before.as_str()), Setting::Policy(Some(policy))))
+            let said = now("policy", policy.as_str(), before.as_str());
+            Ok(Changed { said, setting: Setting::Policy(Some(policy)) })
         }
         AdminChange::Admission(name) => {
             let find = |admission: &&AdmissionName| admission.as_str() == name;
             let admission = AdmissionName::value_variants().iter().find(find);
             let admission = *admission.ok_or_else(|| AdminError::UnknownAdmission { name: repeated(name) })?;
             let before = std::mem::replace(&mut settings.admission, admission);
-            Ok((now("admission", admission.as_str(), before.as_str()), Setting::Admission(Some(admission))))
+            let said = now("admission", admission.as_str(), before.as_str());
+            Ok(Changed { said, setting: Setting::Admission(Some(admission)) })
         }
         AdminChange::Rest(worker) => {
             let name = name_of(worker, scheduler)?;
@@ -178,17 +210,17 @@ fn changed(
             } else {
                 format!("worker {name} is out of service already")
             };
-            Ok((said, Setting::Rest(name, true)))
+            Ok(Changed { said, setting: Setting::Rest(name) })
         }
         AdminChange::Resume(worker) => {
-            // One that is not there any more has its name still.
+            // A worker that is gone is still known by its name.
             let name = if settings.resting.contains(worker) { worker.clone() } else { name_of(worker, scheduler)? };
             let said = if settings.resting.remove(&name) {
                 format!("worker {name} is back in service")
             } else {
                 format!("worker {name} is in service already")
             };
-            Ok((said, Setting::Rest(name, false)))
+            Ok(Changed { said, setting: Setting::Resume(name) })
         }
     }
 }
@@ -218,7 +250,7 @@ fn name_of(worker: &str, scheduler: &Scheduler) -> Result<String, AdminError> {
     Err(AdminError::UnknownWorker { name: asked, near })
 }
 
-/// A name of a stranger as a message may repeat it: cut, and without what would tear a line.
+/// A stranger's text as a message may repeat it: cut short, and without characters that would break a line.
 fn repeated(name: &str) -> String {
     name.chars().take(REPEATED).collect::<String>().escape_debug().to_string()
 }
@@ -226,45 +258,51 @@ fn repeated(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use facefleet_cluster::liveness::Loss;
-    use facefleet_proto::{Join, wire};
+    use crate::config::Config;
+    use crate::nodes::summary;
+    use crate::parts::Parts;
     #[cfg(feature = "etcd")]
-    use facefleet_service::clock;
+    use crate::store::Store;
+    use facefleet_proto::{Join, wire};
 
-    fn shared(names: &[&str]) -> Shared {
-        let shared = Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO);
+    /// A master with these workers.
+    fn master(names: &[&str]) -> Parts {
+        let master = Parts::of(&Config::default());
         for (name, port) in names.iter().zip(1..) {
             let name = (*name).to_owned();
             let join = wire::JoinRequest { ip: "10.0.0.1".into(), port, weight: 1, name, ..Default::default() };
-            shared.join(Join::try_from(join).unwrap()).unwrap();
+            master.members.join(Join::try_from(join).unwrap()).unwrap();
         }
-        shared
+        master
     }
 
     #[test]
     fn what_has_changed_is_said_and_shown() {
-        let shared = shared(&["pi-1"]);
-        let change = |change| shared.change(&change).unwrap();
+        let master = master(&["pi-1"]);
+        let change = |change| master.administration.change(&change).unwrap();
         let policy = || AdminChange::Policy("weighted-round-robin".into());
         assert_eq!(change(policy()), "policy is weighted-round-robin now, and was least-loaded");
         assert_eq!(change(policy()), "policy is weighted-round-robin already");
         assert_eq!(change(AdminChange::Admission("fair".into())), "admission is fair now, and was open");
-        let nodes = shared.nodes(true);
+        let scheduler = master.scheduler.lock();
+        let nodes = summary(&scheduler, scheduler.now());
         assert_eq!((&*nodes.policy, &*nodes.admission), ("weighted-round-robin", "fair"));
-        assert!(!shared.is_open());
+        drop(scheduler);
+        let is_open = || master.scheduler.lock().is_open();
+        assert!(!is_open());
         change(AdminChange::Admission("open".into()));
-        assert!(shared.is_open());
+        assert!(is_open());
     }
 
     #[test]
     fn a_worker_is_known_by_name_and_by_number_and_one_that_is_gone_by_name() {
-        let shared = shared(&["pi-1", "1"]);
-        let change = |change| shared.change(&change).unwrap();
+        let master = master(&["pi-1", "1"]);
+        let change = |change| master.administration.change(&change).unwrap();
         assert!(change(AdminChange::Rest("0".into())).starts_with("worker pi-1 finishes"));
         assert_eq!(change(AdminChange::Rest("pi-1".into())), "worker pi-1 is out of service already");
         // Its name goes before the number of another one.
         assert!(change(AdminChange::Rest("1".into())).starts_with("worker 1 finishes"));
-        shared.leave(WorkerId(0), 0, 0).unwrap();
+        master.members.leave(WorkerId(0), 0, 0).unwrap();
         assert_eq!(change(AdminChange::Resume("pi-1".into())), "worker pi-1 is back in service");
         assert_eq!(change(AdminChange::Resume("1".into())), "worker 1 is back in service");
         assert_eq!(change(AdminChange::Resume("1".into())), "worker 1 is in service already");
@@ -273,30 +311,35 @@ mod tests {
     #[tokio::test]
     #[cfg(feature = "etcd")]
     async fn where_others_cannot_be_told_it_is_said_and_otherwise_it_is_not() {
-        let shared = Shared::sharing(PolicyName::default(), Loss::default(), Duration::ZERO);
+        let store = Store::Etcd(vec!["a:2379".parse().unwrap()]);
+        let master = Parts::of(&Config { store, ..Config::default() });
+        let administration = &master.administration;
         let fair = AdminChange::Admission("fair".into());
         let policy = AdminChange::Policy("least-loaded".into());
-        assert_eq!(shared.administer(&fair).await.unwrap(), format!("admission is fair now, and was open; {UNTOLD}"));
+        let said = administration.administer(&fair).await.unwrap();
+        assert_eq!(said, format!("admission is fair now, and was open; {UNPUBLISHED}"));
 
-        shared.locked().0.connected(7, 0..10, clock::now());
-        assert!(shared.administer(&fair).await.unwrap().ends_with(UNTOLD), "it is not known to be away");
-        let (tell, said) = (
-            async {
-                shared.news.notified().await;
-                shared.agree(|agreed| agreed.has_told(agreed.to_tell(9), 1));
-                shared.told.send_replace(());
-            },
-            shared.administer(&policy),
-        );
+        let connect = |now| master.scheduler.lock().connected(7, 0..10, now);
+        connect(facefleet_service::clock::now());
+        assert!(administration.administer(&fair).await.unwrap().ends_with(UNPUBLISHED), "it is not known to be away");
+        let publish = async {
+            master.publication.requested().await;
+            let mut scheduler = master.scheduler.lock();
+            let agreed = scheduler.agreed().unwrap();
+            agreed.published(agreed.to_publish(9), 1);
+            drop(scheduler);
+            master.publication.settle();
+        };
         // What is so already by this master's flags may be news to the others.
-        assert_eq!(tokio::join!(said, tell).0.unwrap(), "policy is least-loaded already");
-        assert_eq!(shared.locked().0.settings().admission, AdmissionName::Fair);
+        let (said, ()) = tokio::join!(administration.administer(&policy), publish);
+        assert_eq!(said.unwrap(), "policy is least-loaded already");
+        assert_eq!(master.scheduler.lock().settings().admission, AdmissionName::Fair);
     }
 
     #[test]
     fn what_there_is_not_is_refused_with_what_there_is() {
-        let cluster = shared(&["pi-1", "pi-2", "laptop"]);
-        let refused = |change| cluster.change(&change).unwrap_err().to_string();
+        let cluster = master(&["pi-1", "pi-2", "laptop"]);
+        let refused = |change| cluster.administration.change(&change).unwrap_err().to_string();
         assert_eq!(
             refused(AdminChange::Policy("best".into())),
             "`best` is no policy; there are least-loaded, weighted-round-robin"
@@ -308,7 +351,7 @@ mod tests {
         );
         let long = refused(AdminChange::Resume("\u{1b}".repeat(100_000)));
         assert!(long.len() < 1000 && !long.contains('\u{1b}'), "{long}");
-        let nobody = shared(&[]).change(&AdminChange::Rest("pi".into())).unwrap_err();
+        let nobody = master(&[]).administration.change(&AdminChange::Rest("pi".into())).unwrap_err();
         assert_eq!(nobody.to_string(), "no worker has the name or number `pi`; none has joined");
     }
 }

@@ -6,21 +6,22 @@ use std::time::Duration;
 
 use clap::{ArgAction, CommandFactory, Parser};
 use clap_complete::Shell;
+use facefleet_cluster::admission::AdmissionName;
+use facefleet_cluster::liveness::Loss;
+use facefleet_cluster::policy::PolicyName;
 use facefleet_proto::parse_reachable;
 use facefleet_service::config_file::{self, ConfigArgs};
 use facefleet_service::http::token::Token;
 use facefleet_service::log::LogArgs;
 
+use crate::config::{Config, RunError};
+use crate::journal::HeartbeatLog;
 use crate::store::Store;
-use crate::{Config, HeartbeatLog, RunError};
-use facefleet_cluster::admission::AdmissionName;
-use facefleet_cluster::liveness::Loss;
-use facefleet_cluster::policy::PolicyName;
 
 /// The registry and scheduler of a facefleet cluster.
 ///
-/// Start one. Workers join it by its address, and clients ask it which workers to send their frames to; frames do not
-/// pass through it. The order in which programs start does not matter, and streams that run go on without it.
+/// Start one. Workers join it at its address, and clients ask it which workers to send their frames to. Frames do not pass
+/// through it. The programs may start in any order, and streams that run go on without the master.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "facefleet-master", version)]
 pub struct Args {
@@ -36,11 +37,11 @@ pub struct Args {
     #[arg(long, value_name = "DETECTION", env = "FACEFLEET_LOSS", default_value = "missed")]
     pub loss: Loss,
 
-    /// How many streams are let in at once, and who of the others is next.
+    /// How many streams are let in at once, and which of those that wait is next.
     #[arg(long, value_name = "ADMISSION", env = "FACEFLEET_ADMISSION", default_value = "open")]
     pub admission: AdmissionName,
 
-    /// Seconds for which a stream waits to be let in, up to a day, before it is told to come again later. 0: it does not.
+    /// Seconds that a stream waits to be let in, up to a day, before it is told to try again later. 0: streams do not wait.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -50,18 +51,18 @@ pub struct Args {
     )]
     pub max_wait: u32,
 
-    /// Where registrations are kept: `memory`, or `etcd://HOST:2379` (more members behind commas), which any number of
-    /// masters may share. Workers and clients are then told of all masters.
+    /// Where registrations are kept: `memory`, or `etcd://HOST:2379` (more members after commas), which any number of masters may
+    /// share. Give workers and clients the addresses of all of them.
     #[arg(long, value_name = "STORE", env = "FACEFLEET_STORE", default_value = "memory")]
     pub store: Store,
 
-    /// Where the other masters of the same store reach this one [default: this machine's address towards the store, and the
-    /// port of --listen].
+    /// Address at which the other masters of the same store reach this one [default: the address from which this machine reaches
+    /// the store, and the port of --listen].
     #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_ADVERTISE", value_parser = parse_reachable)]
     pub advertise: Option<SocketAddr>,
 
-    /// Whether workers and clients on this network find this master by themselves (mDNS). One that listens on loopback alone
-    /// is not announced.
+    /// Whether to announce this master on the network by mDNS, so that workers and clients find it without its address. A master
+    /// that listens only on loopback is not announced.
     #[arg(
         long,
         value_name = "YES",
@@ -74,9 +75,9 @@ pub struct Args {
     )]
     pub announce: bool,
 
-    /// Lets whoever shows this token change policy and admission, and send workers out of service and back; without one nobody
-    /// may. 16 characters at least: `openssl rand -hex 16` makes one. Every user of this machine can read command lines, so use
-    /// the variable or the configuration file.
+    /// Token that lets its holder change policy and admission, and send workers out of service and back. Without one nobody may.
+    /// It has 16 characters or more: `openssl rand -hex 16` makes one. Every user of this machine can read command lines, so use
+    /// the environment variable or the configuration file.
     #[arg(long, value_name = "TOKEN", env = "FACEFLEET_ADMIN_TOKEN", hide_env_values = true)]
     pub admin_token: Option<Token>,
 
@@ -84,7 +85,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "FACEFLEET_HEARTBEAT_LOG")]
     pub heartbeat_log: Option<PathBuf>,
 
-    /// Size in bytes at which the heartbeat log becomes FILE.1 and a new one is begun; FILE.3 is the last that is kept.
+    /// Size in bytes at which the heartbeat log is renamed to FILE.1 and a new one is begun. FILE.1 to FILE.3 are kept.
     #[arg(
         long,
         value_name = "BYTES",
@@ -94,7 +95,8 @@ pub struct Args {
     )]
     pub heartbeat_log_max_bytes: u64,
 
-    /// Age in seconds of its first line at which the same happens; the default is a week.
+    /// Age in seconds at which the heartbeat log is renamed to FILE.1 and a new one is begun, counted from its first line. The
+    /// default is a week.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -104,8 +106,8 @@ pub struct Args {
     )]
     pub heartbeat_log_max_age: u64,
 
-    /// Address and port where people find the page that shows the cluster, as in 0.0.0.0:8080. Port 0 takes a free one, which is
-    /// printed. Without it there is no page.
+    /// Address and port of the page that shows the cluster, as in 0.0.0.0:8080. Port 0 takes a free one, which is printed. Without
+    /// this there is no page.
     #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_MASTER_HTTP", value_parser = address)]
     pub http: Option<SocketAddr>,
 
@@ -123,15 +125,15 @@ pub struct Args {
 }
 
 impl Args {
-    /// What this process was told by flags, environment and configuration file; wrong usage ends it with 2.
+    /// Reads flags, environment and configuration file. Wrong usage ends the process with status 2.
     pub fn from_env() -> Args {
         config_file::parse(Args::command(), None)
     }
 
-    /// What the master is to do, with the heartbeat log open. The page's listener is the caller's to add.
+    /// The settings of the master, with the heartbeat log open. The caller adds the listener of the page.
     ///
     /// # Errors
-    /// [`RunError::HeartbeatLog`].
+    /// [`RunError::HeartbeatLog`]: the log cannot be opened.
     pub fn config(&self) -> Result<Config, RunError> {
         let open = |path: &PathBuf| {
             let max_age = Duration::from_secs(self.heartbeat_log_max_age);
@@ -139,17 +141,15 @@ impl Args {
                 .map_err(|source| RunError::HeartbeatLog { path: path.clone(), source })
         };
         let heartbeat_log = self.heartbeat_log.as_ref().map(open).transpose()?;
-        let (admission, max_wait) = (self.admission, Duration::from_secs(self.max_wait.into()));
-        let (store, advertise, announce) = (self.store.clone(), self.advertise, self.announce);
         Ok(Config {
             policy: self.policy,
             loss: self.loss,
-            admission,
-            max_wait,
+            admission: self.admission,
+            max_wait: Duration::from_secs(self.max_wait.into()),
             heartbeat_log,
-            store,
-            advertise,
-            announce,
+            store: self.store.clone(),
+            advertise: self.advertise,
+            announce: self.announce,
             http: None,
             admin_token: self.admin_token.clone(),
         })

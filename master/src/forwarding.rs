@@ -1,82 +1,77 @@
-//! What only one of the masters that share a registry may decide, the others ask it: who gets a slot. That one is the oldest
-//! that is heard ([`Masters::elders`]), so that all who hear each other agree on it without a word.
+//! Which master decides who gets a slot, where several share a registry.
 //!
-//! [`Masters::elders`]: facefleet_cluster::sharing::masters::Masters::elders
+//! The oldest master that is heard decides ([`Masters::elders`]), so all that hear each other agree on it without a word. The
+//! others pass route requests and results on to it.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use facefleet_proto::wire::master_client::MasterClient;
+use facefleet_cluster::sharing::masters::Masters;
 use facefleet_proto::{Route, RouteQuery, TaskResult, wire};
 use facefleet_service::{clock, grpc};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::shared::Shared;
+use crate::masters::{KnownMasters, MasterChannels};
+use crate::routing::Routing;
+use crate::shared_scheduler::SharedScheduler;
 use crate::waiting::NoPlace;
-use facefleet_cluster::sharing::masters::Masters;
 
-/// Marks a request that other masters have passed on, and says how many.
+/// The metadata key of requests that masters have passed on; the value is how many masters have.
 const FORWARDED: &str = "facefleet-forwarded";
-/// A request that so many masters have passed on is answered where it arrives: for a moment each of two may take the other
-/// for the older one.
+/// A request that so many masters have passed on is answered where it arrives: for a moment each of two masters may take the
+/// other for the older one.
 const MOST_HOPS: u32 = 3;
 /// How long another master may take for what it answers at once. The caller waits, too, and not for much longer.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// A master that says nothing for this long is pinged, and given up when as long has passed again: others wait for it with
-/// what only one of them may decide.
-#[cfg(feature = "etcd")]
-const KEEPALIVE: Duration = Duration::from_millis(500);
 
-/// How another master is reached. Calls that wait for a slot have a connection of their own: a connection has room for so
-/// many calls, and when that is taken, whatever comes next waits for one of them to end.
-#[derive(Clone, Debug)]
-pub(crate) struct Line {
-    waiting: MasterClient<Channel>,
-    /// For what is answered at once, and for its heartbeats.
-    pub(crate) short: MasterClient<Channel>,
+/// Answers a call here, or passes it on to the master that decides.
+pub(crate) struct Forwarding {
+    scheduler: SharedScheduler,
+    routing: Routing,
+    masters: Arc<KnownMasters>,
+    stopping: CancellationToken,
 }
 
-#[cfg(feature = "etcd")]
-impl Line {
-    /// Connects when it is first used.
-    pub(crate) fn to(address: SocketAddr) -> Line {
-        let endpoint = grpc::endpoint(&address.into()).connect_timeout(2 * KEEPALIVE);
-        let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).keep_alive_timeout(KEEPALIVE);
-        let client = || MasterClient::new(endpoint.connect_lazy());
-        Line { waiting: client(), short: client() }
+impl Forwarding {
+    pub(crate) fn new(
+        scheduler: SharedScheduler,
+        routing: Routing,
+        masters: Arc<KnownMasters>,
+        stopping: CancellationToken,
+    ) -> Forwarding {
+        Forwarding { scheduler, routing, masters, stopping }
     }
-}
 
-impl Shared {
-    /// Waits until the master that lets streams in has let this one in, and says where to. The question goes away with this
-    /// future. It has come through so many other masters.
-    pub(crate) async fn route_as_one(&self, mut query: RouteQuery, hops: u32) -> Result<Route, Status> {
+    /// Waits until the master that decides has let the stream in, and has chosen its workers. The call is withdrawn there when
+    /// this future is dropped. `hops` masters have passed it on before.
+    pub(crate) async fn route(&self, mut query: RouteQuery, hops: u32) -> Result<Route, Status> {
         if !self.asks_others(hops) {
-            return Ok(self.route(&query).await?);
+            return Ok(self.routing.route(&query).await?);
         }
         let (begun, waited) = (clock::now(), query.waited);
         let mut changes = self.masters.subscribe();
-        let mut asked = HashSet::new();
+        let mut failed = HashSet::new();
         loop {
-            let elder = next_elder(&changes.borrow_and_update(), &mut asked);
+            let elder = next_elder(&changes.borrow_and_update(), &mut failed);
             let address = elder.as_ref().map(|(address, _)| *address);
             let answer = tokio::select! {
-                answer = self.decide(elder.map(|(_, line)| line), &query, hops) => answer,
-                // Whoever has the say now must know of all who wait, or two masters give the same slots.
-                _ = changes.wait_for(|masters| next_elder(masters, &mut asked).map(|(elder, _)| elder) != address) => {
+                answer = self.decide(elder.map(|(_, channels)| channels), &query, hops) => answer,
+                // The master that decides now must know of all streams that wait, or two masters give the same slots.
+                _ = changes.wait_for(|masters| next_elder(masters, &mut failed).map(|(elder, _)| elder) != address) => {
                     query.waited = waited + clock::now().saturating_duration_since(begun);
                     continue;
                 }
-                () = self.waiting.stopped() => return Err(NoPlace::Here.into()),
+                () = self.stopping.cancelled() => return Err(NoPlace::Here.into()),
             };
             match (answer, address) {
                 (Err(status), Some(address)) if status.code() != Code::ResourceExhausted => {
                     tracing::debug!("the master at {address} lets nobody in: {}", grpc::explain(&status));
-                    asked.insert(address);
+                    failed.insert(address);
                 }
                 (decided, _) => return decided,
             }
@@ -84,16 +79,16 @@ impl Shared {
         }
     }
 
-    /// What another master decides, or, if there is none, this one.
-    async fn decide(&self, elder: Option<Line>, query: &RouteQuery, hops: u32) -> Result<Route, Status> {
-        let Some(mut elder) = elder else { return Ok(self.route(query).await?) };
-        let reply = elder.waiting.route_guide(forwarded(wire::RouteRequest::from(query.clone()), hops)).await?;
+    /// Has the elder decide, or this master if there is none.
+    async fn decide(&self, elder: Option<MasterChannels>, query: &RouteQuery, hops: u32) -> Result<Route, Status> {
+        let Some(mut elder) = elder else { return Ok(self.routing.route(query).await?) };
+        let reply = elder.routes.route_guide(forwarded(wire::RouteRequest::from(query.clone()), hops)).await?;
         Route::try_from(reply.into_inner()).map_err(|invalid| Status::internal(invalid.to_string()))
     }
 
-    /// Takes what a stream has cost, and tells it to the master that has let it in.
-    pub(crate) async fn submit_as_one(&self, result: wire::TaskResult, hops: u32) {
-        self.submit(&TaskResult::from(result));
+    /// Takes the result of a stream that has ended, and passes it on to the master that has let the stream in.
+    pub(crate) async fn submit(&self, result: wire::TaskResult, hops: u32) {
+        self.routing.submit(&TaskResult::from(result));
         for (address, mut elder) in self.elders(hops) {
             match timeout(PATIENCE, elder.short.submit_result(forwarded(result, hops))).await {
                 Ok(Ok(_)) => return,
@@ -103,38 +98,42 @@ impl Shared {
         }
     }
 
-    /// How many streams wait for the master that lets them in. None: that is this one, or it does not say.
+    /// How many streams wait for the master that decides. None: that is this one, or it does not say.
     pub(crate) async fn waiting_elsewhere(&self, hops: u32) -> Option<u32> {
         let (_, mut elder) = self.elders(hops).into_iter().next()?;
         let summary = elder.short.list_nodes(forwarded(wire::ListNodesRequest { without_nodes: true }, hops));
         Some(timeout(PATIENCE, summary).await.ok()?.ok()?.into_inner().waiting)
     }
 
-    /// The masters that have the say before this one.
-    fn elders(&self, hops: u32) -> Vec<(SocketAddr, Line)> {
+    /// The masters that decide before this one.
+    fn elders(&self, hops: u32) -> Vec<(SocketAddr, MasterChannels)> {
         if self.asks_others(hops) { self.masters.borrow().elders() } else { Vec::new() }
     }
 
-    /// Whether others decide, if they are older. None of them does, where everybody is let in.
+    /// Whether older masters decide. None does where every stream is let in.
     fn asks_others(&self, hops: u32) -> bool {
-        !self.is_open() && hops < MOST_HOPS
+        hops < MOST_HOPS && !self.scheduler.lock().is_open()
     }
 }
 
-/// The oldest master that has not failed to answer. One that was gone and is heard again is new: it may have the say again.
-fn next_elder(masters: &Masters<Line>, failed: &mut HashSet<SocketAddr>) -> Option<(SocketAddr, Line)> {
+/// The oldest master that has not failed to answer. A master that was gone and is heard again counts as new, so it may decide
+/// again.
+fn next_elder(
+    masters: &Masters<MasterChannels>,
+    failed: &mut HashSet<SocketAddr>,
+) -> Option<(SocketAddr, MasterChannels)> {
     let elders = masters.elders();
     failed.retain(|address| elders.iter().any(|(elder, _)| elder == address));
     elders.into_iter().find(|(address, _)| !failed.contains(address))
 }
 
-/// How many masters have passed a request on. What cannot be read has come far enough.
+/// How many masters have passed a request on. A number that cannot be read counts as the most.
 pub(crate) fn hops<T>(request: &Request<T>) -> u32 {
     let read = |hops: &MetadataValue<Ascii>| hops.to_str().ok()?.parse().ok();
     request.metadata().get(FORWARDED).map_or(0, |hops| read(hops).unwrap_or(MOST_HOPS))
 }
 
-/// A message that one master more has passed on.
+/// A request with `message` that one master more has passed on.
 fn forwarded<T>(message: T, hops: u32) -> Request<T> {
     let mut request = Request::new(message);
     request.metadata_mut().insert(FORWARDED, (hops + 1).into());

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use facefleet_cluster::advertised::{Ends, as_seen, is_at_home};
+use facefleet_cluster::join_limit::PER_S;
+use facefleet_cluster::registry::Refused;
 use facefleet_proto::view::StreamReport;
 use facefleet_proto::{AdminChange, Heartbeat, Join, RETRY_AFTER_MS, RouteQuery, WorkerId, wire};
 use facefleet_service::trace::StreamTrace;
@@ -12,23 +15,22 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
 use crate::forwarding::hops;
+use crate::members::{HeartbeatReply, Member};
+use crate::nodes::{nodes, summary};
+use crate::parts::Parts;
 use crate::record::Record;
 use crate::ring::Next;
-use crate::shared::{Pulse, Shared};
 use crate::waiting::{NoPlace, RETRY_AFTER};
-use facefleet_cluster::advertised::{Ends, as_seen, is_at_home};
-use facefleet_cluster::join_limit::PER_S;
-use facefleet_cluster::registry::Refused;
 
-type Answer<T> = Result<Response<T>, Status>;
+type CallResult<T> = Result<Response<T>, Status>;
 
-/// The service over the shared state.
-pub(crate) struct Service(pub(crate) Arc<Shared>);
+/// The service of one master.
+pub(crate) struct Service(pub(crate) Arc<Parts>);
 
 impl Service {
-    /// The state, once the cluster is known.
-    fn ready(&self) -> Result<&Shared, Status> {
-        if self.0.is_ready() {
+    /// The master, once its cluster is known.
+    fn ready(&self) -> Result<&Parts, Status> {
+        if self.0.scheduler.is_ready() {
             return Ok(&self.0);
         }
         Err(Status::unavailable(
@@ -39,9 +41,9 @@ impl Service {
 
 #[tonic::async_trait]
 impl wire::master_server::Master for Service {
-    async fn join(&self, request: Request<wire::JoinRequest>) -> Answer<wire::JoinReply> {
+    async fn join(&self, request: Request<wire::JoinRequest>) -> CallResult<wire::JoinReply> {
         let (from, ends) = (request.remote_addr(), ends(&request));
-        if let Some(from) = from.map(|from| from.ip()).filter(|from| !self.0.may_join(*from)) {
+        if let Some(from) = from.map(|from| from.ip()).filter(|from| !self.0.members.may_join(*from)) {
             let text = format!(
                 "{PER_S} workers a second may join from one address, and from {from} come more: wait and try again"
             );
@@ -51,33 +53,35 @@ impl wire::master_server::Master for Service {
             tracing::warn!(?from, "a worker cannot join: {invalid}");
         })?;
         if ends.is_some_and(|ends| !is_at_home(join.address.ip(), ends)) {
-            // The master asks there for pictures, and is not to be sent to somebody else's place.
+            // The master asks for pictures there, and must not be sent to somebody else's address.
             join.http_port = None;
         }
-        let (id, epoch) = self.ready()?.join(join).map_err(|refused| not_joined(&refused))?;
+        let joined = self.ready()?.members.join(join);
+        let Member { id, epoch } = joined.map_err(|refused| not_joined(&refused))?;
         Ok(Response::new(wire::JoinReply { id: id.to_wire(), success: true, epoch }))
     }
 
-    async fn leave(&self, request: Request<wire::LeaveRequest>) -> Answer<wire::LeaveReply> {
+    async fn leave(&self, request: Request<wire::LeaveRequest>) -> CallResult<wire::LeaveReply> {
         let wire::LeaveRequest { id, generation, epoch } = request.into_inner();
         let id = WorkerId::from_wire("LeaveRequest.id", id)?;
-        let success = self.ready()?.leave(id, generation, epoch).is_ok();
+        let success = self.ready()?.members.leave(id, generation, epoch).is_ok();
         Ok(Response::new(wire::LeaveReply { success }))
     }
 
-    async fn push_state(&self, request: Request<wire::NodeState>) -> Answer<wire::PushStateReply> {
+    async fn push_state(&self, request: Request<wire::NodeState>) -> CallResult<wire::PushStateReply> {
         let heartbeat = Heartbeat::try_from(request.into_inner())?;
-        let Pulse { unknown, epoch, stale, rest } = self.ready()?.heartbeat(heartbeat);
+        let HeartbeatReply { unknown, epoch, stale, rest } = self.ready()?.members.heartbeat(heartbeat);
+        // `drain` is for other masters: this one asks no worker to leave, and sends workers out of service with `rest`.
         Ok(Response::new(wire::PushStateReply { unknown, drain: false, epoch, stale, rest }))
     }
 
-    async fn route_guide(&self, request: Request<wire::RouteRequest>) -> Answer<wire::RouteReply> {
+    async fn route_guide(&self, request: Request<wire::RouteRequest>) -> CallResult<wire::RouteReply> {
         let client = ends(&request);
         let hops = hops(&request);
         let trace = StreamTrace::extract(&request).map(tracing::field::display);
         let query = RouteQuery::try_from(request.into_inner())?;
-        let (shared, stream, wanted) = (self.ready()?, query.stream_id.clone(), query.wanted);
-        let mut route = shared.route_as_one(query, hops).await?;
+        let (stream, wanted) = (query.stream_id.clone(), query.wanted);
+        let mut route = self.ready()?.forwarding.route(query, hops).await?;
         for candidate in &mut route.candidates {
             candidate.address = as_seen(candidate.address, client);
         }
@@ -85,16 +89,16 @@ impl wire::master_server::Master for Service {
         Ok(Response::new(route.into()))
     }
 
-    async fn submit_result(&self, request: Request<wire::TaskResult>) -> Answer<wire::TaskResult> {
+    async fn submit_result(&self, request: Request<wire::TaskResult>) -> CallResult<wire::TaskResult> {
         let hops = hops(&request);
         let result = request.into_inner();
-        self.0.submit_as_one(result, hops).await;
+        self.0.forwarding.submit(result, hops).await;
         Ok(Response::new(result))
     }
 
     type GetQStream = Pin<Box<dyn Stream<Item = Result<wire::HeartbeatRecord, Status>> + Send>>;
 
-    async fn get_q(&self, request: Request<wire::QueueRequest>) -> Answer<Self::GetQStream> {
+    async fn get_q(&self, request: Request<wire::QueueRequest>) -> CallResult<Self::GetQStream> {
         let wire::QueueRequest { last } = request.into_inner();
         let subscription = self.0.queue.subscribe(usize::try_from(last).unwrap_or(usize::MAX));
         let records = stream::unfold(subscription, |mut subscription| async {
@@ -104,16 +108,16 @@ impl wire::master_server::Master for Service {
         Ok(Response::new(Box::pin(records)))
     }
 
-    async fn report_stream(&self, request: Request<wire::StreamReport>) -> Answer<wire::StreamReportReply> {
+    async fn report_stream(&self, request: Request<wire::StreamReport>) -> CallResult<wire::StreamReportReply> {
         let report = StreamReport::try_from(request.into_inner())?;
-        self.0.watching.report(report).map_err(|full| Status::resource_exhausted(full.to_string()))?;
+        self.0.observed.report(report).map_err(|full| Status::resource_exhausted(full.to_string()))?;
         Ok(Response::new(wire::StreamReportReply {}))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<wire::ClusterView, Status>> + Send>>;
 
-    async fn watch(&self, _request: Request<wire::WatchRequest>) -> Answer<Self::WatchStream> {
-        let viewer = self.0.viewer().map_err(|many| Status::resource_exhausted(many.to_string()))?;
+    async fn watch(&self, _request: Request<wire::WatchRequest>) -> CallResult<Self::WatchStream> {
+        let viewer = self.0.viewers.viewer().map_err(|many| Status::resource_exhausted(many.to_string()))?;
         let views = stream::unfold(viewer, |mut viewer| async {
             let seeing = viewer.next().await?;
             Some((Ok(seeing.view().into()), viewer))
@@ -121,23 +125,27 @@ impl wire::master_server::Master for Service {
         Ok(Response::new(Box::pin(views)))
     }
 
-    async fn administer(&self, request: Request<wire::AdminRequest>) -> Answer<wire::AdminReply> {
-        // None: a call in memory, whose callers count as one.
+    async fn administer(&self, request: Request<wire::AdminRequest>) -> CallResult<wire::AdminReply> {
+        // None: a call in memory. All callers of this kind count as one.
         let from = request.remote_addr().map_or(IpAddr::from([0; 4]), |from| from.ip());
-        self.0.may_administer(request.metadata(), from)?;
+        self.0.administration.authorize(request.metadata(), from)?;
         let change = AdminChange::try_from(request.into_inner())?;
-        let said = self.ready()?.administer(&change).await?;
+        let said = self.ready()?.administration.administer(&change).await?;
         Ok(Response::new(wire::AdminReply { said }))
     }
 
-    async fn list_nodes(&self, request: Request<wire::ListNodesRequest>) -> Answer<wire::ListNodesReply> {
+    async fn list_nodes(&self, request: Request<wire::ListNodesRequest>) -> CallResult<wire::ListNodesReply> {
         let hops = hops(&request);
         let wire::ListNodesRequest { without_nodes } = request.into_inner();
-        let mut nodes = self.0.nodes(without_nodes);
-        if let Some(waiting) = self.0.waiting_elsewhere(hops).await {
-            nodes.waiting = waiting;
+        let mut cluster = {
+            let scheduler = self.0.scheduler.lock();
+            let list = if without_nodes { summary } else { nodes };
+            list(&scheduler, scheduler.now())
+        };
+        if let Some(waiting) = self.0.forwarding.waiting_elsewhere(hops).await {
+            cluster.waiting = waiting;
         }
-        Ok(Response::new(nodes.into()))
+        Ok(Response::new(cluster.into()))
     }
 }
 
@@ -185,17 +193,19 @@ fn ends<T>(request: &Request<T>) -> Option<Ends> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::queue::KEPT;
-    use facefleet_cluster::liveness::Loss;
-    use facefleet_cluster::policy::PolicyName;
     use futures_util::StreamExt;
-    use std::time::Duration;
     use tonic::transport::server::TcpConnectInfo;
     use wire::master_server::Master;
 
+    fn service() -> Service {
+        Service(Arc::new(Parts::of(&Config::default())))
+    }
+
     #[tokio::test]
     async fn a_client_elsewhere_is_told_where_it_reached_this_machine() {
-        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO)));
+        let service = service();
         let join = wire::JoinRequest { ip: "127.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
         service.join(Request::new(join)).await.unwrap();
         let mut request = Request::new(wire::RouteRequest::default());
@@ -218,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_joins_too_often_is_turned_away_and_others_do_not_notice() {
-        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO)));
+        let service = service();
         let mut refused = None;
         // The same worker again and again: an old one, which has another id each time.
         for _ in 0..100_000 {
@@ -240,7 +250,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_subscriber_that_does_not_read_is_told_what_it_missed_and_slows_nobody() {
-        let service = Service(Arc::new(Shared::new(PolicyName::default(), Loss::default(), Duration::ZERO)));
+        let service = service();
         let join = wire::JoinRequest { ip: "10.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
         service.join(Request::new(join)).await.unwrap();
         let subscribe = Request::new(wire::QueueRequest { last: 0 });

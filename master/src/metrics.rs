@@ -3,40 +3,47 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use facefleet_proto::{Health, Nodes};
+use clap::ValueEnum;
+use facefleet_cluster::admission::SlotCount;
+use facefleet_cluster::policy::PolicyName;
+use facefleet_cluster::scheduler::Summary;
+use facefleet_proto::Health;
 use facefleet_service::metrics::{Histogram, IntCounter, IntCounterVec, Kind, Metrics, counter, counters, histogram};
 
-use crate::shared::Shared;
-use facefleet_cluster::policy::PolicyName;
+use crate::shared_scheduler::SharedScheduler;
 
 /// Bounds for the time of a route, in seconds: it looks at a few workers in memory, behind a lock that others may have.
 const ROUTE_SECONDS: &[f64] = &[1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 1e-1, 1.0];
 
+/// The states of workers, as the label `state` has them.
+const STATES: [&str; 4] = ["healthy", "draining", "resting", "lost"];
+
 /// What is counted as it happens.
 #[derive(Debug)]
 pub(crate) struct Events {
-    /// Those of workers that are registered here, and those of others, which are told to join again.
+    /// Heartbeats of workers that are registered here.
     pub(crate) heartbeats: IntCounter,
+    /// Heartbeats of other workers, which are told to join again.
     pub(crate) unknown_heartbeats: IntCounter,
-    /// Joins that were taken, one again included.
+    /// Joins that were taken, also of workers that were in.
     pub(crate) joins: IntCounter,
     pub(crate) refused_joins: IntCounter,
     pub(crate) leaves: IntCounter,
     pub(crate) losses: IntCounter,
-    /// By policy.
+    /// Routes, by policy.
     routes: IntCounterVec,
-    least_loaded: IntCounter,
-    weighted_round_robin: IntCounter,
     empty_routes: IntCounter,
     route_seconds: Histogram,
 }
 
 impl Default for Events {
     fn default() -> Events {
-        let policies = [PolicyName::LeastLoaded, PolicyName::WeightedRoundRobin].map(PolicyName::as_str);
         let help = "Questions of streams for workers that were answered, by scheduling policy.";
-        let (each, routes) = counters("facefleet_master_routes_total", help, "policy", policies);
-        let [least_loaded, weighted_round_robin] = each;
+        let ([], routes) = counters("facefleet_master_routes_total", help, "policy", []);
+        // Every policy has a series from the start, at 0.
+        for policy in PolicyName::value_variants() {
+            routes.with_label_values(&[policy.as_str()]);
+        }
         Events {
             heartbeats: counter("facefleet_master_heartbeats_total", "Heartbeats of workers that are registered."),
             unknown_heartbeats: counter(
@@ -48,8 +55,6 @@ impl Default for Events {
             leaves: counter("facefleet_master_leaves_total", "Workers that left and said so."),
             losses: counter("facefleet_master_losses_total", "Workers that fell silent."),
             routes,
-            least_loaded,
-            weighted_round_robin,
             empty_routes: counter("facefleet_master_empty_routes_total", "Routes that offered no worker."),
             route_seconds: histogram(
                 "facefleet_master_route_seconds",
@@ -61,12 +66,9 @@ impl Default for Events {
 }
 
 impl Events {
-    /// A stream was offered so many workers.
+    /// Counts a route that offers so many workers.
     pub(crate) fn routed(&self, policy: PolicyName, offered: usize, took: Duration) {
-        match policy {
-            PolicyName::LeastLoaded => self.least_loaded.inc(),
-            PolicyName::WeightedRoundRobin => self.weighted_round_robin.inc(),
-        }
+        self.routes.with_label_values(&[policy.as_str()]).inc();
         if offered == 0 {
             self.empty_routes.inc();
         }
@@ -74,41 +76,44 @@ impl Events {
     }
 }
 
-/// All that the master tells.
-pub(crate) fn of(shared: &Arc<Shared>) -> Metrics {
+/// All metrics of a master.
+pub(crate) fn of(events: &Arc<Events>, scheduler: &SharedScheduler) -> Metrics {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-    let Events { heartbeats, unknown_heartbeats, joins, refused_joins, leaves, losses, .. } = &shared.events;
-    for each in [heartbeats, unknown_heartbeats, joins, refused_joins, leaves, losses, &shared.events.empty_routes] {
+    let Events { heartbeats, unknown_heartbeats, joins, refused_joins, leaves, losses, .. } = &**events;
+    for each in [heartbeats, unknown_heartbeats, joins, refused_joins, leaves, losses, &events.empty_routes] {
         metrics.add(each.clone());
     }
-    metrics.add(shared.events.routes.clone());
-    metrics.add(shared.events.route_seconds.clone());
+    metrics.add(events.routes.clone());
+    metrics.add(events.route_seconds.clone());
 
-    let gauge = |name, help, now: fn(&Nodes) -> u32| {
-        let shared = shared.clone();
-        metrics.gauge(name, help, move || now(&shared.nodes(true)).into());
+    let gauge = |name, help, read: fn(Summary) -> usize| {
+        let scheduler = scheduler.clone();
+        metrics.gauge(name, help, move || {
+            let scheduler = scheduler.lock();
+            read(scheduler.summary(scheduler.now())) as f64
+        });
     };
     gauge("facefleet_master_streams_waiting", "Streams that wait to be let in.", |cluster| cluster.waiting);
     let help = "Workers that fell silent at once, for which the master takes its own network for the cause.";
     gauge("facefleet_master_workers_vanished", help, |cluster| cluster.vanished);
-    let whole = shared.clone();
+    let whole = scheduler.clone();
     let help = "Workers by state: healthy ones get streams, draining ones finish what they hold, resting ones were sent out of service, lost ones are silent.";
     metrics.read(Kind::Gauge, "facefleet_master_workers", help, ["state"], move || workers(&whole));
-    let whole = shared.clone();
+    let whole = scheduler.clone();
     let help = "Places for streams, as far as --admission gives any, and whether they are taken.";
     metrics.read(Kind::Gauge, "facefleet_master_slots", help, ["state"], move || {
-        let (scheduler, _) = whole.locked();
-        let (all, taken) = scheduler.all_slots();
-        vec![(["free"], f64::from(all.saturating_sub(taken))), (["taken"], taken.into())]
+        let SlotCount { offered, taken } = whole.lock().all_slots();
+        vec![(["free"], f64::from(offered.saturating_sub(taken))), (["taken"], taken.into())]
     });
     metrics
 }
 
-fn workers(shared: &Shared) -> Vec<([&'static str; 1], f64)> {
-    let mut counts = [0_u32; 4];
-    let (scheduler, now) = shared.locked();
+/// How many workers are in each of the [`STATES`].
+fn workers(scheduler: &SharedScheduler) -> Vec<([&'static str; 1], f64)> {
+    let mut counts = [0_u32; STATES.len()];
+    let scheduler = scheduler.lock();
     for worker in scheduler.registry().workers() {
-        let state = match worker.health(now) {
+        let state = match worker.health(scheduler.now()) {
             Health::Healthy => 0,
             Health::Draining if worker.is_resting => 2,
             Health::Draining => 1,
@@ -117,7 +122,7 @@ fn workers(shared: &Shared) -> Vec<([&'static str; 1], f64)> {
         counts[state] += 1;
     }
     drop(scheduler);
-    ["healthy", "draining", "resting", "lost"].map(|state| [state]).into_iter().zip(counts.map(f64::from)).collect()
+    STATES.map(|state| [state]).into_iter().zip(counts.map(f64::from)).collect()
 }
 
 #[cfg(test)]
@@ -125,20 +130,21 @@ mod tests {
     use facefleet_proto::{Join, RouteQuery, WorkerId, wire};
 
     use super::*;
-    use facefleet_cluster::liveness::Loss;
+    use crate::config::Config;
+    use crate::parts::Parts;
 
     #[test]
     fn what_happens_is_told() {
-        let shared = Arc::new(Shared::new(PolicyName::WeightedRoundRobin, Loss::default(), Duration::ZERO));
-        let metrics = of(&shared);
+        let master = Parts::of(&Config { policy: PolicyName::WeightedRoundRobin, ..Config::default() });
+        let metrics = of(&master.events, &master.scheduler);
         let join = wire::JoinRequest { ip: "10.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
-        let (id, _) = shared.join(Join::try_from(join).unwrap()).unwrap();
+        let id = master.members.join(Join::try_from(join).unwrap()).unwrap().id;
         let beat = |id: WorkerId| wire::NodeState { id: id.to_wire(), ..Default::default() }.try_into().unwrap();
-        shared.heartbeat(beat(id));
-        shared.heartbeat(beat(WorkerId(99)));
-        futures_util::FutureExt::now_or_never(shared.route(&RouteQuery::default())).unwrap().unwrap();
+        master.members.heartbeat(beat(id));
+        master.members.heartbeat(beat(WorkerId(99)));
+        futures_util::FutureExt::now_or_never(master.forwarding.route(RouteQuery::default(), 0)).unwrap().unwrap();
         let before = metrics.text();
-        shared.leave(id, 0, 0).unwrap();
+        master.members.leave(id, 0, 0).unwrap();
         let after = metrics.text();
         for (text, line) in [
             (&before, "facefleet_master_joins_total 1"),

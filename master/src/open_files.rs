@@ -3,12 +3,12 @@
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::MAX_CONNECTIONS;
+use crate::limits::MAX_CONNECTIONS;
 
-/// Files beside the connections: the log, the runtime's own, and connections that are being accepted or closed.
+/// Files that are open beside the connections: the log, those of the runtime, and connections that are being accepted or closed.
 const OTHERS: u64 = 256;
 
-/// Has the system make room for all connections that a master takes; see [`crate::make_room`].
+/// Asks the system for as many open files as a master takes connections, and some more.
 pub(crate) fn make_room() {
     let needed = MAX_CONNECTIONS as u64 + OTHERS;
     match raise(needed) {

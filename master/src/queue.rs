@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::record::Record;
 use crate::ring::{Next, Ring};
 
-/// How many past heartbeats are kept: ten a second for a quarter of an hour, and a few megabytes.
+/// How many past heartbeats are kept: a quarter of an hour at ten a second, which is a few megabytes.
 pub(crate) const KEPT: usize = 10_000;
 
 type Records = Arc<Mutex<Ring<Arc<Record>>>>;
@@ -19,7 +19,7 @@ pub(crate) struct Queue {
     changed: watch::Sender<bool>,
 }
 
-/// A reader's end. It holds nothing but its place, so a slow one costs no memory and loses the oldest records.
+/// A reader's end. A subscription holds nothing but its position, so a slow reader costs no memory and loses the oldest records.
 pub(crate) struct Subscription {
     records: Records,
     changed: watch::Receiver<bool>,
@@ -37,12 +37,12 @@ impl Queue {
         self.changed.send_modify(|_| ());
     }
 
-    /// Ends every subscription when it has read what is there.
+    /// Ends every subscription once it has read what is there.
     pub(crate) fn close(&self) {
         self.changed.send_replace(true);
     }
 
-    /// The last `past` records, and all that follow.
+    /// Subscribes to the last `past` records, and to all that follow.
     pub(crate) fn subscribe(&self, past: usize) -> Subscription {
         let cursor = lock(&self.records).cursor(past);
         Subscription { records: self.records.clone(), changed: self.changed.subscribe(), cursor }
@@ -50,10 +50,10 @@ impl Queue {
 }
 
 impl Subscription {
-    /// The next record; waits for it. None when the queue is closed and read to its end.
+    /// Waits for the next record. None: the queue is closed and read to its end.
     pub(crate) async fn next(&mut self) -> Option<Next<Arc<Record>>> {
         loop {
-            // First the flag, then the ring: what comes between the two is seen by `changed`.
+            // The flag is read before the ring, so that `changed` notices what comes in between.
             let closed = *self.changed.borrow_and_update();
             let next = lock(&self.records).read(&mut self.cursor);
             if next.is_some() || closed {
@@ -65,7 +65,7 @@ impl Subscription {
     }
 }
 
-/// A panic elsewhere leaves a ring of whole records, so the queue goes on.
+/// Locks the ring. A panic elsewhere leaves whole records in it, so the queue goes on.
 fn lock(records: &Records) -> MutexGuard<'_, Ring<Arc<Record>>> {
     records.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A heartbeat as the journal and `GetQ` tell of it.
+//! A heartbeat as the journal and `GetQ` have it.
 
 use std::net::SocketAddr;
 
@@ -7,12 +7,12 @@ use facefleet_proto::Heartbeat;
 /// A heartbeat of a registered worker, and when it came.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record {
-    /// This machine's clock, microseconds since 1970.
+    /// When the heartbeat came, by this machine's clock, in microseconds since 1970.
     pub(crate) received_us: u64,
     /// The worker's name.
     pub(crate) name: String,
-    /// Where clients reach it.
+    /// The address at which clients reach the worker.
     pub(crate) address: SocketAddr,
-    /// What it said.
+    /// The heartbeat.
     pub(crate) heartbeat: Heartbeat,
 }

@@ -1,13 +1,13 @@
-//! The last so many of a sequence, for readers that each go at their own pace.
+//! The last items of a sequence, for readers that each go at their own pace.
 
 use std::collections::VecDeque;
 
-/// Keeps the last `capacity` items, and knows how many came before them.
+/// The last `capacity` items of a sequence, and how many came before them.
 #[derive(Debug)]
 pub(crate) struct Ring<T> {
     items: VecDeque<T>,
     capacity: usize,
-    /// Number of the first item that is kept; the first of all has number 0.
+    /// The number of the first item that is kept. The first item of all has number 0.
     first: u64,
 }
 
@@ -16,7 +16,7 @@ pub(crate) struct Ring<T> {
 pub(crate) struct Next<T> {
     /// The item.
     pub(crate) item: T,
-    /// Items before it that the reader has not seen and never will.
+    /// How many items before this one the reader has missed for ever.
     pub(crate) missed: u64,
 }
 
@@ -25,7 +25,7 @@ impl<T: Clone> Ring<T> {
         Ring { items: VecDeque::new(), capacity, first: 0 }
     }
 
-    /// Adds an item, and lets the oldest go if there are too many.
+    /// Adds an item, and removes the oldest if there are too many.
     pub(crate) fn push(&mut self, item: T) {
         self.items.push_back(item);
         if self.items.len() > self.capacity {
@@ -34,13 +34,13 @@ impl<T: Clone> Ring<T> {
         }
     }
 
-    /// Where a reader starts that wants the last `past` items (or as many as are kept) and all that follow.
+    /// The cursor of a reader that wants the last `past` items (or as many as are kept) and all that follow.
     pub(crate) fn cursor(&self, past: usize) -> u64 {
         self.first + (self.items.len() - past.min(self.items.len())) as u64
     }
 
-    /// The item at `cursor`, which moves behind it; or the first that is kept, if it was overtaken. None when nothing
-    /// has come since.
+    /// Reads the item at `cursor`, or the first that is kept if that one is gone, and moves the cursor past it. None: no item has
+    /// come since.
     pub(crate) fn read(&self, cursor: &mut u64) -> Option<Next<T>> {
         let missed = self.first.saturating_sub(*cursor);
         let at = *cursor + missed;

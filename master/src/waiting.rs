@@ -1,24 +1,23 @@
-//! Calls that wait for a slot. None of them holds a lock meanwhile.
+//! Route requests that wait until their stream has a slot. None of them holds a lock meanwhile.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use facefleet_cluster::admission::{MAX_WAITING, Place, SlotAnswer, Ticket};
 use facefleet_proto::RouteQuery;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::shared::Shared;
-use facefleet_cluster::admission::{Answer, MAX_WAITING, Place, Ticket};
+use crate::shared_scheduler::SharedScheduler;
 
-/// When a client that was refused is to ask again: if all of those who may wait do so at once, this spreads them over
-/// 2,000 calls a second, which one master is known to bear.
+/// When a client that was refused is to ask again: if all clients that may wait do so at once, this spreads them over 2,000
+/// calls a second, which one master is known to bear.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a stream is not let in.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoPlace {
-    /// `--max-wait` is over.
+    /// The stream has waited for `--max-wait`.
     #[error("no place on the cluster became free in {} s, which is as long as its master lets a stream wait (--max-wait)", .max_wait.as_secs())]
     InTime { max_wait: Duration },
     /// [`MAX_WAITING`] streams wait.
@@ -29,64 +28,85 @@ pub(crate) enum NoPlace {
     Here,
 }
 
-/// The calls that wait.
-#[derive(Debug)]
+/// Lets streams wait for slots.
 pub(crate) struct Waiting {
-    calls: Mutex<HashMap<Ticket, Arc<Notify>>>,
-    pub(crate) max_wait: Duration,
-    /// Cancelled when the master stops.
+    scheduler: SharedScheduler,
+    max_wait: Duration,
     stopping: CancellationToken,
 }
 
+/// What came of asking for a slot.
+enum Asked<'a> {
+    /// The stream need not wait. None: there is no worker to wait for, or every stream is let in.
+    Placed(Option<Place>),
+    Waits(SlotCall<'a>),
+}
+
 impl Waiting {
-    pub(crate) fn new(max_wait: Duration) -> Waiting {
-        Waiting { calls: Mutex::default(), max_wait, stopping: CancellationToken::new() }
+    /// Calls wait for `max_wait` at most, and until `stopping`.
+    pub(crate) fn new(scheduler: SharedScheduler, max_wait: Duration, stopping: CancellationToken) -> Waiting {
+        Waiting { scheduler, max_wait, stopping }
     }
 
-    /// Tells these calls to look whether they have a slot.
-    pub(crate) fn wake(&self, called: &[Ticket]) {
-        if called.is_empty() {
-            return;
+    /// Waits until the stream has a slot. None: there is no worker to wait for, or every stream is let in.
+    pub(crate) async fn place(&self, query: &RouteQuery) -> Result<Option<Place>, NoPlace> {
+        let call = match self.ask(query)? {
+            Asked::Placed(place) => return Ok(place),
+            Asked::Waits(call) => call,
+        };
+        let max_wait = self.max_wait;
+        tokio::select! {
+            // A stream that has a slot is let in, even when its time is over as well.
+            biased;
+            place = self.wait(call, query) => place,
+            () = tokio::time::sleep(max_wait.saturating_sub(query.waited)) => Err(NoPlace::InTime { max_wait }),
+            () = self.stopping.cancelled() => Err(NoPlace::Here),
         }
-        let calls = self.calls();
-        called.iter().filter_map(|ticket| calls.get(ticket)).for_each(|call| call.notify_one());
     }
 
-    /// Ends all calls that wait.
-    pub(crate) fn stop(&self) {
-        self.stopping.cancel();
+    fn ask(&self, query: &RouteQuery) -> Result<Asked<'_>, NoPlace> {
+        let mut scheduler = self.scheduler.lock();
+        let now = scheduler.now();
+        match scheduler.ask(query, now) {
+            None | Some(SlotAnswer::Nobody) => Ok(Asked::Placed(None)),
+            Some(SlotAnswer::Placed(place)) => Ok(Asked::Placed(Some(place))),
+            Some(SlotAnswer::Full) => Err(NoPlace::ToWait),
+            // The call is added before the scheduler is unlocked, so that it cannot be woken too early.
+            Some(SlotAnswer::Waits(ticket)) => Ok(Asked::Waits(SlotCall::new(&self.scheduler, ticket))),
+        }
     }
 
-    /// Waits until the master stops.
-    pub(crate) async fn stopped(&self) {
-        self.stopping.cancelled().await;
-    }
-
-    fn calls(&self) -> MutexGuard<'_, HashMap<Ticket, Arc<Notify>>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn wait<'a>(&'a self, mut call: SlotCall<'a>, query: &RouteQuery) -> Result<Option<Place>, NoPlace> {
+        loop {
+            if let Some(place) = call.placed().await {
+                return Ok(Some(place));
+            }
+            call = match self.ask(query)? {
+                Asked::Placed(place) => return Ok(place),
+                Asked::Waits(call) => call,
+            };
+        }
     }
 }
 
-/// A call that waits. It leaves the queue when this is dropped, as it is when its client goes away.
-struct Call<'a> {
-    shared: &'a Shared,
+/// A call that waits. It leaves the queue when this is dropped, which also happens when its client goes away.
+struct SlotCall<'a> {
+    scheduler: &'a SharedScheduler,
     ticket: Ticket,
-    word: Arc<Notify>,
+    woken: Arc<Notify>,
 }
 
-impl<'a> Call<'a> {
-    /// To be made before the scheduler is unlocked that gave the ticket, so that its word is not missed.
-    fn new(shared: &'a Shared, ticket: Ticket) -> Call<'a> {
-        let word = Arc::new(Notify::new());
-        shared.waiting.calls().insert(ticket, word.clone());
-        Call { shared, ticket, word }
+impl<'a> SlotCall<'a> {
+    fn new(scheduler: &'a SharedScheduler, ticket: Ticket) -> SlotCall<'a> {
+        SlotCall { scheduler, ticket, woken: scheduler.calls().add(ticket) }
     }
 
-    /// None: it does not wait any more, because everybody is let in; or was for a while, so that it has to ask again.
+    /// Waits for the slot. None: the call waits no more, because every stream is let in or was for a while, and must ask again.
     async fn placed(&self) -> Option<Place> {
         loop {
-            self.word.notified().await;
-            let (mut scheduler, now) = self.shared.locked();
+            self.woken.notified().await;
+            let mut scheduler = self.scheduler.lock();
+            let now = scheduler.now();
             let place = scheduler.collect(self.ticket, now);
             if place.is_some() || !scheduler.is_waiting(self.ticket) {
                 return place;
@@ -95,47 +115,10 @@ impl<'a> Call<'a> {
     }
 }
 
-impl Drop for Call<'_> {
+impl Drop for SlotCall<'_> {
     fn drop(&mut self) {
-        self.shared.waiting.calls().remove(&self.ticket);
-        let (mut scheduler, now) = self.shared.locked();
-        // The slot of one that was called and has not come is the next one's.
-        scheduler.cancel(self.ticket);
-        self.shared.admit(scheduler, now);
-    }
-}
-
-impl Shared {
-    /// Waits for a slot. None: there is no worker to wait for, or everybody is let in.
-    pub(crate) async fn place(&self, query: &RouteQuery) -> Result<Option<Place>, NoPlace> {
-        let max_wait = self.waiting.max_wait;
-        let too_long = tokio::time::sleep(max_wait.saturating_sub(query.waited));
-        tokio::select! {
-            // Who need not wait is let in, also where nobody may.
-            biased;
-            place = self.placed(query) => place,
-            () = too_long => Err(NoPlace::InTime { max_wait }),
-            () = self.waiting.stopped() => Err(NoPlace::Here),
-        }
-    }
-
-    async fn placed(&self, query: &RouteQuery) -> Result<Option<Place>, NoPlace> {
-        loop {
-            let call = {
-                let (mut scheduler, now) = self.locked();
-                let answer = scheduler.ask(query, now);
-                let called = scheduler.admit(now);
-                self.waiting.wake(&called);
-                match answer {
-                    None | Some(Answer::Nobody) => return Ok(None),
-                    Some(Answer::Placed(place)) => return Ok(Some(place)),
-                    Some(Answer::Full) => return Err(NoPlace::ToWait),
-                    Some(Answer::Waits(ticket)) => Call::new(self, ticket),
-                }
-            };
-            if let Some(place) = call.placed().await {
-                return Ok(Some(place));
-            }
-        }
+        self.scheduler.calls().remove(self.ticket);
+        // The slot of a call that was woken and has not come is the next one's.
+        self.scheduler.lock().cancel(self.ticket);
     }
 }

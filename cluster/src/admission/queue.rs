@@ -2,21 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use super::LeaseId;
 use super::order::Rank;
+use crate::stream_lease::StreamLeaseId;
 
-/// In line by rank, a line for each detector that is wanted (None: any will do), so that whoever can use none of the free
-/// slots holds up nobody. Not all of them have a call that waits.
+/// One line by rank for each detector that is wanted (None: any will do), so that a stream that can use none of the free slots
+/// holds up no other. A stream stays in line while none of its calls waits.
 #[derive(Debug, Default)]
-pub(super) struct Queue(BTreeMap<Option<String>, BTreeMap<Rank, LeaseId>>);
+pub(super) struct Queue(BTreeMap<Option<String>, BTreeMap<Rank, StreamLeaseId>>);
+
+/// The first stream of a line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head<'a> {
+    rank: Rank,
+    pub(super) stream: StreamLeaseId,
+    /// The detector that the line waits for.
+    pub(super) detector: Option<&'a str>,
+}
 
 impl Queue {
-    /// A stream wants a slot from now on.
-    pub(super) fn insert(&mut self, detector: Option<&str>, rank: Rank, lease: LeaseId) {
-        self.0.entry(detector.map(str::to_owned)).or_default().insert(rank, lease);
+    /// Puts a stream that wants a slot in line.
+    pub(super) fn insert(&mut self, detector: Option<&str>, rank: Rank, stream: StreamLeaseId) {
+        self.0.entry(detector.map(str::to_owned)).or_default().insert(rank, stream);
     }
 
-    /// A stream has a slot, or wants none any more.
+    /// Takes a stream out that has a slot, or wants none any more.
     pub(super) fn remove(&mut self, detector: Option<&str>, rank: Rank) {
         let detector = detector.map(str::to_owned);
         if let Some(line) = self.0.get_mut(&detector) {
@@ -27,22 +36,25 @@ impl Queue {
         }
     }
 
-    /// The first of each line with what it wants, by rank.
-    pub(super) fn heads(&self) -> Vec<(Rank, LeaseId, Option<&str>)> {
-        let lines = self.0.iter().filter_map(|(detector, line)| Some((line.first_key_value()?, detector.as_deref())));
-        let mut heads: Vec<_> = lines.map(|((rank, lease), detector)| (*rank, *lease, detector)).collect();
-        heads.sort_unstable_by_key(|(rank, ..)| *rank);
+    /// The first stream of each line, by rank.
+    pub(super) fn heads(&self) -> Vec<Head<'_>> {
+        let heads = self.0.iter().filter_map(|(detector, line)| {
+            let (rank, stream) = line.first_key_value()?;
+            Some(Head { rank: *rank, stream: *stream, detector: detector.as_deref() })
+        });
+        let mut heads: Vec<Head<'_>> = heads.collect();
+        heads.sort_unstable_by_key(|head| head.rank);
         heads
     }
 
-    /// How many streams they are.
+    /// How many streams are in line.
     pub(super) fn len(&self) -> usize {
         self.0.values().map(BTreeMap::len).sum()
     }
 
-    /// All of them.
+    /// Every stream in line, by rank.
     #[cfg(test)]
-    pub(super) fn all(&self) -> BTreeMap<Rank, LeaseId> {
-        self.0.values().flatten().map(|(rank, lease)| (*rank, *lease)).collect()
+    pub(super) fn all(&self) -> BTreeMap<Rank, StreamLeaseId> {
+        self.0.values().flatten().map(|(rank, stream)| (*rank, *stream)).collect()
     }
 }

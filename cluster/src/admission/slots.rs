@@ -1,14 +1,33 @@
-//! The slots that workers offer, and who holds each of them.
+//! The slots that workers offer, and the stream that holds each of them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::iter::Sum;
 
 use facefleet_proto::WorkerId;
 
-use super::LeaseId;
+use crate::stream_lease::StreamLeaseId;
 
-/// What every worker offers. No more of a worker's slots are ever held than it offers, but for one that offers fewer than
-/// before: see [`Slots::excess`]. Nothing here takes longer because there are more workers.
+/// The slots of a worker, or of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlotCount {
+    /// Slots that are offered.
+    pub offered: u32,
+    /// Slots of these that streams hold.
+    pub taken: u32,
+}
+
+impl Sum for SlotCount {
+    fn sum<I: Iterator<Item = SlotCount>>(each: I) -> SlotCount {
+        each.fold(SlotCount::default(), |sum, one| SlotCount {
+            offered: sum.offered + one.offered,
+            taken: sum.taken + one.taken,
+        })
+    }
+}
+
+/// What every worker offers. Streams never hold more of a worker's slots than it offers, unless it offers fewer than before: see
+/// [`Slots::excess`]. Nothing here takes longer because there are more workers.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     workers: HashMap<WorkerId, Offer>,
@@ -20,7 +39,7 @@ pub(super) struct Slots {
 #[derive(Debug)]
 struct Offer {
     slots: u32,
-    holders: BTreeSet<LeaseId>,
+    holders: BTreeSet<StreamLeaseId>,
     detectors: Vec<String>,
 }
 
@@ -28,12 +47,12 @@ struct Offer {
 #[derive(Debug, Default)]
 struct Kind {
     workers: usize,
-    /// Those with free slots, most first.
+    /// The workers with free slots, most first.
     free: BTreeSet<(Reverse<u32>, WorkerId)>,
 }
 
 impl Slots {
-    /// Takes a worker's offer, or another one than before.
+    /// Takes a worker's offer, which replaces an earlier one.
     pub(super) fn offer(&mut self, worker: WorkerId, slots: u32, detectors: &[String]) {
         let known = self.workers.get(&worker);
         if known.is_some_and(|offer| offer.slots == slots && offer.detectors == detectors) {
@@ -48,8 +67,8 @@ impl Slots {
         self.list(worker);
     }
 
-    /// Forgets a worker. Returns who had its slots.
-    pub(super) fn withdraw(&mut self, worker: WorkerId) -> BTreeSet<LeaseId> {
+    /// Forgets a worker. Returns the streams that held its slots.
+    pub(super) fn withdraw(&mut self, worker: WorkerId) -> BTreeSet<StreamLeaseId> {
         self.unlist(worker);
         let Some(Offer { holders, detectors, .. }) = self.workers.remove(&worker) else { return BTreeSet::new() };
         self.any.workers -= 1;
@@ -63,35 +82,35 @@ impl Slots {
         holders
     }
 
-    /// Takes a slot where most are free, of those that offer this detector.
-    pub(super) fn take(&mut self, detector: Option<&str>, lease: LeaseId) -> Option<WorkerId> {
+    /// Takes a slot of the worker with most free slots, of those that offer this detector.
+    pub(super) fn take(&mut self, detector: Option<&str>, stream: StreamLeaseId) -> Option<WorkerId> {
         let (_, worker) = *self.kind(detector)?.free.first()?;
-        self.change(worker, |holders| holders.insert(lease));
+        self.change(worker, |holders| holders.insert(stream));
         Some(worker)
     }
 
     /// Takes a slot of this worker, if one is free.
-    pub(super) fn take_of(&mut self, worker: WorkerId, lease: LeaseId) -> bool {
+    pub(super) fn take_of(&mut self, worker: WorkerId, stream: StreamLeaseId) -> bool {
         let is_free = self.workers.get(&worker).is_some_and(|offer| offer.free() > 0);
         if is_free {
-            self.change(worker, |holders| holders.insert(lease));
+            self.change(worker, |holders| holders.insert(stream));
         }
         is_free
     }
 
-    /// Gives a slot back.
-    pub(super) fn give_back(&mut self, worker: WorkerId, lease: LeaseId) {
-        self.change(worker, |holders| holders.remove(&lease));
+    /// Gives the slot of a stream back.
+    pub(super) fn give_back(&mut self, worker: WorkerId, stream: StreamLeaseId) {
+        self.change(worker, |holders| holders.remove(&stream));
     }
 
     /// How many more of its slots are held than the worker offers now.
     pub(super) fn excess(&self, worker: WorkerId) -> usize {
-        let (slots, taken) = self.of(worker);
-        taken.saturating_sub(slots) as usize
+        let SlotCount { offered, taken } = self.of(worker);
+        taken.saturating_sub(offered) as usize
     }
 
-    /// Who holds slots of this worker.
-    pub(super) fn holders(&self, worker: WorkerId) -> impl Iterator<Item = LeaseId> {
+    /// The streams that hold slots of this worker.
+    pub(super) fn holders(&self, worker: WorkerId) -> impl Iterator<Item = StreamLeaseId> {
         self.workers.get(&worker).into_iter().flat_map(|offer| offer.holders.iter().copied())
     }
 
@@ -100,16 +119,17 @@ impl Slots {
         self.kind(detector).is_some_and(|kind| kind.workers > 0)
     }
 
-    /// How many slots the worker offers, and how many of them are taken.
-    pub(super) fn of(&self, worker: WorkerId) -> (u32, u32) {
-        self.workers.get(&worker).map_or((0, 0), |offer| (offer.slots, offer.taken()))
+    /// The slots of one worker.
+    pub(super) fn of(&self, worker: WorkerId) -> SlotCount {
+        let count = |offer: &Offer| SlotCount { offered: offer.slots, taken: offer.taken() };
+        self.workers.get(&worker).map_or_else(SlotCount::default, count)
     }
 
     fn kind(&self, detector: Option<&str>) -> Option<&Kind> {
         detector.map_or(Some(&self.any), |detector| self.with.get(detector))
     }
 
-    fn change(&mut self, worker: WorkerId, change: impl FnOnce(&mut BTreeSet<LeaseId>) -> bool) {
+    fn change(&mut self, worker: WorkerId, change: impl FnOnce(&mut BTreeSet<StreamLeaseId>) -> bool) {
         self.unlist(worker);
         if let Some(offer) = self.workers.get_mut(&worker) {
             change(&mut offer.holders);
@@ -117,7 +137,7 @@ impl Slots {
         self.list(worker);
     }
 
-    /// Puts a worker where its free slots are looked for.
+    /// Lists a worker among those with free slots, if it has any.
     fn list(&mut self, worker: WorkerId) {
         self.each_kind(worker, |kind, place| _ = kind.free.insert(place));
     }

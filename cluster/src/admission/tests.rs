@@ -7,16 +7,20 @@ use proptest::prelude::*;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// With which a step of priority is worth a second.
+/// The longest wait with which a step of priority is worth a second.
 const MAX_WAIT: Duration = Duration::from_secs(460);
 const A: WorkerId = WorkerId(0);
 const B: WorkerId = WorkerId(1);
 
-fn stream(lease: LeaseId) -> Asking {
-    Asking { lease: Some(lease), detector: None, priority: 0, size: 10_000, waited: Duration::ZERO }
+fn stream(stream: StreamLeaseId) -> SlotRequest {
+    SlotRequest { stream, detector: None, priority: 0, size: 10_000, waited: Duration::ZERO }
 }
 
-/// Workers with one slot each.
+fn slots(offered: u32, taken: u32) -> SlotCount {
+    SlotCount { offered, taken }
+}
+
+/// An admission that has settled, and workers with one slot each.
 fn cluster(order: Order, workers: &[WorkerId]) -> (Admission, Instant) {
     let start = test_clock::start();
     let mut admission = Admission::new(Limit { order, max_wait: MAX_WAIT }, 1000, start);
@@ -25,18 +29,18 @@ fn cluster(order: Order, workers: &[WorkerId]) -> (Admission, Instant) {
     (admission, now)
 }
 
-fn place(answer: Answer) -> (LeaseId, WorkerId) {
-    let Answer::Placed(Place { lease, worker, .. }) = answer else { panic!("{answer:?}") };
-    (lease, worker)
+fn place(answer: SlotAnswer) -> (StreamLeaseId, WorkerId) {
+    let SlotAnswer::Placed(Place { stream, worker, .. }) = answer else { panic!("{answer:?}") };
+    (stream, worker)
 }
 
-fn ticket(answer: Answer) -> Ticket {
-    let Answer::Waits(ticket) = answer else { panic!("{answer:?}") };
+fn ticket(answer: SlotAnswer) -> Ticket {
+    let SlotAnswer::Waits(ticket) = answer else { panic!("{answer:?}") };
     ticket
 }
 
 /// The streams in the order in which they are let in, one after the other.
-fn order_of(order: Order, asking: &[(u64, Asking)]) -> Vec<LeaseId> {
+fn order_of(order: Order, asking: &[(u64, SlotRequest)]) -> Vec<StreamLeaseId> {
     let (mut admission, start) = cluster(order, &[A]);
     place(admission.ask(stream(999), start));
     let mut waiting = BTreeMap::new();
@@ -51,7 +55,7 @@ fn order_of(order: Order, asking: &[(u64, Asking)]) -> Vec<LeaseId> {
         let called = admission.admit(now);
         assert_eq!(called.len(), 1, "one slot is free");
         waiting.remove(&called[0]).unwrap();
-        holder = admission.collect(called[0], now).unwrap().lease;
+        holder = admission.collect(called[0], now).unwrap().stream;
         served.push(holder);
     }
     served
@@ -70,8 +74,8 @@ fn whoever_is_beyond_the_slots_waits_until_one_is_free() {
     admission.end(2, now);
     assert_eq!(admission.admit(now), [third]);
     let place = admission.collect(third, now).unwrap();
-    assert_eq!((place.lease, place.worker), (3, B));
-    assert_eq!((admission.slots(A), admission.slots(B), admission.waiting()), ((1, 1), (1, 1), 1));
+    assert_eq!((place.stream, place.worker), (3, B));
+    assert_eq!((admission.slots(A), admission.slots(B), admission.waiting()), (slots(1, 1), slots(1, 1), 1));
 }
 
 #[test]
@@ -94,7 +98,7 @@ fn with_no_worker_in_service_who_waits_is_told_so() {
     place(admission.ask(stream(1), now));
     ticket(admission.ask(stream(2), now));
     admission.withdraw(A);
-    assert_eq!([1, 2].map(|lease| admission.ask(stream(lease), now)), [Answer::Nobody; 2]);
+    assert_eq!([1, 2].map(|lease| admission.ask(stream(lease), now)), [SlotAnswer::Nobody; 2]);
 }
 
 #[test]
@@ -107,7 +111,7 @@ fn a_stream_keeps_its_turn_while_the_only_worker_starts_again() {
     let mut now = start;
     for _ in 0..20 {
         now += SECOND;
-        assert_eq!(admission.ask(stream(1), now), Answer::Nobody);
+        assert_eq!(admission.ask(stream(1), now), SlotAnswer::Nobody);
         admission.expire(now);
     }
     admission.offer(A, 1, &[]);
@@ -118,21 +122,12 @@ fn a_stream_keeps_its_turn_while_the_only_worker_starts_again() {
 }
 
 #[test]
-fn old_clients_are_streams_of_their_own() {
-    let (mut admission, now) = cluster(Order::Fifo, &[A, B]);
-    let old = || Asking { lease: None, ..stream(0) };
-    assert_eq!(place(admission.ask(old(), now)).0, 1000);
-    assert_eq!(place(admission.ask(old(), now)).0, 1001);
-    ticket(admission.ask(old(), now));
-}
-
-#[test]
 fn with_nobody_to_wait_for_nobody_waits() {
     let (mut admission, now) = cluster(Order::Fifo, &[]);
-    assert_eq!(admission.ask(stream(1), now), Answer::Nobody);
+    assert_eq!(admission.ask(stream(1), now), SlotAnswer::Nobody);
     admission.offer(A, 1, &["seeta".into()]);
-    let yunet = Asking { detector: Some("yunet".into()), ..stream(2) };
-    assert_eq!(admission.ask(yunet, now), Answer::Nobody);
+    let yunet = SlotRequest { detector: Some("yunet".into()), ..stream(2) };
+    assert_eq!(admission.ask(yunet, now), SlotAnswer::Nobody);
     assert_eq!(admission.waiting(), 0);
 }
 
@@ -141,7 +136,7 @@ fn who_cannot_use_a_slot_holds_up_nobody() {
     let (mut admission, now) = cluster(Order::Fifo, &[]);
     admission.offer(A, 1, &["yunet".into()]);
     admission.offer(B, 1, &[]);
-    let yunet = |lease| Asking { detector: Some("yunet".into()), ..stream(lease) };
+    let yunet = |lease| SlotRequest { detector: Some("yunet".into()), ..stream(lease) };
     assert_eq!(place(admission.ask(yunet(1), now)), (1, A));
     let first = ticket(admission.ask(yunet(2), now));
     assert_eq!(place(admission.ask(stream(3), now)), (3, B));
@@ -151,15 +146,15 @@ fn who_cannot_use_a_slot_holds_up_nobody() {
 
 #[test]
 fn fifo_is_by_arrival_and_a_wait_elsewhere_counts() {
-    let waited = Asking { waited: SECOND * 10, ..stream(3) };
-    let eager = Asking { priority: 100, size: i32::MAX, ..stream(4) };
+    let waited = SlotRequest { waited: SECOND * 10, ..stream(3) };
+    let eager = SlotRequest { priority: 100, size: i32::MAX, ..stream(4) };
     assert_eq!(order_of(Order::Fifo, &[(0, stream(1)), (5, stream(2)), (9, waited), (9, eager)]), [3, 1, 2, 4]);
 }
 
 #[test]
 fn fair_is_by_priority_then_by_size_and_ages() {
-    let with = |lease, priority| Asking { priority, ..stream(lease) };
-    let large = Asking { size: 40_000, ..stream(3) };
+    let with = |lease, priority| SlotRequest { priority, ..stream(lease) };
+    let large = SlotRequest { size: 40_000, ..stream(3) };
     assert_eq!(order_of(Order::Fair, &[(0, stream(1)), (0, with(2, 5)), (0, large)]), [2, 3, 1]);
     assert_eq!(order_of(Order::Fair, &[(0, stream(1)), (4, with(2, 5))]), [2, 1], "passed while it is young");
     assert_eq!(order_of(Order::Fair, &[(0, stream(1)), (6, with(2, 5))]), [1, 2], "and not when it has waited");
@@ -172,11 +167,11 @@ fn fair_is_by_priority_then_by_size_and_ages() {
 fn nobody_starves_in_fair() {
     let (mut admission, start) = cluster(Order::Fair, &[A]);
     place(admission.ask(stream(0), start));
-    let lowest = ticket(admission.ask(Asking { priority: -100, size: 1, ..stream(1) }, start));
+    let lowest = ticket(admission.ask(SlotRequest { priority: -100, size: 1, ..stream(1) }, start));
     for second in 1_u32.. {
         assert!(second <= 231, "all steps there are take half of the longest wait");
         let now = start + SECOND * second;
-        let highest = Asking { priority: 100, size: i32::MAX, ..stream(1 + u64::from(second)) };
+        let highest = SlotRequest { priority: 100, size: i32::MAX, ..stream(1 + u64::from(second)) };
         ticket(admission.ask(highest, now));
         let holder = *admission.streams.iter().find(|(_, s)| s.state == State::Has(A)).unwrap().0;
         admission.end(holder, now);
@@ -222,7 +217,7 @@ fn of_two_calls_of_a_stream_either_may_go_away() {
         admission.cancel(calls.remove(goes));
         admission.end(1, now);
         assert_eq!(admission.admit(now), calls);
-        assert_eq!(admission.collect(calls[0], now).unwrap().lease, 2);
+        assert_eq!(admission.collect(calls[0], now).unwrap().stream, 2);
     }
 }
 
@@ -235,11 +230,11 @@ fn a_call_that_ends_late_does_not_take_the_slot_of_a_later_one() {
     assert_eq!(admission.admit(now), [older]);
     assert_eq!(place(admission.ask(stream(2), now)), (2, A));
     admission.cancel(older);
-    assert_eq!(admission.slots(A), (1, 1));
+    assert_eq!(admission.slots(A), slots(1, 1));
 }
 
 #[test]
-fn a_lease_ends_when_workers_name_it_no_more() {
+fn a_stream_ends_when_workers_name_it_no_more() {
     let (mut admission, start) = cluster(Order::Fifo, &[A]);
     place(admission.ask(stream(1), start));
     let waits = ticket(admission.ask(stream(2), start));
@@ -255,9 +250,9 @@ fn a_lease_ends_when_workers_name_it_no_more() {
 }
 
 #[test]
-fn a_lease_that_nobody_can_name_lasts_longer_and_ends_too() {
+fn a_stream_that_nobody_can_name_lasts_longer_and_ends_too() {
     let (mut admission, start) = cluster(Order::Fifo, &[A]);
-    place(admission.ask(Asking { lease: None, ..stream(0) }, start));
+    place(admission.ask(stream(1), start));
     let waits = ticket(admission.ask(stream(2), start));
     admission.expire(start + UNNAMED_TTL - SECOND);
     assert_eq!(admission.admit(start), []);
@@ -271,9 +266,9 @@ fn a_worker_that_beats_seldom_renews_for_longer() {
     place(admission.ask(stream(1), start));
     admission.name(1, A, SECOND * 10, start);
     admission.expire(start + SECOND * 29);
-    assert_eq!(admission.slots(A), (1, 1));
+    assert_eq!(admission.slots(A), slots(1, 1));
     admission.expire(start + SECOND * 30);
-    assert_eq!(admission.slots(A), (1, 0));
+    assert_eq!(admission.slots(A), slots(1, 0));
 }
 
 #[test]
@@ -286,7 +281,7 @@ fn streams_of_a_lost_worker_are_the_first_to_get_other_slots() {
     admission.withdraw(A);
     admission.end(2, now);
     assert_eq!(admission.admit(now), [], "the slot goes to the stream that was running");
-    assert_eq!((admission.slots(A), admission.slots(B)), ((0, 0), (1, 1)));
+    assert_eq!((admission.slots(A), admission.slots(B)), (slots(0, 0), slots(1, 1)));
     admission.offer(A, 1, &[]);
     assert_eq!(admission.admit(now), [waits]);
 }
@@ -295,7 +290,7 @@ fn streams_of_a_lost_worker_are_the_first_to_get_other_slots() {
 fn a_master_that_starts_anew_learns_who_runs() {
     let (mut admission, now) = cluster(Order::Fifo, &[A]);
     admission.name(7, A, SECOND, now);
-    assert_eq!(admission.slots(A), (1, 1));
+    assert_eq!(admission.slots(A), slots(1, 1));
     ticket(admission.ask(stream(8), now));
     assert_eq!(place(admission.ask(stream(7), now)), (7, A));
     admission.name(9, A, SECOND, now);
@@ -310,7 +305,7 @@ fn a_heartbeat_that_comes_late_does_not_bring_a_stream_back() {
     place(admission.ask(stream(1), now));
     admission.end(1, now);
     admission.name(1, A, SECOND, now);
-    assert_eq!(admission.slots(A), (1, 0));
+    assert_eq!(admission.slots(A), slots(1, 0));
     admission.expire(now + NAMED_TTL);
     assert!(admission.streams.is_empty());
 }
@@ -322,7 +317,7 @@ fn fewer_slots_than_before_are_taken_from_who_came_last() {
     place(admission.ask(stream(1), now));
     place(admission.ask(stream(2), now));
     admission.offer(A, 1, &[]);
-    assert_eq!((admission.slots(A), admission.waiting()), ((1, 1), 1));
+    assert_eq!((admission.slots(A), admission.waiting()), (slots(1, 1), 1));
     assert_eq!(place(admission.ask(stream(1), now)), (1, A));
 }
 
@@ -333,7 +328,7 @@ fn the_queue_is_bounded() {
     for lease in 1..=MAX_WAITING as u64 {
         ticket(admission.ask(stream(lease), now));
     }
-    assert_eq!(admission.ask(stream(99_999), now), Answer::Full);
+    assert_eq!(admission.ask(stream(99_999), now), SlotAnswer::Full);
     assert_eq!(admission.waiting(), MAX_WAITING);
 }
 
@@ -373,6 +368,8 @@ proptest! {
         let mut offered: BTreeMap<WorkerId, (u32, bool)> = BTreeMap::new();
         let mut tickets: Vec<Ticket> = Vec::new();
         let mut uncalled: BTreeSet<Ticket> = BTreeSet::new();
+        // Streams that ask once and are never named.
+        let mut unknown = 1000;
         let yunet = "yunet".to_owned();
         for step in steps {
             match step {
@@ -385,9 +382,11 @@ proptest! {
                     admission.withdraw(WorkerId(worker));
                     offered.remove(&WorkerId(worker));
                 }
-                Step::Ask(lease, wants, priority) => {
+                Step::Ask(known, wants, priority) => {
                     let detector = wants.then(|| yunet.clone());
-                    if let Answer::Waits(ticket) = admission.ask(Asking { lease, detector, priority, ..stream(0) }, now) {
+                    unknown += 1;
+                    let request = SlotRequest { detector, priority, ..stream(known.unwrap_or(unknown)) };
+                    if let SlotAnswer::Waits(ticket) = admission.ask(request, now) {
                         tickets.push(ticket);
                         uncalled.insert(ticket);
                     }
@@ -424,19 +423,19 @@ proptest! {
             let mut free: Vec<bool> = Vec::new();
             for (worker, (slots, has)) in &offered {
                 let taken = granted.get(worker).copied().unwrap_or(0);
-                prop_assert_eq!(admission.slots(*worker), (*slots, taken));
+                prop_assert_eq!(admission.slots(*worker), SlotCount { offered: *slots, taken });
                 free.extend((taken < *slots).then_some(*has));
             }
             let wanting = admission.streams.iter().filter(|(_, stream)| stream.state == State::Wants);
-            let wanting: BTreeMap<Rank, LeaseId> = wanting.map(|(lease, stream)| (stream.rank, *lease)).collect();
+            let wanting: BTreeMap<Rank, StreamLeaseId> = wanting.map(|(lease, stream)| (stream.rank, *lease)).collect();
             let queued = admission.queue.all();
             prop_assert_eq!(&wanting, &queued);
             for lease in wanting.values() {
                 let needs = admission.streams[lease].detector.is_some();
                 prop_assert!(!free.iter().any(|has| *has || !needs), "a slot is free that {lease} could use");
             }
-            let of_a_stream = |(lease, stream): (&LeaseId, &Stream)| stream.tickets.clone().into_iter().zip(repeat(*lease));
-            let waiting: BTreeMap<Ticket, LeaseId> = admission.streams.iter().flat_map(of_a_stream).collect();
+            let of_a_stream = |(lease, stream): (&StreamLeaseId, &Stream)| stream.tickets.clone().into_iter().zip(repeat(*lease));
+            let waiting: BTreeMap<Ticket, StreamLeaseId> = admission.streams.iter().flat_map(of_a_stream).collect();
             prop_assert_eq!(waiting, admission.tickets.iter().map(|(ticket, lease)| (*ticket, *lease)).collect());
         }
     }

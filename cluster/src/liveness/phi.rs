@@ -10,21 +10,21 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The z of Φ = 8, one wrong suspicion in 10⁸ intervals were they normal. The paper tries Φ from 1 to 16; 8 is what
-/// Cassandra and Akka, which use this detector, have for a default.
+/// The z of Φ = 8: one wrong suspicion in 10⁸ intervals, if intervals were normally distributed. The paper tries Φ from 1 to 16;
+/// Cassandra and Akka, which use this detector, have 8 for a default.
 const DEVIATIONS: f64 = 5.612;
-/// Intervals that count. The paper has 1,000, a quarter of an hour; a hundred follow a network that changes within two
-/// minutes, and cost ten thousand workers 4 MB.
+/// How many of the latest intervals count. The paper has 1,000, a quarter of an hour. A hundred follow a network that changes
+/// within two minutes, and take 4 MB for ten thousand workers.
 const WINDOW: usize = 100;
-/// Before there are so many, their deviation says nothing.
+/// How many intervals it takes before their deviation means anything.
 const ENOUGH: usize = 10;
-/// Least σ, in seconds, as Akka has it: a quiet network shows next to none, and then one late packet would be a loss.
+/// Least σ, in seconds; Akka has the same. A quiet network shows next to no deviation, and one late packet would then be a loss.
 const LEAST_DEVIATION: f64 = 0.1;
 
 /// The latest intervals between a worker's heartbeats.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arrivals {
-    /// In seconds.
+    /// The latest ones, in seconds, oldest first.
     intervals: VecDeque<f32>,
 }
 

@@ -1,23 +1,26 @@
 //! The worker with the least work waiting for its measured speed.
 
-use super::{Contender, Policy, Pool, speeds};
+use super::contender::Contender;
+use super::pool::Pool;
+use super::rule::Policy;
+use super::speed::{speeds, work_waiting};
 
-/// As many workers are looked at, at least. With more than these, as many are drawn at random.
+/// How many workers are looked at, at least. Where there are more, as many are drawn at random.
 ///
 /// Two are enough where workers are alike (M. Mitzenmacher, "The power of two choices in randomized load balancing", 2001).
-/// Where they are not, both are often slow ones: in `cargo xtask bench sched`, in 64 mixed boards and one route for each
-/// client, two gave 99 % of results within 22 s and lost a tenth of the throughput, 8 gave 0.5 s. All 64 gave 0.6 s, for
-/// what was heard in a heartbeat a second ago sends everybody to the same best.
+/// Where they are not, both are often slow ones. In `cargo xtask bench sched`, with 64 mixed boards and one route for each
+/// client, two choices gave 99 % of results within 22 s and lost a tenth of the throughput, and eight gave 0.5 s. Looking at all
+/// 64 gave 0.6 s, because the heartbeats of a second ago then send everybody to the same best worker.
 const LOOKED_AT: usize = 8;
-/// And so many for each that is wanted.
+/// How many workers are looked at for each that is wanted, where that is more than [`LOOKED_AT`].
 const CHOICES: usize = 2;
 
-/// Orders workers by the frames that they hold or were promised, and the new one, over their measured speed: the time
-/// until all of them are done, on all of the worker's threads. A tie goes to the less busy machine, then to the lower id.
+/// Orders workers by [`work_waiting`]: the time until the frames that they hold or are promised, and the new one, are done on all
+/// of their threads. A tie goes to the less busy machine, then to the lower id.
 ///
-/// Frames in flight tell about a worker what CPU % cannot (how much is waiting), and tell it at once.
+/// Frames in flight show at once how much is waiting at a worker, which CPU % does not show at all.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LeastLoaded;
+pub(super) struct LeastLoaded;
 
 impl Policy for LeastLoaded {
     fn choose(&mut self, pool: &mut Pool<'_>, wanted: usize) -> Vec<Contender> {
@@ -32,15 +35,9 @@ impl Policy for LeastLoaded {
     }
 }
 
-/// How long it has to do with one frame more; in milliseconds, if the speed was measured.
-#[expect(clippy::cast_precision_loss, reason = "a backlog of 2^53 frames is none")]
-pub(crate) fn work_waiting(contender: &Contender, speed: f64) -> f64 {
-    (contender.backlog as f64 + 1.0) / speed
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{choose, contender};
+    use super::super::contender::tests::{choose, contender};
     use super::*;
 
     fn order(contenders: &[Contender]) -> Vec<u32> {

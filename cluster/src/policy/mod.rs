@@ -1,6 +1,7 @@
 //! How workers are chosen.
 //!
-//! A new policy is a file in this folder and a line in [`PolicyName`]. This is all that one has to do:
+//! A new policy is a file in this folder, and a line in the list `policies!` below. Everything else, from the command line to
+//! the metrics, the tests and the simulations, goes by that list. This is all that a policy has to do:
 //!
 //! ```
 //! use facefleet_cluster::policy::{Contender, Policy, Pool};
@@ -18,122 +19,62 @@
 //! }
 //! ```
 
+mod contender;
 mod least_loaded;
 mod pool;
+mod rule;
 mod speed;
 mod weighted_round_robin;
 
 use clap::ValueEnum;
-use facefleet_proto::WorkerId;
 
-pub use least_loaded::LeastLoaded;
-pub(crate) use least_loaded::work_waiting;
+pub use contender::Contender;
 pub use pool::{Members, Pool};
-pub use speed::speeds;
-pub use weighted_round_robin::WeightedRoundRobin;
+pub use rule::Policy;
+pub(crate) use speed::{speeds, work_waiting};
 
-/// Chooses the workers that a stream may use.
-pub trait Policy: Send {
-    /// The `wanted` best workers of the pool, best first, each at most once; all that the request may have, if there are
-    /// fewer. `wanted` is at least 1. A policy that looks at a number of workers that does not grow with the pool keeps
-    /// the master quick, however large the cluster.
-    fn choose(&mut self, pool: &mut Pool<'_>, wanted: usize) -> Vec<Contender>;
+/// Makes [`PolicyName`] of one line for each policy: its description for `--help`, its variant, its name, and how to make it.
+macro_rules! policies {
+    ($($(#[$attribute:meta])* $variant:ident = $name:literal, $policy:expr;)+) => {
+        /// The policies there are.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+        pub enum PolicyName {
+            $($(#[$attribute])* #[value(name = $name)] $variant,)+
+        }
 
-    /// What the part of each of `chosen` in the stream is in proportion to, above 0: its speed, unless the policy says
-    /// otherwise.
-    fn capacities(&self, chosen: &[Contender]) -> Vec<f64> {
-        speeds(chosen)
-    }
+        impl PolicyName {
+            /// The name on the command line.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(PolicyName::$variant => $name,)+
+                }
+            }
 
-    /// A worker is in the pool from now on.
-    fn enter(&mut self, _id: WorkerId, _weight: u32) {}
-
-    /// A worker is in the pool no more: it has left, is lost or finishes what it holds. It may enter again.
-    fn leave(&mut self, _id: WorkerId) {}
+            /// A new policy of this kind, which knows no worker yet.
+            pub fn policy(self) -> Box<dyn Policy> {
+                match self {
+                    $(PolicyName::$variant => Box::new($policy),)+
+                }
+            }
+        }
+    };
 }
 
-/// What a policy knows of one worker that may be chosen.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Contender {
-    /// Its number.
-    pub id: WorkerId,
-    /// What it claimed when it joined, at least 1.
-    pub weight: u32,
-    /// Detector threads, at least 1.
-    pub cores: u32,
-    /// Milliseconds that one detector thread spends on a frame, a moving average; None when it has not measured it. What holds
-    /// its machine back is in it.
-    pub frame_ms: Option<f32>,
-    /// How much less than its weight earns it a worker gets that is held back (by heat, by its power supply): 1, or more
-    /// while it is. Less to do is what lets it recover.
-    pub slowdown: f32,
-    /// Frames that it holds by its last heartbeat, and those that were promised to it since.
-    pub backlog: u64,
-    /// How busy its machine is. The processor is busy with other programs too, and looks idle between two frames:
-    /// this breaks ties and no more.
-    pub cpu_percent: f32,
-}
-
-/// The policies there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum PolicyName {
+policies! {
     /// The worker with the least work waiting for its measured speed.
     #[default]
-    LeastLoaded,
+    LeastLoaded = "least-loaded", least_loaded::LeastLoaded;
     /// In turn, each as often as its weight says.
-    WeightedRoundRobin,
-}
-
-impl PolicyName {
-    /// As people write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            PolicyName::LeastLoaded => "least-loaded",
-            PolicyName::WeightedRoundRobin => "weighted-round-robin",
-        }
-    }
-
-    /// The policy of this name.
-    pub fn policy(self) -> Box<dyn Policy> {
-        match self {
-            PolicyName::LeastLoaded => Box::new(LeastLoaded),
-            PolicyName::WeightedRoundRobin => Box::new(WeightedRoundRobin::default()),
-        }
-    }
+    WeightedRoundRobin = "weighted-round-robin", weighted_round_robin::WeightedRoundRobin::default();
 }
 
 #[cfg(test)]
 mod tests {
+    use super::contender::tests::{choose, contender, contenders};
     use super::*;
+    use facefleet_proto::WorkerId;
     use fastrand::Rng;
     use std::cell::Cell;
-
-    /// A contender that is idle and as fast as its weight says.
-    pub(super) fn contender(id: u32, weight: u32) -> Contender {
-        Contender {
-            id: WorkerId(id),
-            weight,
-            cores: 1,
-            frame_ms: Some(1.0 / weight as f32),
-            slowdown: 1.0,
-            backlog: 0,
-            cpu_percent: 0.0,
-        }
-    }
-
-    /// Contenders with these weights, by id.
-    pub(super) fn contenders(weights: &[u32]) -> Vec<Contender> {
-        weights.iter().zip(0..).map(|(weight, id)| contender(id, *weight)).collect()
-    }
-
-    /// Whom the policy chooses of these.
-    pub(super) fn choose(policy: &mut dyn Policy, contenders: &[Contender], wanted: usize) -> Vec<u32> {
-        let mut members = Members::default();
-        contenders.iter().for_each(|contender| assert!(members.enter(contender.id)));
-        let look_up = |id| contenders.iter().find(|contender| contender.id == id).cloned();
-        let mut rng = Rng::with_seed(1);
-        policy.choose(&mut Pool::new(&members, &mut rng, &look_up), wanted).iter().map(|c| c.id.0).collect()
-    }
 
     #[test]
     fn the_command_line_knows_a_policy_by_the_name_that_is_shown() {

@@ -5,18 +5,18 @@ use std::collections::HashMap;
 use facefleet_proto::WorkerId;
 use fastrand::Rng;
 
-use super::Contender;
+use super::contender::Contender;
 
-/// Workers that may be chosen, in no order. Entering, leaving and being drawn take the same time however many there are.
+/// The workers of a group, in no order. Entering, leaving and drawing take the same time however many there are.
 #[derive(Clone, Debug, Default)]
 pub struct Members {
     ids: Vec<WorkerId>,
-    /// Where each is in `ids`.
+    /// The index of each worker in `ids`.
     places: HashMap<WorkerId, usize>,
 }
 
 impl Members {
-    /// Takes a worker in. False: it was there.
+    /// Takes a worker in. Returns whether it is new.
     pub fn enter(&mut self, id: WorkerId) -> bool {
         let is_new = !self.places.contains_key(&id);
         if is_new {
@@ -26,7 +26,7 @@ impl Members {
         is_new
     }
 
-    /// Lets a worker go. False: it was not there.
+    /// Lets a worker go. Returns whether it was there.
     pub fn leave(&mut self, id: WorkerId) -> bool {
         let Some(place) = self.places.remove(&id) else { return false };
         self.ids.swap_remove(place);
@@ -47,7 +47,7 @@ impl Members {
     }
 }
 
-/// What a policy sees when a route is asked for: the members of the cluster as one request may have them.
+/// What a policy sees when a route is asked for: the workers that this one request may have.
 pub struct Pool<'a> {
     members: &'a Members,
     rng: &'a mut Rng,
@@ -55,32 +55,22 @@ pub struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    /// `look_up` says what is known of a member; None: this request may not have it.
+    /// A pool of `members`. `look_up` returns what is known of a member; None: this request may not have it.
     pub fn new(members: &'a Members, rng: &'a mut Rng, look_up: &'a dyn Fn(WorkerId) -> Option<Contender>) -> Pool<'a> {
         Pool { members, rng, look_up }
     }
 
-    /// At most how many [`Pool::all`] returns.
-    pub fn size(&self) -> usize {
-        self.members.len()
-    }
-
-    /// One worker. None: the request may not have it.
+    /// One worker; None: the request may not have it.
     pub fn get(&self, id: WorkerId) -> Option<Contender> {
         (self.look_up)(id)
     }
 
-    /// All that the request may have. Takes time in proportion to their number.
-    pub fn all(&self) -> Vec<Contender> {
-        self.members.ids.iter().filter_map(|id| self.get(*id)).collect()
-    }
-
-    /// So many, drawn at random, each at most once; all of them, if there are fewer. Takes time in proportion to `count`
-    /// and to those that are drawn in vain because the request may not have them.
+    /// Draws `count` workers at random, each at most once; all of them, if there are fewer. Takes time in proportion to `count`
+    /// and to the number of workers that are drawn in vain because the request may not have them.
     pub fn draw(&mut self, count: usize) -> Vec<Contender> {
         let ids = &self.members.ids;
         let mut drawn = Vec::new();
-        // The beginning of a shuffle: what stands where in it, as far as that is not where it was.
+        // The beginning of a Fisher-Yates shuffle, of which only the entries that have moved are kept.
         let mut moved: HashMap<usize, usize> = HashMap::new();
         for next in 0..ids.len() {
             if drawn.len() >= count {
@@ -97,7 +87,7 @@ impl<'a> Pool<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::contender;
+    use super::super::contender::tests::contender;
     use super::*;
     use fastrand::Rng;
     use proptest::prelude::*;
@@ -125,7 +115,7 @@ mod tests {
         let (members, mut rng) = (members(100), Rng::with_seed(1));
         let odd = |id: WorkerId| (id.0 % 2 == 1).then(|| contender(id.0, 1));
         let mut pool = Pool::new(&members, &mut rng, &odd);
-        assert_eq!((pool.draw(20).len(), pool.draw(51).len(), pool.all().len(), pool.size()), (20, 50, 50, 100));
+        assert_eq!((pool.draw(20).len(), pool.draw(51).len(), pool.draw(100).len()), (20, 50, 50));
         assert!(pool.draw(50).iter().all(|contender| contender.id.0 % 2 == 1));
         assert!(pool.get(WorkerId(2)).is_none());
     }

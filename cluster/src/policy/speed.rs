@@ -1,11 +1,12 @@
 //! How fast workers are, compared with each other.
 
-use super::Contender;
+use super::contender::Contender;
 
-/// The speed of each worker, in frames per millisecond: above 0 and finite. A worker that has measured nothing is taken to
-/// need the median time of those that have; when none has, each is as fast as its weight and its cores claim, in no unit.
-/// One that is held back is slower than either.
-pub fn speeds(contenders: &[Contender]) -> Vec<f64> {
+/// The speed of each worker, in frames per millisecond: above 0 and finite.
+///
+/// A worker that has measured nothing is assumed to need the median time of those that have; when none has, each is as fast as
+/// its weight and its cores claim, in no unit. In both cases, a worker that something slows down counts as that much slower.
+pub(crate) fn speeds(contenders: &[Contender]) -> Vec<f64> {
     let mut measured: Vec<f32> = contenders.iter().filter_map(|contender| contender.frame_ms).collect();
     measured.sort_by(f32::total_cmp);
     let median = measured.get(measured.len() / 2).copied();
@@ -22,9 +23,15 @@ pub fn speeds(contenders: &[Contender]) -> Vec<f64> {
         .collect()
 }
 
+/// How long a worker needs for its backlog and one frame more; in milliseconds, if its speed was measured.
+#[expect(clippy::cast_precision_loss, reason = "a backlog of 2^53 frames is none")]
+pub(crate) fn work_waiting(contender: &Contender, speed: f64) -> f64 {
+    (contender.backlog as f64 + 1.0) / speed
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::tests::contender;
+    use super::super::contender::tests::contender;
     use super::*;
 
     fn new() -> Contender {

@@ -1,31 +1,34 @@
-//! In turn, each worker as often as its weight says, and never twice in a row without need.
+//! Workers take turns, each as often as its weight says, and none twice in a row without need.
 
 use std::collections::{BTreeSet, HashMap};
 
 use facefleet_proto::WorkerId;
 
-use super::{Contender, Policy, Pool};
+use super::contender::Contender;
+use super::pool::Pool;
+use super::rule::Policy;
 
-/// Worst-case fair weighted fair queueing (J. Bennett and H. Zhang, "WF2Q", INFOCOM 1996), with routes for packets: each
-/// worker's next turn begins when it is due, and ends 1/weight later; of the turns that have begun the one that ends first
-/// is taken. So each worker is always within one turn of what its weight entitles it to, and weights 5, 1, 1 give
-/// `a b a a c a a`. Taking a turn costs a few steps in a tree, however many workers there are; the better known smooth
-/// round robin, which adds every weight to a sum at every turn, walks over all workers.
+/// Worst-case fair weighted fair queueing (J. Bennett and H. Zhang, "WF2Q", INFOCOM 1996), with routes for packets.
 ///
-/// When several are wanted, each pays for the part of the stream that it gets, which is in proportion to its weight.
+/// Each worker's next turn begins when it is due, and ends 1/weight later. Of the turns that have begun, the one that ends first
+/// is taken. So each worker is always within one turn of what its weight entitles it to, and weights 5, 1, 1 give
+/// `a b a a c a a`. Taking a turn costs a few steps in a tree, however many workers there are; the better known smooth round
+/// robin adds every weight to a sum at every turn, and so walks over all workers.
+///
+/// When several workers are wanted, each pays for the part of the stream that it gets, which is in proportion to its weight.
 #[derive(Clone, Debug, Default)]
-pub struct WeightedRoundRobin {
+pub(super) struct WeightedRoundRobin {
     turns: HashMap<WorkerId, Turn>,
-    /// Turns that have begun, by their end.
+    /// The turns that have begun, by their end.
     begun: BTreeSet<(Time, WorkerId)>,
-    /// Turns that have not, by their beginning.
+    /// The turns that have not begun, by their beginning.
     ahead: BTreeSet<(Time, WorkerId)>,
     now: Time,
     weights: u64,
 }
 
-/// Virtual time, in which a turn of a worker of weight 1 takes [`UNIT`], and a route takes `UNIT` over the weights of all.
-/// It cannot run out: 2^68 turns.
+/// Virtual time, in which a turn of a worker of weight 1 takes [`UNIT`], and a route takes `UNIT` over the weights of all. There
+/// is enough for 2^68 turns.
 type Time = u128;
 const UNIT: Time = 1 << 60;
 
@@ -48,7 +51,7 @@ impl Turn {
 
 impl Policy for WeightedRoundRobin {
     fn choose(&mut self, pool: &mut Pool<'_>, wanted: usize) -> Vec<Contender> {
-        // Where nobody may be had nothing is served, and time stands still.
+        // Where the request may have no worker, nothing is served and time stands still.
         let mut in_order = self.begun.iter().chain(&self.ahead);
         let Some((_, first)) = in_order.find(|(_, id)| pool.get(*id).is_some()) else { return Vec::new() };
         self.go_on_to(self.turns[first].begins);
@@ -62,7 +65,8 @@ impl Policy for WeightedRoundRobin {
         chosen
     }
 
-    /// Whoever chose this policy means the weights, not what the workers measure; but of machines that are in good health.
+    /// Shares go by weight and not by measured speed, since whoever chose this policy means the weights. A machine that something
+    /// slows down still gets less.
     fn capacities(&self, chosen: &[Contender]) -> Vec<f64> {
         chosen.iter().map(|contender| f64::from(contender.weight) / f64::from(contender.slowdown)).collect()
     }
@@ -84,8 +88,8 @@ impl Policy for WeightedRoundRobin {
 }
 
 impl WeightedRoundRobin {
-    /// Time goes on to this moment, if it has not passed, and the turns that are due by then begin. It goes on by what is
-    /// served, and to the next turn of those who may be had when none of theirs has begun.
+    /// Advances virtual time to this moment, unless it has passed, and begins the turns that are due by then. Time advances by
+    /// what is served, and, when no worker that the request may have has begun its turn, to the first of their turns.
     fn go_on_to(&mut self, moment: Time) {
         self.now = self.now.max(moment);
         while let Some((begins, id)) = self.ahead.first().copied()
@@ -96,8 +100,8 @@ impl WeightedRoundRobin {
         }
     }
 
-    /// A worker has had a part of a turn, and has the next one so much later. Who could not be had for long is owed one
-    /// turn and no more, or it would get every stream until it had all that it has missed.
+    /// Moves a worker's turn by the part of a turn that it has just had. A worker that no request could have for long is owed one
+    /// turn and no more; otherwise it would get every stream until it had made up for all that it missed.
     fn move_turn(&mut self, id: WorkerId, by: Time) {
         let Some(turn) = self.turns.get(&id).copied() else { return };
         self.remove(id, turn);
@@ -115,7 +119,7 @@ impl WeightedRoundRobin {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{choose, contenders};
+    use super::super::contender::tests::{choose, contenders};
     use super::*;
     use proptest::prelude::*;
 
@@ -125,7 +129,7 @@ mod tests {
         policy
     }
 
-    /// So many turns, one worker each.
+    /// Takes `count` turns, one worker each.
     fn turns(policy: &mut WeightedRoundRobin, contenders: &[Contender], count: usize) -> Vec<u32> {
         (0..count).map(|_| choose(policy, contenders, 1)[0]).collect()
     }
@@ -207,8 +211,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// With which the part of each converges to its weight, 1 % being reached after 100 turns at the latest, and nobody
-        /// is served twice in a row more than needed.
+        /// A worker's part therefore converges to its weight, to within 1 % after 100 turns at the latest, and no worker is
+        /// served twice in a row more often than needed.
         #[test]
         fn everybody_is_within_a_turn_of_what_is_due_at_any_time(weights in weights()) {
             let contenders = contenders(&weights);
@@ -224,7 +228,7 @@ mod tests {
             }
         }
 
-        /// Also when several are wanted at a time, as long as there are enough to choose from.
+        /// This also holds when several workers are wanted at a time, as long as there are enough to choose from.
         #[test]
         fn parts_of_streams_are_within_a_turn_of_what_is_due(
             weights in prop::collection::vec(1u32..5, 20..40),

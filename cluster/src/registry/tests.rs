@@ -1,7 +1,7 @@
 use super::*;
 use crate::liveness::FORGET_AFTER;
 use crate::test_clock;
-use facefleet_proto::Identity;
+use facefleet_proto::{Identity, LegacyState};
 
 /// A worker that beats once a second, at 10.0.0.1 and this port.
 fn join(name: &str, generation: u64, port: u16) -> Join {
@@ -24,8 +24,8 @@ fn old(port: u16) -> Join {
 }
 
 fn beat(id: u32, generation: u64) -> Heartbeat {
-    let (load, legacy, leases) = Default::default();
-    Heartbeat { id: WorkerId(id), generation, load, epoch: 0, legacy, leases }
+    let legacy = LegacyState::default();
+    Heartbeat { id: WorkerId(id), generation, load: Load::default(), epoch: 0, legacy, leases: Vec::new() }
 }
 
 fn ids(workers: &[Worker]) -> Vec<u32> {
@@ -44,7 +44,7 @@ enum Op {
     Taken(Join, &'static str),
     /// A heartbeat of this id and generation is known.
     Beat(u32, u64),
-    /// The same, of a worker that was lost; it was silent for so many seconds.
+    /// A heartbeat of this id and generation is known; the worker was lost, and silent for so many seconds.
     Back(u32, u64, u64),
     /// A heartbeat is of nobody.
     NotBeat(u32, u64),
@@ -288,7 +288,7 @@ fn a_draining_worker_is_known_but_not_healthy() {
     let mut draining = beat(0, 1);
     draining.load.draining = true;
     let worker = registry.heartbeat(&draining, now).unwrap().worker;
-    assert_eq!((worker.health(now), worker.node(now).health), (Health::Draining, Health::Draining));
+    assert_eq!(worker.health(now), Health::Draining);
 }
 
 #[test]

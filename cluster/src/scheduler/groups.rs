@@ -1,4 +1,4 @@
-//! The workers that routes are made of, sorted by what requests ask for.
+//! The workers that routes are made of, grouped by the detectors that requests ask for.
 
 use std::collections::HashMap;
 
@@ -8,25 +8,25 @@ use fastrand::Rng;
 use crate::policy::{Contender, Members, Policy, PolicyName, Pool};
 use crate::registry::Worker;
 
-/// A group for each detector, and one of all workers for those who do not ask for any. A worker enters when it joins or is
-/// heard of again and leaves when it is lost, drains or goes, so that a route has no walk over those who are of no use.
+/// A group for each detector, and one of all workers for requests that ask for none. A worker enters when it joins or is heard
+/// of again, and leaves when it is lost, drains or goes, so that a route does not walk over workers that are of no use.
 pub(super) struct Groups {
     policy: PolicyName,
     rng: Rng,
     all: Group,
     by_detector: HashMap<String, Group>,
-    /// The detectors of every worker that is in.
+    /// The detectors of each worker that is in.
     detectors: HashMap<WorkerId, Vec<String>>,
 }
 
-/// Workers that a request may be answered with. The policy is the group's own: those that are asked for often take their
-/// turns apart from the others.
+/// Workers that a request may be answered with. Each group has a policy of its own, so that the turns of a detector that is asked
+/// for often do not disturb those of the others.
 struct Group {
     members: Members,
     policy: Box<dyn Policy>,
 }
 
-/// Workers for a stream, best first, and the part of it that each is to take.
+/// Workers for a stream, best first, and the part of the stream that each is to take.
 #[derive(Default)]
 pub(super) struct Chosen {
     pub(super) workers: Vec<Contender>,
@@ -34,7 +34,7 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// Two lists as one, of whose shares each keeps as much as it has workers.
+    /// Appends a list. The shares of each of the two count in proportion to its number of workers.
     pub(super) fn and_then(mut self, mut then: Chosen) -> Chosen {
         let all = (self.workers.len() + then.workers.len()) as f64;
         for part in [&mut self, &mut then] {
@@ -48,14 +48,19 @@ impl Chosen {
 }
 
 impl Groups {
-    /// Equal seeds make equal choices.
+    /// Groups without workers. Equal seeds make equal choices.
     pub(super) fn new(policy: PolicyName, seed: u64) -> Groups {
-        let (by_detector, detectors) = Default::default();
-        Groups { policy, rng: Rng::with_seed(seed), all: Group::new(policy), by_detector, detectors }
+        Groups {
+            policy,
+            rng: Rng::with_seed(seed),
+            all: Group::new(policy),
+            by_detector: HashMap::new(),
+            detectors: HashMap::new(),
+        }
     }
 
-    /// Chooses by another policy from now on, which knows nothing of the turns of the one before. `workers` are all that there
-    /// are; those that are in stay in.
+    /// Changes the policy. The new one knows nothing of the turns of the old one. `workers` are all that there are; those that
+    /// are in the groups stay there.
     pub(super) fn set_policy<'a>(&mut self, policy: PolicyName, workers: impl Iterator<Item = &'a Worker>) {
         let are_in = std::mem::take(&mut self.detectors);
         *self = Groups { rng: self.rng.clone(), ..Groups::new(policy, 0) };
@@ -63,7 +68,7 @@ impl Groups {
         workers.for_each(|worker| self.enter(worker.id, &worker.join));
     }
 
-    /// Takes a worker in, or does nothing if it is there.
+    /// Takes a worker in, unless it is there already.
     pub(super) fn enter(&mut self, id: WorkerId, join: &Join) {
         if self.detectors.contains_key(&id) {
             return;
@@ -90,7 +95,7 @@ impl Groups {
         }
     }
 
-    /// The `wanted` best of those that offer this detector, and the part of a stream that each is to take.
+    /// Chooses the `wanted` best workers that offer this detector; None: any will do.
     pub(super) fn choose(
         &mut self,
         detector: Option<&str>,

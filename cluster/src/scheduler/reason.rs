@@ -1,57 +1,80 @@
 //! Why a route begins with the worker that it begins with, for people.
 
-use facefleet_proto::view::{Choice, Decision};
+use facefleet_proto::WorkerId;
 
-use super::Scheduler;
 use crate::policy::{Contender, speeds, work_waiting};
 
-/// What there was to choose from. Kept as it is: who would have been next is worked out when somebody asks.
+/// A worker as it stood when the policy compared it with others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidacy {
+    /// Which worker.
+    pub id: WorkerId,
+    /// Frames that it holds or is promised, the coming one included.
+    pub in_flight: u32,
+    /// Milliseconds that one of its threads spends on a frame; None when not known.
+    pub frame_ms: Option<f32>,
+    /// Detector threads, at least 1.
+    pub cores: u32,
+    /// Milliseconds until it would have answered all of these frames; None when not known.
+    pub answers_in_ms: Option<f32>,
+}
+
+/// The comparison behind a route.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reason {
+    /// The first worker of the route.
+    pub chosen: Candidacy,
+    /// The worker that would have been first without it; None where there was no other.
+    pub next: Option<Candidacy>,
+}
+
+/// What the last route was chosen from. The contenders are kept as they were, so that the comparison is worked out only when
+/// somebody asks for it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reason {
-    /// The first two of the route.
-    chosen: Option<Contender>,
+pub(super) struct LastRoute {
+    /// The first worker of the route.
+    first: Option<Contender>,
     second: Option<Contender>,
-    /// Those whom the policy has looked at, if no more than one was wanted: otherwise the second is next.
+    /// The contenders that the policy has looked at, if no more than one worker was wanted. Otherwise `second` is next.
     looked_at: Vec<Contender>,
 }
 
-impl Reason {
-    /// Another route begins: room for those whom the policy looks at, the same each time.
+impl LastRoute {
+    /// Begins another route: returns an empty list for the contenders that the policy looks at, which is the one of the last
+    /// route, so that routes do not allocate.
     pub(super) fn begin(&mut self) -> Vec<Contender> {
-        let mut room = std::mem::take(&mut self.looked_at);
-        room.clear();
-        room
+        let mut looked_at = std::mem::take(&mut self.looked_at);
+        looked_at.clear();
+        looked_at
     }
 
-    /// These were chosen, best first, of those that were looked at.
-    pub(super) fn note(&mut self, chosen: &[Contender], looked_at: Vec<Contender>) {
-        *self = Reason { chosen: chosen.first().cloned(), second: chosen.get(1).cloned(), looked_at };
+    /// Records which workers were chosen, best first, and which were looked at.
+    pub(super) fn record(&mut self, chosen: &[Contender], looked_at: Vec<Contender>) {
+        *self = LastRoute { first: chosen.first().cloned(), second: chosen.get(1).cloned(), looked_at };
     }
 
-    /// Who would have been chosen in the place of the first: of several, the one that has the least work for its speed.
-    fn next(&self, chosen: &Contender) -> Option<&Contender> {
-        let waits = speeds(&self.looked_at).into_iter().zip(&self.looked_at).filter(|(_, other)| other.id != chosen.id);
+    /// The comparison; None: the route has no worker.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        let first = self.first.as_ref()?;
+        let next = self.second.as_ref().or_else(|| self.runner_up(first));
+        Some(Reason { chosen: Candidacy::of(first), next: next.map(Candidacy::of) })
+    }
+
+    /// The worker with the least work for its speed, of those that were looked at beside the first.
+    fn runner_up(&self, first: &Contender) -> Option<&Contender> {
+        let waits = speeds(&self.looked_at).into_iter().zip(&self.looked_at).filter(|(_, other)| other.id != first.id);
         let waits = waits.map(|(speed, other)| (work_waiting(other, speed), other));
-        let least = waits.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, other)| other);
-        self.second.as_ref().or(least)
+        waits.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, other)| other)
     }
 }
 
-impl Scheduler {
-    /// Why the last route begins with the worker that it begins with; None: it offers nobody.
-    pub fn reason(&self) -> Option<Decision> {
-        let chosen = self.reason.chosen.as_ref()?;
-        let next = self.reason.next(chosen).and_then(|next| self.choice(next));
-        Some(Decision { frame: None, chosen: self.choice(chosen)?, next })
-    }
-
-    fn choice(&self, contender: &Contender) -> Option<Choice> {
-        let Contender { id, cores, frame_ms, backlog, .. } = contender;
+impl Candidacy {
+    fn of(contender: &Contender) -> Candidacy {
+        let Contender { id, cores, frame_ms, backlog, .. } = *contender;
         // The frame that is to come is one more.
         let in_flight = u32::try_from(backlog.saturating_add(1)).unwrap_or(u32::MAX);
-        let answers_in_ms = frame_ms.map(|ms| in_flight as f32 * ms / *cores as f32).filter(|ms| ms.is_finite());
-        let worker = self.registry.get(*id)?.join.identity.name.clone();
-        Some(Choice { worker, in_flight, frame_ms: *frame_ms, cores: *cores, answers_in_ms })
+        let answers_in_ms = frame_ms.map(|ms| in_flight as f32 * ms / cores as f32).filter(|ms| ms.is_finite());
+        Candidacy { id, in_flight, frame_ms, cores, answers_in_ms }
     }
 }
 

@@ -1,8 +1,8 @@
-//! A scheduler that shares its registry with other masters: what they tell goes in, what they have to be told comes out.
+//! A registry that several masters share: what they announce is learnt, and what they must know is published.
 //!
-//! Each worker is heard by one master, which keeps its registration in the shared registry ([`crate::sharing`]) and gives its
-//! heartbeats on to the other masters, who so know as well as the first how it is. All masters are one cluster with one
-//! epoch, and an id means the same worker to all of them.
+//! Each worker is heard by one master. That master keeps the worker's registration in the shared registry
+//! ([`crate::sharing`]) and passes its heartbeats on to the other masters, so all of them know how the worker is. All masters
+//! are one cluster with one epoch, and an id means the same worker to all of them.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -12,126 +12,142 @@ use std::time::Instant;
 use facefleet_proto::{Health, Heartbeat, WorkerId};
 
 use super::Scheduler;
-use crate::lease::Leases;
 use crate::registry::Worker;
+use crate::settings::Settings;
 use crate::sharing::book::{Book, Change, Registration, next_ids};
-use crate::sharing::settings::Agreed;
+use crate::sharing::settings::AgreedSettings;
+use crate::stream_lease::StreamLeases;
 
-/// Why the shared registry holds a worker no more.
+/// Why a registration is no longer in the shared registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
     /// A master has deleted it: the worker left, or is replaced or forgotten.
     Deleted,
-    /// Its keeper has not been heard of by the registry for some time. It may be cut off from the registry alone, and the
-    /// worker may have found another keeper already.
+    /// The registry has not heard of the master that kept it for some time. That master may be cut off from the registry
+    /// alone, and the worker may have found another one already.
     Unkept,
 }
 
 impl Scheduler {
-    /// A scheduler that is to share its registry, and has not heard of it yet: its epoch is 0, and it can take nobody in.
+    /// Makes the scheduler share its registry. Until it has [connected](Scheduler::connected), its epoch is 0 and it can take
+    /// nobody in.
     pub fn sharing(self, now: Instant) -> Scheduler {
-        let settings = Agreed::new(self.settings());
+        let settings = AgreedSettings::new(self.settings());
         Scheduler { book: Some(Book::new(settings, now)), ..self }
     }
 
-    /// The shared registry answers: it is of this epoch, and has set these ids aside for this master. Another epoch than
-    /// the one before is another cluster: nothing that was known means anything in it.
+    /// Begins a session with the shared registry, which is of this epoch and has set `ids` aside for this master. Another epoch
+    /// than before is another cluster, in which nothing that was known means anything.
     pub fn connected(&mut self, epoch: u64, ids: Range<u32>, now: Instant) {
         if epoch != self.epoch {
-            let fresh = Scheduler::new(self.policy, epoch).detecting(self.registry.loss());
-            let book = self.book.take().map(|book| Book::new(book.settings, now));
-            // No other life of any master has had these ids, so no lease of one has such a number either.
-            let leases = Leases::numbered_after(u64::from(ids.start) << 32);
-            // Streams are who they were, and those that wait go on to wait.
+            // Streams keep their numbers, and those that wait go on to wait. Slots go with the workers.
             let workers: Vec<WorkerId> = self.registry.workers().map(|worker| worker.id).collect();
-            workers.into_iter().for_each(|id| self.withdraw_slots(id));
-            let next_number = self.next_number.max(epoch);
-            let resting = self.registry.resting().clone();
-            *self = Scheduler { leases, admission: self.admission.take(), next_number, book, ..fresh };
-            self.registry.set_resting(resting);
+            workers.into_iter().for_each(|id| self.admitting.withdraw(id));
+            let fresh = Scheduler::new(self.policy, epoch).detecting(self.registry.loss());
+            let before = std::mem::replace(self, fresh);
+            // Each master has ids of its own, so that no two of them draw the same numbers for streams.
+            self.leases = StreamLeases::new(epoch.wrapping_add(u64::from(ids.start) << 32));
+            self.admitting = before.admitting;
+            self.admitting.number_from(epoch);
+            self.max_wait = before.max_wait;
+            self.book = before.book.map(|book| Book::new(book.settings, now));
+            self.registry.set_resting(before.registry.resting().clone());
         }
         self.take_ids(ids);
-        self.note(|book| book.cut_off = None);
+        self.record(|book| book.cut_off = None);
     }
 
-    /// Whether other masters may share the registry.
-    pub fn shares(&self) -> bool {
-        self.book.is_some()
-    }
-
-    /// What administrators have set, where masters share a registry. [`Scheduler::set`] puts it into effect.
-    pub fn agreed(&mut self) -> Option<&mut Agreed> {
+    /// The settings that the masters have agreed on; None: this master shares nothing. [`Scheduler::set`] puts them into
+    /// effect.
+    pub fn agreed(&mut self) -> Option<&mut AgreedSettings> {
         self.book.as_mut().map(|book| &mut book.settings)
     }
 
-    /// The shared registry does not answer.
+    /// Updates the settings that the masters have agreed on, and puts them into effect. Returns them if they are other ones
+    /// than before.
+    pub fn agree(&mut self, update: impl FnOnce(&mut AgreedSettings), now: Instant) -> Option<Settings> {
+        let before = self.settings();
+        let agreed = self.agreed()?;
+        update(agreed);
+        let settings = agreed.settings();
+        if settings == before {
+            return None;
+        }
+        self.set(settings.clone(), now);
+        Some(settings)
+    }
+
+    /// Records that the shared registry does not answer.
     pub fn cut_off(&mut self, now: Instant) {
-        self.note(|book| _ = book.cut_off.get_or_insert(now));
+        self.record(|book| _ = book.cut_off.get_or_insert(now));
     }
 
-    /// Since when the shared registry has not answered; None: it does, or there is none.
-    pub fn cut_off_since(&self) -> Option<Instant> {
-        self.book.as_ref().and_then(|book| book.cut_off)
-    }
-
-    /// All that the shared registry holds, in the order in which it was written. What is this master's own has to be written
-    /// again, because its lease is another one. `me` is this master as a keeper.
-    pub fn told_all(&mut self, all: Vec<Registration>, me: u64, now: Instant) {
+    /// Learns all registrations that the shared registry holds, in the order in which they were written. `me` is this master
+    /// as a keeper of registrations. Its own must be published again, because the lease that they are under is of an earlier
+    /// session.
+    pub fn learn_all(&mut self, all: Vec<Registration>, me: u64, now: Instant) {
         let held: HashSet<WorkerId> = all.iter().map(|registration| registration.id).collect();
         for registration in all {
             if registration.keeper == me {
-                // Written in a session before: it stays, or the worker left in the meantime.
-                self.note(|book| book.again(registration.id));
+                // The worker is still here, or it has left since: the registration is written again, or deleted.
+                self.record(|book| book.again(registration.id));
             } else {
-                self.told(registration, me, now);
+                self.learn(registration, me, now);
             }
         }
         let missing = self.registry.workers().map(|worker| worker.id).filter(|id| !held.contains(id));
         for id in missing.collect::<Vec<_>>() {
-            self.told_gone(id, Gone::Unkept, now);
+            self.learn_gone(id, Gone::Unkept, now);
         }
     }
 
-    /// A registration was written. The last one that was written has the name and the address, unless the worker that has the
-    /// name is kept here and alive, in a later life, or in the same one, to which two masters that knew nothing of each other
-    /// gave an id each: then what was written is deleted. A worker that is new here gets routes from its first heartbeat on,
-    /// because it may have been registered for long, and silent.
-    pub fn told(&mut self, registration: Registration, me: u64, now: Instant) {
+    /// Learns that a registration was written.
+    ///
+    /// The latest registration gets the name and the address. There is one exception: a worker of this name is kept here, is
+    /// alive, and is in a later life; or it is in the same life and has been heard here, which happens when two masters that
+    /// did not know of each other gave it an id each. Then the registration that was written is deleted.
+    ///
+    /// A worker that is new to this master gets routes from its first heartbeat on, because it may have been registered long
+    /// ago and be silent now.
+    pub fn learn(&mut self, registration: Registration, me: u64, now: Instant) {
         let Registration { id, join, keeper } = registration;
         if keeper == me {
             return;
         }
-        let namesake = self.registry.named(&join.identity.name).filter(|ours| self.is_ours_to_keep(ours.id));
+        let namesake = self.registry.named(&join.identity.name).filter(|ours| self.is_kept_here(ours.id));
         let theirs = join.identity.generation;
         let wins = |ours: &Worker| match ours.join.identity.generation.cmp(&theirs) {
             Ordering::Less => false,
-            // Whoever has only joined here may be heard elsewhere.
+            // A worker that has only joined here may be heard elsewhere.
             Ordering::Equal => theirs != 0 && ours.load.is_some(),
             Ordering::Greater => true,
         };
         if namesake.is_some_and(|ours| ours.id != id && wins(ours) && ours.health(now) != Health::Lost) {
-            return self.note(|book| book.again(id));
+            return self.record(|book| book.again(id));
         }
         for worker in self.registry.adopt(id, join, now) {
             self.forget(worker.id);
-            // Whoever wrote this has deleted what it replaces.
-            self.note(|book| book.taken_over(worker.id));
+            // The master that wrote this registration has deleted those that it replaces.
+            self.record(|book| book.taken_over(worker.id));
         }
-        self.note(|book| book.taken_over(id));
+        self.record(|book| book.taken_over(id));
     }
 
-    /// A registration is gone. Whom this master keeps it registers again; at the next heartbeat, if another master has deleted
-    /// it, for that one may hear it as well: so of two that would go on to contradict each other the one stops that does not
-    /// hear it. Any other worker goes, at once or when it falls silent. Returns it if it is gone.
-    pub fn told_gone(&mut self, id: WorkerId, gone: Gone, now: Instant) -> Option<Worker> {
-        let is_kept = self.is_ours_to_keep(id);
+    /// Learns that a registration is gone. Returns the worker if it is registered here no more.
+    ///
+    /// A worker that this master keeps is registered again: at once if its registration has ended, and with its next heartbeat
+    /// if another master has deleted it, since that master may hear the worker, too. So of two masters that contradict each
+    /// other, the one that does not hear the worker gives up. A worker that this master does not keep goes at once if its
+    /// registration was deleted, and otherwise when it falls silent.
+    pub fn learn_gone(&mut self, id: WorkerId, gone: Gone, now: Instant) -> Option<Worker> {
+        let is_kept_here = self.is_kept_here(id);
         let worker = match gone {
-            Gone::Unkept if is_kept => {
-                self.note(|book| book.again(id));
+            Gone::Unkept if is_kept_here => {
+                self.record(|book| book.again(id));
                 None
             }
-            Gone::Deleted if is_kept => {
-                self.note(|book| book.taken_over(id));
+            Gone::Deleted if is_kept_here => {
+                self.record(|book| book.taken_over(id));
                 self.registry.let_go(id, now)
             }
             Gone::Deleted => self.registry.remove(id),
@@ -141,17 +157,16 @@ impl Scheduler {
         Some(worker)
     }
 
-    /// Another master has heard a worker.
+    /// Takes a heartbeat that another master has heard.
     pub fn overheard(&mut self, heartbeat: &Heartbeat, now: Instant) {
-        if self.is_ours(heartbeat.epoch) && self.registry.heartbeat(heartbeat, now).is_ok() {
-            self.sort(heartbeat.id);
-            self.name_leases(heartbeat, now);
+        if self.is_of_this_life(heartbeat.epoch) && self.registry.heartbeat(heartbeat, now).is_ok() {
+            self.take_in(heartbeat, now);
         }
     }
 
-    /// At most so many keys that have to be written, and are not written yet. Whoever cannot write them says so with
-    /// [`Scheduler::not_told`].
-    pub fn to_tell(&mut self, most: usize) -> Vec<Change> {
+    /// Takes out at most so many registrations that must be written or deleted. A caller that fails to write them gives them
+    /// back with [`Scheduler::not_published`].
+    pub fn to_publish(&mut self, most: usize) -> Vec<Change> {
         let Some(book) = &mut self.book else { return Vec::new() };
         let dirty = book.take_dirty(most);
         let change = |id| match self.registry.get(id).filter(|_| book.is_ours(id)) {
@@ -161,42 +176,32 @@ impl Scheduler {
         dirty.into_iter().map(change).collect()
     }
 
-    /// These were not written.
-    pub fn not_told(&mut self, changes: &[Change]) {
-        self.note(|book| changes.iter().for_each(|change| book.again(change.id())));
+    /// Takes back changes that were not written.
+    pub fn not_published(&mut self, changes: &[Change]) {
+        self.record(|book| changes.iter().for_each(|change| book.again(change.id())));
     }
 
-    /// How many workers can join before the shared registry has to set more ids aside.
+    /// How many workers can join before the shared registry must set more ids aside.
     pub fn ids_left(&self) -> usize {
         self.registry.ids_left()
     }
 
-    /// The ids below `end` are set aside for this master or another.
+    /// Records that the ids below `end` are set aside, for this master or another.
     pub fn set_aside(&mut self, end: u32) {
-        self.note(|book| book.set_aside(end));
+        self.record(|book| book.set_aside(end));
     }
 
-    /// See [`next_ids`]. What is known of the ids of another epoch says nothing of those of this one.
+    /// Which ids to set aside next; see [`next_ids`]. What this master knows of the ids of another epoch is of no use in this
+    /// one.
     pub fn next_ids(&self, epoch: u64, free: Option<u32>) -> Range<u32> {
         let book = self.book.as_ref().filter(|_| epoch == self.epoch);
         next_ids(book.map_or(0, Book::end_of_ids), free)
     }
 
-    /// Those of this block come next.
+    /// Gives workers that join ids of this block from now on.
     pub fn take_ids(&mut self, ids: Range<u32>) {
         self.set_aside(ids.end);
         self.registry.take_ids(ids);
-    }
-
-    /// Has the book take note, if there is one.
-    pub(super) fn note(&mut self, note: impl FnOnce(&mut Book)) {
-        if let Some(book) = &mut self.book {
-            note(book);
-        }
-    }
-
-    pub(super) fn is_ours_to_keep(&self, id: WorkerId) -> bool {
-        self.book.as_ref().is_some_and(|book| book.is_ours(id))
     }
 }
 

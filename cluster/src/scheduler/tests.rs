@@ -79,22 +79,47 @@ fn clients_that_ask_at_once_are_spread_by_speed() {
 }
 
 #[test]
-fn a_lease_ends_by_time_or_by_word() {
+fn a_promise_ends_by_time_or_with_its_stream() {
     let now = test_clock::start();
     let mut scheduler = cluster(&[100.0, 100.0], now);
     let ask = |scheduler: &mut Scheduler, now| scheduler.route(&RouteQuery::default(), now);
     let first = ask(&mut scheduler, now);
     assert_eq!(ids(&first), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now)), [1]);
-    let lease = first.lease.unwrap().id;
-    let end = |epoch| TaskResult { lease: Some(lease), epoch, ..TaskResult::default() };
+    let stream = first.lease.unwrap().id;
+    let end = |epoch| TaskResult { lease: Some(stream), epoch, ..TaskResult::default() };
     scheduler.submit(&end(77), now);
-    assert_eq!(scheduler.leases.promised(WorkerId(0)), 1, "a number of another life of the master");
+    assert_eq!(scheduler.promises.frames(WorkerId(0)), 1, "a number of another life of the master");
     scheduler.submit(&end(1), now);
     assert_eq!(ids(&ask(&mut scheduler, now)), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now)), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now + first.lease.unwrap().ttl)), [0]);
     assert_eq!(ids(&ask(&mut scheduler, now + first.lease.unwrap().ttl)), [1]);
+}
+
+#[test]
+fn a_result_ends_no_promise_to_another_stream() {
+    let now = test_clock::start();
+    let mut scheduler = cluster(&[100.0, 100.0], now);
+    scheduler.route(&RouteQuery { lease: Some(u64::MAX), ..all() }, now);
+    scheduler.route(&all(), now);
+    let promised = |scheduler: &Scheduler| [0, 1].map(|id| scheduler.promises.frames(WorkerId(id)));
+    for number in (1..1000).chain(1 << 32..(1 << 32) + 1000) {
+        scheduler.submit(&TaskResult { lease: Some(number), epoch: 1, ..TaskResult::default() }, now);
+    }
+    assert_eq!(promised(&scheduler), [2, 2], "nobody's stream has such a number");
+    scheduler.submit(&TaskResult { lease: Some(u64::MAX), epoch: 1, ..TaskResult::default() }, now);
+    assert_eq!(promised(&scheduler), [1, 1]);
+}
+
+#[test]
+fn a_route_names_the_stream_that_it_is_for() {
+    let now = test_clock::start();
+    let mut scheduler = cluster(&[100.0], now);
+    let named = |lease| RouteQuery { lease, ..RouteQuery::default() };
+    assert_eq!(scheduler.route(&named(Some(77)), now).lease.unwrap().id, 77);
+    let [first, second] = [(); 2].map(|()| scheduler.route(&named(None), now).lease.unwrap().id);
+    assert!(first != 0 && second != 0 && first != second, "each question of an old client is a stream of its own");
 }
 
 #[test]
@@ -153,7 +178,8 @@ fn a_worker_that_is_held_back_gets_a_smaller_share_until_it_is_not() {
         // A worker's own frames tell how slow it is, which is not to count twice. Weights tell nothing.
         let frames = Load { frame_ms: Some(100.0), ..self_test };
         let hot = share_of_the_first(&mut scheduler, &frames, 4, now);
-        assert_eq!(hot, if *policy == PolicyName::LeastLoaded { 0.5 } else { 0.4 });
+        let goes_by_weight = *policy == PolicyName::WeightedRoundRobin;
+        assert_eq!(hot, if goes_by_weight { 0.4 } else { 0.5 });
     }
 }
 
@@ -164,7 +190,7 @@ fn a_worker_that_is_held_back_is_offered_less_often() {
     let mut routes_to_the_first = |bits| {
         let load = Load { frames_per_s: Some(10.0), throttling: Throttling::from_bits(bits), ..Load::default() };
         scheduler.heartbeat(&beat(WorkerId(0), 1, load), now).unwrap();
-        scheduler.leases = Leases::default();
+        scheduler.promises = Promises::default();
         (0..100).filter(|_| ids(&scheduler.route(&RouteQuery::default(), now)) == [0]).count()
     };
     assert_eq!([0, 1, 0x1_0000].map(&mut routes_to_the_first), [50, 40, 50]);
@@ -192,7 +218,7 @@ fn half_of_all_lost_at_once_are_offered_after_the_others_until_they_are_back() {
     assert_eq!(scheduler.expire(at(3001)).len(), 3);
     assert_eq!(ids(&scheduler.route(&all(), at(3001))), [3], "nobody has looked yet");
     assert_eq!(scheduler.doubt(at(3001)), Some(Turn::Begun { vanished: 3, heard: 1 }));
-    assert_eq!(scheduler.nodes(at(3001)).vanished, 3);
+    assert_eq!(scheduler.summary(at(3001)).vanished, 3);
 
     assert_eq!(ids(&scheduler.route(&RouteQuery::default(), at(3001))), [3], "who is heard of comes first");
     let route = scheduler.route(&all(), at(3001));
@@ -205,7 +231,7 @@ fn half_of_all_lost_at_once_are_offered_after_the_others_until_they_are_back() {
     assert_eq!(scheduler.doubt(at(4000)), Some(Turn::Over { lost: 1 }));
     let mut offered = ids(&scheduler.route(&all(), at(4000)));
     offered.sort_unstable();
-    assert_eq!((offered, scheduler.nodes(at(4000)).vanished), (vec![1, 3], 0), "0 is lost and 2 has left");
+    assert_eq!((offered, scheduler.summary(at(4000)).vanished), (vec![1, 3], 0), "0 is lost and 2 has left");
 }
 
 #[test]
@@ -218,7 +244,7 @@ fn an_outage_lasts_for_hours_and_nobody_is_forgotten_in_it() {
             scheduler.expire(at);
             scheduler.doubt(at);
             assert_eq!(
-                (scheduler.nodes(at).vanished, scheduler.route(&all(), at).candidates.len()),
+                (scheduler.summary(at).vanished, scheduler.route(&all(), at).candidates.len()),
                 (3, 3),
                 "{looks:?}"
             );
@@ -283,13 +309,15 @@ fn the_same_seed_makes_the_same_choices() {
 }
 
 #[test]
-fn nodes_tell_all_there_is_to_know() {
+fn a_summary_has_the_cluster_as_a_whole_and_the_registry_its_workers() {
     let now = test_clock::start();
     let scheduler = cluster(&[100.0, 50.0], now);
-    let nodes = scheduler.nodes(now + Duration::from_secs(2));
-    assert_eq!((nodes.epoch, nodes.policy.as_str()), (1, "least-loaded"));
-    assert_eq!(nodes.nodes.iter().map(|node| node.silent.as_secs()).collect::<Vec<_>>(), [2, 2]);
-    assert_eq!(nodes.nodes[1].load.as_ref().unwrap().frame_ms, Some(50.0));
+    let later = now + Duration::from_secs(2);
+    let summary = scheduler.summary(later);
+    assert_eq!((summary.epoch, summary.policy.as_str(), summary.stale), (1, "least-loaded", None));
+    let workers: Vec<&Worker> = scheduler.registry().workers().collect();
+    assert_eq!(workers.iter().map(|worker| worker.silent(later).as_secs()).collect::<Vec<_>>(), [2, 2]);
+    assert_eq!(workers[1].load.as_ref().unwrap().frame_ms, Some(50.0));
 }
 
 /// More than a policy looks at when one is wanted.
@@ -332,7 +360,7 @@ proptest! {
     #[test]
     fn ids_are_given_once_and_only_the_living_are_routed_to(
         ops in prop::collection::vec(op(), 1..400),
-        policy in prop_oneof![Just(PolicyName::LeastLoaded), Just(PolicyName::WeightedRoundRobin)],
+        policy in prop::sample::select(PolicyName::value_variants()),
     ) {
         let mut scheduler = Scheduler::new(policy, 1);
         let mut now = test_clock::start();

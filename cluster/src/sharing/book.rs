@@ -1,4 +1,4 @@
-//! What this master has to write into the registry that it shares. Pure.
+//! The registrations that this master must write into the registry that it shares.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -6,53 +6,53 @@ use std::time::Instant;
 
 use facefleet_proto::{Join, WorkerId};
 
-use super::settings::Agreed;
+use super::settings::AgreedSettings;
 use crate::registry::END_OF_IDS;
 
-/// Ids that are set aside at once, for workers that join while the registry is away or slow. There are enough for two
+/// How many ids are set aside at a time, for workers that join while the registry is away or slow. There are enough ids for two
 /// million sessions.
 const BLOCK: u32 = 1024;
-/// Ids that are passed over where the registry has lost all it knew: others may have set aside as many since this master
-/// last heard of it. (Should it lose all twice before this master is back, that may be wrong.)
+/// How many ids are passed over where the registry has lost all it knew: other masters may have set aside as many since this
+/// one last heard of it. (Should the registry lose everything twice before this master is back, that may be too few.)
 const PASSED_OVER: u32 = 1 << 16;
 
-/// Which registrations are this master's to keep: those of the workers that it hears itself. Their keys end with it,
-/// unless another master has taken the workers over by then.
+/// Which registrations this master keeps in the shared registry: those of the workers that it hears itself. They end with this
+/// master, unless another one has taken the workers over by then.
 #[derive(Debug)]
 pub struct Book {
     ours: BTreeSet<WorkerId>,
-    /// Those whose key is to be written, if they are ours, or else deleted.
+    /// Workers whose registration must be written if it is in `ours`, and deleted otherwise.
     dirty: BTreeSet<WorkerId>,
     /// Since when nothing is heard of the shared registry; None: it answers.
     pub cut_off: Option<Instant>,
     /// What administrators have set.
-    pub settings: Agreed,
+    pub settings: AgreedSettings,
     /// All ids below are set aside, or given, by whichever master.
     end_of_ids: u32,
 }
 
-/// A registration, as the masters tell each other of it.
+/// A registration as it stands in the shared registry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registration {
     /// The worker's number.
     pub id: WorkerId,
-    /// What it said of itself.
+    /// What the worker said of itself when it joined.
     pub join: Join,
     /// The life of the master that keeps the registration.
     pub keeper: u64,
 }
 
-/// A key to be written.
+/// A registration to be written or deleted.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// The registration of a worker of ours.
+    /// Writes the registration of a worker that this master keeps.
     Keep(WorkerId, Join),
-    /// The worker is registered no more.
+    /// Deletes the registration of a worker.
     Delete(WorkerId),
 }
 
 impl Change {
-    /// The worker that it is about.
+    /// The worker whose registration changes.
     pub fn id(&self) -> WorkerId {
         let (Change::Keep(id, _) | Change::Delete(id)) = self;
         *id
@@ -61,7 +61,7 @@ impl Change {
 
 impl Book {
     /// A book of a master that has not heard of the shared registry yet.
-    pub fn new(settings: Agreed, now: Instant) -> Book {
+    pub fn new(settings: AgreedSettings, now: Instant) -> Book {
         Book { ours: BTreeSet::new(), dirty: BTreeSet::new(), cut_off: Some(now), settings, end_of_ids: 0 }
     }
 
@@ -71,20 +71,20 @@ impl Book {
         self.dirty.insert(id);
     }
 
-    /// A worker was heard here. Whoever hears a worker keeps it.
+    /// A worker was heard here. The master that hears a worker keeps its registration.
     pub fn heard(&mut self, id: WorkerId) {
         if self.ours.insert(id) {
             self.dirty.insert(id);
         }
     }
 
-    /// A worker is gone for good: it left, or somebody took its place.
+    /// A worker is gone for good: it left, or another one took its place.
     pub fn gone(&mut self, id: WorkerId) {
         self.ours.remove(&id);
         self.dirty.insert(id);
     }
 
-    /// Another master keeps a worker, or has deleted it.
+    /// Another master keeps a worker, or has deleted its registration.
     pub fn taken_over(&mut self, id: WorkerId) {
         self.ours.remove(&id);
         self.dirty.remove(&id);
@@ -95,12 +95,12 @@ impl Book {
         self.ours.contains(&id)
     }
 
-    /// A key has to be written (again): its lease has changed, or it was not written after all.
+    /// A registration must be written (again): the lease that it is under has changed, or the last attempt has failed.
     pub fn again(&mut self, id: WorkerId) {
         self.dirty.insert(id);
     }
 
-    /// The next `most` keys to be written.
+    /// Takes out the next `most` registrations to be written or deleted.
     pub fn take_dirty(&mut self, most: usize) -> Vec<WorkerId> {
         std::iter::from_fn(|| self.dirty.pop_first()).take(most).collect()
     }
@@ -110,14 +110,14 @@ impl Book {
         self.end_of_ids = self.end_of_ids.max(end);
     }
 
-    /// Where the ids end that are set aside, as far as this master knows.
+    /// Where the ids that are set aside end, as far as this master knows.
     pub fn end_of_ids(&self) -> u32 {
         self.end_of_ids
     }
 }
 
-/// The ids to set aside next, where all below `known` are set aside, and the registry says that those from `free` on are free.
-/// None: it says nothing, because it is new or has lost all it knew.
+/// The ids to set aside next, where all below `known` are set aside already and the registry has those from `free` on for free.
+/// `free` is None where the registry has no such number, because it is new or has lost all it knew.
 pub fn next_ids(known: u32, free: Option<u32>) -> Range<u32> {
     let start = match (free, known) {
         (Some(free), known) => free.max(known),

@@ -1,44 +1,44 @@
-//! The masters that share a registry, as one of them knows them. Pure.
+//! The masters that share a registry, as one of them knows them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How long a master that is not heard is tried again after its registration has ended: it may be cut off from the registry,
-/// which holds nothing of it then, and have lost the connection to this one for a moment only.
+/// How long a master that is not heard is tried again after its registration has ended. It may be cut off from the registry,
+/// which then holds nothing of it, and have lost the connection to this master for only a moment.
 const TRIED_FOR: Duration = Duration::from_secs(60);
 
-/// The other masters, by where they are reached, each with a `Line` to it.
+/// The other masters, by the address at which they are reached, each with a connection `C` to it.
 #[derive(Debug)]
-pub struct Masters<Line> {
-    /// The revision of the registry that has this master since.
+pub struct Masters<C> {
+    /// The revision of the registry at which this master was registered.
     since: i64,
-    others: BTreeMap<SocketAddr, Other<Line>>,
+    others: BTreeMap<SocketAddr, Other<C>>,
 }
 
 #[derive(Debug)]
-struct Other<Line> {
-    /// The life of it that was registered last.
+struct Other<C> {
+    /// The life of the master that was registered last.
     keeper: u64,
     since: i64,
-    /// One that is not is listened to for as long as it talks, and tried for some time more: it may be cut off from the
-    /// registry alone.
+    /// A master that is not registered is listened to for as long as it talks, and tried for some time more: it may be cut off
+    /// from the registry alone.
     is_registered: bool,
     /// Whether its heartbeats come.
     is_heard: bool,
-    /// Since when they come no more; None: they come, or never came.
+    /// When its heartbeats stopped; None: they come, or never came.
     missed: Option<Instant>,
-    line: Line,
+    connection: C,
 }
 
 /// A master as it is registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Registered {
-    /// This life of it.
+    /// This life of the master.
     pub keeper: u64,
-    /// Where others reach it.
+    /// Where other masters reach it.
     pub address: SocketAddr,
-    /// The revision of the registry that has it since.
+    /// The revision of the registry at which it was registered.
     pub since: i64,
 }
 
@@ -53,27 +53,29 @@ pub enum Tried {
     Enough,
 }
 
-impl<Line> Default for Masters<Line> {
-    fn default() -> Masters<Line> {
+impl<C> Default for Masters<C> {
+    fn default() -> Masters<C> {
         Masters { since: i64::MAX, others: BTreeMap::new() }
     }
 }
 
-impl<Line: Clone> Masters<Line> {
-    /// A session has begun: this master is registered since then, and of the others none is until it is added again.
+impl<C: Clone> Masters<C> {
+    /// A session has begun, and this master is registered since then. The other masters count as not registered until they are
+    /// added again.
     pub fn begin(&mut self, since: i64) {
         self.since = since;
         self.others.values_mut().for_each(|other| other.is_registered = false);
     }
 
-    /// A master is registered. Returns whether it has to be listened to from now on.
-    pub fn add(&mut self, master: Registered, line: impl FnOnce() -> Line) -> bool {
+    /// A master is registered. Returns whether it must be listened to from now on.
+    pub fn add(&mut self, master: Registered, connect: impl FnOnce() -> C) -> bool {
         let Registered { keeper, address, since } = master;
         let is_new = !self.others.contains_key(&address);
-        let fresh = || Other { keeper, since, is_registered: true, is_heard: false, missed: None, line: line() };
+        let fresh =
+            || Other { keeper, since, is_registered: true, is_heard: false, missed: None, connection: connect() };
         let other = self.others.entry(address).or_insert_with(fresh);
-        // An earlier life's registration may outlive it, and come after this one's in a list. What was known before it was
-        // registered again may be of a registry that has lost all it knew, revisions included.
+        // The registration of an earlier life may outlive that life, and come after the present one's in a list. What was known
+        // before the master was registered again may come from a registry that has lost all it knew, revisions included.
         if !other.is_registered || since >= other.since {
             (other.keeper, other.since) = (keeper, since);
         }
@@ -87,17 +89,18 @@ impl<Line: Clone> Masters<Line> {
         lives.for_each(|other| other.is_registered = false);
     }
 
-    /// What a master is reached by.
-    pub fn line(&self, address: SocketAddr) -> Option<Line> {
-        self.others.get(&address).map(|other| other.line.clone())
+    /// The connection to the master at this address.
+    pub fn connection(&self, address: SocketAddr) -> Option<C> {
+        self.others.get(&address).map(|other| other.connection.clone())
     }
 
-    /// Its heartbeats come from now on.
+    /// The heartbeats of the master at this address come from now on.
     pub fn heard(&mut self, address: SocketAddr) {
         self.others.entry(address).and_modify(|other| (other.is_heard, other.missed) = (true, None));
     }
 
-    /// Its heartbeats do not come. Returns whether to try again; with [`Tried::Enough`] it is known no more.
+    /// The heartbeats of the master at this address do not come. Returns whether to try again; after [`Tried::Enough`] the
+    /// master is known no more.
     pub fn not_heard(&mut self, address: SocketAddr, now: Instant) -> Tried {
         let Some(other) = self.others.get_mut(&address) else { return Tried::Enough };
         other.is_heard = false;
@@ -112,13 +115,13 @@ impl<Line: Clone> Masters<Line> {
         }
     }
 
-    /// The masters that are heard and have been registered for longer than this one, the oldest first. What only one master
-    /// may decide, the first of them does, or this one, if there is none.
-    pub fn elders(&self) -> Vec<(SocketAddr, Line)> {
-        let older = |(_, other): &(&SocketAddr, &Other<Line>)| other.is_heard && other.since < self.since;
+    /// The masters that are heard and were registered before this one, the oldest first. The first of them decides what only
+    /// one master may decide; if there is none, this master does.
+    pub fn elders(&self) -> Vec<(SocketAddr, C)> {
+        let older = |(_, other): &(&SocketAddr, &Other<C>)| other.is_heard && other.since < self.since;
         let mut elders: Vec<_> = self.others.iter().filter(older).collect();
         elders.sort_by_key(|(_, other)| other.since);
-        elders.into_iter().map(|(address, other)| (*address, other.line.clone())).collect()
+        elders.into_iter().map(|(address, other)| (*address, other.connection.clone())).collect()
     }
 }
 
@@ -170,13 +173,13 @@ mod tests {
         assert_eq!(elders(&masters), [1]);
         let hiccup = start + Duration::from_secs(3600);
         assert_eq!(masters.not_heard(at(1), hiccup), Tried::Unregistered);
-        assert_eq!((elders(&masters), masters.line(at(1))), (vec![], Some(())));
+        assert_eq!((elders(&masters), masters.connection(at(1))), (vec![], Some(())));
         masters.heard(at(1));
         assert_eq!(elders(&masters), [1]);
         let gone = hiccup + TRIED_FOR;
         assert_eq!(masters.not_heard(at(1), gone), Tried::Unregistered, "it was heard in between");
         assert_eq!(masters.not_heard(at(1), gone + TRIED_FOR), Tried::Enough);
-        assert_eq!((elders(&masters), masters.line(at(1))), (vec![], None));
+        assert_eq!((elders(&masters), masters.connection(at(1))), (vec![], None));
         assert!(add(&mut masters, 1, 1, 50), "it is listened to again");
     }
 

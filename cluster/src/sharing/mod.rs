@@ -1,4 +1,4 @@
-//! What masters share that keep one registry: which registrations are whose, what administrators have set, and which other
+//! What masters with one registry share: which registrations each of them keeps, what administrators have set, and which other
 //! masters there are.
 
 pub mod book;

@@ -7,23 +7,23 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::MAX_STREAMS;
+use crate::config::Config;
+use crate::limits::MAX_STREAMS;
+use crate::parts::Parts;
 use facefleet_cluster::admission::{AdmissionName, MAX_WAITING};
-use facefleet_cluster::liveness::Loss;
-use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::sharing::masters::Registered;
 
 /// A master whose only slot is taken, so that whoever asks it waits.
-fn full() -> Arc<Shared> {
-    let shared = Shared::new(PolicyName::default(), Loss::default(), Duration::from_secs(3600));
-    let shared = shared.admitting(AdmissionName::Fifo);
+fn full() -> Arc<Parts> {
+    let (admission, max_wait) = (AdmissionName::Fifo, Duration::from_secs(3600));
+    let master = Parts::of(&Config { admission, max_wait, ..Config::default() });
     let identity = Identity { name: "pi".into(), generation: 1 };
     let join = wire::JoinRequest { ip: "10.0.0.1".into(), port: 7, weight: 1, cores: 1, ..Default::default() };
     let join = Join { identity, ..Join::try_from(join).unwrap() };
-    let (id, epoch) = shared.join(join).unwrap();
+    let crate::members::Member { id, epoch } = master.members.join(join).unwrap();
     let (load, legacy) = (Load::default(), LegacyState::default());
-    shared.heartbeat(Heartbeat { id, generation: 1, epoch, load, legacy, leases: vec![u64::MAX] });
-    Arc::new(shared)
+    master.members.heartbeat(Heartbeat { id, generation: 1, epoch, load, legacy, leases: vec![u64::MAX] });
+    Arc::new(master)
 }
 
 async fn listen() -> (TcpListener, SocketAddr) {
@@ -32,38 +32,43 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-async fn serve(shared: Arc<Shared>, listener: TcpListener) {
-    let service = MasterServer::new(crate::grpc::Service(shared));
+async fn serve(master: Arc<Parts>, listener: TcpListener) {
+    let service = MasterServer::new(crate::grpc::Service(master));
     let incoming = grpc::incoming(listener, 16);
     grpc::server(MAX_STREAMS).add_service(service).serve_with_incoming(incoming).await.unwrap();
 }
 
-/// The master has the registry's word that it is there since `since`, and that another one is since `other`, which it hears.
-fn registered(shared: &Shared, since: i64, address: SocketAddr, other: i64) {
-    shared.masters.send_modify(|masters| {
+/// The shared registry has the master since `since`, and another one at `address` since `other`, which the master hears.
+fn registered(master: &Parts, since: i64, address: SocketAddr, other: i64) {
+    master.masters.send_modify(|masters| {
         masters.begin(since);
-        masters.add(Registered { keeper: 1, address, since: other }, || Line::to(address));
+        masters.add(Registered { keeper: 1, address, since: other }, || MasterChannels::to(address));
         masters.heard(address);
     });
 }
 
 /// Streams that ask a master.
-fn ask(shared: &Arc<Shared>, streams: u64) -> JoinSet<Result<Route, Status>> {
+fn ask(master: &Arc<Parts>, streams: u64) -> JoinSet<Result<Route, Status>> {
     let one = |lease| {
-        let (shared, query) = (shared.clone(), RouteQuery { lease: Some(lease), ..RouteQuery::default() });
-        async move { shared.route_as_one(query, 0).await }
+        let (master, query) = (master.clone(), RouteQuery { lease: Some(lease), ..RouteQuery::default() });
+        async move { master.forwarding.route(query, 0).await }
     };
     (1..=streams).map(one).collect()
 }
 
 /// Goes on with everything else until so many streams wait at these masters.
-async fn until_wait<const N: usize>(masters: [&Shared; N], streams: [u32; N]) {
+async fn until_wait<const N: usize>(masters: [&Parts; N], streams: [usize; N]) {
+    let seen = || {
+        masters.map(|master| {
+            let scheduler = master.scheduler.lock();
+            scheduler.summary(scheduler.now()).waiting
+        })
+    };
     let wait = async {
-        while masters.map(|master| master.nodes(true).waiting) != streams {
+        while seen() != streams {
             tokio::task::yield_now().await;
         }
     };
-    let seen = || masters.map(|master| master.nodes(true).waiting);
     timeout(Duration::from_secs(20), wait)
         .await
         .unwrap_or_else(|_| panic!("{streams:?} should wait, and {:?} do", seen()));
@@ -84,7 +89,7 @@ async fn who_waits_at_a_master_that_is_the_oldest_no_more_comes_to_the_one_that_
     until_wait([&older, &younger], [0, 3]).await;
     registered(&older, 30, younger_at, 20);
     until_wait([&older, &younger], [0, 3]).await;
-    // The same happens to the other one, which hears of it last.
+    // Then the other one is registered anew, and hears of it last.
     registered(&older, 30, younger_at, 40);
     until_wait([&older, &younger], [0, 3]).await;
     registered(&younger, 40, older_at, 30);
@@ -102,7 +107,7 @@ async fn a_question_that_comes_to_a_master_with_elders_goes_on_to_them() {
     registered(&youngest, 30, middle_at, 20);
     let _calls = ask(&youngest, 3);
     until_wait([&oldest, &middle, &youngest], [3, 0, 0]).await;
-    assert_eq!(youngest.waiting_elsewhere(0).await, Some(3));
+    assert_eq!(youngest.forwarding.waiting_elsewhere(0).await, Some(3));
 }
 
 #[tokio::test]
@@ -150,9 +155,9 @@ async fn as_many_may_wait_elsewhere_as_may_wait_here() {
     let mut calls = ask(&younger, most + 1);
     let refused = calls.join_next().await.unwrap().unwrap().unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
-    // It answers all the same, if not always in the time that it has.
+    // The older master answers all the same, if not always in time.
     let waiting = loop {
-        if let Some(waiting) = younger.waiting_elsewhere(0).await {
+        if let Some(waiting) = younger.forwarding.waiting_elsewhere(0).await {
             break waiting;
         }
     };

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::record::Record;
 
-/// The keys are those of `NodeState` in `master.proto`, and are as fixed as they are. What is not known is `null`.
+/// The line of one heartbeat. The keys are those of `NodeState` in `master.proto`, and as fixed as the fields there. What is not
+/// known is `null`.
 #[derive(Serialize)]
-struct Line<'a> {
+struct HeartbeatLine<'a> {
     received_us: u64,
     name: &'a str,
     ip: String,
@@ -37,7 +38,7 @@ struct Line<'a> {
     resting: bool,
 }
 
-/// The record's line, with its end.
+/// The line of a record, with a line feed at its end.
 pub(super) fn json(record: &Record) -> Vec<u8> {
     let Record { received_us, name, address, heartbeat } = record;
     let Heartbeat { id, generation, epoch: _, load, legacy, leases: _ } = heartbeat;
@@ -59,7 +60,7 @@ pub(super) fn json(record: &Record) -> Vec<u8> {
         throttling,
     } = *load;
     let LegacyState { task_id, io_perf, pro_perf, task_st, task_ed, utx } = *legacy;
-    let line = Line {
+    let line = HeartbeatLine {
         received_us: *received_us,
         name,
         ip: address.ip().to_string(),

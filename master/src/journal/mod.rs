@@ -1,4 +1,5 @@
-//! The heartbeat log: every heartbeat a line of JSON in a file that rotates, written off the request path.
+//! The heartbeat log: a file that rotates, with one line of JSON for each heartbeat. It is written apart from the calls, which do
+//! not wait for the disk.
 
 mod line;
 mod rotating;
@@ -15,7 +16,7 @@ use tokio::runtime::Handle;
 use crate::queue::Subscription;
 use rotating::{Limits, RotatingFile};
 
-/// How often an error of one kind is worth a line: a full disk fails with every heartbeat.
+/// How often an error of one kind is logged. A full disk fails with every heartbeat.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 /// The file that heartbeats are appended to.
@@ -23,13 +24,14 @@ const REPORT_EVERY: Duration = Duration::from_secs(60);
 pub struct HeartbeatLog {
     path: PathBuf,
     file: RotatingFile,
-    /// One for each kind of error that there was.
+    /// A limit for each kind of error that there was.
     errors: HashMap<io::ErrorKind, LogLimit>,
 }
 
 impl HeartbeatLog {
-    /// Opens the file, or makes it. When it would grow past `max_bytes`, or a line comes `max_age` after its first, it
-    /// becomes `FILE.1`, that becomes `FILE.2`, and so on up to `FILE.3`; a longer line still has a file to itself.
+    /// Opens the file, or makes it. When the file would grow past `max_bytes`, or a line comes `max_age` after its first, it is
+    /// renamed to `FILE.1`, `FILE.1` to `FILE.2`, and so on up to `FILE.3`. A line that is longer than `max_bytes` has a file to
+    /// itself.
     ///
     /// # Errors
     /// The file cannot be made or written to.
@@ -38,7 +40,7 @@ impl HeartbeatLog {
         Ok(HeartbeatLog { path, file, errors: HashMap::new() })
     }
 
-    /// Writes what `records` brings until it ends. Blocks: for a thread of its own.
+    /// Writes the records of a subscription until it ends. This blocks, so it needs a thread of its own.
     pub(crate) fn keep(mut self, mut records: Subscription, runtime: &Handle) {
         while let Some(next) = runtime.block_on(records.next()) {
             if next.missed > 0 {

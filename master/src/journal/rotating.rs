@@ -13,7 +13,7 @@ const KEPT: u32 = 3;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) bytes: u64,
-    /// From its first line on.
+    /// Time since the first line.
     pub(super) age: Duration,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct RotatingFile {
     limits: Limits,
     file: File,
     bytes: u64,
-    /// When its first line was written, in microseconds since 1970; None: there is none, or the system does not know.
+    /// When the first line was written, in microseconds since 1970; None: there is none, or the system does not know.
     since_us: Option<u64>,
 }
 
@@ -35,8 +35,8 @@ impl RotatingFile {
         Ok(RotatingFile { path, limits, file, bytes, since_us })
     }
 
-    /// Writes one line at a time in microseconds since 1970. On an error nothing of it stays in the file, as far as the
-    /// system lets us.
+    /// Appends one line. `now_us` is the time in microseconds since 1970. On an error nothing of the line stays in the file, as
+    /// far as the system lets us remove it.
     pub(super) fn append(&mut self, line: &[u8], now_us: u64) -> io::Result<()> {
         let length = line.len() as u64;
         if self.bytes > 0 && (self.bytes + length > self.limits.bytes || self.is_old(now_us)) {
@@ -52,15 +52,16 @@ impl RotatingFile {
         Ok(())
     }
 
-    /// A clock that was set back makes a file young, and nothing else.
+    /// Whether the file has reached its age limit. A clock that was set back makes the file look young, and does no other harm.
     fn is_old(&self, now_us: u64) -> bool {
         let age = self.since_us.map_or(0, |since| now_us.saturating_sub(since));
         Duration::from_micros(age) >= self.limits.age
     }
 
-    /// `FILE` becomes `FILE.1`, which becomes `FILE.2`, and so on up to a number that is free; if none is, the last one
-    /// goes. What failed is done again with the next line, and must not move a file that has moved already: the free
-    /// number is where it stopped, and a `FILE` that is not there has moved and only the new one is missing.
+    /// Renames `FILE` to `FILE.1`, `FILE.1` to `FILE.2`, and so on up to a number that is free. If none is, the last file goes.
+    ///
+    /// A rotation that failed is tried again with the next line, and must not move a file that has moved already. So it stops at
+    /// the first free number, where the last attempt stopped; and where `FILE` is missing, it only makes the new file.
     fn rotate(&mut self) -> io::Result<()> {
         if self.path.try_exists()? {
             let mut last = 1;
@@ -84,14 +85,13 @@ fn append_to(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, bytes))
 }
 
-/// When a file was made, which is when its first line was written. None where the system does not tell.
+/// When a file was made, which is when its first line was written; None where the system does not say.
 fn made_us(file: &File) -> Option<u64> {
     let made = file.metadata().ok()?.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     u64::try_from(made.as_micros()).ok()
 }
 
-/// Renames, replacing what is there. A file that is not there, because it is not yet needed or somebody has tidied up,
-/// is no error.
+/// Renames a file, and replaces what is there. A missing file is no error: it is not needed yet, or somebody has tidied up.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

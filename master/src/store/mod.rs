@@ -1,13 +1,15 @@
 //! Where registrations are kept: in this process alone, or in an etcd that any number of masters share.
 //!
-//! What is shared is little. etcd holds the epoch of the cluster, the next id, the addresses of the masters, and one key
-//! for each worker with what it said when it joined, under a lease of the master that hears the worker; and, for as long as
-//! nobody takes it back, what administrators have [set](facefleet_cluster::sharing::settings). Loads and heartbeats are not written anywhere: each master
-//! hears some of the workers and reads the heartbeats of the others from the masters that hear them, by the same `GetQ` that
-//! anybody can call. So all know at once when a worker falls silent, and how busy it is, also while etcd is down.
+//! Little is shared. etcd holds the epoch of the cluster, the next id, the addresses of the masters, and one key for each worker
+//! with what it said when it joined, under a lease of the master that hears the worker. It also holds what administrators have
+//! [set](facefleet_cluster::sharing::settings), for as long as nobody takes it back. Loads and heartbeats are not written
+//! anywhere: each master hears some of the workers, and reads the heartbeats of the others from the masters that hear them, by
+//! the same `GetQ` that anybody can call. So all masters know at once when a worker falls silent, and how busy it is, even while
+//! etcd is down.
 //!
-//! Every master answers from memory. What changes the memory, and what has to be written, is decided by the
-//! [scheduler](facefleet_cluster::scheduler) and its [book](facefleet_cluster::sharing::book), which are pure; `etcd` and `peers` carry it.
+//! Every master answers from memory. What changes the memory, and what must be written, is decided by the
+//! [scheduler](facefleet_cluster::scheduler) and its [book](facefleet_cluster::sharing::book), which are pure. [`etcd`] and
+//! [`peers`] are the adapters.
 
 use std::str::FromStr;
 
@@ -16,7 +18,7 @@ use facefleet_service::address::{HostPort, HostPortError};
 #[cfg(feature = "etcd")]
 pub(crate) mod etcd;
 #[cfg(feature = "etcd")]
-mod peers;
+pub(crate) mod peers;
 
 /// Where registrations are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub enum Store {
     /// In this process.
     #[default]
     Memory,
-    /// In an etcd, of which these are the members that are known, at least one.
+    /// In an etcd with these members, at least one.
     #[cfg(feature = "etcd")]
     Etcd(Vec<HostPort>),
 }
@@ -32,10 +34,10 @@ pub enum Store {
 /// Why a text is not a [`Store`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It is neither of the two.
+    /// The text is neither of the two.
     #[error("write `memory`, or `etcd://HOST:2379` with more members behind commas")]
     Neither,
-    /// A member's address is none.
+    /// The address of a member is not valid.
     #[error(transparent)]
     Member(#[from] HostPortError),
     /// This program cannot speak to etcd.

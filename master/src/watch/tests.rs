@@ -1,16 +1,19 @@
-use facefleet_proto::view::{Choice, StreamWorker, WorkerState};
+use facefleet_proto::RouteQuery;
+use facefleet_proto::view::{Choice, Decision, StreamReport, StreamWorker, WorkerState};
 use facefleet_proto::wire;
 use facefleet_proto::{Heartbeat, Join, LegacyState, Load};
 
 use super::*;
-use facefleet_cluster::liveness::Loss;
+use crate::config::Config;
+use crate::members::Member;
+use crate::parts::Parts;
 
-fn shared() -> Shared {
-    Shared::new(PolicyName::LeastLoaded, Loss::default(), Duration::ZERO)
+fn master() -> Parts {
+    Parts::of(&Config::default())
 }
 
-/// A worker joins that answers each frame in so many milliseconds.
-fn worker(shared: &Shared, number: i32, frame_ms: f32) {
+/// Lets a worker join that answers each frame in so many milliseconds.
+fn worker(master: &Parts, number: i32, frame_ms: f32) {
     let join = wire::JoinRequest {
         ip: "10.0.0.1".into(),
         port: 50_000 + number,
@@ -21,7 +24,7 @@ fn worker(shared: &Shared, number: i32, frame_ms: f32) {
         detectors: vec!["seeta".into(), "yunet".into()],
         ..wire::JoinRequest::default()
     };
-    let (id, epoch) = shared.join(Join::try_from(join).unwrap()).unwrap();
+    let Member { id, epoch } = master.members.join(Join::try_from(join).unwrap()).unwrap();
     let load = Load {
         cpu_percent: 97.3,
         memory_percent: Some(41.2),
@@ -34,7 +37,7 @@ fn worker(shared: &Shared, number: i32, frame_ms: f32) {
         ..Load::default()
     };
     let (legacy, leases) = (LegacyState::default(), Vec::new());
-    shared.heartbeat(Heartbeat { id, generation: 1, epoch, load, legacy, leases });
+    master.members.heartbeat(Heartbeat { id, generation: 1, epoch, load, legacy, leases });
 }
 
 fn query() -> RouteQuery {
@@ -52,12 +55,12 @@ fn report(frame: u64) -> StreamReport {
 
 #[tokio::test]
 async fn a_view_has_workers_streams_and_decisions_with_their_reasons() {
-    let shared = shared();
-    worker(&shared, 1, 40.0);
-    worker(&shared, 2, 100.0);
-    shared.route(&query()).await.unwrap();
-    shared.watching.report(report(5)).unwrap();
-    let view = shared.viewer().unwrap().next().await.unwrap().view();
+    let master = master();
+    worker(&master, 1, 40.0);
+    worker(&master, 2, 100.0);
+    master.forwarding.route(query(), 0).await.unwrap();
+    master.observed.report(report(5)).unwrap();
+    let view = master.viewers.viewer().unwrap().next().await.unwrap().view();
     let workers: Vec<_> = view.workers.iter().map(|w| (w.node.identity.name.as_str(), w.state())).collect();
     assert_eq!(workers, [("board-001", WorkerState::Healthy), ("board-002", WorkerState::Healthy)]);
     assert_eq!((view.streams[0].report.name.as_str(), view.streams[0].report.ok), ("door", 3));
@@ -71,53 +74,53 @@ async fn a_view_has_workers_streams_and_decisions_with_their_reasons() {
 
 #[tokio::test]
 async fn everybody_shares_a_view_and_gets_each_decision_once() {
-    let shared = shared();
-    shared.watching.report(report(0)).unwrap();
-    let [mut early, mut late] = [(); 2].map(|()| shared.viewer().unwrap());
+    let master = master();
+    master.observed.report(report(0)).unwrap();
+    let [mut early, mut late] = [(); 2].map(|()| master.viewers.viewer().unwrap());
     let first = early.next().await.unwrap();
     assert_eq!(first.event().as_ptr(), late.next().await.unwrap().event().as_ptr());
     let frames = |view: ClusterView| view.decisions.iter().map(|d| d.decision.frame.unwrap()).collect::<Vec<_>>();
     assert_eq!(frames(first.view()), [0]);
-    (1..=3).for_each(|frame| shared.watching.report(report(frame)).unwrap());
-    shared.show(Duration::ZERO, Some(9));
+    (1..=3).for_each(|frame| master.observed.report(report(frame)).unwrap());
+    master.viewers.show(Duration::ZERO, Some(9));
     let second = early.next().await.unwrap().view();
     assert_eq!((second.waiting, frames(second)), (9, vec![1, 2, 3]));
     // Whoever comes now gets this view, and all decisions in it.
-    let mut later = shared.viewer().unwrap();
+    let mut later = master.viewers.viewer().unwrap();
     assert_eq!(frames(later.next().await.unwrap().view()), [0, 1, 2, 3]);
     // A flood is cut, and who does not read gets the newest.
-    (4..200).for_each(|frame| shared.watching.report(report(frame)).unwrap());
-    shared.show(Duration::ZERO, None);
+    (4..200).for_each(|frame| master.observed.report(report(frame)).unwrap());
+    master.viewers.show(Duration::ZERO, None);
     assert_eq!(frames(late.next().await.unwrap().view()), (180..200).collect::<Vec<_>>());
 }
 
 #[tokio::test]
 async fn viewers_end_with_the_master_and_are_bounded() {
-    let shared = shared();
-    let mut viewers: Vec<Viewer> = (0..MAX_VIEWERS).map(|_| shared.viewer().unwrap()).collect();
-    assert!(shared.viewer().is_err());
+    let master = master();
+    let mut viewers: Vec<Viewer> = (0..MAX_VIEWERS).map(|_| master.viewers.viewer().unwrap()).collect();
+    assert!(master.viewers.viewer().is_err());
     viewers.truncate(1);
-    assert!(viewers[0].next().await.is_some() && shared.viewer().is_ok());
-    shared.watching.close();
+    assert!(viewers[0].next().await.is_some() && master.viewers.viewer().is_ok());
+    master.viewers.close();
     assert!(viewers[0].next().await.is_none());
 }
 
 /// 200 workers, and 50 streams that use eight each: what a page gets every second. Prints what it costs.
 #[test]
 fn a_view_of_a_large_cluster_is_small() {
-    let shared = shared();
-    (0..200).for_each(|n| worker(&shared, n, 41.27));
+    let master = master();
+    (0..200).for_each(|n| worker(&master, n, 41.27));
     for lease in 1..=50 {
         let name = |n| format!("board-{n:03}");
         let worker = |n| StreamWorker { name: name(n), in_flight: 2, frame_ms: Some(41.27), answered: 100_000 };
         let decision = |n| Decision { frame: Some(n), chosen: choice(name(n)), next: Some(choice(name(n + 1))) };
         let (workers, decisions) = ((0..8).map(worker).collect(), (0..4).map(decision).collect());
-        shared.watching.report(StreamReport { lease, workers, decisions, ..report(1) }).unwrap();
+        master.observed.report(StreamReport { lease, workers, decisions, ..report(1) }).unwrap();
     }
     let begun = clock::now();
-    let snapshot = Snapshot::new(shared.view(), 0, begun);
+    let snapshot = Snapshot::new(master.viewers.view(), 0, begun);
     let built = clock::now();
-    let json = snapshot.event(true);
+    let json = snapshot.event(Audience::New);
     let (build, encode) = (built - begun, clock::now() - built);
     println!("200 workers, 50 streams: {} kB of JSON, built in {build:?}, encoded in {encode:?}", json.len() / 1000);
     assert!(json.len() < 200_000, "{} bytes", json.len());

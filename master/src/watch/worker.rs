@@ -1,32 +1,18 @@
-//! What people are shown of a worker beside the list of nodes. Pure.
+//! A worker as people are shown it, beyond what the list of nodes has.
 
+use facefleet_cluster::registry::Worker;
 use facefleet_proto::view::WorkerView;
 use facefleet_proto::{Health, Node};
 
-use facefleet_cluster::registry::Worker;
-
-/// A worker is slow whose frames take so many times what it measured of itself when it started: other pictures and other
-/// detectors than those of its self-test may well take twice as long.
-const SLOW: f32 = 3.0;
-
-/// The view of a worker of which `node` is what the list of nodes says.
+/// The view of a worker, of which `node` is the entry in the list of nodes.
 pub(super) fn view(worker: &Worker, node: Node) -> WorkerView {
     let is_lost = node.health == Health::Lost;
     WorkerView {
         frames_per_s: if is_lost { 0.0 } else { worker.frames_per_s() },
-        slow: node.health == Health::Healthy && is_slow(worker),
+        slow: node.health == Health::Healthy && worker.is_slow(),
         live: worker.join.http_port.is_some(),
         node,
     }
-}
-
-fn is_slow(worker: &Worker) -> bool {
-    let Some(load) = &worker.load else { return false };
-    let measured = load.frames_per_s.or(worker.join.frames_per_s);
-    let alone_ms = measured.map(|frames_per_s| 1000.0 * worker.join.cores as f32 / frames_per_s);
-    let takes_ms = load.frame_ms_p50.or(load.frame_ms);
-    let is_slower = alone_ms.zip(takes_ms).is_some_and(|(alone, takes)| takes > SLOW * alone);
-    load.throttling.is_on() || is_slower
 }
 
 #[cfg(test)]
@@ -37,10 +23,12 @@ mod tests {
     use facefleet_service::clock;
 
     use super::*;
+    use crate::nodes::node;
+    use facefleet_cluster::admission::SlotCount;
     use facefleet_cluster::liveness::Loss;
     use facefleet_cluster::registry::Registry;
 
-    /// Slow or not, of a worker with two threads and this load.
+    /// Whether a worker with two threads and this load is slow.
     fn slow(load: Load) -> bool {
         let (mut registry, now) = (Registry::new(Loss::default()), clock::now());
         let join = Join {
@@ -58,7 +46,7 @@ mod tests {
         let (legacy, leases) = (LegacyState::default(), Vec::new());
         registry.heartbeat(&Heartbeat { id, generation: 1, epoch: 0, load, legacy, leases }, now).unwrap();
         let worker = registry.get(id).unwrap();
-        view(worker, worker.node(now)).slow
+        view(worker, node(worker, SlotCount::default(), now)).slow
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What an administrator changes from the page.
+//! Changes that an administrator makes from the page.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,31 +13,31 @@ use facefleet_service::http::body;
 use facefleet_service::http::token::bearer;
 use serde::Serialize;
 
-use super::{NOT_READY, json};
+use super::json::{NOT_READY, json};
 use crate::administer::refusal;
-use crate::shared::Shared;
+use crate::parts::Parts;
 
 /// Longest request. The longest name that a worker may have is 64 bytes.
 const MAX_BYTES: usize = 4096;
 
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Answer {
+enum AdminAnswer {
     Said(String),
     Error(String),
 }
 
 /// `POST /api/admin`.
 pub(super) async fn administer(
-    State(shared): State<Arc<Shared>>,
+    State(master): State<Arc<Parts>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     sent: Body,
 ) -> Response {
-    if let Err(refused) = shared.admin.open(bearer(&headers), peer.ip()) {
-        return refused.response(json(&Answer::Error(refusal(refused, peer.ip()))));
+    if let Err(refused) = master.administration.gate().open(bearer(&headers), peer.ip()) {
+        return refused.response(json(&AdminAnswer::Error(refusal(refused, peer.ip()))));
     }
-    // Another site's page may send a form or plain text without asking, but not this.
+    // The page of another site may send a form or plain text without asking first, but not this type.
     let is_json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     if !is_json {
         return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json");
@@ -50,15 +50,15 @@ pub(super) async fn administer(
         }
         Err(status) => return error(status, "the request is too long, too slow or cut off"),
     };
-    if !shared.is_ready() {
+    if !master.scheduler.is_ready() {
         return error(StatusCode::SERVICE_UNAVAILABLE, NOT_READY);
     }
-    match shared.administer(&change).await {
-        Ok(said) => json(&Answer::Said(said)).into_response(),
+    match master.administration.administer(&change).await {
+        Ok(said) => json(&AdminAnswer::Said(said)).into_response(),
         Err(problem) => error(StatusCode::BAD_REQUEST, &problem.to_string()),
     }
 }
 
 fn error(status: StatusCode, problem: &str) -> Response {
-    (status, json(&Answer::Error(problem.to_owned()))).into_response()
+    (status, json(&AdminAnswer::Error(problem.to_owned()))).into_response()
 }

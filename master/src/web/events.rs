@@ -12,14 +12,14 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::time::timeout;
 
-use crate::shared::Shared;
+use crate::parts::Parts;
 
-/// After how long without a view something else is said, so that what is between here and the browser keeps the connection.
+/// After how long without a view a comment is sent, so that proxies between here and the browser keep the connection.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
-/// `GET /api/events`: the view at once, and every one after it for which there is time. Ends when the master stops.
-pub(super) async fn events(State(shared): State<Arc<Shared>>) -> Response {
-    match shared.viewer() {
+/// `GET /api/events`: a view at once, and then every view for which the reader has time. Ends when the master stops.
+pub(super) async fn events(State(master): State<Arc<Parts>>) -> Response {
+    match master.viewers.viewer() {
         Ok(viewer) => {
             let views = stream::unfold(viewer, |mut viewer| async {
                 let seeing = viewer.next().await?;
@@ -32,8 +32,8 @@ pub(super) async fn events(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-/// Each view, which is an event, and a comment where none comes for a while. A view is asked for when the one before it has been
-/// taken, so a slow reader gets the newest.
+/// The views, each of which is an event, and a comment where none comes for a while. A view is asked for only when the one before
+/// has been taken, so a slow reader gets the newest.
 fn lines(views: impl Stream<Item = Bytes> + Send, keepalive: Duration) -> impl Stream<Item = Bytes> + Send {
     stream::unfold(Box::pin(views), move |mut views| async move {
         match timeout(keepalive, views.next()).await {

@@ -1,8 +1,8 @@
-//! Pictures of the workers, passed on, so that a browser that shows the page needs to reach the master alone.
+//! Passes pictures of the workers on, so that a browser that shows the page only needs to reach the master.
 //!
-//! A request goes to the address that the worker has joined with and the port that it has told, and nowhere else: a browser names
-//! a worker and a stream, never a place. It is the worker that decides who may see its pictures, so it is told whose request it
-//! is, and shown that the browser has the token; not the token itself, since anybody may have joined as a worker
+//! A request goes to the address and the port that the worker has joined with, and nowhere else: a browser names a worker and a
+//! stream, never an address. The worker decides who may see its pictures. So the master tells it whose request it is, and proves
+//! that the browser has the token. The worker never gets the token itself, since anybody may have joined as a worker
 //! ([`facefleet_service::http::proof`]).
 
 use std::net::SocketAddr;
@@ -23,20 +23,20 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::shared::Shared;
+use crate::members::Members;
 
-/// Requests that are passed on at once, which is what a class of forty looks at; more are told to come again. One costs a task, a
-/// connection, and memory for its answer.
+/// Requests that are passed on at once, which is what a class of forty looks at. Further ones are refused for the moment. Each costs
+/// a task, a connection, and memory for its answer.
 const AT_ONCE: usize = 256;
-/// When to come again.
+/// Seconds after which a refused browser is to try again.
 const AGAIN_AFTER_S: &str = "2";
-/// How long a worker may take to be there at all.
+/// How long connecting to a worker may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-/// How long one may take. A worker keeps the question for a new picture open for 5 s.
+/// How long a request may take. A worker keeps a request for a new picture open for 5 s.
 const WITHIN: Duration = Duration::from_secs(6);
-/// Greatest answer. A picture has 640×640 pixels at most, which as noise without a pattern are 300 kB.
+/// Greatest answer. A picture has 640×640 pixels at most, which are 300 kB where they are pure noise.
 const MAX_BYTES: usize = 512 << 10;
-/// Which picture an answer is.
+/// The header with the number of the picture.
 const X_PICTURE: HeaderName = HeaderName::from_static("x-picture");
 
 /// Passes requests on.
@@ -44,8 +44,8 @@ pub(super) struct Relay {
     places: Semaphore,
 }
 
-/// What every handler here has.
-pub(super) type Means = State<(Arc<Shared>, Arc<Relay>)>;
+/// The state of the handlers here.
+pub(super) type Means = State<(Arc<Members>, Arc<Relay>)>;
 
 impl Default for Relay {
     fn default() -> Relay {
@@ -55,18 +55,18 @@ impl Default for Relay {
 
 /// `GET /live/WORKER`: the worker's streams, as JSON.
 pub(super) async fn streams(
-    State((shared, relay)): Means,
+    State((members, relay)): Means,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     worker: Result<Path<String>, axum::extract::rejection::PathRejection>,
     headers: HeaderMap,
 ) -> Response<Body> {
     let Ok(Path(worker)) = worker else { return nothing_here() };
-    relay.pass_on(&shared, &worker, "/live", peer, &headers).await
+    relay.pass_on(&members, &worker, "/live", peer, &headers).await
 }
 
 /// `GET /live/WORKER/STREAM/picture.jpg?after=N`: the next picture of a stream that is newer than N.
 pub(super) async fn picture(
-    State((shared, relay)): Means,
+    State((members, relay)): Means,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     names: Result<Path<(String, String)>, axum::extract::rejection::PathRejection>,
     RawQuery(query): RawQuery,
@@ -74,10 +74,10 @@ pub(super) async fn picture(
 ) -> Response<Body> {
     let Ok(Path((worker, stream))) = names else { return nothing_here() };
     let Some(path) = picture_path(&stream, query.as_deref()) else { return nothing_here() };
-    relay.pass_on(&shared, &worker, &path, peer, &headers).await
+    relay.pass_on(&members, &worker, &path, peer, &headers).await
 }
 
-/// Where a worker has the picture; None: that is no name of a stream, or no number of a picture.
+/// The path of the picture at its worker; None: the stream is not named as streams are, or the picture has no number.
 fn picture_path(stream: &str, query: Option<&str>) -> Option<String> {
     let is_name = stream.len() == 16 && stream.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let after = match query {
@@ -90,13 +90,13 @@ fn picture_path(stream: &str, query: Option<&str>) -> Option<String> {
 impl Relay {
     async fn pass_on(
         &self,
-        shared: &Shared,
+        members: &Members,
         worker: &str,
         path: &str,
         peer: SocketAddr,
         headers: &HeaderMap,
     ) -> Response<Body> {
-        let Some(address) = shared.live_address(worker) else { return nothing_here() };
+        let Some(address) = members.live_address(worker) else { return nothing_here() };
         let Ok(_place) = self.places.try_acquire() else { return full() };
         let question = Question { address, path, forwarded: forwarded(peer, headers), token: bearer(headers) };
         let problem = match tokio::time::timeout(WITHIN, question.ask()).await {
@@ -104,13 +104,13 @@ impl Relay {
             Ok(Err(problem)) => problem,
             Err(_) => Problem::Late,
         };
-        // What the system or the worker says of it is for who runs the master.
+        // What the system or the worker says is for the people who run the master.
         tracing::debug!("no picture of worker `{worker}` at {address}: {problem} ({problem:?})");
         (problem.status(), format!("{problem}\n")).into_response()
     }
 }
 
-/// Why there is no answer of a worker's to pass on.
+/// Why there is no answer of a worker to pass on.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
     #[error("the worker cannot be reached for its pictures")]
@@ -136,17 +136,17 @@ impl Problem {
     }
 }
 
-/// What a worker is asked.
+/// A request to a worker.
 struct Question<'a> {
     address: SocketAddr,
     path: &'a str,
     forwarded: HeaderValue,
-    /// The browser's, for the proof.
+    /// The token of the browser, for the proof.
     token: Option<&'a str>,
 }
 
 impl Question<'_> {
-    /// Asks on a connection of its own, which ends with the answer.
+    /// Sends the request on a connection of its own, which ends with the answer.
     async fn ask(&self) -> Result<Response<Body>, Problem> {
         let connected = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(self.address)).await;
         let tcp = connected.map_err(|_| Problem::Far)?.map_err(Problem::Connect)?;
@@ -175,14 +175,14 @@ impl Question<'_> {
         Ok(Response::from_parts(parts, content))
     }
 
-    /// What this worker wants to see before it shows more than this answer, if the browser has it.
+    /// The proof that the worker asks for in this answer; None: it asks for none, or the browser has no token.
     fn proof(&self, answer: &Response<Bytes>) -> Option<String> {
         let nonce = answer.headers().get(NONCE).filter(|_| answer.status() == StatusCode::UNAUTHORIZED)?;
         Some(proof(self.token?, self.address, self.path, nonce.to_str().ok()?))
     }
 }
 
-/// The part of a worker's answer that a browser gets to see: what a page of ours could do with it is known.
+/// The part of a worker's answer that a browser gets: only what our page is known to handle safely. None: nothing of it.
 fn fit(status: StatusCode, headers: &HeaderMap, content: Bytes) -> Option<Response<Body>> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -206,7 +206,7 @@ fn fit(status: StatusCode, headers: &HeaderMap, content: Bytes) -> Option<Respon
     answer.body(Body::from(content)).ok()
 }
 
-/// Whether a worker says that it does not want to, or that too many are looking.
+/// Whether a worker refuses, or says that too many are looking.
 fn is_no(status: StatusCode) -> bool {
     status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE
 }

@@ -49,7 +49,7 @@ async fn a_worker_that_is_not_known_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_result_ends_its_lease() {
+async fn a_result_ends_what_was_promised_to_its_stream_and_to_no_other() {
     let master = Master::start(Config::default()).await;
     let mut client = master.client().await;
     client.join(join("a", 1, 1)).await.unwrap();
@@ -63,6 +63,12 @@ async fn a_result_ends_its_lease() {
         lease_id: first.lease_id,
         epoch: first.epoch,
     };
+    for lease_id in 1..100 {
+        client.submit_result(wire::TaskResult { lease_id, ..result }).await.unwrap();
+    }
+    let other = client.route_guide(wire::RouteRequest::default()).await.unwrap().into_inner();
+    assert_ne!(other.port, first.port, "nobody's stream has a small number");
+    client.submit_result(wire::TaskResult { lease_id: other.lease_id, ..result }).await.unwrap();
     assert_eq!(client.submit_result(result).await.unwrap().into_inner(), result);
     let second = client.route_guide(wire::RouteRequest::default()).await.unwrap().into_inner();
     assert_eq!(second.port, first.port, "the place is free again");

@@ -3,17 +3,18 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::test_clock;
-use facefleet_proto::{Health, Identity, Join, Load, TaskResult};
+use facefleet_proto::{Health, Identity, Join, Load, RouteQuery, TaskResult};
 use proptest::prelude::*;
 
 use super::*;
-use crate::admission::{LeaseId, NAMED_TTL, Order, SETTLES_WITHIN};
+use crate::admission::{NAMED_TTL, Order, SETTLES_WITHIN};
 use crate::liveness::Loss;
 use crate::outage::Turn;
 use crate::policy::PolicyName;
+use crate::scheduler::Scheduler;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Of workers that beat once a second.
+/// After how long a silent worker is lost, if it beats once a second.
 const LOST_AFTER: Duration = Duration::from_secs(3);
 const EPOCH: u64 = 7;
 
@@ -24,7 +25,7 @@ fn limit() -> Limit {
 fn scheduler() -> (Scheduler, Instant) {
     let start = test_clock::start();
     let mut scheduler = Scheduler::new(PolicyName::default(), EPOCH).detecting(Loss::default());
-    scheduler.set_admission(Some(limit()), start);
+    scheduler.set_limit(Some(limit()), start);
     (scheduler, start + SETTLES_WITHIN)
 }
 
@@ -43,17 +44,22 @@ fn join(number: u16, generation: u64, cores: u32) -> Join {
     }
 }
 
-fn beat(id: WorkerId, generation: u64, draining: bool, leases: &[LeaseId]) -> Heartbeat {
+fn beat(id: WorkerId, generation: u64, draining: bool, leases: &[StreamLeaseId]) -> Heartbeat {
     let load = Load { draining, ..Load::default() };
     Heartbeat { id, generation, load, epoch: EPOCH, legacy: Default::default(), leases: leases.to_vec() }
 }
 
-fn query(lease: LeaseId) -> RouteQuery {
+fn query(lease: StreamLeaseId) -> RouteQuery {
     RouteQuery { lease: Some(lease), ..RouteQuery::default() }
 }
 
-fn slots(scheduler: &Scheduler, now: Instant) -> Vec<(u32, u32)> {
-    scheduler.nodes(now).nodes.iter().map(|node| (node.slots, node.slots_taken)).collect()
+/// How many slots each worker offers, and how many of them are taken.
+fn slots(scheduler: &Scheduler) -> Vec<(u32, u32)> {
+    let count = |worker: &Worker| {
+        let SlotCount { offered, taken } = scheduler.slots(worker.id);
+        (offered, taken)
+    };
+    scheduler.registry().workers().map(count).collect()
 }
 
 #[test]
@@ -63,22 +69,33 @@ fn with_no_limit_everybody_is_let_in_and_nothing_is_counted() {
     let id = scheduler.join(join(0, 1, 4), now).unwrap().id;
     scheduler.heartbeat(&beat(id, 1, false, &[1, 2, 3]), now).unwrap();
     assert_eq!(scheduler.ask(&query(1), now), None);
-    let nodes = scheduler.summary(now);
-    assert_eq!((nodes.admission.as_str(), nodes.waiting, slots(&scheduler, now)), ("open", 0, vec![(0, 0)]));
+    let summary = scheduler.summary(now);
+    assert_eq!((summary.admission.as_str(), summary.waiting, slots(&scheduler)), ("open", 0, vec![(0, 0)]));
 }
 
 #[test]
-fn a_worker_has_slots_once_it_has_named_its_leases() {
+fn an_old_client_gets_a_stream_of_its_own_for_each_question() {
     let (mut scheduler, now) = scheduler();
     let id = scheduler.join(join(0, 1, 2), now).unwrap().id;
-    assert_eq!(slots(&scheduler, now), [(0, 0)]);
-    assert!(matches!(scheduler.ask(&query(1), now), Some(Answer::Waits(_))), "there is somebody to wait for");
+    scheduler.heartbeat(&beat(id, 1, false, &[]), now).unwrap();
+    let mut ask = || scheduler.ask(&RouteQuery::default(), now);
+    let [Some(SlotAnswer::Placed(first)), Some(SlotAnswer::Placed(second))] = [ask(), ask()] else { panic!() };
+    assert!(first.stream != 0 && second.stream != 0 && first.stream != second.stream);
+    assert!(matches!(ask(), Some(SlotAnswer::Waits(_))));
+}
+
+#[test]
+fn a_worker_has_slots_once_it_has_named_its_streams() {
+    let (mut scheduler, now) = scheduler();
+    let id = scheduler.join(join(0, 1, 2), now).unwrap().id;
+    assert_eq!(slots(&scheduler), [(0, 0)]);
+    assert!(matches!(scheduler.ask(&query(1), now), Some(SlotAnswer::Waits(_))), "there is somebody to wait for");
     scheduler.heartbeat(&beat(id, 1, false, &[7, 8]), now).unwrap();
     assert_eq!(scheduler.admit(now), [], "those that run have them");
-    assert_eq!((slots(&scheduler, now), scheduler.summary(now).waiting), (vec![(2, 2)], 1));
+    assert_eq!((slots(&scheduler), scheduler.summary(now).waiting), (vec![(2, 2)], 1));
     scheduler.join(Join { heartbeat_interval: None, ..join(1, 0, 1) }, now).unwrap();
     assert_eq!(scheduler.admit(now).len(), 1, "an old worker names none, ever");
-    assert_eq!(slots(&scheduler, now), [(2, 2), (1, 1)]);
+    assert_eq!(slots(&scheduler), [(2, 2), (1, 1)]);
 }
 
 #[test]
@@ -92,11 +109,11 @@ fn a_worker_that_drains_or_is_lost_or_leaves_takes_its_slots_along() {
     scheduler.heartbeat(&beat(WorkerId(0), 1, true, &[]), later).unwrap();
     scheduler.heartbeat(&beat(WorkerId(1), 1, false, &[]), later).unwrap();
     scheduler.expire(later);
-    assert_eq!(slots(&scheduler, later), [(0, 0), (1, 0), (0, 0)]);
+    assert_eq!(slots(&scheduler), [(0, 0), (1, 0), (0, 0)]);
     scheduler.leave(WorkerId(1), 1, EPOCH).unwrap();
-    assert_eq!(scheduler.ask(&query(1), later), Some(Answer::Nobody));
+    assert_eq!(scheduler.ask(&query(1), later), Some(SlotAnswer::Nobody));
     scheduler.heartbeat(&beat(WorkerId(2), 1, false, &[]), later).unwrap();
-    assert!(matches!(scheduler.ask(&query(1), later), Some(Answer::Placed(_))), "it was not lost after all");
+    assert!(matches!(scheduler.ask(&query(1), later), Some(SlotAnswer::Placed(_))), "it was not lost after all");
 }
 
 #[test]
@@ -106,20 +123,20 @@ fn in_an_outage_of_the_masters_own_nobody_is_let_in_past_those_who_wait() {
         let id = scheduler.join(join(number, 1, 1), now).unwrap().id;
         scheduler.heartbeat(&beat(id, 1, false, &[u64::from(number) + 1]), now).unwrap();
     }
-    assert!(matches!(scheduler.ask(&query(3), now), Some(Answer::Waits(_))));
+    assert!(matches!(scheduler.ask(&query(3), now), Some(SlotAnswer::Waits(_))));
     for _ in 0..20 {
         now += SECOND;
         scheduler.expire(now);
         scheduler.doubt(now);
-        assert!(matches!(scheduler.ask(&query(4), now), Some(Answer::Waits(_))), "there is no place");
-        assert_eq!((scheduler.admit(now), slots(&scheduler, now)), (vec![], vec![(1, 1), (1, 1)]));
+        assert!(matches!(scheduler.ask(&query(4), now), Some(SlotAnswer::Waits(_))), "there is no place");
+        assert_eq!((scheduler.admit(now), slots(&scheduler)), (vec![], vec![(1, 1), (1, 1)]));
     }
     assert_eq!(scheduler.summary(now).vanished, 2);
     // The cable is back; one of the streams has ended meanwhile, and one worker stays away.
     scheduler.heartbeat(&beat(WorkerId(0), 1, false, &[]), now).unwrap();
     scheduler.join(join(2, 1, 1), now).unwrap();
     assert!(matches!(scheduler.doubt(now), Some(Turn::Over { lost: 1 })));
-    assert_eq!(slots(&scheduler, now), [(1, 1), (0, 0), (0, 0)]);
+    assert_eq!(slots(&scheduler), [(1, 1), (0, 0), (0, 0)]);
     now += NAMED_TTL;
     scheduler.heartbeat(&beat(WorkerId(0), 1, false, &[]), now).unwrap();
     scheduler.expire(now);
@@ -155,11 +172,11 @@ fn what_a_client_has_measured_counts_where_the_worker_says_nothing() {
 enum Step {
     Join(u16, u32),
     Leave(u16),
-    Beat(u16, bool, Vec<LeaseId>),
-    Ask(LeaseId),
+    Beat(u16, bool, Vec<StreamLeaseId>),
+    Ask(StreamLeaseId),
     Collect(usize),
     Cancel(usize),
-    Submit(LeaseId),
+    Submit(StreamLeaseId),
     Pass(u32),
 }
 
@@ -182,11 +199,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// What everybody outside knows of the workers, and of the streams that were let in.
 #[derive(Default)]
 struct Model {
-    /// By number: its present life, and whether it is in service with how many slots.
+    /// The present life of each worker, by its number.
     workers: BTreeMap<u16, Life>,
     lives: u64,
-    /// Those that certainly hold a slot: whose, and when they heard of it.
-    let_in: BTreeMap<LeaseId, (WorkerId, Instant)>,
+    /// The streams that certainly hold a slot: the worker that offers it, and when they got it.
+    let_in: BTreeMap<StreamLeaseId, (WorkerId, Instant)>,
 }
 
 struct Life {
@@ -200,13 +217,13 @@ struct Life {
 }
 
 impl Model {
-    /// A worker has no slots any more, and nobody holds one.
+    /// Takes all slots from a worker, and so from the streams that hold them.
     fn withdraw(&mut self, id: WorkerId) {
         self.workers.values_mut().filter(|life| life.id == id).for_each(|life| life.slots = 0);
         self.let_in.retain(|_, (worker, _)| *worker != id);
     }
 
-    /// `hidden` are those that an outage of the master's own keeps in service.
+    /// Time has passed. `hidden` are the workers that an outage of the master's own keeps in service.
     fn pass(&mut self, hidden: &[WorkerId], now: Instant) {
         let lost = |life: &&mut Life| now.saturating_duration_since(life.heard) > LOST_AFTER;
         for life in self.workers.values_mut().filter(lost) {
@@ -250,16 +267,16 @@ proptest! {
                     if drains { model.withdraw(id) }
                 },
                 Step::Ask(lease) => match scheduler.ask(&query(lease), now) {
-                    Some(Answer::Placed(place)) => {
-                        prop_assert_eq!(place.lease, lease);
+                    Some(SlotAnswer::Placed(place)) => {
+                        prop_assert_eq!(place.stream, lease);
                         model.let_in.insert(lease, (place.worker, now));
                     }
-                    Some(Answer::Waits(ticket)) => waiting.push(ticket),
-                    answer => prop_assert_eq!(answer, Some(Answer::Nobody)),
+                    Some(SlotAnswer::Waits(ticket)) => waiting.push(ticket),
+                    answer => prop_assert_eq!(answer, Some(SlotAnswer::Nobody)),
                 },
                 Step::Collect(n) if n < waiting.len() => if let Some(place) = scheduler.collect(waiting[n], now) {
                     waiting.swap_remove(n);
-                    model.let_in.insert(place.lease, (place.worker, now));
+                    model.let_in.insert(place.stream, (place.worker, now));
                 },
                 Step::Cancel(n) if n < waiting.len() => scheduler.cancel(waiting.swap_remove(n)),
                 Step::Collect(_) | Step::Cancel(_) => {}
@@ -282,12 +299,14 @@ proptest! {
             for (worker, granted) in &granted {
                 prop_assert!(offered.get(worker).is_some_and(|slots| granted <= slots), "{granted} of {worker}: {offered:?}");
             }
-            for node in scheduler.nodes(now).nodes {
-                prop_assert_eq!(node.slots, offered.get(&node.id).copied().unwrap_or(0), "{:?}", node);
-                let is_hidden = scheduler.outage.vanished().any(|id| id == node.id);
-                prop_assert!(node.slots == 0 || node.health == Health::Healthy || is_hidden, "{:?}", node);
-                prop_assert!(granted.get(&node.id).copied().unwrap_or(0) <= node.slots_taken, "{:?}", node);
-                prop_assert!(node.slots_taken <= node.slots, "{:?}", node);
+            for worker in scheduler.registry().workers() {
+                let slots = scheduler.slots(worker.id);
+                prop_assert_eq!(slots.offered, offered.get(&worker.id).copied().unwrap_or(0), "{:?}", worker);
+                let is_hidden = scheduler.outage.vanished().any(|id| id == worker.id);
+                let is_healthy = worker.health(now) == Health::Healthy;
+                prop_assert!(slots.offered == 0 || is_healthy || is_hidden, "{:?}", worker);
+                prop_assert!(granted.get(&worker.id).copied().unwrap_or(0) <= slots.taken, "{:?}", worker);
+                prop_assert!(slots.taken <= slots.offered, "{:?}", worker);
             }
         }
     }

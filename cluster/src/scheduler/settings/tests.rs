@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::test_clock;
-use facefleet_proto::{Heartbeat, Identity, Join, Load, RouteQuery, TaskResult, WorkerId};
+use facefleet_proto::{Heartbeat, Identity, Join, LegacyState, Load, RouteQuery, TaskResult, WorkerId};
 
 use super::*;
-use crate::admission::{AdmissionName, Answer, SETTLES_WITHIN};
+use crate::admission::{AdmissionName, SETTLES_WITHIN, SlotAnswer, Ticket};
 use crate::policy::PolicyName;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,14 +26,14 @@ fn join(number: u16, generation: u64) -> Join {
 }
 
 fn beat(scheduler: &mut Scheduler, number: u32, load: Load, leases: &[u64], now: Instant) {
-    let (id, legacy, leases) = (WorkerId(number), Default::default(), leases.to_vec());
+    let (id, legacy, leases) = (WorkerId(number), LegacyState::default(), leases.to_vec());
     let heartbeat = Heartbeat { id, generation: 1, load, epoch: EPOCH, legacy, leases };
     scheduler.heartbeat(&heartbeat, now).unwrap();
 }
 
 /// Workers of one thread that were heard of.
 fn cluster(workers: u16, now: Instant) -> Scheduler {
-    let mut scheduler = Scheduler::new(PolicyName::default(), EPOCH);
+    let mut scheduler = Scheduler::new(PolicyName::default(), EPOCH).waiting_at_most(SECOND * 60);
     for number in 0..workers {
         scheduler.join(join(number, 1), now).unwrap();
         beat(&mut scheduler, number.into(), Load::default(), &[], now);
@@ -40,12 +41,13 @@ fn cluster(workers: u16, now: Instant) -> Scheduler {
     scheduler
 }
 
+/// Changes the settings. Returns the calls that need not wait any more.
 fn set(scheduler: &mut Scheduler, now: Instant, change: impl FnOnce(&mut Settings)) -> Vec<Ticket> {
     let mut settings = scheduler.settings();
     change(&mut settings);
-    let called = scheduler.set(settings.clone(), SECOND * 60, now);
+    scheduler.set(settings.clone(), now);
     assert_eq!(scheduler.settings(), settings);
-    called
+    scheduler.admit(now)
 }
 
 fn rest(scheduler: &mut Scheduler, names: &[&str], now: Instant) {
@@ -60,7 +62,7 @@ fn routed(scheduler: &mut Scheduler, now: Instant) -> Vec<u32> {
     ids
 }
 
-fn ask(scheduler: &mut Scheduler, lease: u64, now: Instant) -> Option<Answer> {
+fn ask(scheduler: &mut Scheduler, lease: u64, now: Instant) -> Option<SlotAnswer> {
     scheduler.ask(&RouteQuery { lease: Some(lease), ..RouteQuery::default() }, now)
 }
 
@@ -79,7 +81,7 @@ fn another_policy_chooses_among_the_same_workers() {
         firsts[route.candidates[0].id.unwrap().0 as usize] += 1;
     }
     assert_eq!(firsts, [10, 0, 30]);
-    assert_eq!(scheduler.summary(now).policy, "weighted-round-robin");
+    assert_eq!(scheduler.summary(now).policy, PolicyName::WeightedRoundRobin);
 }
 
 #[test]
@@ -89,8 +91,8 @@ fn a_worker_that_rests_stays_out_whatever_it_does_and_comes_back_when_it_is_told
     rest(&mut scheduler, &["w0", "w1"], now);
     assert_eq!(routed(&mut scheduler, now), [2], "at once");
     let state = |scheduler: &Scheduler, at: usize| {
-        let node = &scheduler.nodes(now).nodes[at];
-        (node.health, node.load.as_ref().is_some_and(|load| load.resting))
+        let worker = scheduler.registry().workers().nth(at).unwrap();
+        (worker.health(now), worker.is_resting)
     };
     assert_eq!(state(&scheduler, 0), (Health::Draining, true));
     // One of an old version does not know, and another life of it does neither.
@@ -123,12 +125,12 @@ fn admission_that_is_switched_on_counts_the_streams_that_run() {
     let now = test_clock::start();
     let mut scheduler = cluster(2, now);
     set(&mut scheduler, now, |settings| settings.admission = AdmissionName::Fifo);
-    assert!(matches!(ask(&mut scheduler, 3, now), Some(Answer::Waits(_))), "who runs is not known yet");
+    assert!(matches!(ask(&mut scheduler, 3, now), Some(SlotAnswer::Waits(_))), "who runs is not known yet");
     beat(&mut scheduler, 0, Load::default(), &[1], now + SECOND);
     beat(&mut scheduler, 1, Load::default(), &[2], now + SECOND);
     let settled = now + SETTLES_WITHIN;
     assert_eq!(scheduler.admit(settled), []);
-    assert!(matches!(ask(&mut scheduler, 1, settled), Some(Answer::Placed(_))));
+    assert!(matches!(ask(&mut scheduler, 1, settled), Some(SlotAnswer::Placed(_))));
     assert_eq!(scheduler.summary(settled).waiting, 1);
 }
 
@@ -138,8 +140,8 @@ fn a_worker_that_rests_has_no_slots() {
     let mut scheduler = cluster(2, now);
     set(&mut scheduler, now, |settings| settings.admission = AdmissionName::Fifo);
     let settled = now + SETTLES_WITHIN;
-    assert!(matches!(ask(&mut scheduler, 1, settled), Some(Answer::Placed(_))));
-    assert!(matches!(ask(&mut scheduler, 2, settled), Some(Answer::Placed(_))));
+    assert!(matches!(ask(&mut scheduler, 1, settled), Some(SlotAnswer::Placed(_))));
+    assert!(matches!(ask(&mut scheduler, 2, settled), Some(SlotAnswer::Placed(_))));
     rest(&mut scheduler, &["w0"], settled);
     assert_eq!(scheduler.summary(settled).waiting, 1, "the stream that had it runs on, and is the next");
     rest(&mut scheduler, &[], settled);
@@ -153,9 +155,9 @@ fn admission_that_is_switched_off_lets_in_all_who_wait() {
     let mut scheduler = cluster(1, now);
     set(&mut scheduler, now, |settings| settings.admission = AdmissionName::Fair);
     let settled = now + SETTLES_WITHIN;
-    assert!(matches!(ask(&mut scheduler, 1, settled), Some(Answer::Placed(_))));
+    assert!(matches!(ask(&mut scheduler, 1, settled), Some(SlotAnswer::Placed(_))));
     let tickets = [2, 3].map(|lease| match ask(&mut scheduler, lease, settled) {
-        Some(Answer::Waits(ticket)) => ticket,
+        Some(SlotAnswer::Waits(ticket)) => ticket,
         other => panic!("{other:?}"),
     });
     let mut called = set(&mut scheduler, settled, |settings| settings.admission = AdmissionName::Open);
@@ -163,7 +165,7 @@ fn admission_that_is_switched_off_lets_in_all_who_wait() {
     assert_eq!(called, tickets);
     // Whoever comes to look only after it was switched on again asks anew, and takes nobody's place.
     set(&mut scheduler, settled, |settings| settings.admission = AdmissionName::Fifo);
-    let Some(Answer::Waits(fresh)) = ask(&mut scheduler, 4, settled) else { panic!("the lease of 1 is not named yet") };
+    let Some(SlotAnswer::Waits(fresh)) = ask(&mut scheduler, 4, settled) else { panic!("stream 1 is not named yet") };
     for ticket in tickets {
         assert!(!scheduler.is_waiting(ticket) && scheduler.collect(ticket, settled).is_none());
         scheduler.cancel(ticket);
@@ -179,11 +181,11 @@ fn another_order_counts_for_those_who_wait_already() {
         let mut scheduler = cluster(1, now);
         set(&mut scheduler, now, |settings| settings.admission = orders[0]);
         let settled = now + SETTLES_WITHIN;
-        assert!(matches!(ask(&mut scheduler, 1, settled), Some(Answer::Placed(_))));
+        assert!(matches!(ask(&mut scheduler, 1, settled), Some(SlotAnswer::Placed(_))));
         let waiting = [(2, 0), (3, 100)].map(|(lease, priority)| {
             let query = RouteQuery { lease: Some(lease), priority, ..RouteQuery::default() };
             match scheduler.ask(&query, settled) {
-                Some(Answer::Waits(ticket)) => ticket,
+                Some(SlotAnswer::Waits(ticket)) => ticket,
                 other => panic!("{other:?}"),
             }
         });

@@ -18,8 +18,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => worker.clone().prop_map(Op::Leave),
         1 => worker.prop_map(Op::Die),
         6 => (master.clone(), 1..4_usize).prop_map(|(master, events)| Op::Deliver(master, events)),
-        4 => master.clone().prop_map(Op::Tell),
-        1 => (master.clone(), any::<bool>()).prop_map(|(master, written)| Op::TellInVain(master, written)),
+        4 => master.clone().prop_map(Op::Publish),
+        1 => (master.clone(), any::<bool>()).prop_map(|(master, written)| Op::PublishInVain(master, written)),
         1 => master.clone().prop_map(Op::CutOff),
         3 => master.clone().prop_map(Op::Connect),
         1 => master.prop_map(Op::Crash),
@@ -115,9 +115,9 @@ fn who_is_heard_is_registered_again() {
 }
 
 #[test]
-fn no_two_masters_give_leases_of_one_number() {
+fn no_two_masters_give_streams_one_number() {
     let mut world = two_and_one();
-    assert_ne!(world.lease(0), world.lease(1));
+    assert_ne!(world.stream_lease(0), world.stream_lease(1));
 }
 
 #[test]

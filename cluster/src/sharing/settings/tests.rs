@@ -14,7 +14,7 @@ fn own(master: usize) -> Settings {
 }
 
 fn rest(name: &str, rests: bool) -> Setting {
-    Setting::Rest(name.to_owned(), rests)
+    if rests { Setting::Rest(name.to_owned()) } else { Setting::Resume(name.to_owned()) }
 }
 
 const WEIGHTED: Setting = Setting::Policy(Some(PolicyName::WeightedRoundRobin));
@@ -25,8 +25,8 @@ const FAIR: Setting = Setting::Admission(Some(AdmissionName::Fair));
 enum Op {
     Make(usize, Setting),
     /// A master writes at most so many. The answer may be lost, and the session with it.
-    Tell(usize, usize, bool),
-    /// A master hears so many words of the registry.
+    Publish(usize, usize, bool),
+    /// A master hears so many events of the registry.
     Deliver(usize, usize),
     CutOff(usize),
     Connect(usize),
@@ -37,8 +37,8 @@ enum Op {
 }
 
 struct Master {
-    agreed: Agreed,
-    /// How many words it has heard in this session.
+    agreed: AgreedSettings,
+    /// How many events it has heard in this session.
     session: Option<usize>,
     /// What it knows to be in the registry since a revision, because it has written it.
     told: Vec<(i64, Setting)>,
@@ -46,16 +46,16 @@ struct Master {
 
 impl Master {
     fn new(n: usize) -> Master {
-        Master { agreed: Agreed::new(own(n)), session: None, told: Vec::new() }
+        Master { agreed: AgreedSettings::new(own(n)), session: None, told: Vec::new() }
     }
 
     /// What it shows for the key of `setting`.
     fn shown(&self, setting: &Setting) -> Setting {
-        let Agreed { policy, admission, resting, .. } = &self.agreed;
+        let AgreedSettings { policy, admission, resting, .. } = &self.agreed;
         match setting {
             Setting::Policy(_) => Setting::Policy(*policy),
             Setting::Admission(_) => Setting::Admission(*admission),
-            Setting::Rest(name, _) => rest(name, resting.contains(name)),
+            Setting::Rest(name) | Setting::Resume(name) => rest(name, resting.contains(name)),
         }
     }
 }
@@ -66,7 +66,7 @@ struct World {
     /// By key, as it would be in a registry.
     held: BTreeMap<String, Setting>,
     /// With their revisions, as they are heard.
-    words: Vec<(i64, Setting)>,
+    events: Vec<(i64, Setting)>,
     revision: i64,
     /// Whether it has an epoch.
     is_begun: bool,
@@ -76,7 +76,7 @@ fn key(setting: &Setting) -> String {
     match setting {
         Setting::Policy(_) => "policy".to_owned(),
         Setting::Admission(_) => "admission".to_owned(),
-        Setting::Rest(name, _) => format!("resting/{name}"),
+        Setting::Rest(name) | Setting::Resume(name) => format!("resting/{name}"),
     }
 }
 
@@ -87,43 +87,43 @@ impl World {
 
     /// Writes all at once. As in etcd, nobody hears of a key that is deleted and was not there.
     fn write(&mut self, settings: &[Setting]) {
-        let before = self.words.len();
+        let before = self.events.len();
         for setting in settings {
             let is_heard = match setting {
-                Setting::Rest(_, false) => self.held.remove(&key(setting)).is_some(),
+                Setting::Resume(_) => self.held.remove(&key(setting)).is_some(),
                 _ => {
                     self.held.insert(key(setting), setting.clone());
                     true
                 }
             };
             if is_heard {
-                self.words.push((self.revision + 1, setting.clone()));
+                self.events.push((self.revision + 1, setting.clone()));
             }
         }
-        self.revision += i64::from(self.words.len() > before);
+        self.revision += i64::from(self.events.len() > before);
     }
 
     fn act(&mut self, op: Op) {
         match op {
             Op::Make(n, setting) => self.masters[n].agreed.make(setting),
-            Op::Tell(n, most, is_answered) => {
+            Op::Publish(n, most, is_answered) => {
                 if self.masters[n].session.is_none() {
                     return;
                 }
-                let settings = self.masters[n].agreed.to_tell(most);
+                let settings = self.masters[n].agreed.to_publish(most);
                 self.write(&settings);
                 let (master, revision) = (&mut self.masters[n], self.revision);
                 if is_answered {
                     master.told.extend(settings.iter().map(|setting| (revision, setting.clone())));
-                    master.agreed.has_told(settings, revision);
+                    master.agreed.published(settings, revision);
                 } else {
                     master.session = None;
                 }
             }
             Op::Deliver(n, most) => {
                 let Master { agreed, session: Some(heard), .. } = &mut self.masters[n] else { return };
-                for (revision, word) in self.words.iter().skip(*heard).take(most) {
-                    agreed.told(word.clone(), *revision);
+                for (revision, event) in self.events.iter().skip(*heard).take(most) {
+                    agreed.learn(event.clone(), *revision);
                     *heard += 1;
                 }
             }
@@ -132,15 +132,15 @@ impl World {
                 if !std::mem::replace(&mut self.is_begun, true) {
                     self.write(&self.masters[n].agreed.all());
                 }
-                self.masters[n].agreed.told_all(self.held.values().cloned().collect());
-                self.masters[n].session = Some(self.words.len());
+                self.masters[n].agreed.learn_all(self.held.values().cloned().collect());
+                self.masters[n].session = Some(self.events.len());
             }
             Op::Crash(n) => self.masters[n] = Master::new(n),
             Op::Wipe => {
                 for master in &mut self.masters {
                     (master.session, master.told) = (None, Vec::new());
                 }
-                (self.held, self.words, self.revision, self.is_begun) = (BTreeMap::new(), Vec::new(), 0, false);
+                (self.held, self.events, self.revision, self.is_begun) = (BTreeMap::new(), Vec::new(), 0, false);
             }
         }
         self.assert_nothing_is_undone();
@@ -151,8 +151,8 @@ impl World {
         for (n, master) in self.masters.iter().enumerate() {
             for (revision, told) in &master.told {
                 let shown = master.shown(told);
-                let is_later = self.words.iter().any(|(at, word)| at > revision && *word == shown);
-                let is_right = shown == *told || is_later || master.agreed.untold.contains(&shown);
+                let is_later = self.events.iter().any(|(at, event)| at > revision && *event == shown);
+                let is_right = shown == *told || is_later || master.agreed.unpublished.contains(&shown);
                 assert!(is_right, "master {n} has told {told:?}, and shows {shown:?} again");
             }
         }
@@ -168,17 +168,17 @@ impl World {
             if self.masters[n].session.is_none() {
                 self.act(Op::Connect(n));
             }
-            self.act(Op::Tell(n, usize::MAX, true));
+            self.act(Op::Publish(n, usize::MAX, true));
         }
         (0..MASTERS).for_each(|n| self.act(Op::Deliver(n, usize::MAX)));
     }
 
     /// What the registry and all masters hold, which is the same.
     fn agreed(&self) -> Vec<Setting> {
-        let mut held = Agreed::new(own(0));
-        held.told_all(self.held.values().cloned().collect());
+        let mut held = AgreedSettings::new(own(0));
+        held.learn_all(self.held.values().cloned().collect());
         for Master { agreed, .. } in &self.masters {
-            assert_eq!((agreed.all(), agreed.is_told()), (held.all(), true));
+            assert_eq!((agreed.all(), agreed.is_published()), (held.all(), true));
         }
         held.all()
     }
@@ -199,7 +199,7 @@ fn op() -> impl Strategy<Value = Op> {
     let master = 0..MASTERS;
     prop_oneof![
         6 => (master.clone(), setting()).prop_map(|(n, setting)| Op::Make(n, setting)),
-        4 => (master.clone(), 1..3_usize, prop::bool::weighted(0.8)).prop_map(|(n, most, heard)| Op::Tell(n, most, heard)),
+        4 => (master.clone(), 1..3_usize, prop::bool::weighted(0.8)).prop_map(|(n, most, heard)| Op::Publish(n, most, heard)),
         4 => (master.clone(), 1..3_usize).prop_map(|(n, most)| Op::Deliver(n, most)),
         1 => master.clone().prop_map(Op::CutOff),
         6 => master.clone().prop_map(Op::Connect),
@@ -254,7 +254,7 @@ fn what_is_set_outlives_its_master_and_all_of_them() {
 fn of_two_at_once_the_last_one_written_counts_and_other_keys_are_left_alone() {
     let mut world = agreed_world();
     world.play([Op::Make(0, WEIGHTED), Op::Make(0, FAIR), Op::Make(1, LEAST), Op::Make(1, rest("pi-2", true))]);
-    world.play([Op::Tell(1, 9, true), Op::Tell(0, 9, true)]);
+    world.play([Op::Publish(1, 9, true), Op::Publish(0, 9, true)]);
     world.settle();
     assert_eq!(world.agreed(), [WEIGHTED, FAIR, rest("pi-1", true), rest("pi-2", true)]);
 }
@@ -274,8 +274,8 @@ fn what_is_set_while_the_registry_is_away_is_in_effect_here_and_told_later() {
 #[test]
 fn what_was_written_without_an_answer_is_written_again() {
     let mut world = agreed_world();
-    world.play([Op::Make(0, FAIR), Op::Tell(0, 9, false)]);
-    assert!(!world.masters[0].agreed.is_told());
+    world.play([Op::Make(0, FAIR), Op::Publish(0, 9, false)]);
+    assert!(!world.masters[0].agreed.is_published());
     world.settle();
     assert_eq!(world.agreed(), [WEIGHTED, FAIR, rest("pi-1", true)]);
 }
@@ -291,62 +291,62 @@ fn an_empty_registry_is_filled_again_by_the_first_that_comes_back() {
 
 #[test]
 fn what_somebody_deletes_is_as_each_master_was_told_at_its_start() {
-    let mut agreed = Agreed::new(own(0));
+    let mut agreed = AgreedSettings::new(own(0));
     for setting in [WEIGHTED, FAIR, rest("pi-1", true)] {
-        agreed.told(setting, 1);
+        agreed.learn(setting, 1);
     }
     for unset in [Setting::Policy(None), Setting::Admission(None), rest("pi-1", false)] {
-        agreed.told(unset, 2);
+        agreed.learn(unset, 2);
     }
     assert_eq!(agreed.settings(), own(0));
 }
 
 #[test]
 fn a_registry_full_of_names_is_no_more_than_a_master_remembers() {
-    let mut agreed = Agreed::new(own(0));
-    agreed.told_all((0..=MAX_WORKERS).map(|n| rest(&n.to_string(), true)).collect());
+    let mut agreed = AgreedSettings::new(own(0));
+    agreed.learn_all((0..=MAX_WORKERS).map(|n| rest(&n.to_string(), true)).collect());
     assert_eq!(agreed.settings().resting.len(), MAX_WORKERS);
 }
 
 #[test]
 fn what_is_set_here_stands_until_something_is_written_after_it() {
-    let mut agreed = Agreed::new(own(0));
+    let mut agreed = AgreedSettings::new(own(0));
     agreed.make(WEIGHTED);
-    agreed.told(LEAST, 1);
+    agreed.learn(LEAST, 1);
     assert_eq!(agreed.settings().policy, PolicyName::WeightedRoundRobin);
-    agreed.has_told(vec![WEIGHTED], 3);
+    agreed.published(vec![WEIGHTED], 3);
     // It was written before, and is heard of after.
-    agreed.told(LEAST, 2);
+    agreed.learn(LEAST, 2);
     assert_eq!(agreed.settings().policy, PolicyName::WeightedRoundRobin);
-    agreed.told(WEIGHTED, 3);
-    agreed.told(LEAST, 4);
+    agreed.learn(WEIGHTED, 3);
+    agreed.learn(LEAST, 4);
     assert_eq!(agreed.settings().policy, PolicyName::LeastLoaded);
 }
 
 #[test]
 fn what_was_written_here_is_remembered_no_longer_than_older_words_may_come() {
-    let mut agreed = Agreed::new(own(0));
+    let mut agreed = AgreedSettings::new(own(0));
     // Nothing is heard of a key that is deleted and was not there.
     for name in ["pi-1", "pi-2"] {
         agreed.make(rest(name, false));
-        agreed.has_told(agreed.to_tell(9), 3);
+        agreed.published(agreed.to_publish(9), 3);
     }
-    agreed.told(FAIR, 2);
-    assert_eq!(agreed.unheard.len(), 2);
-    agreed.told(LEAST, 3);
-    assert_eq!(agreed.unheard, []);
+    agreed.learn(FAIR, 2);
+    assert_eq!(agreed.unconfirmed.len(), 2);
+    agreed.learn(LEAST, 3);
+    assert_eq!(agreed.unconfirmed, []);
     agreed.make(FAIR);
-    agreed.has_told(vec![FAIR], 9);
+    agreed.published(vec![FAIR], 9);
     // The registry has lost all, and counts anew.
-    agreed.told_all(Vec::new());
-    agreed.told(FAIR, 1);
+    agreed.learn_all(Vec::new());
+    agreed.learn(FAIR, 1);
     assert_eq!(agreed.settings().admission, AdmissionName::Fair);
 }
 
 #[test]
 fn what_a_master_has_told_is_not_undone_by_an_older_word_that_it_hears_later() {
     let mut world = agreed_world();
-    world.play([Op::Make(1, Setting::Admission(Some(AdmissionName::Fifo))), Op::Tell(1, 9, true)]);
-    world.play([Op::Make(0, FAIR), Op::Tell(0, 9, true), Op::Deliver(0, 1)]);
+    world.play([Op::Make(1, Setting::Admission(Some(AdmissionName::Fifo))), Op::Publish(1, 9, true)]);
+    world.play([Op::Make(0, FAIR), Op::Publish(0, 9, true), Op::Deliver(0, 1)]);
     assert_eq!(world.masters[0].agreed.settings().admission, AdmissionName::Fair);
 }

@@ -1,4 +1,4 @@
-//! The addresses that this master writes for others to read. Pure.
+//! The addresses that this master writes for others to read.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use facefleet_proto::Join;
 use facefleet_service::address::hears;
 
-/// Where a master that is `bound` there is reached by whoever else is at etcd, of which these addresses are known: at the one
-/// from which `local` says that packets leave. None: at none of them.
+/// The address at which other users of etcd reach a master that is `bound` there: the address from which packets to one of etcd's
+/// addresses leave, as `local` says. None: packets to none of them leave from an address that others can use.
 pub(super) fn towards(
     bound: SocketAddr,
     etcd: &[SocketAddr],
@@ -26,8 +26,8 @@ fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-/// What a worker said of itself, for masters on other machines than its own: one that has joined over loopback is on this
-/// machine, which is `here` for them.
+/// A worker's registration for masters on other machines. A worker that joined over loopback is on this machine, which others
+/// reach at `here`.
 pub(super) fn seen_from_afar(mut join: Join, here: IpAddr) -> Join {
     if join.address.ip().is_loopback() {
         join.address.set_ip(here);

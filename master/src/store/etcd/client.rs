@@ -1,4 +1,4 @@
-//! The few calls to etcd that a registry takes.
+//! The few calls to etcd that a registry needs.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,44 +21,44 @@ use super::messages::{
     WatchRequest, WatchResponse,
 };
 
-/// How long any answer of etcd's may take. A leader that is gone is replaced within it, mostly.
+/// How long any answer of etcd's may take. Within this time etcd mostly replaces a leader that is gone.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The answer with all registrations: the greatest number of workers, at what the longest names and lists take.
+/// Greatest answer, which is the one with all registrations: as many workers as there may be, with the longest names and lists.
 const MAX_ANSWER_BYTES: usize = 256 << 20;
 
 /// Why etcd cannot be used just now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EtcdError {
-    /// It refused, or the connection was lost.
+    /// etcd refused, or the connection was lost.
     #[error("{}", grpc::explain(.0))]
     Call(#[from] Status),
-    /// There is nobody, or somebody else.
+    /// Nobody is at the address, or somebody else.
     #[error("{}", grpc::explain(.0))]
     Connect(#[from] tonic::transport::Error),
-    /// It said nothing.
+    /// etcd did not answer in time.
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Silent,
-    /// It ended a stream of answers.
+    /// etcd ended a stream of answers.
     #[error("it ended the {what}: {why}")]
     Ended {
         /// What the stream was.
         what: &'static str,
-        /// What it said, if anything.
+        /// The reason that etcd gave, if any.
         why: String,
     },
-    /// Other masters would not reach this one at any address that is known.
+    /// No address is known at which other masters would reach this one.
     #[error(
         "this master, which listens on {bound}, has no address towards it at which other masters reach it: listen on both \
          kinds of address with --listen [::]:{}, or say with --advertise where they do", bound.port()
     )]
     NoAddress {
-        /// Where this master listens.
+        /// The address on which this master listens.
         bound: SocketAddr,
     },
     /// Somebody else has written or deleted what only masters write.
     #[error("the key `{key}` is not as a master has left it: delete it, and a master writes it anew")]
     Spoilt {
-        /// Which key.
+        /// The key.
         key: String,
     },
 }
@@ -79,14 +79,15 @@ impl Etcd {
         Ok(Etcd(Grpc::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)))
     }
 
-    /// One key, if it is there.
+    /// Reads one key, if it exists.
     pub(super) async fn get(&mut self, key: &str) -> Result<Option<KeyValue>, EtcdError> {
         let request = RangeRequest { key: key.into(), ..RangeRequest::default() };
         let RangeResponse { header: _, kvs } = self.call("/etcdserverpb.KV/Range", request).await?;
         Ok(kvs.into_iter().next())
     }
 
-    /// All keys from `prefix` to before `end` in the order in which they were written, and the revision of the answer.
+    /// Reads all keys from `prefix` to before `end`. Returns them in the order in which they were written, and the revision of the
+    /// answer.
     pub(super) async fn all(&mut self, prefix: &str, end: &str) -> Result<(Vec<KeyValue>, i64), EtcdError> {
         let request = RangeRequest {
             key: prefix.into(),
@@ -98,14 +99,14 @@ impl Etcd {
         Ok((kvs, header.unwrap_or_default().revision))
     }
 
-    /// Does all of `ops`. Returns the revision since which it is so.
+    /// Does all of `ops` in one revision, and returns it.
     pub(super) async fn write(&mut self, ops: Vec<Op>) -> Result<i64, EtcdError> {
         let request = TxnRequest { compare: Vec::new(), success: steps(ops) };
         let TxnResponse { header, .. } = self.call("/etcdserverpb.KV/Txn", request).await?;
         Ok(header.unwrap_or_default().revision)
     }
 
-    /// Does all of `ops` if `key` was last written by this revision (0: is not there). Returns whether it was.
+    /// Does all of `ops` if `key` was last written by this revision; 0: if it does not exist. Returns whether that was so.
     pub(super) async fn write_if(&mut self, key: &str, mod_revision: i64, ops: Vec<Op>) -> Result<bool, EtcdError> {
         let target = Compare::MOD_REVISION;
         let compare = Compare { result: 0, target, key: key.into(), mod_revision: Some(mod_revision) };
@@ -114,14 +115,14 @@ impl Etcd {
         Ok(succeeded)
     }
 
-    /// Takes a lease of so many seconds.
+    /// Takes a lease that lasts for so many seconds.
     pub(super) async fn lease(&mut self, seconds: i64) -> Result<Lease, EtcdError> {
         let request = LeaseGrantRequest { ttl: seconds };
         let LeaseGrantResponse { id } = self.call("/etcdserverpb.Lease/LeaseGrant", request).await?;
         let (asking, asked) = tokio::sync::mpsc::channel(1);
         let requests = stream::unfold(asked, |mut asked| async { Some((asked.recv().await?, asked)) });
         let answers = self.stream("/etcdserverpb.Lease/LeaseKeepAlive", requests);
-        // etcd answers nothing at all before it is asked.
+        // etcd sends no answer, not even headers, before the first request.
         let first = asking.send(LeaseKeepAliveRequest { id });
         let (answers, _) = tokio::join!(answers, first);
         let mut lease = Lease { id, asking, answers: answers? };
@@ -129,7 +130,7 @@ impl Etcd {
         Ok(lease)
     }
 
-    /// All that is written from `prefix` to before `end`, from `start_revision` on.
+    /// Watches the keys from `prefix` to before `end`, from `start_revision` on.
     pub(super) async fn watch(
         &mut self,
         prefix: &str,
@@ -182,7 +183,7 @@ fn steps(ops: Vec<Op>) -> Vec<RequestOp> {
 }
 
 impl Lease {
-    /// Lengthens it.
+    /// Renews the lease.
     pub(super) async fn keep(&mut self) -> Result<(), EtcdError> {
         // Err: the stream has ended, and the answer says so.
         let _ = self.asking.try_send(LeaseKeepAliveRequest { id: self.id });

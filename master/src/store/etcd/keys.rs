@@ -1,9 +1,9 @@
-//! How the registry looks in etcd.
+//! The keys of the registry in etcd, and their values.
 //!
-//! `facefleet/epoch` and `facefleet/next-id` are decimal numbers that stay for ever; `facefleet/masters/KEEPER` is where
-//! the other masters reach one, and `facefleet/workers/ID` is a [`Stored`]: both go with the lease of their master. So does
-//! `facefleet/leases/LEASE`, which is empty: nobody deletes it, so when it goes, the lease has ended. What administrators have
-//! set stays: `facefleet/settings/policy` and `…/admission` are names, and `…/resting/WORKER` is empty.
+//! `facefleet/epoch` and `facefleet/next-id` are decimal numbers that stay for ever. `facefleet/masters/KEEPER` is the address at
+//! which other masters reach one, and `facefleet/workers/ID` is a [`Stored`]; both go with the lease of their master.
+//! `facefleet/leases/LEASE`, which is empty, goes with it, too: nobody deletes that key, so when it goes, the lease has ended.
+//! What administrators have set stays: `facefleet/settings/policy` and `…/admission` are names, and `…/resting/WORKER` is empty.
 
 use std::str::FromStr;
 
@@ -21,7 +21,8 @@ pub(super) const PREFIX: &str = "facefleet/";
 pub(super) const END: &str = "facefleet0";
 pub(super) const EPOCH: &str = "facefleet/epoch";
 pub(super) const NEXT_ID: &str = "facefleet/next-id";
-/// Before [`WORKERS`]: the keys of a lease go in their order, and those of workers have to be known for what they are.
+/// Sorts before [`WORKERS`]: the keys of a lease go in their order, so a master knows that the lease has ended before it hears of
+/// the workers' keys.
 const LEASES: &str = "facefleet/leases/";
 const MASTERS: &str = "facefleet/masters/";
 const WORKERS: &str = "facefleet/workers/";
@@ -32,7 +33,7 @@ const RESTING: &str = "facefleet/settings/resting/";
 /// The value of a worker's key.
 #[derive(Clone, PartialEq, Message)]
 struct Stored {
-    /// What it said when it joined, as it said it.
+    /// The worker's message when it joined.
     #[prost(message, optional, tag = "1")]
     join: Option<wire::JoinRequest>,
     /// The life of the master that keeps the key.
@@ -48,9 +49,9 @@ pub(super) enum Key {
     Lease(i64),
     Master(u64),
     Worker(WorkerId),
-    /// As it is where the key is not there.
+    /// A setting, as it is where the key does not exist.
     Setting(Setting),
-    /// Nothing that this version knows.
+    /// Something that this version does not know.
     Other,
 }
 
@@ -66,7 +67,7 @@ pub(super) fn worker(id: WorkerId) -> String {
     format!("{WORKERS}{id}")
 }
 
-/// Reads a key. One that no master would write so is nothing.
+/// Reads a key. A key that no master would write in this form is [`Key::Other`].
 pub(super) fn key(key: &[u8]) -> Key {
     let text = str::from_utf8(key).unwrap_or_default();
     let known = [EPOCH, NEXT_ID, LEASES, MASTERS, WORKERS, POLICY, ADMISSION, RESTING]
@@ -83,41 +84,42 @@ pub(super) fn key(key: &[u8]) -> Key {
         }
         Some((POLICY, "")) => Key::Setting(Setting::Policy(None)),
         Some((ADMISSION, "")) => Key::Setting(Setting::Admission(None)),
-        Some((RESTING, name)) if is_worker_name(name) => Key::Setting(Setting::Rest(name.to_owned(), false)),
+        Some((RESTING, name)) if is_worker_name(name) => Key::Setting(Setting::Resume(name.to_owned())),
         _ => Key::Other,
     }
 }
 
-/// The key of a setting, and its value; None: it is not there.
+/// The key of a setting, and its value; None: the key does not exist where this is set.
 pub(super) fn setting(setting: &Setting) -> (String, Option<&'static str>) {
     match setting {
         Setting::Policy(policy) => (POLICY.to_owned(), policy.map(|policy| policy.as_str())),
         Setting::Admission(admission) => (ADMISSION.to_owned(), admission.map(|admission| admission.as_str())),
-        Setting::Rest(name, rests) => (format!("{RESTING}{name}"), rests.then_some("")),
+        Setting::Rest(name) => (format!("{RESTING}{name}"), Some("")),
+        Setting::Resume(name) => (format!("{RESTING}{name}"), None),
     }
 }
 
-/// Reads the setting whose key is the one of `unset`; None: it means nothing to this version.
+/// Reads the value of the key of `unset`; None: it means nothing to this version.
 pub(super) fn set(unset: &Setting, value: &[u8]) -> Option<Setting> {
     let text = str::from_utf8(value).ok()?;
     match unset {
         Setting::Policy(_) => Some(Setting::Policy(Some(named(text)?))),
         Setting::Admission(_) => Some(Setting::Admission(Some(named(text)?))),
-        Setting::Rest(name, _) => text.is_empty().then(|| Setting::Rest(name.clone(), true)),
+        Setting::Rest(name) | Setting::Resume(name) => text.is_empty().then(|| Setting::Rest(name.clone())),
     }
 }
 
-/// A name as on the command line.
+/// Reads a name as it is on the command line.
 fn named<T: ValueEnum>(text: &str) -> Option<T> {
     T::from_str(text, false).ok()
 }
 
-/// A number that is written as we write it: without a sign or leading zeros.
+/// Reads a number in the one form in which masters write it: without a sign or leading zeros.
 fn canonical<T: FromStr + ToString>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.to_string() == text)
 }
 
-/// A value that is a decimal number, or an address.
+/// Reads a value that is a decimal number, or an address.
 pub(super) fn plain<T: FromStr>(kv: &KeyValue) -> Option<T> {
     str::from_utf8(&kv.value).ok()?.parse().ok()
 }
@@ -126,7 +128,7 @@ pub(super) fn value(join: Join, keeper: u64) -> Vec<u8> {
     Stored { join: Some(join.into()), keeper }.encode_to_vec()
 }
 
-/// Reads the registration of a worker; None: it means nothing to this version.
+/// Reads the registration of a worker; None: the value means nothing to this version.
 pub(super) fn registration(id: WorkerId, value: &[u8]) -> Option<Registration> {
     let Stored { join, keeper } = Stored::decode(value).ok()?;
     Some(Registration { id, join: Join::try_from(join?).ok()?, keeper })
@@ -163,12 +165,12 @@ mod tests {
         let settings = [
             Setting::Policy(Some(PolicyName::WeightedRoundRobin)),
             Setting::Admission(Some(AdmissionName::Fair)),
-            Setting::Rest("<b>pi 1</b>/2".into(), true),
+            Setting::Rest("<b>pi 1</b>/2".into()),
         ];
         for written in settings {
             let (key_text, value) = setting(&written);
             let Key::Setting(unset) = key(key_text.as_bytes()) else { panic!("{key_text}") };
-            assert_eq!(setting(&unset), (key_text.clone(), None), "a setting that is not there has no value");
+            assert_eq!(setting(&unset), (key_text.clone(), None), "a setting that is not made has no value");
             assert_eq!(set(&unset, value.unwrap().as_bytes()), Some(written));
             for garbage in [&b"a-policy-of-a-later-version"[..], b"<script>", b"OPEN", b"\xff", &[b'x'; 1 << 20]] {
                 assert_eq!(set(&unset, garbage), None, "{key_text}");

@@ -1,4 +1,4 @@
-//! The few of etcd's messages that a registry takes, each with the fields that we write or read.
+//! The few messages of etcd that a registry needs, each with the fields that we write or read.
 //!
 //! Written by hand against etcd's API, version 3, so that no machine needs a protobuf compiler or the whole of it. The
 //! numbers are etcd's; a message may come with fields that are not here, which are skipped.
@@ -16,10 +16,10 @@ pub(super) struct Header {
 pub(super) struct KeyValue {
     #[prost(bytes = "vec", tag = "1")]
     pub(super) key: Vec<u8>,
-    /// The revision that has it since.
+    /// The revision that made the key.
     #[prost(int64, tag = "2")]
     pub(super) create_revision: i64,
-    /// The revision that last wrote it, or deleted it.
+    /// The revision that last wrote the key, or deleted it.
     #[prost(int64, tag = "3")]
     pub(super) mod_revision: i64,
     #[prost(bytes = "vec", tag = "5")]
@@ -104,7 +104,7 @@ pub(super) struct Compare {
     pub(super) target: i32,
     #[prost(bytes = "vec", tag = "3")]
     pub(super) key: Vec<u8>,
-    /// A member of a oneof, which is written even when it is 0.
+    /// Part of a oneof, and so written even when it is 0.
     #[prost(int64, optional, tag = "6")]
     pub(super) mod_revision: Option<i64>,
 }
@@ -131,7 +131,7 @@ pub(super) struct TxnResponse {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct WatchRequest {
-    /// The only member that we use of a oneof.
+    /// The only part of a oneof that we use.
     #[prost(message, optional, tag = "1")]
     pub(super) create: Option<WatchCreateRequest>,
 }
@@ -142,7 +142,7 @@ pub(super) struct WatchCreateRequest {
     pub(super) key: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     pub(super) range_end: Vec<u8>,
-    /// The first revision to be told of.
+    /// The first revision to report.
     #[prost(int64, tag = "3")]
     pub(super) start_revision: i64,
 }

@@ -1,8 +1,11 @@
 //! Whatever stands in etcd: what means nothing is passed over, and what means something is taken in beside it.
 
 use super::*;
+use crate::config::Config;
+use crate::nodes::nodes;
+use crate::parts::Parts;
+use crate::store::Store;
 use facefleet_cluster::admission::AdmissionName;
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::registry::END_OF_IDS;
 use facefleet_proto::{Join, wire};
@@ -12,8 +15,10 @@ const EPOCH: u64 = 7;
 const ME: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50051);
 
 fn registrar() -> Registrar {
-    let shared = Arc::new(Shared::sharing(PolicyName::default(), Loss::default(), Duration::ZERO));
-    Registrar::new(shared, vec![ME.into()], ME, None)
+    let place = Place { members: vec![ME.into()], bound: ME, advertise: None };
+    let Parts { scheduler, publication, masters, .. } =
+        Parts::of(&Config { store: Store::Etcd(place.members.clone()), ..Config::default() });
+    Registrar::new(scheduler.clone(), publication, Peers::new(scheduler, masters), place)
 }
 
 fn kv(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> KeyValue {
@@ -34,12 +39,13 @@ fn deleted(kv: KeyValue) -> Event {
     Event { r#type: EventType::Delete.into(), kv: Some(kv) }
 }
 
-fn told(events: Vec<Event>) -> Option<WatchResponse> {
+fn changed(events: Vec<Event>) -> Option<WatchResponse> {
     Some(WatchResponse { events, ..WatchResponse::default() })
 }
 
 fn names(registrar: &Registrar) -> Vec<String> {
-    let nodes = registrar.shared.nodes(false).nodes;
+    let scheduler = registrar.scheduler.lock();
+    let nodes = nodes(&scheduler, scheduler.now()).nodes;
     nodes.into_iter().map(|node| node.identity.name).collect()
 }
 
@@ -75,10 +81,10 @@ proptest! {
         registrar.begin(EPOCH, 0..10, all, ME);
         prop_assert_eq!(names(&registrar), ["w1"]);
         let events = then.iter().cloned().map(written).chain([written(worker(2))]).collect();
-        registrar.heard(told(events)).unwrap();
+        registrar.learn(changed(events)).unwrap();
         prop_assert_eq!(names(&registrar), ["w1", "w2"]);
         let harmless = then.into_iter().filter(|kv| !matches!(keys::key(&kv.key), Key::Worker(WorkerId(1 | 2))));
-        registrar.heard(told(harmless.map(deleted).collect())).unwrap();
+        registrar.learn(changed(harmless.map(deleted).collect())).unwrap();
         prop_assert_eq!(names(&registrar), ["w1", "w2"]);
     }
 }
@@ -93,10 +99,10 @@ fn a_key_that_only_masters_write_ends_the_session() {
         written(kv(keys::NEXT_ID, "ten")),
         deleted(kv(keys::NEXT_ID, "")),
     ] {
-        let error = registrar.heard(told(vec![event])).unwrap_err();
+        let error = registrar.learn(changed(vec![event])).unwrap_err();
         assert!(matches!(error, EtcdError::Spoilt { .. }), "{error}");
     }
-    registrar.heard(told(vec![written(kv(keys::NEXT_ID, "4294967295"))])).unwrap();
+    registrar.learn(changed(vec![written(kv(keys::NEXT_ID, "4294967295"))])).unwrap();
     assert_eq!(names(&registrar), ["w1"]);
 }
 
@@ -104,9 +110,9 @@ fn a_key_that_only_masters_write_ends_the_session() {
 fn a_watch_that_ends_ends_the_session() {
     let mut registrar = registrar();
     let canceled = WatchResponse { canceled: true, cancel_reason: "compacted".to_owned(), events: Vec::new() };
-    let errors = [Some(canceled), None].map(|heard| registrar.heard(heard).unwrap_err().to_string());
+    let errors = [Some(canceled), None].map(|heard| registrar.learn(heard).unwrap_err().to_string());
     assert_eq!(errors, ["it ended the watch: compacted", "it ended the watch: without a reason"]);
-    registrar.heard(told(vec![Event { r#type: 5, kv: None }])).unwrap();
+    registrar.learn(changed(vec![Event { r#type: 5, kv: None }])).unwrap();
 }
 
 /// In etcd all keys of a lease go with one revision, its own before those of workers. The master may be under another one.
@@ -116,7 +122,7 @@ fn what_goes_with_a_lease_is_told_from_what_was_deleted() {
     registrar.begin(EPOCH, 0..10, vec![worker(1), worker(2)], ME);
     let at = |kv: KeyValue, mod_revision| deleted(KeyValue { mod_revision, ..kv });
     let lease = kv(keys::lease(i64::MAX), "");
-    registrar.heard(told(vec![at(lease, 10), at(worker(1), 10), at(worker(2), 11)])).unwrap();
+    registrar.learn(changed(vec![at(lease, 10), at(worker(1), 10), at(worker(2), 11)])).unwrap();
     assert_eq!(names(&registrar), ["w1"]);
 }
 
@@ -142,7 +148,7 @@ fn ids_are_set_aside_while_there_are_any() {
 }
 
 fn settings(registrar: &Registrar) -> (PolicyName, AdmissionName, Vec<String>) {
-    let settings = registrar.shared.locked().0.settings();
+    let settings = registrar.scheduler.lock().settings();
     (settings.policy, settings.admission, settings.resting.into_iter().collect())
 }
 
@@ -155,26 +161,26 @@ fn stored(setting: &Setting) -> KeyValue {
 fn settings_are_followed_and_what_means_nothing_is_as_if_it_were_not_there() {
     let policy = Setting::Policy(Some(PolicyName::WeightedRoundRobin));
     let admission = Setting::Admission(Some(AdmissionName::Fifo));
-    let rest = Setting::Rest("w1".to_owned(), true);
+    let rest = Setting::Rest("w1".to_owned());
     let flags = (PolicyName::default(), AdmissionName::default(), Vec::new());
 
     let mut registrar = registrar();
     registrar.begin(EPOCH, 0..10, vec![worker(1), stored(&policy), stored(&rest)], ME);
     assert_eq!(settings(&registrar), (PolicyName::WeightedRoundRobin, AdmissionName::Open, vec!["w1".to_owned()]));
-    assert!(registrar.shared.locked().0.registry().named("w1").unwrap().is_resting);
-    registrar.heard(told(vec![written(stored(&admission))])).unwrap();
-    assert!(!registrar.shared.is_open());
+    assert!(registrar.scheduler.lock().registry().named("w1").unwrap().is_resting);
+    registrar.learn(changed(vec![written(stored(&admission))])).unwrap();
+    assert!(!registrar.scheduler.lock().is_open());
 
     let spoilt = |setting: &Setting| kv(stored(setting).key, "<b>of a later version</b>");
     let all = [&policy, &admission, &rest];
-    registrar.heard(told(all.map(|setting| written(spoilt(setting))).into())).unwrap();
+    registrar.learn(changed(all.map(|setting| written(spoilt(setting))).into())).unwrap();
     assert_eq!(settings(&registrar), flags);
-    registrar.heard(told(all.map(|setting| written(stored(setting))).into())).unwrap();
+    registrar.learn(changed(all.map(|setting| written(stored(setting))).into())).unwrap();
     assert_ne!(settings(&registrar), flags);
     registrar.begin(EPOCH, 0..10, all.map(spoilt).into(), ME);
     assert_eq!(settings(&registrar), flags);
-    registrar.heard(told(all.map(|setting| written(stored(setting))).into())).unwrap();
-    registrar.heard(told(all.map(|setting| deleted(kv(stored(setting).key, ""))).into())).unwrap();
+    registrar.learn(changed(all.map(|setting| written(stored(setting))).into())).unwrap();
+    registrar.learn(changed(all.map(|setting| deleted(kv(stored(setting).key, ""))).into())).unwrap();
     assert_eq!(settings(&registrar), flags);
-    assert!(registrar.shared.is_open());
+    assert!(registrar.scheduler.lock().is_open());
 }

@@ -183,8 +183,9 @@ impl World {
     }
 
     fn route(&mut self, query: &RouteQuery, excusable: &BTreeSet<SocketAddr>, now: Instant) -> Route {
-        let healthy = self.master.scheduler.nodes(now).nodes.into_iter().filter(|node| node.health == Health::Healthy);
-        let healthy: BTreeSet<SocketAddr> = healthy.map(|node| node.address).collect();
+        let workers = self.master.scheduler.registry().workers();
+        let healthy = workers.filter(|worker| worker.health(now) == Health::Healthy);
+        let healthy: BTreeSet<SocketAddr> = healthy.map(|worker| worker.join.address).collect();
         let route = self.master.scheduler.route(query, now);
         let offered: BTreeSet<SocketAddr> = route.candidates.iter().map(|candidate| candidate.address).collect();
         assert_eq!(offered.len(), route.candidates.len(), "nobody is offered twice");

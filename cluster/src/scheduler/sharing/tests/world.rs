@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::test_clock;
-use facefleet_proto::{Identity, Join, Route, RouteQuery, WorkerId};
+use facefleet_proto::{Identity, Join, LegacyState, Load, Route, RouteQuery, WorkerId};
 
 use super::super::*;
 use crate::policy::PolicyName;
@@ -17,18 +17,18 @@ pub(super) const WORKERS: usize = 5;
 pub(super) enum Op {
     /// A worker beats; if its master is gone or does not know it, it joins.
     Beat(usize),
-    /// It joins the next master.
+    /// A worker joins the next master.
     Move(usize),
-    /// It begins a new life.
+    /// A worker begins a new life.
     Restart(usize),
     Leave(usize),
-    /// It falls silent without a word.
+    /// A worker falls silent without a event.
     Die(usize),
-    /// A master hears so many words of the registry.
+    /// A master hears so many events of the registry.
     Deliver(usize, usize),
-    Tell(usize),
-    /// A master writes, and hears no answer: it is cut off. Whether it was written all the same.
-    TellInVain(usize, bool),
+    Publish(usize),
+    /// A master writes and hears no answer, so it is cut off. Says whether the changes were written all the same.
+    PublishInVain(usize, bool),
     CutOff(usize),
     /// A session begins, after the end of an earlier one.
     Connect(usize),
@@ -38,15 +38,15 @@ pub(super) enum Op {
     EndLeases,
     /// Somebody deletes the key of a worker.
     DeleteKey(usize),
-    /// The registry loses all it knows, unless there is a master that has not come back since it last did: what others do in
-    /// between, such a master cannot guess.
+    /// The registry loses all it knows, unless there is a master that has not come back since the last time: such a master cannot
+    /// guess what others did in between.
     Wipe,
-    /// So many milliseconds.
+    /// So many milliseconds pass.
     Wait(u64),
 }
 
 #[derive(Clone)]
-enum Word {
+enum StoreEvent {
     Written(Registration),
     Gone(WorkerId, Gone),
 }
@@ -58,10 +58,10 @@ struct Store {
     life: u64,
     epoch: Option<u64>,
     next_id: Option<u32>,
-    /// With the lease that each is under, in the order in which they were written.
+    /// The registrations in the order in which they were written, each with the lease that it is under.
     held: Vec<(u64, Registration)>,
-    /// All that it has told so far.
-    words: Vec<Word>,
+    /// All events so far.
+    events: Vec<StoreEvent>,
 }
 
 impl Store {
@@ -72,9 +72,9 @@ impl Store {
                 Change::Keep(id, join) => {
                     let registration = Registration { id: *id, join: join.clone(), keeper };
                     self.held.push((lease, registration.clone()));
-                    self.words.push(Word::Written(registration));
+                    self.events.push(StoreEvent::Written(registration));
                 }
-                Change::Delete(id) if was_held => self.words.push(Word::Gone(*id, Gone::Deleted)),
+                Change::Delete(id) if was_held => self.events.push(StoreEvent::Gone(*id, Gone::Deleted)),
                 Change::Delete(_) => {}
             }
         }
@@ -83,13 +83,13 @@ impl Store {
 
 pub(super) struct Master {
     pub(super) scheduler: Scheduler,
-    /// This life of it.
+    /// This life of the master.
     me: u64,
-    /// The lease, and how many words it has heard.
+    /// The lease, and how many events the master has heard.
     session: Option<(u64, usize)>,
-    /// In which life of the registry it was last connected.
+    /// In which life of the registry the master was last connected.
     store_life: u64,
-    /// Whom it must not offer: they are gone, as it was told, and nobody has told otherwise since.
+    /// The workers that the master must not offer: it has learnt that they are gone, and nothing else since.
     gone: BTreeSet<WorkerId>,
 }
 
@@ -143,9 +143,9 @@ impl World {
             }
             Op::Leave(worker) => self.leave(worker),
             Op::Die(worker) => self.workers[worker].is_alive = false,
-            Op::Deliver(master, words) => self.deliver(master, words),
-            Op::Tell(master) => self.tell(master),
-            Op::TellInVain(master, is_written) => self.tell_in_vain(master, is_written),
+            Op::Deliver(master, events) => self.deliver(master, events),
+            Op::Publish(master) => self.publish(master),
+            Op::PublishInVain(master, is_written) => self.publish_in_vain(master, is_written),
             Op::CutOff(master) => {
                 self.masters[master].session = None;
                 self.masters[master].scheduler.cut_off(self.now);
@@ -200,8 +200,8 @@ impl World {
     /// What a worker that has joined says to its master.
     pub(super) fn heartbeat(&self, worker: usize) -> Heartbeat {
         let Worker { join, joined, .. } = &self.workers[worker];
-        let ((id, epoch), (load, legacy, leases)) = (joined.unwrap(), Default::default());
-        Heartbeat { id, generation: join.identity.generation, epoch, load, legacy, leases }
+        let ((id, epoch), generation) = (joined.unwrap(), join.identity.generation);
+        Heartbeat { id, generation, epoch, load: Load::default(), legacy: LegacyState::default(), leases: Vec::new() }
     }
 
     fn beat(&mut self, worker: usize) {
@@ -243,23 +243,23 @@ impl World {
         for registration in all.iter().filter(|registration| registration.keeper != *me) {
             gone.remove(&registration.id);
         }
-        scheduler.told_all(all, *me, self.now);
-        *session = Some((lease, self.store.words.len()));
+        scheduler.learn_all(all, *me, self.now);
+        *session = Some((lease, self.store.events.len()));
     }
 
-    fn deliver(&mut self, master: usize, words: usize) {
+    fn deliver(&mut self, master: usize, events: usize) {
         let Master { scheduler, me, session: Some((_, heard)), gone, .. } = &mut self.masters[master] else { return };
-        for word in self.store.words.iter().skip(*heard).take(words) {
+        for event in self.store.events.iter().skip(*heard).take(events) {
             *heard += 1;
-            match word.clone() {
-                Word::Written(registration) => {
+            match event.clone() {
+                StoreEvent::Written(registration) => {
                     if registration.keeper != *me {
                         gone.remove(&registration.id);
                     }
-                    scheduler.told(registration, *me, self.now);
+                    scheduler.learn(registration, *me, self.now);
                 }
-                Word::Gone(id, how) => {
-                    let let_go = scheduler.told_gone(id, how, self.now);
+                StoreEvent::Gone(id, how) => {
+                    let let_go = scheduler.learn_gone(id, how, self.now);
                     gone.extend(let_go.map(|worker| worker.id));
                 }
             }
@@ -268,18 +268,18 @@ impl World {
         scheduler.set_aside(self.store.next_id.unwrap_or(0));
     }
 
-    fn tell(&mut self, master: usize) {
+    fn publish(&mut self, master: usize) {
         let Master { scheduler, me, session: Some((lease, _)), .. } = &mut self.masters[master] else { return };
-        self.store.write(*lease, *me, &scheduler.to_tell(100));
+        self.store.write(*lease, *me, &scheduler.to_publish(100));
     }
 
-    fn tell_in_vain(&mut self, master: usize, is_written: bool) {
+    fn publish_in_vain(&mut self, master: usize, is_written: bool) {
         let Master { scheduler, me, session: Some((lease, _)), .. } = &mut self.masters[master] else { return };
-        let changes = scheduler.to_tell(2);
+        let changes = scheduler.to_publish(2);
         if is_written {
             self.store.write(*lease, *me, &changes);
         }
-        scheduler.not_told(&changes);
+        scheduler.not_published(&changes);
         self.act(Op::CutOff(master));
     }
 
@@ -287,7 +287,7 @@ impl World {
         let held = self.masters.iter().filter_map(|master| master.session).map(|(lease, _)| lease);
         let held: BTreeSet<u64> = held.collect();
         for (_, registration) in self.store.held.extract_if(.., |(lease, _)| !held.contains(lease)) {
-            self.store.words.push(Word::Gone(registration.id, Gone::Unkept));
+            self.store.events.push(StoreEvent::Gone(registration.id, Gone::Unkept));
         }
     }
 
@@ -296,10 +296,10 @@ impl World {
         for _ in 0..20 {
             for master in 0..MASTERS {
                 self.deliver(master, usize::MAX);
-                self.tell(master);
+                self.publish(master);
             }
-            let words = self.store.words.len();
-            let is_quiet = |master: &Master| master.session.is_none_or(|(_, heard)| heard == words);
+            let events = self.store.events.len();
+            let is_quiet = |master: &Master| master.session.is_none_or(|(_, heard)| heard == events);
             if self.masters.iter().all(is_quiet) {
                 return;
             }
@@ -323,8 +323,8 @@ impl World {
         route.candidates.iter().map(|candidate| number(&candidate.name)).collect()
     }
 
-    /// The number of a lease that a master gives.
-    pub(super) fn lease(&mut self, master: usize) -> u64 {
+    /// The number that a master gives to a stream that has chosen none.
+    pub(super) fn stream_lease(&mut self, master: usize) -> u64 {
         self.route(master).lease.unwrap().id
     }
 

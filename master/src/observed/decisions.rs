@@ -1,30 +1,30 @@
-//! The newest decisions: the master's own routes, and the samples that clients report. Pure.
+//! The newest decisions: the master's own routes, and the samples that clients report.
 
 use std::collections::VecDeque;
 
 use facefleet_proto::view::{Decision, DecisionView, MAX_DECISIONS};
 
-/// The last [`MAX_DECISIONS`], oldest first, each with its number.
+/// The last [`MAX_DECISIONS`] decisions, oldest first, each with its number.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
     kept: VecDeque<DecisionView>,
-    /// How many there have been.
+    /// How many decisions there have been.
     count: u64,
 }
 
 /// For whom a decision was made, and who made it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Maker<'a> {
-    /// The stream's lease; 0: an old client's.
+    /// The stream's number; 0: an old client's.
     pub(crate) lease: u64,
     /// The stream's name.
     pub(crate) stream: &'a str,
-    /// The master's policy; empty: the stream's client.
+    /// The master's policy; empty: the client has decided.
     pub(crate) policy: &'a str,
 }
 
 impl Decisions {
-    /// Adds one that was made at this time, in milliseconds since 1970.
+    /// Adds a decision that was made at this time, in milliseconds since 1970.
     pub(crate) fn add(&mut self, maker: Maker<'_>, decision: Decision, time_ms: u64) {
         let Maker { lease, stream, policy } = maker;
         self.count += 1;
@@ -41,7 +41,7 @@ impl Decisions {
         });
     }
 
-    /// All that are kept, oldest first.
+    /// The decisions that are kept, oldest first.
     pub(crate) fn newest(&self) -> Vec<DecisionView> {
         self.kept.iter().cloned().collect()
     }

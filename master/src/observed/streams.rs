@@ -1,78 +1,79 @@
-//! The streams that report to this master. Pure: time is an argument.
+//! The streams that report to this master.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use facefleet_cluster::rate::Rate;
 use facefleet_proto::view::{MAX_STREAMS, StreamReport, StreamView};
 
-use facefleet_cluster::rate::Rate;
-
-/// How long a stream is shown after its end, and how long one whose client has fallen silent without a word.
+/// How long a stream is shown after its end.
 const SHOWN_AFTER_END: Duration = Duration::from_secs(10);
+/// How long a stream is shown whose client has fallen silent without a word.
 const SHOWN_IN_SILENCE: Duration = Duration::from_secs(30);
-/// Workers of a stream that are kept: those that have most of its frames. With all of them, a thousand streams that use a
-/// whole cluster each would be tens of megabytes a second for everybody who looks.
+/// Workers of a stream that are kept: those that have most of its frames. If all were kept, a thousand streams that use a whole
+/// cluster each would be tens of megabytes a second for each viewer.
 const WORKERS_KEPT: usize = 32;
 
-/// What streams said last, oldest stream first.
+/// The last report of each stream, oldest stream first.
 #[derive(Debug, Default)]
-pub(crate) struct Streams(Vec<Known>);
+pub(crate) struct Streams(Vec<ReportedStream>);
 
 #[derive(Debug)]
-struct Known {
+struct ReportedStream {
     report: StreamReport,
     at: Instant,
-    /// Of frames that ended well.
+    /// Counts the frames that ended well.
     rate: Rate,
 }
 
 /// What a report adds to the one before.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct News {
-    /// Frames dropped since, by reason. Of a stream that was not known before, nobody knows when its frames were dropped.
+pub(crate) struct ReportChange {
+    /// Frames that were dropped since the report before, by reason. Empty in the first report of a stream, since nobody knows
+    /// when its frames were dropped.
     pub(crate) dropped: BTreeMap<String, u64>,
-    /// Milliseconds that 19 of 20 of its answers took at most since.
+    /// The 95th percentile of the time that answers took since the report before, in milliseconds; None: there were none.
     pub(crate) p95_ms: Option<f32>,
 }
 
-/// There are [`MAX_STREAMS`] streams already.
+/// [`MAX_STREAMS`] streams are shown already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{MAX_STREAMS} streams are shown, which is the most: this one is not, until some of them have ended")]
-pub(crate) struct Full;
+pub(crate) struct TooManyStreams;
 
 impl Streams {
     /// Takes a report.
     ///
     /// # Errors
     /// There is no room for one more stream.
-    pub(crate) fn take(&mut self, mut report: StreamReport, now: Instant) -> Result<News, Full> {
+    pub(crate) fn take(&mut self, mut report: StreamReport, now: Instant) -> Result<ReportChange, TooManyStreams> {
         keep_the_busiest(&mut report);
         let p95_ms = report.latency_ms_p95;
         // A walk over a thousand numbers, by each of a thousand streams once a second, is nothing.
         if let Some(known) = self.0.iter_mut().find(|known| known.report.lease == report.lease) {
             if known.report.ended {
-                return Ok(News::default());
+                return Ok(ReportChange::default());
             }
             known.rate.count(report.ok, now);
             let dropped = since(&known.report.dropped, &report.dropped);
             (known.report, known.at) = (report, now);
-            return Ok(News { dropped, p95_ms });
+            return Ok(ReportChange { dropped, p95_ms });
         }
         self.forget(now);
         if self.0.len() >= MAX_STREAMS {
-            return Err(Full);
+            return Err(TooManyStreams);
         }
         let mut rate = Rate::default();
         rate.count(report.ok, now);
-        self.0.push(Known { report, at: now, rate });
-        Ok(News { dropped: BTreeMap::new(), p95_ms })
+        self.0.push(ReportedStream { report, at: now, rate });
+        Ok(ReportChange { dropped: BTreeMap::new(), p95_ms })
     }
 
-    /// What is to be seen of them now.
+    /// The streams that are shown now.
     pub(crate) fn views(&mut self, now: Instant) -> Vec<StreamView> {
         self.forget(now);
-        let view = |Known { report, at, rate }: &Known| StreamView {
+        let view = |ReportedStream { report, at, rate }: &ReportedStream| StreamView {
             report: report.clone(),
             frames_per_s: if report.ended { 0.0 } else { rate.per_s() },
             silent: now.saturating_duration_since(*at),
@@ -88,7 +89,7 @@ impl Streams {
     }
 }
 
-/// Leaves out the workers beyond [`WORKERS_KEPT`], and the decisions, which are kept elsewhere.
+/// Removes the workers beyond [`WORKERS_KEPT`], and the decisions, which are kept elsewhere.
 fn keep_the_busiest(report: &mut StreamReport) {
     report.decisions = Vec::new();
     if report.workers.len() > WORKERS_KEPT {
@@ -98,6 +99,7 @@ fn keep_the_busiest(report: &mut StreamReport) {
     }
 }
 
+/// How many more frames were dropped by the report `after` than by the one `before`, by reason; no zeros.
 fn since(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     let more = after
         .iter()
@@ -158,7 +160,11 @@ mod tests {
         let views = streams.views(start);
         assert_eq!((views.len(), views[0].report.workers.len()), (MAX_STREAMS, WORKERS_KEPT));
         assert!(views[0].report.workers.iter().all(|worker| worker.in_flight == 6));
-        assert_eq!(streams.take(report(5000, 1), start + SHOWN_IN_SILENCE), Ok(News::default()), "there is room again");
+        assert_eq!(
+            streams.take(report(5000, 1), start + SHOWN_IN_SILENCE),
+            Ok(ReportChange::default()),
+            "there is room again"
+        );
     }
 
     #[test]
@@ -169,7 +175,7 @@ mod tests {
             StreamReport { dropped: dropped.into(), latency_ms_p95: Some(9.0), ..report(1, 0) }
         };
         assert_eq!(streams.take(report(100, 0), start).unwrap().dropped, BTreeMap::new());
-        let news = streams.take(report(103, 0), start + secs(1.0)).unwrap();
-        assert_eq!((news.dropped, news.p95_ms), ([("stale_client".to_owned(), 3)].into(), Some(9.0)));
+        let change = streams.take(report(103, 0), start + secs(1.0)).unwrap();
+        assert_eq!((change.dropped, change.p95_ms), ([("stale_client".to_owned(), 3)].into(), Some(9.0)));
     }
 }

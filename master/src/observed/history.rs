@@ -1,4 +1,4 @@
-//! What the last ten minutes were like, for charts. Pure: time is an argument.
+//! The last ten minutes, for charts.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use facefleet_proto::{OTHER, WorkerId};
 use serde::Serialize;
 
-use super::streams::News;
+use super::streams::ReportChange;
 
-/// Time that one value stands for.
+/// The time that one value stands for.
 pub(crate) const STEP: Duration = Duration::from_secs(5);
-/// Values that are kept: ten minutes.
+/// How many values are kept, which is ten minutes.
 const STEPS: usize = 120;
-/// Workers, and reasons, that have a line of their own; what is beyond is one line together.
+/// Workers that have a line of their own; all others share one.
 const MOST_WORKERS: usize = 64;
+/// Reasons that have a line of their own; all others share one.
 const MOST_REASONS: usize = 16;
 const OTHER_WORKERS: &str = "others";
 
@@ -21,28 +22,37 @@ const OTHER_WORKERS: &str = "others";
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     p95_ms: VecDeque<Option<f32>>,
-    drops: Lines,
-    workers: Lines,
+    drops: ChartLines,
+    workers: ChartLines,
     /// When the last step ended, by the master's clock, milliseconds since 1970.
     end_ms: u64,
-    /// The rest is of the step that is not over: when it began,
+    /// When the present step began.
     since: Instant,
-    /// the greatest of the streams' p95,
+    /// The greatest p95 of a stream in the present step.
     worst_ms: Option<f32>,
-    /// frames dropped,
+    /// Frames that were dropped in the present step, by reason.
     dropped: BTreeMap<String, u64>,
-    /// and what each worker had counted at its beginning.
+    /// The frames that each worker had answered well when the present step began.
     counted: HashMap<WorkerId, u64>,
 }
 
-/// As the page reads it.
+/// A worker at the end of a step of the history.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerCount {
+    pub(crate) id: WorkerId,
+    pub(crate) name: String,
+    /// Frames that the worker has answered well since it started.
+    pub(crate) frames_ok: u64,
+}
+
+/// The history as the page reads it.
 #[derive(Debug, Serialize)]
-pub(crate) struct HistoryView<'a> {
+pub(super) struct HistoryView<'a> {
     step_ms: u64,
     end_ms: u64,
-    /// Of the slowest stream in each step, oldest first; None where no frame was answered.
+    /// The p95 of the slowest stream in each step, oldest first; None where no frame was answered.
     p95_ms: &'a VecDeque<Option<f32>>,
-    /// Frames, by reason.
+    /// Dropped frames, by reason.
     drops: &'a BTreeMap<String, VecDeque<f32>>,
     /// Frames a second, by worker.
     workers: &'a BTreeMap<String, VecDeque<f32>>,
@@ -53,8 +63,8 @@ impl History {
     pub(crate) fn new(now: Instant) -> History {
         History {
             p95_ms: VecDeque::from([None; STEPS]),
-            drops: Lines::new(MOST_REASONS, OTHER),
-            workers: Lines::new(MOST_WORKERS, OTHER_WORKERS),
+            drops: ChartLines::new(MOST_REASONS, OTHER),
+            workers: ChartLines::new(MOST_WORKERS, OTHER_WORKERS),
             end_ms: 0,
             since: now,
             worst_ms: None,
@@ -63,9 +73,9 @@ impl History {
         }
     }
 
-    /// A stream has reported.
-    pub(crate) fn note(&mut self, news: &News) {
-        let News { dropped, p95_ms } = news;
+    /// Adds a stream's report to the present step.
+    pub(crate) fn add(&mut self, change: &ReportChange) {
+        let ReportChange { dropped, p95_ms } = change;
         // None is less than any time.
         self.worst_ms = self.worst_ms.map_or(*p95_ms, |worst| Some(p95_ms.map_or(worst, |p95| p95.max(worst))));
         for (reason, count) in dropped {
@@ -76,23 +86,18 @@ impl History {
         }
     }
 
-    /// The step is over. `workers` are all of them, with the frames that each has answered well since it started.
-    pub(crate) fn step<'a>(
-        &mut self,
-        workers: impl Iterator<Item = (WorkerId, &'a str, u64)>,
-        now: Instant,
-        end_ms: u64,
-    ) {
+    /// Ends the present step. `workers` are all that there are.
+    pub(crate) fn step(&mut self, workers: &[WorkerCount], now: Instant, end_ms: u64) {
         let seconds = now.saturating_duration_since(self.since).as_secs_f32().max(f32::MIN_POSITIVE);
         let mut counted = HashMap::with_capacity(self.counted.len());
-        self.workers.turn();
-        for (id, name, count) in workers {
-            // Of a worker that was not there at the beginning, nobody knows when it has done what it has.
-            let before = self.counted.get(&id).copied().unwrap_or(count);
-            self.workers.add(name, count.saturating_sub(before) as f32 / seconds);
-            counted.insert(id, count);
+        self.workers.begin_step();
+        for WorkerCount { id, name, frames_ok } in workers {
+            // When a worker did its frames that was not there at the beginning of the step, nobody knows.
+            let before = self.counted.get(id).copied().unwrap_or(*frames_ok);
+            self.workers.add(name, frames_ok.saturating_sub(before) as f32 / seconds);
+            counted.insert(*id, *frames_ok);
         }
-        self.drops.turn();
+        self.drops.begin_step();
         for (reason, count) in std::mem::take(&mut self.dropped) {
             self.drops.add(&reason, count as f32);
         }
@@ -102,7 +107,7 @@ impl History {
     }
 
     /// The steps that are over.
-    pub(crate) fn view(&self) -> HistoryView<'_> {
+    pub(super) fn view(&self) -> HistoryView<'_> {
         HistoryView {
             step_ms: u64::try_from(STEP.as_millis()).expect("it is a few seconds"),
             end_ms: self.end_ms,
@@ -113,21 +118,21 @@ impl History {
     }
 }
 
-/// Lines of a chart, each with a value for every step; lines of nothing but 0 are not there.
+/// Lines of a chart, each with a value for every step. Lines of nothing but 0 are left out.
 #[derive(Clone, Debug)]
-struct Lines {
+struct ChartLines {
     lines: BTreeMap<String, VecDeque<f32>>,
     most: usize,
     other: &'static str,
 }
 
-impl Lines {
-    fn new(most: usize, other: &'static str) -> Lines {
-        Lines { lines: BTreeMap::new(), most, other }
+impl ChartLines {
+    fn new(most: usize, other: &'static str) -> ChartLines {
+        ChartLines { lines: BTreeMap::new(), most, other }
     }
 
-    /// A new step begins, in which there is nothing yet.
-    fn turn(&mut self) {
+    /// Begins a step, in which all values are 0 until something is added.
+    fn begin_step(&mut self) {
         for line in self.lines.values_mut() {
             line.pop_front();
             line.push_back(0.0);
@@ -135,7 +140,7 @@ impl Lines {
         self.lines.retain(|_, line| line.iter().any(|value| *value > 0.0));
     }
 
-    /// Adds to the newest step of a line.
+    /// Adds a value to the present step of a line.
     fn add(&mut self, name: &str, value: f32) {
         if value <= 0.0 {
             return;
@@ -148,7 +153,7 @@ impl Lines {
     }
 }
 
-/// To two places, as nobody reads the rest.
+/// Rounds to two decimal places, since nobody reads the rest.
 fn short(value: f32) -> f32 {
     (value * 100.0).round() / 100.0
 }
@@ -159,11 +164,16 @@ mod tests {
     use facefleet_service::clock;
 
     fn step(history: &mut History, at: Instant, workers: &[(u32, &str, u64)]) {
-        history.step(workers.iter().map(|(id, name, count)| (WorkerId(*id), *name, *count)), at, 7);
+        let count = |(id, name, frames_ok): &(u32, &str, u64)| WorkerCount {
+            id: WorkerId(*id),
+            name: (*name).to_owned(),
+            frames_ok: *frames_ok,
+        };
+        history.step(&workers.iter().map(count).collect::<Vec<_>>(), at, 7);
     }
 
-    fn news(reason: &str, count: u64, p95_ms: Option<f32>) -> News {
-        News { dropped: [(reason.to_owned(), count)].into(), p95_ms }
+    fn change(reason: &str, count: u64, p95_ms: Option<f32>) -> ReportChange {
+        ReportChange { dropped: [(reason.to_owned(), count)].into(), p95_ms }
     }
 
     #[test]
@@ -187,7 +197,7 @@ mod tests {
         let start = clock::now();
         let mut history = History::new(start);
         for p95 in [None, Some(30.0), Some(80.127), None, Some(20.0)] {
-            history.note(&news("stale_client", 2, p95));
+            history.add(&change("stale_client", 2, p95));
         }
         step(&mut history, start + STEP, &[]);
         step(&mut history, start + STEP * 2, &[]);
@@ -200,7 +210,7 @@ mod tests {
     fn what_is_older_than_ten_minutes_is_gone() {
         let start = clock::now();
         let mut history = History::new(start);
-        history.note(&news("a", 1, None));
+        history.add(&change("a", 1, None));
         for n in 1..=STEPS as u32 {
             step(&mut history, start + STEP * n, &[]);
         }
@@ -216,7 +226,7 @@ mod tests {
         let names: Vec<String> = (0..1000).map(|n| format!("w{n}")).collect();
         for turn in 0..3_u64 {
             let workers: Vec<_> = names.iter().zip(0..).map(|(name, id)| (id, name.as_str(), turn * 5)).collect();
-            names.iter().for_each(|name| history.note(&news(name, u64::MAX, None)));
+            names.iter().for_each(|name| history.add(&change(name, u64::MAX, None)));
             step(&mut history, start + STEP * (turn as u32 + 1), &workers);
         }
         let view = history.view();
