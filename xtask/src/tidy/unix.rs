@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::{root, sources_below};
+
 /// What the programs are made of.
 const PACKAGES: [&str; 6] = ["proto", "vision", "service", "master", "worker", "client"];
 /// What Windows does not have.
@@ -19,10 +21,9 @@ const UNIX_CRATES: [&str; 3] = ["libc", "nix", "rustix"];
 
 #[test]
 fn what_only_unix_has_is_behind_a_cfg() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the checkout");
     let mut found = Vec::new();
     for package in PACKAGES {
-        let folder = root.join(package);
+        let folder = root().join(package);
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
         found.extend(unix_dependencies(&manifest).into_iter().map(|line| format!("{package}/Cargo.toml: {line}")));
         let mut sources = Vec::new();
@@ -110,17 +111,6 @@ fn unix_dependencies(manifest: &str) -> Vec<String> {
         }
     }
     found
-}
-
-fn sources_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources_below(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
 }
 
 #[test]
