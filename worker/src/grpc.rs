@@ -46,9 +46,9 @@ pub(crate) struct Streams {
 /// How the messages of a stream end when the worker stops serving.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AtStop {
-    /// They end with an error, which tells the sender that not all of its frames were taken.
+    /// The messages end with an error, which tells the sender that not all of its frames were taken.
     Fail,
-    /// They end without an error, because the sender sees from the results which frames were not taken.
+    /// The messages end without an error, because the sender sees from the results which frames were not taken.
     End,
 }
 

@@ -20,7 +20,7 @@ use crate::device::Engine;
 use crate::fair::StreamId;
 use crate::frame::{Failure, Frame, Verdict};
 use crate::live::{AnsweredFrame, Found, Live, Shown};
-use crate::queue::{Entry, Queue, Reply};
+use crate::queue::{Entry, Queue, ReplySender};
 use crate::self_test::Test;
 use crate::stats::{InFlightGuard, ReplyLoad, Stats};
 
@@ -180,7 +180,8 @@ impl StreamHandle {
         let pending = PendingFrame { verdict, _in_flight: pool.stats.hold(), _stream: self.clone() };
         let age = frame.age;
         let shown = shown.as_ref().map(Shown::stream);
-        let entry = Entry { frame, arrived: clock::now(), reply: Reply(answer), queued: pool.stats.queue(), shown };
+        let entry =
+            Entry { frame, arrived: clock::now(), reply: ReplySender(answer), queued: pool.stats.queue(), shown };
         match self.max_age.map(|max| max.checked_sub(age)) {
             None => pool.queue.enter(*id, entry).await,
             Some(Some(left)) => {

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::fair::{Charge, StreamId};
 use crate::frame::{Frame, Verdict};
-use crate::room::{Dropped, Place, Room};
+use crate::room::{Dropped, Room, Taken, WaitingFrame};
 use crate::stats::{QueuedGuard, Stats};
 
 /// The most that the waiting JPEGs of all streams together may take. 64 streams of sixteen 1080p frames need that much, and a
@@ -21,7 +21,7 @@ const MAX_BYTES: usize = 256 << 20;
 pub(crate) struct Entry {
     pub(crate) frame: Frame,
     pub(crate) arrived: Instant,
-    pub(crate) reply: Reply,
+    pub(crate) reply: ReplySender,
     pub(crate) queued: QueuedGuard,
     /// The number of the frame's stream in the live view, if people can look at it.
     pub(crate) shown: Option<u64>,
@@ -29,9 +29,9 @@ pub(crate) struct Entry {
 
 /// The way of a verdict back to the frame's stream.
 #[derive(Debug)]
-pub(crate) struct Reply(pub(crate) oneshot::Sender<Verdict>);
+pub(crate) struct ReplySender(pub(crate) oneshot::Sender<Verdict>);
 
-impl Reply {
+impl ReplySender {
     /// Counts the verdict and sends it to the stream.
     pub(crate) fn send(self, verdict: Verdict, stats: &Stats) {
         stats.ended(&verdict);
@@ -51,7 +51,7 @@ impl Entry {
 /// A [`Room`] that threads and tasks share.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// Notified when a frame has come or the queue is closed. Detector threads wait for it.
     came: Condvar,
     /// Notified when frames have gone. Streams whose frame found no room wait for it and then all look again: in a line, one
@@ -61,14 +61,14 @@ pub(crate) struct Queue {
 }
 
 #[derive(Debug)]
-struct State {
+struct QueueState {
     room: Room<Entry>,
     closed: bool,
 }
 
 impl Queue {
     pub(crate) fn new(frames_per_stream: usize, stats: Stats) -> Queue {
-        let state = State { room: Room::new(frames_per_stream, MAX_BYTES), closed: false };
+        let state = QueueState { room: Room::new(frames_per_stream, MAX_BYTES), closed: false };
         Queue { state: Mutex::new(state), came: Condvar::new(), gone: Notify::new(), stats }
     }
 
@@ -86,14 +86,14 @@ impl Queue {
 
     /// Waits until there is room for a frame, and puts it in.
     pub(crate) async fn enter(&self, stream: StreamId, entry: Entry) {
-        let mut place = Place { bytes: entry.frame.jpeg.len(), frame: entry, fresh_until: None };
+        let mut waiting = WaitingFrame { bytes: entry.frame.jpeg.len(), frame: entry, fresh_until: None };
         loop {
             // From here on no notification is missed, also before the future is polled.
             let gone = self.gone.notified();
-            let entered = self.state().room.enter(stream, place);
+            let entered = self.state().room.enter(stream, waiting);
             match entered {
                 Ok(()) => break,
-                Err(back) => place = back,
+                Err(back) => waiting = back,
             }
             gone.await;
         }
@@ -103,8 +103,8 @@ impl Queue {
     /// Puts in a live frame, which is of no use after `fresh_until`. Older frames of its stream make room for it.
     pub(crate) fn enter_live(&self, stream: StreamId, entry: Entry, fresh_until: Option<Instant>) {
         let now = entry.arrived;
-        let place = Place { bytes: entry.frame.jpeg.len(), frame: entry, fresh_until };
-        let dropped = self.state().room.enter_live(stream, place, now);
+        let waiting = WaitingFrame { bytes: entry.frame.jpeg.len(), frame: entry, fresh_until };
+        let dropped = self.state().room.enter_live(stream, waiting, now);
         self.came.notify_one();
         self.drop_all(dropped);
     }
@@ -113,7 +113,7 @@ impl Queue {
     pub(crate) fn next(&self) -> Option<(Entry, Charge)> {
         let mut state = self.state();
         while !state.closed {
-            let (stale, next) = state.room.take(clock::now());
+            let Taken { stale, next } = state.room.take(clock::now());
             if next.is_some() || !stale.is_empty() {
                 drop(state);
                 self.gone.notify_waiters();
@@ -146,12 +146,12 @@ impl Queue {
     }
 
     fn drop_all(&self, dropped: Vec<Dropped<Entry>>) {
-        for (entry, reason) in dropped {
+        for Dropped { frame: entry, reason } in dropped {
             entry.drop_for(reason, &self.stats);
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().expect(NO_PANIC)
     }
 }

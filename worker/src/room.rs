@@ -8,7 +8,7 @@ use crate::fair::{Charge, Fair, StreamId};
 
 /// A frame that waits, with what this module needs to know of it.
 #[derive(Debug)]
-pub(crate) struct Place<T> {
+pub(crate) struct WaitingFrame<T> {
     pub(crate) frame: T,
     /// The memory that the frame takes.
     pub(crate) bytes: usize,
@@ -16,14 +16,27 @@ pub(crate) struct Place<T> {
     pub(crate) fresh_until: Option<Instant>,
 }
 
-/// A frame that is dropped, and the reason in snake_case.
-pub(crate) type Dropped<T> = (T, DropReason);
+/// A frame that is dropped.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Dropped<T> {
+    pub(crate) frame: T,
+    pub(crate) reason: DropReason,
+}
+
+/// What came of a turn.
+#[derive(Debug)]
+pub(crate) struct Taken<T> {
+    /// The frames of the stream that were too old at their turn.
+    pub(crate) stale: Vec<Dropped<T>>,
+    /// The frame whose turn it is, with what its stream was charged. None when no frame waits.
+    pub(crate) next: Option<(T, Charge)>,
+}
 
 /// Frames that wait, limited to a number for each stream and to a number of bytes for all streams together. A stream that has
 /// no frame waiting finds room for one in any case, so that no stream can keep another from its turn.
 #[derive(Debug)]
 pub(crate) struct Room<T> {
-    pub(crate) fair: Fair<Place<T>>,
+    pub(crate) fair: Fair<WaitingFrame<T>>,
     frames_per_stream: usize,
     max_bytes: usize,
     bytes: usize,
@@ -38,40 +51,41 @@ impl<T> Room<T> {
     ///
     /// # Errors
     /// Returns the frame when there is no room for it now. There may be room once another frame has gone.
-    pub(crate) fn enter(&mut self, stream: StreamId, place: Place<T>) -> Result<(), Place<T>> {
-        if !self.has_room(stream, place.bytes) {
-            return Err(place);
+    pub(crate) fn enter(&mut self, stream: StreamId, waiting: WaitingFrame<T>) -> Result<(), WaitingFrame<T>> {
+        if !self.has_room(stream, waiting.bytes) {
+            return Err(waiting);
         }
-        self.put(stream, place);
+        self.put(stream, waiting);
         Ok(())
     }
 
     /// Puts a live frame in. Stale frames of its stream are dropped, and then as many of the oldest as it takes to make room.
-    pub(crate) fn enter_live(&mut self, stream: StreamId, place: Place<T>, now: Instant) -> Vec<Dropped<T>> {
+    pub(crate) fn enter_live(&mut self, stream: StreamId, waiting: WaitingFrame<T>, now: Instant) -> Vec<Dropped<T>> {
         let mut dropped = Vec::new();
-        while let Some(gone) = self.fair.pop_if(stream, |place| place.is_stale(now)) {
-            dropped.push((self.leave(gone), DropReason::StaleWorker));
+        while let Some(gone) = self.fair.pop_if(stream, |waiting| waiting.is_stale(now)) {
+            dropped.push(Dropped { frame: self.leave(gone), reason: DropReason::StaleWorker });
         }
-        while !self.has_room(stream, place.bytes)
+        while !self.has_room(stream, waiting.bytes)
             && let Some(oldest) = self.fair.pop_if(stream, |_| true)
         {
-            dropped.push((self.leave(oldest), DropReason::QueueFull));
+            dropped.push(Dropped { frame: self.leave(oldest), reason: DropReason::QueueFull });
         }
-        self.put(stream, place);
+        self.put(stream, waiting);
         dropped
     }
 
-    /// Takes the frame whose turn it is, and returns the frames that were found to be stale on the way.
-    pub(crate) fn take(&mut self, now: Instant) -> (Vec<Dropped<T>>, Option<(T, Charge)>) {
+    /// Takes the frame whose turn it is at `now`. Frames that are stale by then are dropped on the way.
+    pub(crate) fn take(&mut self, now: Instant) -> Taken<T> {
         let mut stale = Vec::new();
-        let taken = self.fair.take(|place| place.is_stale(now), &mut stale);
-        let stale = stale.into_iter().map(|place| (self.leave(place), DropReason::StaleWorker)).collect();
-        (stale, taken.map(|(place, charge)| (self.leave(place), charge)))
+        let taken = self.fair.take(|waiting| waiting.is_stale(now), &mut stale);
+        let dropped = |frame| Dropped { frame, reason: DropReason::StaleWorker };
+        let stale = stale.into_iter().map(|waiting| dropped(self.leave(waiting))).collect();
+        Taken { stale, next: taken.map(|(waiting, charge)| (self.leave(waiting), charge)) }
     }
 
     /// Closes a stream and returns its waiting frames.
     pub(crate) fn close(&mut self, stream: StreamId) -> Vec<T> {
-        self.fair.close(stream).map(|place| self.leave(place)).collect()
+        self.fair.close(stream).map(|waiting| self.leave(waiting)).collect()
     }
 
     fn has_room(&self, stream: StreamId, bytes: usize) -> bool {
@@ -79,18 +93,18 @@ impl<T> Room<T> {
         waiting == 0 || (waiting < self.frames_per_stream && self.bytes.saturating_add(bytes) <= self.max_bytes)
     }
 
-    fn put(&mut self, stream: StreamId, place: Place<T>) {
-        self.bytes += place.bytes;
-        self.fair.push(stream, place);
+    fn put(&mut self, stream: StreamId, waiting: WaitingFrame<T>) {
+        self.bytes += waiting.bytes;
+        self.fair.push(stream, waiting);
     }
 
-    fn leave(&mut self, place: Place<T>) -> T {
-        self.bytes -= place.bytes;
-        place.frame
+    fn leave(&mut self, waiting: WaitingFrame<T>) -> T {
+        self.bytes -= waiting.bytes;
+        waiting.frame
     }
 }
 
-impl<T> Place<T> {
+impl<T> WaitingFrame<T> {
     fn is_stale(&self, now: Instant) -> bool {
         self.fresh_until.is_some_and(|until| now > until)
     }

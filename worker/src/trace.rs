@@ -28,7 +28,7 @@ impl Work {
                 debug!(parent: &span, outcome = "ok", faces, ?queued, ?decode, ?resize, ?detect, ?draw, ?encode, "answered");
             }
             Verdict::Dropped(reason) => {
-                debug!(parent: &span, outcome = "dropped", reason = reason.as_str(), "answered")
+                debug!(parent: &span, outcome = "dropped", reason = reason.as_str(), "answered");
             }
             Verdict::Failed(failure) => {
                 debug!(parent: &span, outcome = "failed", reason = failure.code().as_str(), "answered");
