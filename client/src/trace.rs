@@ -52,7 +52,7 @@ impl Trace {
         match end {
             End::Ok(_) => debug!(parent: &span, worker, outcome = "ok", "ended"),
             End::Dropped(reason) => {
-                debug!(parent: &span, worker, outcome = "dropped", reason = reason.as_str(), "ended")
+                debug!(parent: &span, worker, outcome = "dropped", reason = reason.as_str(), "ended");
             }
             End::Failed { code, message: _ } => {
                 debug!(parent: &span, worker, outcome = "failed", reason = code.as_str(), "ended");
