@@ -6,8 +6,6 @@ mod demo;
 mod demo_video;
 mod deploy;
 mod dist;
-#[cfg(test)]
-mod documents;
 mod error;
 mod fuzz;
 mod pi_check;

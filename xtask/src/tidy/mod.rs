@@ -1,6 +1,7 @@
 //! Rules of the sources that no compiler on this machine checks.
 
 mod circles;
+mod documents;
 mod pure;
 mod unix;
 

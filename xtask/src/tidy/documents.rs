@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use super::root;
+
 /// Folders that hold what was built or brought, and not the sources.
 const NOT_SOURCES: [&str; 2] = ["target", ".git"];
 /// Endings that make a word without a slash the name of a file.
@@ -16,7 +18,7 @@ const OF_OTHER_PLACES: [&str; 2] = ["assets/README.md", "packaging/README.md"];
 
 #[test]
 fn every_path_and_link_in_a_document_leads_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the checkout");
+    let root = root();
     let mut tree = BTreeSet::new();
     list(root, "", &mut tree);
     let documents: Vec<&String> = tree.iter().filter(|path| path.ends_with(".md")).collect();
