@@ -27,19 +27,19 @@ const LOOK_MS: u32 = 20;
 /// What a browser says of itself to the pages that it shows.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen {
-    /// Width of the page in its own pixels.
+    /// Width of the page, in pixels of the page.
     pub width: u32,
-    /// Height of the page in its own pixels.
+    /// Height of the page, in pixels of the page.
     pub height: u32,
-    /// It is a phone's: touched, and with two points for each pixel.
+    /// Whether the screen is a phone's: touched, and with two points for each pixel of the page.
     pub phone: bool,
-    /// What its user reads, as in `zh-CN`.
+    /// The language that its user reads, such as `zh-CN`.
     pub language: &'static str,
 }
 
-/// A projector.
+/// The screen of a projector.
 pub const PROJECTOR: Screen = Screen { width: 1920, height: 1080, phone: false, language: "en-US" };
-/// A phone.
+/// The screen of a phone.
 pub const PHONE: Screen = Screen { width: 390, height: 844, phone: true, language: "en-US" };
 
 /// A Chromium, and the program that drives it. Dropping it ends both.
@@ -85,7 +85,7 @@ impl Browser {
     /// The value of this expression in the page.
     ///
     /// # Panics
-    /// It has none, or one of another type.
+    /// The expression has no value, or one of another type.
     #[track_caller]
     pub fn value<T: DeserializeOwned>(&self, expression: &str) -> T {
         let script = format!("return {expression}");
@@ -95,7 +95,7 @@ impl Browser {
     /// Waits until this expression is true in the page. `awaited` is what is to come true, for people.
     ///
     /// # Panics
-    /// It takes too long.
+    /// The page takes too long.
     #[track_caller]
     pub fn wait_until(&self, awaited: &str, expression: &str) {
         let script = format!(
@@ -108,7 +108,7 @@ impl Browser {
     /// Clicks on the element of this CSS selector, as a person would.
     ///
     /// # Panics
-    /// It is not there, or something else is above it.
+    /// The element is not there, or something else is above it.
     #[track_caller]
     pub fn click(&self, selector: &str) {
         let by = thirtyfour::By::Css(selector);
@@ -140,7 +140,7 @@ impl Browser {
     /// Types into the element of this CSS selector.
     ///
     /// # Panics
-    /// It is not there, or takes no text.
+    /// The element is not there, or takes no text.
     #[track_caller]
     pub fn type_into(&self, selector: &str, text: &str) {
         let by = thirtyfour::By::Css(selector);
@@ -175,7 +175,7 @@ impl Browser {
     /// Keeps what is on the screen as a picture, for people: `target/page/NAME.png` in the checkout. Returns where.
     ///
     /// # Panics
-    /// It cannot be written.
+    /// The file cannot be written.
     #[track_caller]
     pub fn picture(&self, name: &str) -> PathBuf {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/page");

@@ -33,15 +33,15 @@ impl Service {
     /// Starts a master and waits until it listens.
     ///
     /// # Errors
-    /// It did not start.
+    /// The program did not start, or ended at once.
     pub fn master(listen: SocketAddr) -> Result<Service, Error> {
         Service::master_with(listen, &[])
     }
 
-    /// As [`Service::master`], with more flags.
+    /// Starts a master with these flags as well, and waits until it listens.
     ///
     /// # Errors
-    /// It did not start.
+    /// The program did not start, or ended at once.
     pub fn master_with(listen: SocketAddr, args: &[&str]) -> Result<Service, Error> {
         let mut command = Program::Master.command()?;
         command.args(["--listen", &listen.to_string()]).args(args);
@@ -52,23 +52,23 @@ impl Service {
     /// (`a:1,b:2`) is there.
     ///
     /// # Errors
-    /// It did not start.
+    /// The program did not start, or ended at once.
     pub fn worker(name: &str, masters: impl Display) -> Result<Service, Error> {
         Service::worker_at(LOOPBACK, name, masters)
     }
 
-    /// As [`Service::worker`], at an address that others than this machine can reach.
+    /// Starts a worker of one thread at an address that other machines can reach, and waits until it listens.
     ///
     /// # Errors
-    /// It did not start.
+    /// The program did not start, or ended at once.
     pub fn worker_at(listen: SocketAddr, name: &str, masters: impl Display) -> Result<Service, Error> {
         Service::worker_with(listen, name, masters, &[])
     }
 
-    /// As [`Service::worker_at`], with more flags.
+    /// Starts a worker of one thread with these flags as well, and waits until it listens.
     ///
     /// # Errors
-    /// It did not start.
+    /// The program did not start, or ended at once.
     pub fn worker_with(listen: SocketAddr, name: &str, masters: impl Display, args: &[&str]) -> Result<Service, Error> {
         let mut command = Program::Worker.command()?;
         command.args(["--listen", &listen.to_string(), "--master", &masters.to_string()]);
@@ -86,7 +86,7 @@ impl Service {
     /// Waits until a worker has joined (again) and returns its id.
     ///
     /// # Errors
-    /// It did not.
+    /// The worker did not join in time.
     pub fn joined(&mut self) -> Result<u32, Error> {
         let joined = |line: &str| line.strip_prefix("joined ")?.rsplit_once(" as worker ")?.1.parse().ok();
         self.process.wait_for("join the master", joined)
@@ -120,7 +120,7 @@ impl Cluster {
     /// A client that runs `args` on this cluster.
     ///
     /// # Errors
-    /// It did not start.
+    /// The program did not start, or ended at once.
     pub fn run(&self, args: &[&str]) -> Result<Process, Error> {
         let master = self.master.address.to_string();
         client(&[&["run", "--master", &master], args].concat())
@@ -130,7 +130,7 @@ impl Cluster {
 /// Starts a client.
 ///
 /// # Errors
-/// It did not start.
+/// The program did not start, or ended at once.
 pub fn client(args: &[&str]) -> Result<Process, Error> {
     let mut command = Program::Client.command()?;
     command.args(args);

@@ -9,12 +9,12 @@ use std::time::Duration;
 /// Why a process did not do what was awaited of it.
 #[derive(thiserror::Error)]
 pub enum Error {
-    /// It could not be started.
+    /// The process could not be started.
     #[error("cannot start `{program}`: {source}")]
     Start {
         /// The file, or the name to be found in `PATH`.
         program: String,
-        /// Why.
+        /// Why the system did not start it.
         source: io::Error,
     },
     /// The programs could not be built.
@@ -26,41 +26,41 @@ pub enum Error {
         /// Where it should be.
         path: PathBuf,
     },
-    /// It did not do what was awaited in time.
+    /// The process did not do what was awaited in time.
     #[error("{name} did not {awaited} within {} s; it said:\n{said}", limit.as_secs())]
     TooSlow {
-        /// Which process.
+        /// The name of the process.
         name: String,
         /// Completes the sentence "it did not …".
         awaited: String,
         /// How long was waited.
         limit: Duration,
-        /// Its stdout and stderr.
+        /// What the process wrote on stdout and stderr.
         said: String,
     },
-    /// It closed its stdout or stderr, as a process does that ends, before what was awaited.
+    /// The process closed its stdout or stderr, as one does that ends, before it did what was awaited.
     #[error("{name} ended and did not {awaited}; it said:\n{said}")]
     Ended {
-        /// Which process.
+        /// The name of the process.
         name: String,
         /// Completes the sentence "it did not …".
         awaited: String,
-        /// Its stdout and stderr.
+        /// What the process wrote on stdout and stderr.
         said: String,
     },
     /// A tool failed.
     #[error("{name} failed ({status}): {said}")]
     Failed {
-        /// Which tool.
+        /// The name of the tool.
         name: String,
         /// How it ended.
         status: ExitStatus,
-        /// Its stderr.
+        /// What the tool wrote on stderr.
         said: String,
     },
 }
 
-/// The same as its text: this is what `unwrap` shows to the person who reads a failed test.
+/// Shows the text of the error: `Debug` is what `unwrap` shows to the person who reads a failed test.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

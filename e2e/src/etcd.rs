@@ -21,40 +21,40 @@ pub struct Etcd {
 }
 
 impl Etcd {
-    /// Starts one on a free port of this machine and waits until it answers.
+    /// Starts an etcd on a free port of this machine and waits until it answers.
     ///
     /// # Errors
-    /// It did not start.
+    /// etcd did not start.
     pub fn start() -> Result<Etcd, Error> {
         // etcd does not choose a port by itself. One that was free a moment ago is hardly taken.
         let free = TcpListener::bind(LOOPBACK).and_then(|listener| listener.local_addr());
         Etcd::start_at(free.map_err(cannot_start)?)
     }
 
-    /// Starts one at this address.
+    /// Starts an etcd at this address.
     ///
     /// # Errors
-    /// It did not start.
+    /// etcd did not start.
     pub fn start_at(address: SocketAddr) -> Result<Etcd, Error> {
         let folder = tempfile::tempdir().map_err(cannot_start)?;
         let process = Etcd::process(address, folder.path())?;
         Ok(Etcd { process, address, folder })
     }
 
-    /// Starts it again after it was killed, with all it knew.
+    /// Kills etcd and starts it again with all it knew.
     ///
     /// # Errors
-    /// It did not start.
+    /// etcd did not start.
     pub fn start_again(&mut self) -> Result<(), Error> {
         self.process.kill();
         self.process = Etcd::process(self.address, self.folder.path())?;
         Ok(())
     }
 
-    /// Starts it again after it was killed, with nothing.
+    /// Kills etcd and starts it again with nothing.
     ///
     /// # Errors
-    /// It did not start.
+    /// etcd did not start.
     pub fn start_anew(&mut self) -> Result<(), Error> {
         self.process.kill();
         self.folder = tempfile::tempdir().map_err(cannot_start)?;
@@ -62,10 +62,10 @@ impl Etcd {
         Ok(())
     }
 
-    /// The process of one at this address, with what it knew in this folder.
+    /// Starts the process of an etcd at this address whose data is in this folder.
     ///
     /// # Errors
-    /// It did not start.
+    /// etcd did not start.
     pub fn process(address: SocketAddr, folder: &Path) -> Result<Process, Error> {
         let clients = format!("http://{address}");
         // It asks for a way to other members even where there are none. This one is a socket in its folder.
@@ -81,7 +81,7 @@ impl Etcd {
         Ok(process)
     }
 
-    /// The `--store` of its masters.
+    /// What the masters that share this etcd are given as `--store`.
     pub fn store(&self) -> String {
         format!("etcd://{}", self.address)
     }

@@ -7,7 +7,7 @@ use crate::Error;
 /// Runs `ffmpeg` or `ffprobe` to its end, with errors alone on its stderr, and returns what it printed.
 ///
 /// # Errors
-/// It is not installed, or failed.
+/// The tool is not installed, or failed.
 pub fn tool(name: &str, args: &[&str]) -> Result<Vec<u8>, Error> {
     let output = Command::new(name).args(["-v", "error"]).args(args).output();
     let output = output.map_err(|source| Error::Start { program: name.to_owned(), source })?;

@@ -63,29 +63,29 @@ impl Process {
         self.child.id()
     }
 
-    /// Waits for the next line of its stdout in which `find` finds something. `awaited` completes the sentence "it did
+    /// Waits for the next line on stdout in which `find` finds something. `awaited` completes the sentence "it did
     /// not …".
     ///
     /// # Errors
-    /// It ended, or took too long.
+    /// The process ended, or took too long.
     pub fn wait_for<T>(&mut self, awaited: &str, find: impl FnMut(&str) -> Option<T>) -> Result<T, Error> {
         let found = self.stdout.find(find);
         found.map_err(|error| self.gave_up(error, awaited))
     }
 
-    /// As [`Process::wait_for`], on its stderr.
+    /// Waits for the next line on stderr in which `find` finds something, like [`Process::wait_for`] on stdout.
     ///
     /// # Errors
-    /// It ended, or took too long.
+    /// The process ended, or took too long.
     pub fn wait_for_stderr<T>(&mut self, awaited: &str, find: impl FnMut(&str) -> Option<T>) -> Result<T, Error> {
         let found = self.stderr.find(find);
         found.map_err(|error| self.gave_up(error, awaited))
     }
 
-    /// Waits for its end.
+    /// Waits until the process ends.
     ///
     /// # Errors
-    /// It took too long.
+    /// The process took too long.
     pub fn end(mut self) -> Result<Ended, Error> {
         match self.child.wait_timeout(LIMIT) {
             Ok(Some(status)) => Ok(self.ended(status)),

@@ -21,7 +21,7 @@ pub enum Program {
 impl Program {
     const ALL: [Program; 3] = [Program::Master, Program::Worker, Program::Client];
 
-    /// Its name, which is also its package's.
+    /// The name of the program, which is also that of its package.
     pub fn name(self) -> &'static str {
         match self {
             Program::Master => "facefleet-master",
@@ -33,7 +33,7 @@ impl Program {
     /// A command that starts it, without the settings of this machine's environment and files.
     ///
     /// # Errors
-    /// It is not there and cannot be built.
+    /// The program is not there and cannot be built.
     pub fn command(self) -> Result<Command, Error> {
         let folder = folder()?;
         let path = folder.join(format!("{}{}", self.name(), env::consts::EXE_SUFFIX));

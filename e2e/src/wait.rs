@@ -9,10 +9,11 @@ use crate::process::LIMIT;
 /// How often something is looked at that says nothing of itself.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Waits until `is_so`, looking again and again. For what no line of a process tells, such as counters.
+/// Waits until `is_so`, and looks again and again: no line of a process tells of counters, for instance. `awaited` says what is
+/// to come true.
 ///
 /// # Panics
-/// It takes too long. `awaited` is what was to come true.
+/// The wait takes too long.
 #[track_caller]
 pub fn wait_until(awaited: &str, is_so: impl FnMut() -> bool) {
     assert!(comes_true(LIMIT, is_so), "in {} s it did not come true that {awaited}", LIMIT.as_secs());

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::process;
 use crate::wait::Stop;
 
-/// The cargo that runs us.
+/// The cargo that started xtask.
 pub(crate) fn command() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
@@ -32,7 +32,7 @@ pub(crate) const FEATURES: &str = "xtask/codegen,xtask/manuals,facefleet-client/
 /// Builds programs to be run here, each from the package of the same name, and returns where cargo put them.
 ///
 /// # Errors
-/// Those of the build, and [`Error::NoProgram`] when a package holds no such program.
+/// The build failed, or [`Error::NoProgram`] when a package holds no such program.
 pub(crate) fn build_quick<const N: usize>(programs: [&str; N], stop: &Stop) -> Result<[PathBuf; N], Error> {
     build_programs(command().args(["build", "--profile", QUICK]), programs, stop)
 }
@@ -41,7 +41,7 @@ pub(crate) fn build_quick<const N: usize>(programs: [&str; N], stop: &Stop) -> R
 /// `kind` is cargo's flag before the name of each: `--bin` or `--example`.
 ///
 /// # Errors
-/// Those of the build, and [`Error::NoProgram`] when the workspace holds no such program.
+/// The build failed, or [`Error::NoProgram`] when the workspace holds no such program.
 pub(crate) fn build_as_tested<const N: usize>(
     kind: &str,
     programs: [&str; N],
@@ -56,7 +56,7 @@ pub(crate) fn build_as_tested<const N: usize>(
 /// the caller's, which may have flags of its own.
 ///
 /// # Errors
-/// Those of the build, and [`Error::NoProgram`] when a package holds no such program.
+/// The build failed, or [`Error::NoProgram`] when a package holds no such program.
 pub(crate) fn build_programs<const N: usize>(
     cargo: &mut Command,
     programs: [&str; N],

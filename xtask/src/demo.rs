@@ -48,7 +48,7 @@ pub(crate) fn run(video: &str, stop: &Stop) -> Result<(), Error> {
 /// Plays `video` as a camera would, again and again, until the user asks to stop.
 ///
 /// # Errors
-/// As [`run`].
+/// The same errors as [`run`] gives.
 pub(crate) fn watch(video: &str, stop: &Stop) -> Result<(), Error> {
     let programs = Programs::build(stop)?;
     let logs = Outputs::prepare(Path::new(OUT))?.logs;

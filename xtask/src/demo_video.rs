@@ -73,7 +73,7 @@ const SCENES: [Scene; 4] = [
 /// Makes the video and the list of its faces.
 ///
 /// # Errors
-/// Those of ffmpeg, and of writing the files.
+/// ffmpeg failed, or a file could not be written.
 pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
     setup::ffmpeg(stop)?;
     let mut ffmpeg = Command::new("ffmpeg");

@@ -46,7 +46,7 @@ enum Xtask {
     },
     /// Run every check that a change has to pass
     Test {
-        /// Also look for known vulnerabilities in dependencies; needs a network
+        /// Look for known vulnerabilities in dependencies as well; needs a network
         #[arg(long)]
         advisories: bool,
     },

@@ -69,10 +69,10 @@ impl Service {
         self.process.id()
     }
 
-    /// What it has written so far.
+    /// What the process has written so far.
     ///
     /// # Errors
-    /// Its log cannot be read.
+    /// The log cannot be read.
     pub(crate) fn log(&self) -> Result<String, Error> {
         fs::read_to_string(&self.log).map_err(Error::file(&self.log))
     }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::process;
 use crate::wait::Stop;
 
-/// Both come in one package everywhere.
+/// The two programs of ffmpeg, which come in one package everywhere.
 const PROGRAMS: [&str; 2] = ["ffmpeg", "ffprobe"];
 
 /// Makes sure that ffmpeg can be started: installs it where that needs nobody's consent.

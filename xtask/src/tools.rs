@@ -13,7 +13,7 @@ const TOOLS: &str = "target/tools";
 /// Makes sure that there is a `cargo <name>`. Building `package`, with its version, takes minutes, once in a checkout.
 ///
 /// # Errors
-/// Those of cargo.
+/// cargo could not install it.
 pub(crate) fn install(name: &str, package: &str, stop: &Stop) -> Result<(), Error> {
     let mut version = cargo();
     version.args([name, "--version"]).stdout(Stdio::null()).stderr(Stdio::null());

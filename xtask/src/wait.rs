@@ -33,7 +33,7 @@ impl Stop {
 /// Calls `look` until it finds something. `Ok(None)` says that `limit` has passed.
 ///
 /// # Errors
-/// Those of `look`.
+/// Whatever `look` fails with.
 pub(crate) fn poll<T>(limit: Duration, mut look: impl FnMut() -> Result<Option<T>, Error>) -> Result<Option<T>, Error> {
     let start = now();
     loop {

@@ -15,10 +15,10 @@ use onnx::Conv;
 
 /// What is read: `face_detection_yunet_2023mar.onnx` of the OpenCV Zoo, unchanged.
 const PUBLISHED: &str = "assets/face_detection_yunet_2023mar.onnx";
-/// What is written.
+/// The flat file, which the programs contain.
 const FLAT: &str = "assets/yunet_2023mar.bin";
 
-/// Its first bytes, and the version of its layout.
+/// The first bytes of the flat file. The version of its layout follows them.
 const MAGIC: &[u8; 8] = b"ffyunet\0";
 const VERSION: u32 = 1;
 

@@ -24,7 +24,7 @@ pub enum Cable {
     Ethernet,
 }
 
-/// Whom a packet is for.
+/// The receiver of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum To {
     Nobody,
@@ -48,7 +48,7 @@ impl Cable {
         devices.into_iter().next().ok_or_else(|| io::Error::other("no device was made"))
     }
 
-    /// Whom something is for that came over this cable. IPv6 is for nobody.
+    /// The receiver of what came over this cable. IPv6 is for nobody.
     pub(super) fn destination(self, frame: &[u8]) -> To {
         if self == Cable::Ip {
             let to = ip_destination(frame);
@@ -76,7 +76,7 @@ fn ip_destination(packet: &[u8]) -> To {
     }
 }
 
-/// Whose address this is: node 0 has 10.0.0.1.
+/// The node that has this address: node 0 has 10.0.0.1.
 fn node_at(address: &[u8]) -> To {
     match address {
         [10, 0, 0, last] => usize::from(*last).checked_sub(1).map_or(To::Nobody, To::One),

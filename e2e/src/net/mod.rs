@@ -86,13 +86,13 @@ impl Network {
         Network::with(Cable::Ip, nodes, seed)
     }
 
-    /// The same with these cables.
+    /// Makes a network with cables of this kind between its nodes.
     ///
     /// # Errors
-    /// As [`Network::new`].
+    /// For the reasons of [`Network::new`].
     ///
     /// # Panics
-    /// As [`Network::new`].
+    /// For the reasons of [`Network::new`].
     pub fn with(cable: Cable, nodes: usize, seed: u64) -> io::Result<Network> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let made =

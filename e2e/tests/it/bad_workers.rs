@@ -87,7 +87,7 @@ fn others_that_listen_where_a_worker_was_to_be_are_not_used() {
     }
 }
 
-/// Whose fault it is is known as soon as another worker can do what this one could not.
+/// A failure is the fault of the worker as soon as another worker can do what this one could not.
 #[test]
 fn one_that_fails_every_frame_costs_none() {
     let master = Service::master(LOOPBACK).unwrap();
@@ -147,7 +147,7 @@ fn finds(face: FaceBox) -> Behaviour {
     Behaviour::one_each(move |right| AnalyzeResult { outcome: Some(found.clone()), ..right })
 }
 
-/// It blames itself for every frame.
+/// A worker blames itself for every frame.
 fn fails() -> Behaviour {
     let failed = FrameFailed { code: "out_of_order".into(), message: "it is broken".into(), elsewhere: true };
     Behaviour::one_each(move |right| AnalyzeResult { outcome: Some(Outcome::Failed(failed.clone())), ..right })

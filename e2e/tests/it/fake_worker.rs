@@ -28,15 +28,15 @@ use crate::fixed::{JoinReply, JoinRequest, Peer};
 pub(crate) enum Behaviour {
     /// As the programs that came before: it does not know `Analyze`, and answers every frame with this picture.
     Old(Bytes),
-    /// It ends every `Analyze` like this.
+    /// The worker ends every `Analyze` like this.
     Refuses(Status),
-    /// It answers every frame of `Analyze` at once, with what this makes of the right answer, which is that there are no
+    /// The worker answers every frame of `Analyze` at once, with what this makes of the right answer, which is that there are no
     /// faces. None: the stream breaks, as when a worker dies.
     Answers(Arc<dyn Fn(AnalyzeResult) -> Option<Vec<AnalyzeResult>> + Send + Sync>),
 }
 
 impl Behaviour {
-    /// It does nothing wrong, and finds no faces.
+    /// The worker does nothing wrong, and finds no faces.
     pub(crate) fn instant() -> Behaviour {
         Behaviour::one_each(|result| result)
     }

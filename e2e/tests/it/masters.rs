@@ -69,15 +69,22 @@ impl Fleet {
     }
 
     #[track_caller]
-    fn wait_until_stale(&self, is_so: bool) {
-        self.masters.iter().for_each(|master| wait_until_stale(master, is_so));
+    fn wait_until_stale(&self) {
+        self.masters.iter().for_each(wait_until_stale);
+    }
+
+    #[track_caller]
+    fn wait_until_fresh(&self) {
+        for master in &self.masters {
+            wait_until("a master is in touch with etcd", || !is_stale(master.address));
+        }
     }
 }
 
-/// Waits until a master is cut off from etcd, or is not.
+/// Waits until a master has noticed that it is cut off from etcd.
 #[track_caller]
-pub(crate) fn wait_until_stale(master: &Service, is_so: bool) {
-    wait_until(&format!("a master is stale: {is_so}"), || is_stale(master.address) == is_so);
+pub(crate) fn wait_until_stale(master: &Service) {
+    wait_until("a master is cut off from etcd", || is_stale(master.address));
 }
 
 /// An etcd on a free port of this machine. None: etcd is missing, and the test is skipped.
@@ -175,23 +182,23 @@ fn etcd_hangs_and_dies_and_comes_back_empty() {
     let Some(mut fleet) = Fleet::start(2) else { return };
     let (stream, mut video) = start(fleet.addresses());
     fleet.etcd.process.signal(Signal::SIGSTOP);
-    fleet.wait_until_stale(true);
+    fleet.wait_until_stale();
     for master in &mut fleet.masters {
         wait_for_word(&mut master.process, "cut off from etcd");
     }
     fleet.wait_until_all_offer_all();
     video.go_on();
     fleet.etcd.process.signal(Signal::SIGCONT);
-    fleet.wait_until_stale(false);
+    fleet.wait_until_fresh();
 
     fleet.etcd.process.kill();
-    fleet.wait_until_stale(true);
+    fleet.wait_until_stale();
     let second = fleet.masters[1].address.to_string();
     fleet.add_worker("newcomer", &second);
     wait_until("a newcomer is offered", || offered(fleet.masters[1].address).len() == 3);
     video.go_on();
     fleet.etcd.start_anew().unwrap();
-    fleet.wait_until_stale(false);
+    fleet.wait_until_fresh();
     // It learns from etcd alone who is there.
     fleet.masters.push(master(&fleet.etcd.store(), LOOPBACK));
     fleet.wait_until_all_offer_all();

@@ -20,7 +20,7 @@ pub(crate) struct Video {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Sound {
     pub(crate) codec: String,
-    /// Of all packets as they are in the file: equal only for sound that was not encoded anew.
+    /// The hash of all packets as they are in the file: equal only for sound that was not encoded anew.
     pub(crate) md5: String,
 }
 

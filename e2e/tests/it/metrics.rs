@@ -43,7 +43,7 @@ fn address<'a>(line: &'a str, begins: &str) -> Option<&'a str> {
 struct Watched {
     master: Service,
     _workers: Vec<Process>,
-    /// Of the master, and of each worker.
+    /// Where the metrics of the master and of each worker are.
     sites: Vec<String>,
 }
 

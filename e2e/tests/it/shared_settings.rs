@@ -138,7 +138,7 @@ fn what_is_set_while_etcd_is_away_is_told_when_it_is_back_though_it_has_lost_all
     site.wait_until_all_show("least-loaded", "fifo");
 
     site.etcd.process.kill();
-    site.masters.iter().for_each(|master| wait_until_stale(master, true));
+    site.masters.iter().for_each(wait_until_stale);
     assert!(site.admin(1, "policy", "weighted-round-robin").contains(UNTOLD));
     site.etcd.start_anew().unwrap();
     site.wait_until_all_show("weighted-round-robin", "fifo");

@@ -1,4 +1,4 @@
-//! Which tests were skipped, and why: each says so in a file, since a test program has no other way to tell its caller.
+//! Records which tests were skipped, and why: each says so in a file, since a test program has no other way to tell its caller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;

@@ -1,7 +1,7 @@
 //! Writes what is made of the wire contract, `proto/*.proto`, and committed in `proto/src/gen`: the Rust code, and the descriptors
 //! of each file, which a server tells by reflection.
 //!
-//! This is a program of its own, because the protobuf compiler behind it is slow to build and only `cargo xtask codegen` has a use
+//! The generator is a program of its own, because the protobuf compiler behind it is slow to build and only `cargo xtask codegen` has a use
 //! for it. The compiler is `protox`, in Rust: no machine needs `protoc`.
 
 use std::error::Error;

@@ -15,7 +15,7 @@ use crate::{cargo, process};
 /// stripped.
 ///
 /// # Errors
-/// Those of the build; for arm64 also [`Error::NoArmTools`].
+/// The errors of cargo; for arm64 also [`Error::NoArmTools`].
 pub(super) fn programs(arch: Arch, stop: &Stop) -> Result<[PathBuf; 3], Error> {
     match arch {
         Arch::Amd64 => cargo::build_programs(cargo_for_pcs().args(["build", "--profile", RELEASE]), PROGRAMS, stop),
@@ -29,7 +29,7 @@ pub(super) fn programs(arch: Arch, stop: &Stop) -> Result<[PathBuf; 3], Error> {
 /// Writes man pages and completions into `folder`, from the command lines of the programs as they are now.
 ///
 /// # Errors
-/// Those of building and running the program that does.
+/// The errors of building and running the program that writes them.
 pub(super) fn manuals(folder: &Path, stop: &Stop) -> Result<(), Error> {
     let mut write = cargo::command();
     write.args(["run", "--locked", "--profile", cargo::QUICK, "--package", "xtask"]);
@@ -40,7 +40,7 @@ pub(super) fn manuals(folder: &Path, stop: &Stop) -> Result<(), Error> {
 /// The client, to be run here.
 ///
 /// # Errors
-/// Those of the build.
+/// The errors of cargo.
 pub(crate) fn client(stop: &Stop) -> Result<PathBuf, Error> {
     let [client] = cargo::build_quick(["facefleet-client"], stop)?;
     Ok(client)

@@ -33,9 +33,9 @@ pub(super) struct Parts {
     pub(super) manuals: PathBuf,
     /// The licences of all that is in the programs.
     pub(super) licences: String,
-    /// Of everything, in seconds since 1970.
+    /// The time that every file in the packages bears, in seconds since 1970.
     pub(super) time: u64,
-    /// The same, as mails have it.
+    /// `time` as mails write it (RFC 5322), for Debian's changelog.
     pub(super) date: String,
 }
 
@@ -117,7 +117,7 @@ impl Parts {
         Ok((package.file_name(), package.bytes(self.time)))
     }
 
-    /// Of the program and of its commands.
+    /// The man pages of the program and of its commands.
     fn manual_pages(&self, program: &str) -> Result<Vec<PathBuf>, Error> {
         let folder = self.manuals.join("man");
         let mut pages = Vec::new();

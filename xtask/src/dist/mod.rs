@@ -25,13 +25,13 @@ use crate::process;
 use crate::wait::Stop;
 use contents::Parts;
 
-/// Where the packages go. What is there is all of one run.
+/// Where the packages go. The folder is emptied first, so everything in it is from one run.
 const FOLDER: &str = "target/dist";
 /// Where man pages and completions are written on the way.
 const MANUALS: &str = "target/dist-manuals";
 /// The sums of the packages, as `sha256sum --check` reads them.
 const SUMS: &str = "SHA256SUMS";
-/// That of all programs: the workspace has one.
+/// The version of all programs: the workspace has one.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Makes the packages for these processors and returns the folder that they are in.

@@ -10,13 +10,13 @@ use crate::wait::Stop;
 
 /// The plugin. It runs inside the emulator, so it is built for this machine.
 const PLUGIN: &str = "insn-count";
-/// Its file, below [`BUILD`] and the profile.
+/// The file of the plugin, below [`BUILD`] and the profile.
 const PLUGIN_FILE: &str = "libinsn_count.so";
 
-/// Instructions a frame of a detector with the kernels of this name, once the first frame has filled the buffers.
+/// How many instructions a detector with the kernels of this name takes per frame, once the first frame has filled the buffers.
 ///
 /// # Errors
-/// Those of building and running, kernels that are not there among them, and [`Error::NoCount`].
+/// The build failed, the library does not offer these kernels, or the emulator counted nothing ([`Error::NoCount`]).
 pub(super) fn per_frame(detector: &str, kernels: &str, stop: &Stop) -> Result<u64, Error> {
     let mut plugin = cargo();
     plugin.args(["build", "--quiet", "--locked", "--profile", QUICK, "--package", PLUGIN]);
@@ -24,7 +24,7 @@ pub(super) fn per_frame(detector: &str, kernels: &str, stop: &Stop) -> Result<u6
     Ok((whole_run(detector, kernels, 3, stop)? - whole_run(detector, kernels, 1, stop)?) / 2)
 }
 
-/// Instructions from start to end, reading the picture and the model included.
+/// How many instructions a whole run takes, reading the picture and the model included.
 fn whole_run(detector: &str, kernels: &str, frames: u32, stop: &Stop) -> Result<u64, Error> {
     let mut run = cargo();
     run.args(["run", "--quiet", "--locked", "--profile", QUICK, "--package", PACKAGE, "--target", TARGET]);
@@ -34,7 +34,7 @@ fn whole_run(detector: &str, kernels: &str, frames: u32, stop: &Stop) -> Result<
     lines.iter().find_map(|line| instructions(line)).ok_or(Error::NoCount)
 }
 
-/// The number in the plugin's line.
+/// The number in the line that the plugin prints.
 fn instructions(line: &str) -> Option<u64> {
     line.strip_prefix("instructions ")?.parse().ok()
 }

@@ -27,14 +27,14 @@ const PACKAGE: &str = "facefleet-vision";
 const BUILD: &str = "target/pi-check";
 /// The kernels that every arm64 processor can run.
 const NEON: &str = "aarch64-neon";
-/// The kernels that they are measured against.
+/// The kernels that [`NEON`] is measured against.
 const SCALAR: &str = "scalar";
 
 /// The program whose size is promised, and which is judged as it ships: minutes of optimisation across all crates.
 const WORKER: &str = "facefleet-worker";
 /// The programs of which only their form is judged, which does not depend on the profile.
 const OTHERS: [&str; 2] = ["facefleet-master", "facefleet-client"];
-/// Their profile: the one that takes least to build.
+/// The profile of [`OTHERS`]: the one that takes least to build.
 const CHEAP: &str = "dev";
 
 /// Tests of whole pictures that say nothing of single kernels and take an emulator minutes.

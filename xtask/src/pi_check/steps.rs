@@ -1,18 +1,18 @@
-//! What a check does one after the other, and how long each takes.
+//! The steps of a check, one after the other, and how long each takes.
 
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::wait::now;
 
-/// The steps so far.
+/// The steps that are done, and when the first one began.
 pub(super) struct Steps {
     start: Instant,
     took: Vec<(&'static str, Duration)>,
 }
 
 impl Steps {
-    /// None yet.
+    /// Starts the clock; no step is done yet.
     pub(super) fn new() -> Steps {
         Steps { start: now(), took: Vec::new() }
     }
@@ -20,7 +20,7 @@ impl Steps {
     /// Does `work` and remembers how long it took.
     ///
     /// # Errors
-    /// Those of `work`.
+    /// Whatever `work` fails with.
     pub(super) fn step<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         println!("\n== {:.0} s: {name}", self.start.elapsed().as_secs_f64());
         let begin = now();
@@ -29,7 +29,7 @@ impl Steps {
         Ok(result)
     }
 
-    /// Prints how long each took.
+    /// Prints how long each step took.
     pub(super) fn print(&self) {
         println!("\n== {:.0} s: done", self.start.elapsed().as_secs_f64());
         for (name, took) in &self.took {

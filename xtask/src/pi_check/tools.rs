@@ -10,14 +10,14 @@ use crate::wait::Stop;
 /// The compiler that comes with a standard library for arm64, in [`PACKAGES`]. The one that runs us has none, as rustup
 /// brings it, and the versions of compiler and library have to be the same.
 pub(super) const RUSTC: &str = "/usr/bin/rustc";
-/// Its companion for the examples in documentation, which are tests too.
+/// The `rustdoc` of [`RUSTC`]: examples in documentation are tests, too.
 pub(super) const RUSTDOC: &str = "/usr/bin/rustdoc";
 /// Links programs for arm64.
 pub(super) const LINKER: &str = "aarch64-linux-gnu-gcc";
-/// Runs them. The one of the package `qemu-user-static` cannot load plugins.
+/// Runs programs for arm64. The emulator of the package `qemu-user-static` cannot load plugins.
 pub(super) const EMULATOR: &str = "qemu-aarch64";
 
-/// What brings them.
+/// The packages that bring compiler, linker and emulator.
 const PACKAGES: [&str; 5] =
     ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "libstd-rust-web-dev:arm64", "qemu-user", "rustc-web"];
 

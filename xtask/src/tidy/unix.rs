@@ -1,7 +1,7 @@
 //! The programs have to build on Windows and macOS, whose standard libraries are not at hand where the tests run. So what only
 //! unix has is looked for in their sources: it has to be behind a `cfg` that says so.
 //!
-//! This sees paths that are written out, in sources as `rustfmt` leaves them. It does not see what has another meaning
+//! The test sees paths that are written out, in sources as `rustfmt` leaves them. It does not see what has another meaning
 //! elsewhere under the same name, a dependency that does not build there, or a `cfg` for Windows whose code is wrong: only
 //! a compiler does.
 

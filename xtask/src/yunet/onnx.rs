@@ -20,10 +20,10 @@ mod field {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Conv {
     pub(super) outputs: usize,
-    /// Of each output.
+    /// How many input channels each output is computed from.
     pub(super) inputs: usize,
     pub(super) side: usize,
-    /// By output, input, row and column.
+    /// The weights, ordered by output, input, row and column.
     pub(super) weights: Vec<f32>,
     pub(super) biases: Vec<f32>,
 }
@@ -53,8 +53,12 @@ pub(super) fn convolutions(model: &[u8]) -> Result<Vec<Conv>, String> {
     convolutions.map(|inputs| conv(&inputs?, &tensors)).collect()
 }
 
-/// Sides and values.
-type Tensor = (Vec<usize>, Vec<f32>);
+/// An array of numbers in any number of dimensions.
+#[derive(Default)]
+struct Tensor {
+    sides: Vec<usize>,
+    values: Vec<f32>,
+}
 
 /// The names of a node's inputs, if it is a convolution.
 fn inputs_of_conv(node: &[u8]) -> Result<Option<Vec<&[u8]>>, String> {
@@ -77,8 +81,8 @@ fn conv(inputs: &[&[u8]], tensors: &HashMap<&[u8], Tensor>) -> Result<Conv, Stri
     let find = |name: &[u8]| {
         tensors.get(name).ok_or_else(|| format!("there is no tensor `{}`", String::from_utf8_lossy(name)))
     };
-    let (sides, weights) = find(weights)?;
-    let (_, biases) = find(biases)?;
+    let Tensor { sides, values: weights } = find(weights)?;
+    let biases = &find(biases)?.values;
     let &[outputs, inputs, side, width] = &sides[..] else {
         return Err(format!("weights with sides {sides:?}; 4 were expected"));
     };
@@ -90,19 +94,20 @@ fn conv(inputs: &[&[u8]], tensors: &HashMap<&[u8], Tensor>) -> Result<Conv, Stri
 
 /// A tensor and its name. The published file has the values of all floats as bytes.
 fn tensor(message: &[u8]) -> Result<(&[u8], Tensor), String> {
-    let (mut name, mut sides, mut values) = (&[][..], Vec::new(), Vec::new());
+    let mut name = &[][..];
+    let mut tensor = Tensor::default();
     for (number, value) in fields(message)? {
         match (number, value) {
-            (field::TENSOR_DIMS, Value::Number(side)) => sides.push(side as usize),
+            (field::TENSOR_DIMS, Value::Number(side)) => tensor.sides.push(side as usize),
             (field::TENSOR_NAME, Value::Bytes(bytes)) => name = bytes,
             (field::TENSOR_RAW_DATA, Value::Bytes(bytes)) => {
                 let (floats, _) = bytes.as_chunks::<4>();
-                values.extend(floats.iter().map(|&float| f32::from_le_bytes(float)));
+                tensor.values.extend(floats.iter().map(|&float| f32::from_le_bytes(float)));
             }
             _ => {}
         }
     }
-    Ok((name, (sides, values)))
+    Ok((name, tensor))
 }
 
 /// What a field of a message holds. Numbers of a fixed width are not needed here.

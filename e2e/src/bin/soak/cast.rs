@@ -1,4 +1,4 @@
-//! Who takes part.
+//! The processes that take part in a soak.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -22,20 +22,20 @@ pub(crate) enum Role {
     /// The registry that several masters share.
     Etcd,
     Master {
-        /// Which of the masters, from 0.
+        /// The number of the master, from 0.
         number: usize,
-        /// It is left alone for most of the time, so that there is a long life to look at.
+        /// Whether the master is left alone for most of the time, so that there is a long life to look at.
         steady: bool,
     },
     Worker {
-        /// It is never ended.
+        /// Whether the worker is never ended.
         steady: bool,
     },
     Client {
-        /// It is never ended.
+        /// Whether the client is never ended.
         steady: bool,
         input: Input,
-        /// Beside input, master and summary. Files that it names are in the folder that it runs in.
+        /// The flags beside input, master and summary. The files that they name are in the folder that the client runs in.
         args: &'static [&'static str],
     },
 }
@@ -66,7 +66,7 @@ impl Role {
 pub(crate) enum Input {
     /// Ten seconds of video.
     Clip,
-    /// The same again and again.
+    /// The clip again and again, without end.
     Endless,
 }
 

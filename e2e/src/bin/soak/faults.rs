@@ -1,4 +1,4 @@
-//! Which fault comes next. Pure, but for chance, which a seed decides.
+//! Decides which fault comes next. The module is pure, and a seed decides what is left to chance.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(crate) enum Fault {
     PauseEtcd,
 }
 
-/// Those of a cluster with one master: the first ones.
+/// How many of [`Fault::ALL`], from the first on, a cluster with one master can have.
 const WITH_ONE_MASTER: usize = 6;
 /// How much longer masters and etcd stay away where there are several of them: until leases in etcd (6 s) end, or not.
 const LONGER: u32 = 3;
@@ -62,7 +62,7 @@ impl Fault {
         }
     }
 
-    /// Whether it may be done to such a process. Some live through it all, so that there are long lives to look at.
+    /// Whether the fault may be done to such a process. Some live through it all, so that there are long lives to look at.
     pub(crate) fn fits(self, role: &Role) -> bool {
         match self {
             Fault::PauseWorker => matches!(role, Role::Worker { .. }),
@@ -73,7 +73,7 @@ impl Fault {
         }
     }
 
-    /// Whether it takes away one of those who know of the others.
+    /// Whether the fault takes away one of those who know of the others.
     pub(crate) fn is_of_the_registry(self) -> bool {
         matches!(self, Fault::RestartMaster | Fault::PauseMaster | Fault::KillEtcd | Fault::PauseEtcd)
     }
@@ -83,9 +83,9 @@ impl Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) fault: Fault,
-    /// Since the fault before.
+    /// The time since the fault before.
     pub(crate) after: Duration,
-    /// Which of those that it fits, as a number to be divided by how many there are.
+    /// Which of the processes that the fault fits: the remainder of this number by how many there are.
     pub(crate) target: usize,
     /// How long a process stays away, or stopped: less than a client waits before it gives a worker up, or more.
     pub(crate) absence: Duration,
@@ -95,18 +95,19 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Chance {
     rng: fastrand::Rng,
-    several_masters: bool,
+    masters: usize,
 }
 
 impl Chance {
-    pub(crate) fn new(seed: u64, several_masters: bool) -> Chance {
-        Chance { rng: fastrand::Rng::with_seed(seed), several_masters }
+    /// Plans for a cluster with so many masters.
+    pub(crate) fn new(seed: u64, masters: usize) -> Chance {
+        Chance { rng: fastrand::Rng::with_seed(seed), masters }
     }
 
     pub(crate) fn plan(&mut self) -> Plan {
-        let faults = if self.several_masters { &Fault::ALL[..] } else { &Fault::ALL[..WITH_ONE_MASTER] };
+        let faults = if self.masters > 1 { &Fault::ALL[..] } else { &Fault::ALL[..WITH_ONE_MASTER] };
         let fault = faults[self.rng.usize(..faults.len())];
-        let longer = if self.several_masters && fault.is_of_the_registry() { LONGER } else { 1 };
+        let longer = if self.masters > 1 && fault.is_of_the_registry() { LONGER } else { 1 };
         Plan {
             fault,
             after: self.between(1_500, 5_500),
@@ -127,17 +128,17 @@ mod tests {
 
     #[test]
     fn a_seed_brings_the_same_again_and_every_fault_comes() {
-        let plans = |seed, several_masters| {
-            let mut chance = Chance::new(seed, several_masters);
+        let plans = |seed, masters| {
+            let mut chance = Chance::new(seed, masters);
             (0..200).map(|_| chance.plan()).collect::<Vec<_>>()
         };
-        assert_eq!(plans(7, false), plans(7, false));
-        assert_ne!(plans(7, false), plans(8, false));
-        let comes = |fault: &Fault, several| plans(7, several).iter().any(|plan| plan.fault == *fault);
-        assert!(Fault::ALL.iter().all(|fault| comes(fault, true)));
+        assert_eq!(plans(7, 1), plans(7, 1));
+        assert_ne!(plans(7, 1), plans(8, 1));
+        let comes = |fault: &Fault, masters| plans(7, masters).iter().any(|plan| plan.fault == *fault);
+        assert!(Fault::ALL.iter().all(|fault| comes(fault, 3)));
         let (with_one, with_several) = Fault::ALL.split_at(WITH_ONE_MASTER);
-        assert!(with_one.iter().all(|fault| comes(fault, false)));
-        assert!(!with_several.iter().any(|fault| comes(fault, false)), "one master has no etcd");
+        assert!(with_one.iter().all(|fault| comes(fault, 1)));
+        assert!(!with_several.iter().any(|fault| comes(fault, 1)), "one master has no etcd");
     }
 
     #[test]

@@ -15,10 +15,10 @@ const MOST_KB: f64 = 1024.0;
 /// The life of one process, from start to end.
 #[derive(Debug)]
 pub(crate) struct Life {
-    /// Who it was; several lives may have one name.
+    /// The name of the process; several lives may share one.
     pub(crate) name: String,
     pub(crate) started: Instant,
-    /// With the time since its start; in order.
+    /// What the process held, each time with its age, in order.
     samples: Vec<(Duration, Held)>,
 }
 
@@ -65,7 +65,8 @@ impl Life {
         self.samples.iter().map(|(_, held)| held.rss_kb).max().unwrap_or_default()
     }
 
-    /// So many `connections` more are no growth. None: after the warm-up there is less of it than the warm-up was long.
+    /// Judges whether anything grew; up to `connections` more open files are no growth. None: what is left of the life after the
+    /// warm-up is shorter than the warm-up.
     pub(crate) fn judge(&self, warm_up: Duration, connections: f64) -> Option<Judged> {
         let measured = self.length().checked_sub(warm_up).filter(|measured| *measured >= warm_up)?;
         let samples: Vec<Held> =

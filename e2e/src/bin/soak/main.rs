@@ -44,7 +44,7 @@ struct Args {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Also write the figures to this file, as one JSON object.
+    /// Write the figures to this file as well, as one JSON object.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

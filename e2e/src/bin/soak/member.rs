@@ -35,10 +35,10 @@ enum State {
     Up {
         process: Process,
         life: Life,
-        /// It is stopped, and goes on then.
+        /// When the process goes on, if it is stopped.
         paused_until: Option<Instant>,
     },
-    /// It was asked to end.
+    /// The process was asked to end.
     Leaving {
         process: Process,
         life: Life,

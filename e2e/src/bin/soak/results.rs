@@ -54,7 +54,7 @@ struct Processes {
     lives: usize,
     longest_s: u64,
     most_rss_kb: u64,
-    /// Of the longest life, if it was long enough to be judged.
+    /// How long the longest life was measured; none, if it was too short to be judged.
     measured_s: Option<u64>,
     rss_kb: Option<Trend>,
     files: Option<Trend>,
@@ -62,7 +62,7 @@ struct Processes {
 }
 
 impl Results {
-    /// Of a run with this cast.
+    /// The results of a run with this cast.
     pub(crate) fn new(minutes: u32, seed: u64, cast: Vec<(String, Role)>, notes: Notes) -> Results {
         let Notes { lives, frames, faults, faults_skipped, mut problems, routes } = notes;
         let warm_up = (Duration::from_secs(60) * minutes / 10).clamp(Duration::from_secs(30), Duration::from_secs(120));

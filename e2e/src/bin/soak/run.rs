@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Error> {
     let cast = cast(masters);
     let mut soak = Soak::start(masters, &cast)?;
     let start = clock::now();
-    let mut chance = Chance::new(seed, masters > 1);
+    let mut chance = Chance::new(seed, masters);
     let mut plan = chance.plan();
     let (mut next_fault, mut next_sample, mut next_word) = (start + plan.after, start, Duration::from_secs(60));
     let steady_are_left_alone = start + total / 3;

@@ -49,7 +49,7 @@ fn killed_and_a_worker_while_it_is_gone() {
     assert_that_its_death_costs_nothing(&mut cluster.workers[0], client, video);
 }
 
-/// Its connections stay open, and nobody answers.
+/// The connections of a stopped master stay open, and nobody answers.
 #[test]
 fn stopped() {
     let cluster = Cluster::start(2).unwrap();

@@ -52,7 +52,7 @@ fn stopped() {
     assert_eq!(answered(&lines, "worker-1", AFTER_SECOND_PART), 0);
 }
 
-/// It answers what it was sent before, which others have answered in its place.
+/// A worker that comes back answers what it was sent before, which others have answered in its place.
 #[test]
 fn stopped_and_continued() {
     let cluster = Cluster::start(3).unwrap();
