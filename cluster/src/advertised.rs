@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 /// The two ends of the connection over which a client asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
-    /// Where the client reached this master.
+    /// The address at which the client reached this master.
     pub here: IpAddr,
-    /// Where the client is, as this machine sees it.
+    /// The address of the client, as this machine sees it.
     pub there: IpAddr,
 }
 

@@ -18,7 +18,7 @@ const ADDRESSES: f64 = 10.0;
 #[derive(Debug, Default)]
 pub struct JoinLimit {
     addresses: HashMap<IpAddr, Bucket>,
-    /// By the first 64 bits of the address.
+    /// The buckets of IPv6 networks, by the first 64 bits of their addresses.
     networks: HashMap<u64, Bucket>,
 }
 
@@ -57,7 +57,7 @@ impl JoinLimit {
 }
 
 impl Bucket {
-    /// What is still used up now, where `times` as much comes back in a second.
+    /// How many joins are still used up now, where [`PER_S`] times `times` come back in a second.
     fn used_at(self, now: Instant, times: f64) -> f64 {
         (self.used - now.saturating_duration_since(self.at).as_secs_f64() * PER_S * times).max(0.0)
     }

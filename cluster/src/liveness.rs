@@ -1,4 +1,4 @@
-//! When a silent worker counts as lost.
+//! The signs of life of a worker, and how long a silent one counts as alive.
 //!
 //! By default a worker that announces its heartbeat interval is lost when it has missed three heartbeats. An old worker announces
 //! nothing and beats every 1 to 15 s, so its deadline follows the intervals that it shows. With [`Loss::Phi`] the deadline of
@@ -38,7 +38,7 @@ pub const FORGET_AFTER: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct Liveness {
     announced: Option<Duration>,
-    /// None where missed heartbeats decide.
+    /// The intervals for [`Loss::Phi`]; None where missed heartbeats decide.
     arrivals: Option<Arrivals>,
     /// The latest sign of life. Joining is one.
     seen: Instant,

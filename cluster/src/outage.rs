@@ -1,4 +1,4 @@
-//! When silence is the master's own fault.
+//! Outages of the master's own network, in which silence is no sign of lost workers.
 //!
 //! Machines fail one by one. When half of all workers fall silent at once, the master more likely does not hear them: because
 //! of its cable, its switch, or because its own process was stopped for a while. To offer nobody then would stop what may well

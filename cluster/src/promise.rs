@@ -7,9 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use facefleet_proto::WorkerId;
-
-use crate::stream_lease::StreamLeaseId;
+use facefleet_proto::{StreamLeaseId, WorkerId};
 
 /// How long a promise lasts: two heartbeats, by which time the frames of the stream are in them.
 pub const TTL: Duration = Duration::from_secs(2);
@@ -19,8 +17,8 @@ const MAX_FRAMES: usize = 1_000_000;
 /// The promises that have not ended.
 #[derive(Debug, Default)]
 pub struct Promises {
-    /// By number, and so by age: numbers and time only go up, and all promises last equally long. These numbers are known
-    /// to nobody else.
+    /// The promises by number, and so by age: numbers and time only go up, and all promises last equally long. Nobody else
+    /// knows these numbers.
     held: BTreeMap<u64, Promise>,
     /// The numbers of the promises to each stream.
     of_stream: BTreeSet<(StreamLeaseId, u64)>,

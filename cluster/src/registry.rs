@@ -1,4 +1,4 @@
-//! Which workers are in the cluster. What happens is returned for the caller to log.
+//! The workers of the cluster. What happens to them is returned for the caller to log.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -163,7 +163,10 @@ impl Registry {
         let earlier = earlier.filter(|e| join.identity.generation != 0 && e.join.identity == join.identity);
         let (id, load, again) = match earlier {
             Some(earlier) => (earlier.id, earlier.load.clone(), true),
-            None => (self.new_id(namesake.is_some() || neighbour.is_some())?, None, false),
+            None if self.workers.len() >= MAX_WORKERS && namesake.is_none() && neighbour.is_none() => {
+                return Err(Refused::Full);
+            }
+            None => (self.ids.give().ok_or(Refused::OutOfIds)?, None, false),
         };
 
         let gone = [namesake, neighbour].into_iter().flatten();
@@ -267,14 +270,6 @@ impl Registry {
     /// The worker with this id.
     pub fn get(&self, id: WorkerId) -> Option<&Worker> {
         self.workers.get(&id)
-    }
-
-    /// The next id, if there is room for one more worker or it `replaces` one.
-    fn new_id(&mut self, replaces: bool) -> Result<WorkerId, Refused> {
-        if self.workers.len() >= MAX_WORKERS && !replaces {
-            return Err(Refused::Full);
-        }
-        self.ids.give().ok_or(Refused::OutOfIds)
     }
 
     /// Gives workers that join these ids from now on, and none of those that were left.

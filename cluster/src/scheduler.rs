@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::{Candidate, Health, Heartbeat, Join, Lease, Route, RouteQuery, TaskResult, WorkerId};
+use facefleet_proto::{Candidate, Health, Heartbeat, Join, Route, RouteQuery, StreamLease, TaskResult, WorkerId};
 
 use crate::admission::{AdmissionName, Place, SlotAnswer, SlotCount, SlotRequest, Ticket};
 use crate::liveness::Loss;
@@ -49,7 +49,7 @@ pub struct Scheduler {
     admitting: Admitting,
     /// How long a stream waits to be let in, at most.
     max_wait: Duration,
-    /// None: the registry is this master's alone.
+    /// What to write into the shared registry; None: the registry is this master's alone.
     book: Option<Book>,
     last_route: LastRoute,
 }
@@ -113,7 +113,7 @@ impl Scheduler {
         self.policy
     }
 
-    /// Who is in the cluster.
+    /// The workers of the cluster.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
@@ -368,7 +368,7 @@ impl Scheduler {
         }
         let stream = lease.unwrap_or_else(|| self.leases.draw());
         self.promises.make(stream, ids, now);
-        Route { candidates, lease: Some(Lease { id: stream, ttl: promise::TTL }), epoch: self.epoch }
+        Route { candidates, lease: Some(StreamLease { id: stream, ttl: promise::TTL }), epoch: self.epoch }
     }
 
     /// Takes the result of a stream that has ended: its slot is free, what was promised for it ends, and what a worker took
@@ -395,7 +395,7 @@ impl Scheduler {
         epoch == 0 || epoch == self.epoch
     }
 
-    /// Has the book record something, if there is one.
+    /// Records something in the book, if there is one.
     fn record(&mut self, record: impl FnOnce(&mut Book)) {
         if let Some(book) = &mut self.book {
             record(book);

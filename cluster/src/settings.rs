@@ -1,4 +1,4 @@
-//! What an administrator can change while the master runs.
+//! The settings that an administrator can change while the master runs.
 
 use std::collections::BTreeSet;
 

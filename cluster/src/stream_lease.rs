@@ -3,10 +3,8 @@
 //! A client chooses the number of its stream at random and sends it with every route request, with every `Analyze` call and
 //! with the result. A client that chooses none, as an old one does, is given a number by the master.
 
+use facefleet_proto::StreamLeaseId;
 use fastrand::Rng;
-
-/// Names a stream for as long as it lives, whichever master it asks. Never 0.
-pub type StreamLeaseId = u64;
 
 /// Draws numbers for streams whose clients choose none.
 ///

@@ -41,16 +41,6 @@ impl Etcd {
         Ok(Etcd { process, address, folder })
     }
 
-    /// Kills etcd and starts it again with all it knew.
-    ///
-    /// # Errors
-    /// etcd did not start.
-    pub fn start_again(&mut self) -> Result<(), Error> {
-        self.process.kill();
-        self.process = Etcd::process(self.address, self.folder.path())?;
-        Ok(())
-    }
-
     /// Kills etcd and starts it again with nothing.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 // What who has the admin token may change.
 import { attribute, byId, element, keyed, say, show } from "./dom.js";
 import { t } from "./i18n.js";
-import { keepToken, token } from "./kept.js";
+import { keepToken, token } from "./storage.js";
 import { settingName } from "./decisions.js";
 
 /** A change that takes longer is not waited for. */

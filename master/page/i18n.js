@@ -1,7 +1,7 @@
 // The languages of the page. English is written into index.html too, for who comes before the scripts do.
 import en from "./en.js";
 import zh from "./zh.js";
-import { recall, remember } from "./kept.js";
+import { recall, remember } from "./storage.js";
 
 const LANGUAGES = { en, zh };
 const TAGS = { en: "en", zh: "zh-CN" };

@@ -2,7 +2,7 @@
 import { byId, keyed, say, show, stamp } from "./dom.js";
 import { byName } from "./format.js";
 import { onLanguage, t, translate } from "./i18n.js";
-import { keepToken, token } from "./kept.js";
+import { keepToken, token } from "./storage.js";
 
 /** Workers whose streams are asked for. */
 const WORKERS = 12;

@@ -8,7 +8,7 @@ import { attribute, byId, say, show } from "./dom.js";
 import { repaintFlow, showFlow } from "./flow.js";
 import { byName, clock, count, duration, millis, number, rate } from "./format.js";
 import { applyLanguage, nextLanguage, onLanguage, t } from "./i18n.js";
-import { recall, remember } from "./kept.js";
+import { recall, remember } from "./storage.js";
 import { showLive } from "./live.js";
 import { showStreams } from "./streams.js";
 import { changesOf, setAction, showWorkers } from "./workers.js";

@@ -30,22 +30,22 @@ const REPEATED: usize = 100;
 /// Why nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AdminError {
-    /// There is no such policy.
+    /// The policy does not exist.
     #[error("`{name}` is no policy; there are {}", known(PolicyName::value_variants().iter().map(|name| name.as_str())))]
     UnknownPolicy {
-        /// What was asked for.
+        /// The name in the request.
         name: String,
     },
-    /// There is no such admission.
+    /// The admission does not exist.
     #[error("`{name}` is no admission; there are {}", known(AdmissionName::value_variants().iter().map(|name| name.as_str())))]
     UnknownAdmission {
-        /// What was asked for.
+        /// The name in the request.
         name: String,
     },
     /// No worker has this name or number.
     #[error("no worker has the name or number `{name}`{}", hint(.near))]
     UnknownWorker {
-        /// What was asked for.
+        /// The name in the request.
         name: String,
         /// The most similar names, the most similar one first.
         near: Vec<String>,
@@ -130,7 +130,7 @@ impl Administration {
     /// cannot, and says what has changed.
     ///
     /// # Errors
-    /// There is no such policy, admission or worker.
+    /// The policy, the admission or the worker does not exist.
     pub(crate) async fn administer(&self, change: &AdminChange) -> Result<String, AdminError> {
         let mut said = self.change(change)?;
         let is_published = || self.scheduler.lock().agreed().is_none_or(|agreed| agreed.is_published());

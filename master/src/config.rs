@@ -28,7 +28,7 @@ pub struct Config {
     pub max_wait: Duration,
     /// The file to which heartbeats are logged; None: they are not.
     pub heartbeat_log: Option<HeartbeatLog>,
-    /// Where registrations are kept.
+    /// The store of registrations.
     pub store: Store,
     /// The address at which other masters of the same store reach this one; None: the address on which it listens, or, when that
     /// is every address of the machine, the one from which it reaches the store.
@@ -52,7 +52,7 @@ pub enum RunError {
     HeartbeatLog {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// The system refuses what every process needs: signal handlers, or its own address.

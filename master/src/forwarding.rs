@@ -79,7 +79,7 @@ impl Forwarding {
         }
     }
 
-    /// Has the elder decide, or this master if there is none.
+    /// Lets the elder decide, or this master if there is none.
     async fn decide(&self, elder: Option<MasterChannels>, query: &RouteQuery, hops: u32) -> Result<Route, Status> {
         let Some(mut elder) = elder else { return Ok(self.routing.route(query).await?) };
         let reply = elder.routes.route_guide(forwarded(wire::RouteRequest::from(query.clone()), hops)).await?;

@@ -24,9 +24,9 @@ pub(crate) type KnownMasters = watch::Sender<Masters<MasterChannels>>;
 /// number of calls, and when that is used up, whatever comes next waits for one of them to end.
 #[derive(Clone, Debug)]
 pub(crate) struct MasterChannels {
-    /// For route requests, which may wait for a slot.
+    /// The connection for route requests, which may wait for a slot.
     pub(crate) routes: MasterClient<Channel>,
-    /// For calls that are answered at once, and for the other master's heartbeats.
+    /// The connection for calls that are answered at once, and for the other master's heartbeats.
     pub(crate) short: MasterClient<Channel>,
 }
 

@@ -1,4 +1,4 @@
-//! What the master tells Prometheus.
+//! The metrics of the master, for Prometheus.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const ROUTE_SECONDS: &[f64] = &[1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.
 /// The states of workers, as the label `state` has them.
 const STATES: [&str; 4] = ["healthy", "draining", "resting", "lost"];
 
-/// What is counted as it happens.
+/// Counters of what happens.
 #[derive(Debug)]
 pub(crate) struct Events {
     /// Heartbeats of workers that are registered here.

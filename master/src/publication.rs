@@ -12,7 +12,7 @@ pub(crate) struct Publication {
 }
 
 impl Publication {
-    /// There may be something to publish.
+    /// Tells the writer that there may be something to publish.
     pub(crate) fn request(&self) {
         self.due.notify_one();
     }
@@ -23,7 +23,7 @@ impl Publication {
         self.due.notified().await;
     }
 
-    /// Something was published, or the registry is known to be away.
+    /// Tells those who wait that something was published, or that the registry is known to be away.
     #[cfg(feature = "etcd")]
     pub(crate) fn settle(&self) {
         self.settled.send_replace(());

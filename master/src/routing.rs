@@ -6,7 +6,7 @@ use std::time::Instant;
 use facefleet_cluster::admission::Place;
 use facefleet_cluster::scheduler::{Candidacy, Reason, Scheduler};
 use facefleet_proto::view::{Choice, Decision};
-use facefleet_proto::{Lease, Route, RouteQuery, TaskResult};
+use facefleet_proto::{Route, RouteQuery, StreamLease, TaskResult};
 use facefleet_service::clock;
 
 use crate::members::{LOOK_EVERY, Members};
@@ -39,7 +39,7 @@ impl Routing {
     pub(crate) async fn route(&self, query: &RouteQuery) -> Result<Route, NoPlace> {
         let Some(Place { stream, ttl, .. }) = self.waiting.place(query).await? else { return Ok(self.choose(query)) };
         let query = RouteQuery { lease: Some(stream), ..query.clone() };
-        Ok(Route { lease: Some(Lease { id: stream, ttl }), ..self.choose(&query) })
+        Ok(Route { lease: Some(StreamLease { id: stream, ttl }), ..self.choose(&query) })
     }
 
     /// Takes the result of a stream that has ended.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shared_scheduler::SharedScheduler;
 
-/// When a client that was refused is to ask again: if all clients that may wait do so at once, this spreads them over 2,000
+/// How long a client that was refused is to wait before it asks again: if all clients that may wait do so at once, this spreads them over 2,000
 /// calls a second, which one master is known to bear.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -35,7 +35,7 @@ pub(crate) struct Waiting {
     stopping: CancellationToken,
 }
 
-/// What came of asking for a slot.
+/// The outcome of asking for a slot.
 enum Asked<'a> {
     /// The stream need not wait. None: there is no worker to wait for, or every stream is let in.
     Placed(Option<Place>),

@@ -56,7 +56,7 @@ pub struct AnalyzeOpen {
     pub stream_id: String,
     /// The age above which a frame is dropped when its turn comes. None: no frame is too old.
     pub max_age: Option<Duration>,
-    /// The lease of the stream, as in [`crate::RouteQuery`]. The worker names it to its master for as long as the stream is open.
+    /// The number of the stream, as in [`crate::RouteQuery`]. The worker names it to its master for as long as the stream is open.
     pub lease_id: Option<u64>,
     /// The priority of the stream. Among streams that have frames waiting, higher priorities are served first. Most have 0.
     pub priority: i32,

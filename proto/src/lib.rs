@@ -27,8 +27,8 @@ pub use join::{Identity, Join, MAX_NAME_BYTES, WorkerId, is_worker_name};
 pub use node::{Health, Node, Nodes};
 pub use reason::{DropReason, FailureCode, OTHER};
 pub use result::TaskResult;
-pub use route::{Candidate, Lease, RETRY_AFTER_MS, Route, RouteQuery};
-pub use state::{Heartbeat, LegacyState, Load, MAX_LEASES};
+pub use route::{Candidate, RETRY_AFTER_MS, Route, RouteQuery, StreamLease, StreamLeaseId};
+pub use state::{Heartbeat, LegacyState, Load, MAX_STREAM_LEASES};
 pub use throttling::Throttling;
 
 /// Messages, clients and servers, generated from the `.proto` files.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{WorkerId, wire};
+use crate::{StreamLeaseId, WorkerId, wire};
 
 /// The report of a client whose stream has ended. It frees the stream's place, and says how fast a worker was that the stream used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct TaskResult {
     pub frame_time: Option<Duration>,
     /// The number of frames that the worker analyzed.
     pub frames: u32,
-    /// The lease of the stream, as in [`crate::RouteQuery`].
-    pub lease: Option<u64>,
+    /// The number of the stream, as in [`crate::RouteQuery`].
+    pub lease: Option<StreamLeaseId>,
     /// The life of the master that gave the worker's id; 0 for an old client, which does not say.
     pub epoch: u64,
 }

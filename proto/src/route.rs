@@ -37,9 +37,9 @@ pub struct RouteQuery {
     pub stream_id: String,
     /// The detector that the workers must have said that they offer. None: any worker will do, also one that does not say.
     pub detector: Option<String>,
-    /// The lease that names the stream's place, now and in later questions. None from an old client, each of whose questions counts as a
-    /// stream of its own.
-    pub lease: Option<u64>,
+    /// The number of the stream, in this question and later ones. None from an old client, each of whose questions counts as a stream of
+    /// its own.
+    pub lease: Option<StreamLeaseId>,
     /// How long the stream has waited for a place before this question.
     pub waited: Duration,
 }
@@ -68,8 +68,8 @@ impl Default for RouteQuery {
 pub struct Route {
     /// The workers to use, the best first. Empty when no worker can be offered.
     pub candidates: Vec<Candidate>,
-    /// The lease that holds the places on those workers. None from an old master.
-    pub lease: Option<Lease>,
+    /// The stream's place. None when there is no candidate, and from an old master.
+    pub lease: Option<StreamLease>,
     /// The life of the master that answered; 0 from an old master.
     pub epoch: u64,
 }
@@ -93,12 +93,15 @@ pub struct Candidate {
     pub frame_ms: Option<f32>,
 }
 
-/// A promise of places at the candidates, which ends by itself.
+/// Names a stream for as long as it lives, whichever master or worker it asks. The client chooses the number at random. Never 0.
+pub type StreamLeaseId = u64;
+
+/// The place that a stream has. It ends by itself when no worker names the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// The number of the lease, which is never 0.
-    pub id: u64,
-    /// How long the lease lasts.
+pub struct StreamLease {
+    /// The number of the stream: the one that its client has chosen, or else one that the master has drawn.
+    pub id: StreamLeaseId,
+    /// How long the place lasts. Where every stream is let in: how long the master counts a frame of the stream for each candidate.
     pub ttl: Duration,
 }
 
@@ -203,7 +206,7 @@ impl TryFrom<wire::RouteReply> for Route {
             candidates.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?
         };
         let ttl = Duration::from_millis(lease_ttl_ms.into());
-        Ok(Route { candidates, lease: (lease_id != 0).then_some(Lease { id: lease_id, ttl }), epoch })
+        Ok(Route { candidates, lease: (lease_id != 0).then_some(StreamLease { id: lease_id, ttl }), epoch })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The heartbeat of a worker.
 
 use crate::invalid::{measure, measured};
-use crate::{Invalid, Throttling, WorkerId, wire};
+use crate::{Invalid, StreamLeaseId, Throttling, WorkerId, wire};
 
-/// The most leases in one heartbeat, which is far more than the streams that a worker takes.
-pub const MAX_LEASES: usize = 4096;
+/// The most stream leases in one heartbeat, which is far more than the streams that a worker takes.
+pub const MAX_STREAM_LEASES: usize = 4096;
 
 /// The heartbeat that a worker sends to its master once a second.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +19,8 @@ pub struct Heartbeat {
     pub load: Load,
     /// The fixed fields that nothing else in the heartbeat has.
     pub legacy: LegacyState,
-    /// The leases of the streams that are open at the worker, at most [`MAX_LEASES`].
-    pub leases: Vec<u64>,
+    /// The numbers of the streams that are open at the worker, at most [`MAX_STREAM_LEASES`].
+    pub leases: Vec<StreamLeaseId>,
 }
 
 /// How busy a worker is.
@@ -107,8 +107,8 @@ impl TryFrom<wire::NodeState> for Heartbeat {
             frame_ms_p95,
             resting,
         } = message;
-        if leases.len() > MAX_LEASES {
-            let problem = format!("names {} leases; at most {MAX_LEASES} are taken", leases.len());
+        if leases.len() > MAX_STREAM_LEASES {
+            let problem = format!("names {} leases; at most {MAX_STREAM_LEASES} are taken", leases.len());
             return Err(Invalid::new("NodeState.lease_ids", problem));
         }
         if !(io_perf.is_finite() && pro_perf.is_finite()) {

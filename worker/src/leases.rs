@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use facefleet_proto::MAX_LEASES;
+use facefleet_proto::MAX_STREAM_LEASES;
 
 /// The leases of one worker, shared by its streams and its heartbeat.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ impl Leases {
 
     /// The leases under which streams are open, each once, and at most as many as fit into a heartbeat.
     pub(crate) fn open(&self) -> Vec<u64> {
-        self.counted().keys().copied().take(MAX_LEASES).collect()
+        self.counted().keys().copied().take(MAX_STREAM_LEASES).collect()
     }
 
     fn counted(&self) -> MutexGuard<'_, BTreeMap<u64, usize>> {
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn no_more_are_named_than_a_heartbeat_takes() {
         let leases = Leases::default();
-        let _held: Vec<LeaseGuard> = (0..=MAX_LEASES as u64).map(|lease| leases.hold(lease)).collect();
-        assert_eq!(leases.open().len(), MAX_LEASES);
+        let _held: Vec<LeaseGuard> = (0..=MAX_STREAM_LEASES as u64).map(|lease| leases.hold(lease)).collect();
+        assert_eq!(leases.open().len(), MAX_STREAM_LEASES);
     }
 }

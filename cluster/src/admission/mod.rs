@@ -1,4 +1,4 @@
-//! Which streams may use the cluster now, and which wait.
+//! Admission: which streams may use the cluster now, and which wait.
 //!
 //! A *slot* is one stream's full use of one core, and a worker offers as many slots as it has detector threads. A detector works
 //! on one frame at a time, so a cluster with as many streams as cores gives each of them one core's work, and one more would
@@ -18,9 +18,8 @@ mod slots;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use facefleet_proto::WorkerId;
+use facefleet_proto::{StreamLeaseId, WorkerId};
 
-use crate::stream_lease::StreamLeaseId;
 use order::Rank;
 pub use order::{AdmissionName, Limit, Order};
 use queue::{Head, Queue};
@@ -35,7 +34,7 @@ pub const NAMED_TTL: Duration = Duration::from_secs(5);
 /// when it ends: less time would let others in while most such streams still run, and more would keep slots for longer from
 /// those that wait.
 pub const UNNAMED_TTL: Duration = Duration::from_secs(30);
-/// For how long a master that has just started lets nobody begin. Within this time the workers of its earlier life have joined
+/// How long a master that has just started lets nobody begin. Within this time the workers of its earlier life have joined
 /// again, and named the streams that run.
 pub const SETTLES_WITHIN: Duration = Duration::from_secs(3);
 /// Heartbeats that may be lost before a stream loses its slot; a worker itself is lost after as many.
@@ -64,7 +63,7 @@ pub struct Admission {
 #[derive(Debug)]
 struct Stream {
     rank: Rank,
-    /// What the rank follows from, beside the time: see [`Limit::step`].
+    /// The steps of priority, from which the rank follows together with the time: see [`Limit::step`].
     steps: i32,
     detector: Option<String>,
     state: State,
@@ -261,7 +260,7 @@ impl Admission {
         self.next_number + 1
     }
 
-    /// In which order slots are given.
+    /// The order in which slots are given.
     pub fn order(&self) -> Order {
         self.limit.order
     }

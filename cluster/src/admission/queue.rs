@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use facefleet_proto::StreamLeaseId;
+
 use super::order::Rank;
-use crate::stream_lease::StreamLeaseId;
 
 /// One line by rank for each detector that is wanted (None: any will do), so that a stream that can use none of the free slots
 /// holds up no other. A stream stays in line while none of its calls waits.

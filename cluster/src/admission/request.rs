@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use facefleet_proto::WorkerId;
-
-use crate::stream_lease::StreamLeaseId;
+use facefleet_proto::{StreamLeaseId, WorkerId};
 
 /// A stream that asks for a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::iter::Sum;
 
-use facefleet_proto::WorkerId;
-
-use crate::stream_lease::StreamLeaseId;
+use facefleet_proto::{StreamLeaseId, WorkerId};
 
 /// The slots of a worker, or of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,13 +24,13 @@ impl Sum for SlotCount {
     }
 }
 
-/// What every worker offers. Streams never hold more of a worker's slots than it offers, unless it offers fewer than before: see
+/// The offers of all workers. Streams never hold more of a worker's slots than it offers, unless it offers fewer than before: see
 /// [`Slots::excess`]. Nothing here takes longer because there are more workers.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     workers: HashMap<WorkerId, Offer>,
     any: Kind,
-    /// By detector.
+    /// The workers that offer each detector.
     with: HashMap<String, Kind>,
 }
 

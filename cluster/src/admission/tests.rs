@@ -162,7 +162,7 @@ fn fair_is_by_priority_then_by_size_and_ages() {
     assert_eq!(order_of(Order::Fair, &beyond), [1, 2, 3, 4], "priorities end at 100");
 }
 
-/// One of the highest priority comes each time that a slot is free; the one of the lowest has its turn all the same.
+/// A stream of the highest priority comes each time that a slot is free, and the one of the lowest still has its turn.
 #[test]
 fn nobody_starves_in_fair() {
     let (mut admission, start) = cluster(Order::Fair, &[A]);

@@ -14,8 +14,8 @@ pub struct Contender {
     /// Milliseconds that one detector thread spends on a frame, a moving average; None when the worker has not measured it.
     /// Whatever slows the machine down is part of it.
     pub frame_ms: Option<f32>,
-    /// By how much a worker counts for less than its weight while something slows it down (heat, its power supply): 1, or more.
-    /// Less work is what lets it recover.
+    /// The factor by which a worker counts for less than its weight while something slows it down (heat, its power supply): 1, or
+    /// more. Less work is what lets it recover.
     pub slowdown: f32,
     /// Frames that the worker held in its last heartbeat, and frames that were promised to it since.
     pub backlog: u64,
@@ -27,9 +27,6 @@ pub struct Contender {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::policy::pool::{Members, Pool};
-    use crate::policy::rule::Policy;
-    use fastrand::Rng;
 
     /// A contender that is idle and as fast as its weight says.
     pub(crate) fn contender(id: u32, weight: u32) -> Contender {
@@ -47,14 +44,5 @@ pub(super) mod tests {
     /// Contenders with these weights, by id.
     pub(crate) fn contenders(weights: &[u32]) -> Vec<Contender> {
         weights.iter().zip(0..).map(|(weight, id)| contender(id, *weight)).collect()
-    }
-
-    /// The ids of the workers that the policy chooses of these.
-    pub(crate) fn choose(policy: &mut dyn Policy, contenders: &[Contender], wanted: usize) -> Vec<u32> {
-        let mut members = Members::default();
-        contenders.iter().for_each(|contender| assert!(members.enter(contender.id)));
-        let look_up = |id| contenders.iter().find(|contender| contender.id == id).cloned();
-        let mut rng = Rng::with_seed(1);
-        policy.choose(&mut Pool::new(&members, &mut rng, &look_up), wanted).iter().map(|c| c.id.0).collect()
     }
 }

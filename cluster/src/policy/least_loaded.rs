@@ -37,7 +37,8 @@ impl Policy for LeastLoaded {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contender::tests::{choose, contender};
+    use super::super::contender::tests::contender;
+    use super::super::testing::choose;
     use super::*;
 
     fn order(contenders: &[Contender]) -> Vec<u32> {

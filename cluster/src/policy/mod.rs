@@ -24,6 +24,8 @@ mod least_loaded;
 mod pool;
 mod rule;
 mod speed;
+#[cfg(test)]
+mod testing;
 mod weighted_round_robin;
 
 use clap::ValueEnum;
@@ -70,7 +72,8 @@ policies! {
 
 #[cfg(test)]
 mod tests {
-    use super::contender::tests::{choose, contender, contenders};
+    use super::contender::tests::{contender, contenders};
+    use super::testing::choose;
     use super::*;
     use facefleet_proto::WorkerId;
     use fastrand::Rng;

@@ -1,4 +1,4 @@
-//! What every policy can do.
+//! The interface of a policy.
 
 use facefleet_proto::WorkerId;
 
@@ -13,8 +13,8 @@ pub trait Policy: Send {
     /// quick, however large the cluster.
     fn choose(&mut self, pool: &mut Pool<'_>, wanted: usize) -> Vec<Contender>;
 
-    /// What each of the `chosen` gets of the stream is in proportion to these numbers, which are above 0: to the workers'
-    /// speeds, unless the policy says otherwise.
+    /// Numbers above 0 to which the parts of the stream that the `chosen` get are in proportion: their speeds, unless the policy
+    /// says otherwise.
     fn capacities(&self, chosen: &[Contender]) -> Vec<f64> {
         speeds(chosen)
     }

@@ -119,7 +119,8 @@ impl WeightedRoundRobin {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contender::tests::{choose, contenders};
+    use super::super::contender::tests::contenders;
+    use super::super::testing::choose;
     use super::*;
     use proptest::prelude::*;
 
@@ -228,7 +229,7 @@ mod tests {
             }
         }
 
-        /// This also holds when several workers are wanted at a time, as long as there are enough to choose from.
+        /// A worker is within a turn of what is due also when several are wanted at a time, as long as there are enough.
         #[test]
         fn parts_of_streams_are_within_a_turn_of_what_is_due(
             weights in prop::collection::vec(1u32..5, 20..40),

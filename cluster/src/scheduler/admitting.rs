@@ -2,18 +2,17 @@
 
 use std::time::Instant;
 
-use facefleet_proto::{Heartbeat, WorkerId};
+use facefleet_proto::{Heartbeat, StreamLeaseId, WorkerId};
 
 use crate::admission::{Admission, AdmissionName, Limit, Place, SlotAnswer, SlotCount, SlotRequest, Ticket};
 use crate::registry::Worker;
-use crate::stream_lease::StreamLeaseId;
 
 /// The admission, if there is one.
 #[derive(Debug)]
 pub(super) struct Admitting {
-    /// None: every stream is let in.
+    /// The admission; None: every stream is let in.
     admission: Option<Admission>,
-    /// Where the ticket numbers of the next admission begin, so that tickets of an earlier one mean nothing to it.
+    /// The number after which the tickets of the next admission begin, so that tickets of an earlier one mean nothing to it.
     next_number: u64,
     /// Calls that waited for an admission that was switched off since, and are to be woken.
     released: Vec<Ticket>,

@@ -175,7 +175,7 @@ fn a_worker_that_is_held_back_gets_a_smaller_share_until_it_is_not() {
         let self_test = Load { frames_per_s: Some(10.0), ..Load::default() };
         let mut share = |bits| share_of_the_first(&mut scheduler, &self_test, bits, now);
         assert_eq!([0, 0x4_0004, 0x4_0000].map(&mut share), [0.5, 0.4, 0.5], "{policy:?}");
-        // A worker's own frames tell how slow it is, which is not to count twice. Weights tell nothing.
+        // The times of real frames contain the slowdown, which must not count twice. Weights do not contain it.
         let frames = Load { frame_ms: Some(100.0), ..self_test };
         let hot = share_of_the_first(&mut scheduler, &frames, 4, now);
         let goes_by_weight = *policy == PolicyName::WeightedRoundRobin;

@@ -1,4 +1,4 @@
-//! What is kept for people to look at: streams, decisions, and the last ten minutes.
+//! Streams, decisions and the last ten minutes, which are kept for people to look at.
 
 mod decisions;
 mod history;

@@ -40,7 +40,7 @@ pub enum StoreError {
     /// The address of a member is not valid.
     #[error(transparent)]
     Member(#[from] HostPortError),
-    /// This program cannot speak to etcd.
+    /// The program was built without support for etcd.
     #[error("this master was built without the feature `etcd`")]
     NotBuilt,
 }

@@ -1,4 +1,4 @@
-//! What people look at: the cluster as a whole, once a second, for the page and for `Watch`.
+//! Views of the cluster as a whole, once a second, for the page and for `Watch`.
 //!
 //! No view is built while nobody looks; only the history costs a walk over the workers every 5 s. A client reports its stream to
 //! the master that gave it its route. So each of several masters that share a registry shows all workers, and the streams and
@@ -46,7 +46,7 @@ pub(crate) struct Viewers {
 
 #[derive(Clone, Default)]
 struct Latest {
-    /// None: nobody has looked lately.
+    /// The newest view; None: nobody has looked lately.
     snapshot: Option<Arc<Snapshot>>,
     is_closed: bool,
 }

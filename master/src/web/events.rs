@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::parts::Parts;
 
-/// After how long without a view a comment is sent, so that proxies between here and the browser keep the connection.
+/// How long no view may come before a comment is sent, so that proxies between here and the browser keep the connection.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// `GET /api/events`: a view at once, and then every view for which the reader has time. Ends when the master stops.

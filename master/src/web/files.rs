@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-/// One of them.
+/// A file of the page.
 struct File {
     name: &'static str,
     content: &'static [u8],
@@ -20,7 +20,7 @@ macro_rules! files {
     };
 }
 
-/// All of them. A path that is not here is not there.
+/// All files of the page. Other paths do not exist.
 static FILES: [File; 20] = files![
     "admin.js",
     "charts.js",
@@ -34,9 +34,9 @@ static FILES: [File; 20] = files![
     "format.js",
     "i18n.js",
     "index.html",
-    "kept.js",
     "live.js",
     "main.js",
+    "storage.js",
     "streams.js",
     "style.css",
     "topology.js",
@@ -44,7 +44,7 @@ static FILES: [File; 20] = files![
     "zh.js",
 ];
 
-/// Each under its name, and `index.html` at `/`, too.
+/// Serves each file under its name, and `index.html` at `/`, too.
 pub(super) fn routes() -> Router {
     FILES.iter().fold(Router::new(), |router, file| {
         let tag = tag(file.content);
@@ -55,9 +55,9 @@ pub(super) fn routes() -> Router {
 }
 
 impl File {
-    /// The file, or 304 to who has this one already.
+    /// The answer to a request: the file, or 304 where the browser has it already.
     fn answer(&self, tag: &str, headers: &HeaderMap) -> Response {
-        // A browser asks each time whether it is still this one: a new master may have another.
+        // The browser asks each time whether the file is still the same, since a new master may have another.
         let common = [(ETAG, tag), (CACHE_CONTROL, "no-cache")];
         let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag) {
@@ -77,7 +77,7 @@ impl File {
     }
 }
 
-/// A strong entity tag (RFC 9110, section 8.8.3): the same for the same content.
+/// A strong entity tag (RFC 9110, section 8.8.3), which is equal for equal content.
 fn tag(content: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);

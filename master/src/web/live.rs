@@ -45,7 +45,7 @@ pub(super) struct Relay {
 }
 
 /// The state of the handlers here.
-pub(super) type Means = State<(Arc<Members>, Arc<Relay>)>;
+pub(super) type LiveState = State<(Arc<Members>, Arc<Relay>)>;
 
 impl Default for Relay {
     fn default() -> Relay {
@@ -55,7 +55,7 @@ impl Default for Relay {
 
 /// `GET /live/WORKER`: the worker's streams, as JSON.
 pub(super) async fn streams(
-    State((members, relay)): Means,
+    State((members, relay)): LiveState,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     worker: Result<Path<String>, axum::extract::rejection::PathRejection>,
     headers: HeaderMap,
@@ -66,7 +66,7 @@ pub(super) async fn streams(
 
 /// `GET /live/WORKER/STREAM/picture.jpg?after=N`: the next picture of a stream that is newer than N.
 pub(super) async fn picture(
-    State((members, relay)): Means,
+    State((members, relay)): LiveState,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     names: Result<Path<(String, String)>, axum::extract::rejection::PathRejection>,
     RawQuery(query): RawQuery,

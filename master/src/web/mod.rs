@@ -51,7 +51,7 @@ fn pages(master: &Arc<Parts>) -> Router {
     files::routes().merge(api).merge(live)
 }
 
-/// What does not change while the master runs.
+/// Facts that do not change while the master runs.
 #[derive(Serialize)]
 struct About {
     name: String,

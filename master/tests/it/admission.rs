@@ -12,7 +12,7 @@ use tonic::{Code, Response, Status};
 
 use crate::support::{Master, beat, join};
 
-type Answer = Result<Response<wire::RouteReply>, Status>;
+type RouteResult = Result<Response<wire::RouteReply>, Status>;
 
 /// A master with a worker, which has just started and so lets nobody in for a while.
 async fn start(max_wait: Duration) -> Master {
@@ -24,7 +24,7 @@ async fn start(max_wait: Duration) -> Master {
     master
 }
 
-async fn asking(master: &Master) -> JoinHandle<Answer> {
+async fn asking(master: &Master) -> JoinHandle<RouteResult> {
     let mut client = master.client().await;
     tokio::spawn(async move { client.route_guide(wire::RouteRequest { lease_id: 5, ..Default::default() }).await })
 }

@@ -28,14 +28,14 @@ async fn start(admin_token: Option<&str>) -> (Master, SocketAddr) {
     (Master::start(Config { http: Some(listener), admin_token, ..Config::default() }).await, page)
 }
 
-/// What came back.
-struct Answer {
+/// An answer of the page.
+struct HttpAnswer {
     status: u16,
     head: String,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpAnswer {
     fn json(&self) -> Value {
         assert!(self.head.contains("\r\ncontent-type: application/json"), "{}", self.head);
         serde_json::from_slice(&self.body).unwrap()
@@ -51,7 +51,7 @@ impl Answer {
 }
 
 /// One request on a connection of its own; `more` are header lines, each with its end, then an empty one and the body.
-async fn ask(page: SocketAddr, method: &str, path: &str, more: &str) -> Answer {
+async fn ask(page: SocketAddr, method: &str, path: &str, more: &str) -> HttpAnswer {
     let mut tcp = TcpStream::connect(page).await.unwrap();
     let end = if more.contains("\r\n\r\n") { "" } else { "\r\n" };
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n{more}{end}");
@@ -60,14 +60,14 @@ async fn ask(page: SocketAddr, method: &str, path: &str, more: &str) -> Answer {
     tcp.read_to_end(&mut answer).await.unwrap();
     let end = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a header has an end");
     let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    Answer { status: head[9..12].parse().unwrap(), head, body: answer[end + 4..].to_vec() }
+    HttpAnswer { status: head[9..12].parse().unwrap(), head, body: answer[end + 4..].to_vec() }
 }
 
-async fn fetch(page: SocketAddr, path: &str) -> Answer {
+async fn fetch(page: SocketAddr, path: &str) -> HttpAnswer {
     ask(page, "GET", path, "").await
 }
 
-async fn change(page: SocketAddr, token: Option<&str>, kind: &str, body: &str) -> Answer {
+async fn change(page: SocketAddr, token: Option<&str>, kind: &str, body: &str) -> HttpAnswer {
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
     let more = format!("{token}Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}");

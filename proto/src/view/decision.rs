@@ -41,7 +41,7 @@ pub struct DecisionView {
     pub number: u64,
     /// When the decision was made or reported, by the master's clock in milliseconds since 1970.
     pub time_ms: u64,
-    /// The lease of the stream for which the decision was made; 0 for the stream of an old client.
+    /// The number of the stream for which the decision was made; 0 for the stream of an old client.
     #[serde(rename = "stream", serialize_with = "json::hex")]
     pub lease: u64,
     /// The name of the stream for which the decision was made.

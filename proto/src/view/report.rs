@@ -22,7 +22,7 @@ pub const MAX_REPORTED_DECISIONS: usize = 4;
 /// A client's report about one of its streams, which comes about once a second, and once more when the stream has ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StreamReport {
-    /// The lease that names the stream, as in [`crate::RouteQuery`]. It is never 0.
+    /// The number of the stream, as in [`crate::RouteQuery`]. It is never 0.
     #[serde(rename = "id", serialize_with = "json::hex")]
     pub lease: u64,
     /// The client's name for the stream.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, Candidate, FaceBox, FrameOk, FrameResult, Health};
 use facefleet_proto::{
-    Heartbeat, Identity, Invalid, Join, Lease, LegacyState, Load, MAX_DETECT_SIZE, Node, Nodes, Opened, Outcome,
+    Heartbeat, Identity, Invalid, Join, LegacyState, Load, MAX_DETECT_SIZE, Node, Nodes, Opened, Outcome,
 };
 use facefleet_proto::{
-    Output, Point, Reply, Route, RouteQuery, StageTimes, Task, TaskResult, Throttling, WorkerId, wire,
+    Output, Point, Reply, Route, RouteQuery, StageTimes, StreamLease, Task, TaskResult, Throttling, WorkerId, wire,
 };
 use prost::Message;
 
@@ -66,7 +66,7 @@ fn an_old_client_sees_the_first_candidate() {
         share: 0.5,
         frame_ms: Some(33.0),
     };
-    let lease = Lease { id: 9, ttl: Duration::from_secs(2) };
+    let lease = StreamLease { id: 9, ttl: Duration::from_secs(2) };
     let route =
         Route { candidates: vec![candidate("10.0.0.7", 4), candidate("10.0.0.8", 2)], lease: Some(lease), epoch: 1 };
     let reply = wire::RouteReply::from(route.clone());

@@ -1,5 +1,5 @@
 use crate::test_clock;
-use facefleet_proto::{AnalyzeOpen, FailureCode, Lease, Route, RouteQuery, TaskResult, WorkerId};
+use facefleet_proto::{AnalyzeOpen, FailureCode, Route, RouteQuery, StreamLease, TaskResult, WorkerId};
 
 use super::*;
 use crate::frame::Found;
@@ -18,7 +18,7 @@ fn spec(max_age: Option<Duration>) -> StreamSpec {
 }
 
 fn route(candidates: &[Candidate], epoch: u64) -> Result<Route, NoRoute> {
-    let lease = Some(Lease { id: 9, ttl: Duration::from_secs(2) });
+    let lease = Some(StreamLease { id: 9, ttl: Duration::from_secs(2) });
     Ok(Route { candidates: candidates.to_vec(), lease, epoch })
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::{root, sources_below};
 
 /// The crates that the rule holds for, as folders.
-const CRATES: [&str; 8] = ["proto", "vision", "service", "master", "worker", "client", "e2e", "xtask"];
+const CRATES: [&str; 9] = ["proto", "vision", "service", "cluster", "master", "worker", "client", "e2e", "xtask"];
 
 /// A module by the names that lead to it from the root of its crate.
 type Module = Vec<String>;

@@ -163,8 +163,8 @@ fn what_a_client_has_measured_counts_where_the_worker_says_nothing() {
     assert_eq!(frame_ms(TaskResult { frames: 0, ..result(10, EPOCH) }), None);
     assert_eq!(frame_ms(result(40, EPOCH)), Some(40.0));
     assert_eq!(frame_ms(result(20, EPOCH)), Some(30.0));
-    let told = Heartbeat { load: Load { frame_ms: Some(5.0), ..Load::default() }, ..beat(old, 0, false, &[]) };
-    scheduler.heartbeat(&told, now).unwrap();
+    let measured = Heartbeat { load: Load { frame_ms: Some(5.0), ..Load::default() }, ..beat(old, 0, false, &[]) };
+    scheduler.heartbeat(&measured, now).unwrap();
     assert_eq!(scheduler.route(&RouteQuery::default(), now).candidates[0].frame_ms, Some(5.0));
 }
 

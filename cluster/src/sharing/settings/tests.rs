@@ -38,18 +38,18 @@ enum Op {
 
 struct Master {
     agreed: AgreedSettings,
-    /// How many events it has heard in this session.
+    /// How many events the master has learnt in this session.
     session: Option<usize>,
-    /// What it knows to be in the registry since a revision, because it has written it.
-    told: Vec<(i64, Setting)>,
+    /// The settings that the master has written, each with the revision.
+    published: Vec<(i64, Setting)>,
 }
 
 impl Master {
     fn new(n: usize) -> Master {
-        Master { agreed: AgreedSettings::new(own(n)), session: None, told: Vec::new() }
+        Master { agreed: AgreedSettings::new(own(n)), session: None, published: Vec::new() }
     }
 
-    /// What it shows for the key of `setting`.
+    /// What the master shows for the key of `setting`.
     fn shown(&self, setting: &Setting) -> Setting {
         let AgreedSettings { policy, admission, resting, .. } = &self.agreed;
         match setting {
@@ -63,9 +63,9 @@ impl Master {
 #[derive(Default)]
 struct World {
     masters: Vec<Master>,
-    /// By key, as it would be in a registry.
+    /// The settings in the registry, by key.
     held: BTreeMap<String, Setting>,
-    /// With their revisions, as they are heard.
+    /// The changes of the registry in their order, each with its revision.
     events: Vec<(i64, Setting)>,
     revision: i64,
     /// Whether it has an epoch.
@@ -114,7 +114,7 @@ impl World {
                 self.write(&settings);
                 let (master, revision) = (&mut self.masters[n], self.revision);
                 if is_answered {
-                    master.told.extend(settings.iter().map(|setting| (revision, setting.clone())));
+                    master.published.extend(settings.iter().map(|setting| (revision, setting.clone())));
                     master.agreed.published(settings, revision);
                 } else {
                     master.session = None;
@@ -138,7 +138,7 @@ impl World {
             Op::Crash(n) => self.masters[n] = Master::new(n),
             Op::Wipe => {
                 for master in &mut self.masters {
-                    (master.session, master.told) = (None, Vec::new());
+                    (master.session, master.published) = (None, Vec::new());
                 }
                 (self.held, self.events, self.revision, self.is_begun) = (BTreeMap::new(), Vec::new(), 0, false);
             }
@@ -146,14 +146,15 @@ impl World {
         self.assert_nothing_is_undone();
     }
 
-    /// Whoever has told something shows that, or what was written after it, or what it has yet to tell.
+    /// Checks that a master that has published a setting shows it, or one that was written after it, or one that it has yet to
+    /// publish.
     fn assert_nothing_is_undone(&self) {
         for (n, master) in self.masters.iter().enumerate() {
-            for (revision, told) in &master.told {
-                let shown = master.shown(told);
+            for (revision, published) in &master.published {
+                let shown = master.shown(published);
                 let is_later = self.events.iter().any(|(at, event)| at > revision && *event == shown);
-                let is_right = shown == *told || is_later || master.agreed.unpublished.contains(&shown);
-                assert!(is_right, "master {n} has told {told:?}, and shows {shown:?} again");
+                let is_right = shown == *published || is_later || master.agreed.unpublished.contains(&shown);
+                assert!(is_right, "master {n} has published {published:?}, and shows {shown:?} again");
             }
         }
     }
@@ -162,7 +163,7 @@ impl World {
         ops.into_iter().for_each(|op| self.act(op));
     }
 
-    /// Whoever is not connected connects, and all tell and hear all there is.
+    /// Connects the masters that are not connected, and lets all of them publish and learn all there is.
     fn settle(&mut self) {
         for n in 0..MASTERS {
             if self.masters[n].session.is_none() {
@@ -173,7 +174,7 @@ impl World {
         (0..MASTERS).for_each(|n| self.act(Op::Deliver(n, usize::MAX)));
     }
 
-    /// What the registry and all masters hold, which is the same.
+    /// The settings that the registry and all masters hold, which must be the same.
     fn agreed(&self) -> Vec<Setting> {
         let mut held = AgreedSettings::new(own(0));
         held.learn_all(self.held.values().cloned().collect());

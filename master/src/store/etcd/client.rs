@@ -41,7 +41,7 @@ pub(crate) enum EtcdError {
     /// etcd ended a stream of answers.
     #[error("it ended the {what}: {why}")]
     Ended {
-        /// What the stream was.
+        /// The stream.
         what: &'static str,
         /// The reason that etcd gave, if any.
         why: String,

@@ -5,7 +5,7 @@
 
 use prost::{Enumeration, Message, Oneof};
 
-/// Who answered, and when: each write is one revision.
+/// The header of an answer, with the revision that it shows. Each write is one revision.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Header {
     #[prost(int64, tag = "3")]
@@ -175,7 +175,7 @@ pub(super) enum EventType {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct LeaseGrantRequest {
-    /// In seconds.
+    /// The time to live, in seconds.
     #[prost(int64, tag = "1")]
     pub(super) ttl: i64,
 }
@@ -194,7 +194,7 @@ pub(super) struct LeaseKeepAliveRequest {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct LeaseKeepAliveResponse {
-    /// In seconds; 0: the lease has ended.
+    /// The time to live, in seconds; 0: the lease has ended.
     #[prost(int64, tag = "3")]
     pub(super) ttl: i64,
 }

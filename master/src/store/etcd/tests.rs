@@ -115,7 +115,8 @@ fn a_watch_that_ends_ends_the_session() {
     registrar.learn(changed(vec![Event { r#type: 5, kv: None }])).unwrap();
 }
 
-/// In etcd all keys of a lease go with one revision, its own before those of workers. The master may be under another one.
+/// All keys of a lease go with one revision in etcd, the key of the lease before those of workers. The key of the master may be
+/// under another lease.
 #[test]
 fn what_goes_with_a_lease_is_told_from_what_was_deleted() {
     let mut registrar = registrar();

@@ -107,7 +107,7 @@ pub(super) struct World {
     pub(super) now: Instant,
     /// Counts sessions, lives and clusters, so that each has a number of its own.
     count: u64,
-    /// Who was given an id, in which epoch.
+    /// The worker that was given each id, by epoch and id.
     given: BTreeMap<(u64, WorkerId), Identity>,
 }
 
@@ -264,7 +264,7 @@ impl World {
                 }
             }
         }
-        // The ids that others have set aside are told in the same way.
+        // A master learns in the same way which ids others have set aside.
         scheduler.set_aside(self.store.next_id.unwrap_or(0));
     }
 
@@ -291,7 +291,7 @@ impl World {
         }
     }
 
-    /// All hear and tell until nobody has anything to say.
+    /// Lets all masters learn and publish until none has anything to publish.
     pub(super) fn exchange(&mut self) {
         for _ in 0..20 {
             for master in 0..MASTERS {
@@ -337,13 +337,13 @@ impl World {
         self.workers[worker].joined.unwrap().0
     }
 
-    /// Who is registered, and which master keeps the key.
+    /// The workers that are registered, each with the master that keeps its registration.
     pub(super) fn held(&self) -> BTreeSet<(WorkerId, usize)> {
         let keeper = |keeper| self.masters.iter().position(|master| master.me == keeper);
         self.store.held.iter().filter_map(|(_, held)| Some((held.id, keeper(held.keeper)?))).collect()
     }
 
-    /// What holds at any time.
+    /// Checks what holds at any time.
     pub(super) fn check(&mut self) {
         for master in 0..MASTERS {
             self.routed(master);
