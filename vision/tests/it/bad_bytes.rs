@@ -1,4 +1,4 @@
-//! Frames that are no good: each gets its error, and the analyzer goes on.
+//! Analyzes bad frames: each gets its error, and the analyzer goes on.
 
 use facefleet_vision::{Analyzer, DetectorKind, Fit, FrameError, Job, Limits, Size, Task, jpeg};
 
@@ -10,7 +10,7 @@ fn analyzer() -> Analyzer {
     Analyzer::new(DetectorKind::Rustface, LIMITS).unwrap()
 }
 
-/// `jpeg` with other numbers in its frame header: height and width stand 5 bytes after its marker.
+/// Returns `jpeg` with other numbers in its frame header: height and width stand 5 bytes after its marker.
 fn with_size(mut jpeg: Vec<u8>, width: u16, height: u16) -> Vec<u8> {
     let at = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
     jpeg[at + 5..at + 7].copy_from_slice(&height.to_be_bytes());
@@ -44,7 +44,7 @@ macro_rules! kind {
     };
 }
 
-/// One frame for every kind of error that bytes alone can bring about.
+/// Returns a frame for every kind of error that bytes alone can bring about.
 fn bad_frames() -> Vec<(Kind, Vec<u8>)> {
     let good = encode(&stripes(128, 96));
     let mut lossless = good.clone();
