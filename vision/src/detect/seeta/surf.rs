@@ -70,10 +70,11 @@ pub(super) fn describe(patches: &[Patch], plane: &SurfPlane, features: &mut [f32
     for (patch, out) in patches.iter().zip(features.chunks_exact_mut(DIMENSIONS)) {
         let cells = patch.cells(plane);
         let values = cells.as_flattened();
-        let squares: f64 = values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
-        let length = squares.sqrt() as f32;
+        // A sum of whole numbers is exact, here and in the floats of the published detector, and integers need no order.
+        let squares: i64 = values.iter().map(|&value| i64::from(value) * i64::from(value)).sum();
+        let length = (squares as f64).sqrt() as f32;
         for (out, &value) in out.iter_mut().zip(values) {
-            *out = if squares == 0.0 { 0.0 } else { value as f32 / length };
+            *out = if squares == 0 { 0.0 } else { value as f32 / length };
         }
     }
 }

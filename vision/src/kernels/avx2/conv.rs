@@ -3,6 +3,8 @@
 use std::arch::x86_64::*;
 
 use crate::kernels::generic::conv::{self, Row, Vector};
+use crate::kernels::pieces::starts;
+use crate::kernels::scalar::conv::{BLUE, GREEN_BY_BLUE, GREEN_BY_RED, RED};
 use crate::kernels::{Cell, Convolve, Depthwise, Inputs, Mix, scalar};
 
 pub(super) const CONVOLVE: Convolve = Convolve { mix, depthwise, pool, add_doubled, colours };
@@ -13,6 +15,8 @@ const PARTS: usize = 2;
 const MIX_TILE: usize = 6;
 /// Pixels whose sums are in registers together: with nine vectors of weights and one of inputs, 14 of 16.
 const DEPTHWISE_TILE: usize = 4;
+/// Number of pixels whose colours are computed together.
+const PIXELS: usize = 16;
 
 fn mix(layer: &Mix, inputs: Inputs<'_>, out: &mut [Cell]) {
     // SAFETY: `avx2::kernels` is the only way here, and it looked for AVX2 and FMA.
@@ -51,10 +55,61 @@ fn colours(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]) {
     unsafe { colours_avx2(luma, blue_and_red, out) }
 }
 
-/// Runs the scalar kernel, which the compiler turns into vectors of these instructions when it is inlined here.
 #[target_feature(enable = "avx2,fma")]
-fn colours_avx2(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]) {
-    scalar::conv::colours(luma, blue_and_red, out);
+fn colours_avx2(luma: &[u8], [blue, red]: [&[u8]; 2], out: [&mut [f32]; 3]) {
+    // Vectors begin at even places, because two pixels share their colour.
+    let even = luma.len() & !1;
+    if even < PIXELS {
+        return scalar::conv::colours(luma, [blue, red], out);
+    }
+    let [b, g, r] = out;
+    for x in starts(even, PIXELS) {
+        let [low, high] = [floats(luma, x), floats(luma, x + 8)];
+        let middle = _mm256_set1_ps(128.0);
+        let [u, v] = [_mm256_sub_ps(floats(blue, x / 2), middle), _mm256_sub_ps(floats(red, x / 2), middle)];
+        let [by_blue, by_red] = [_mm256_mul_ps(u, set(GREEN_BY_BLUE)), _mm256_mul_ps(v, set(GREEN_BY_RED))];
+        add_colour(&mut b[x..], low, high, _mm256_mul_ps(u, set(BLUE)));
+        add_colour(&mut g[x..], low, high, _mm256_sub_ps(by_blue, by_red));
+        add_colour(&mut r[x..], low, high, _mm256_mul_ps(v, set(RED)));
+    }
+    let rest = [&mut b[even..], &mut g[even..], &mut r[even..]];
+    scalar::conv::colours(&luma[even..], [&blue[even / 2..], &red[even / 2..]], rest);
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn set(value: f32) -> __m256 {
+    _mm256_set1_ps(value)
+}
+
+/// Returns eight bytes from `at` on as floats.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn floats(bytes: &[u8], at: usize) -> __m256 {
+    let bytes = &bytes[at..][..8];
+    // SAFETY: the slice is half a vector long.
+    _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) }))
+}
+
+/// Writes the sums of the brightness of sixteen pixels and the colour of each two, within the range of a byte.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn add_colour(out: &mut [f32], low: __m256, high: __m256, colour: __m256) {
+    let out = &mut out[..PIXELS];
+    let first = _mm256_permutevar8x32_ps(colour, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
+    let second = _mm256_permutevar8x32_ps(colour, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7));
+    // SAFETY: the slice is two vectors long.
+    unsafe {
+        _mm256_storeu_ps(out.as_mut_ptr(), clamped(_mm256_add_ps(low, first)));
+        _mm256_storeu_ps(out.as_mut_ptr().add(8), clamped(_mm256_add_ps(high, second)));
+    }
+}
+
+/// Brings values into the range of a byte.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn clamped(values: __m256) -> __m256 {
+    _mm256_min_ps(_mm256_max_ps(values, _mm256_setzero_ps()), _mm256_set1_ps(255.0))
 }
 
 impl Vector for __m256 {

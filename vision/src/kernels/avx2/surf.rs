@@ -1,5 +1,6 @@
 use std::arch::x86_64::*;
 
+use crate::kernels::pieces::starts;
 use crate::kernels::{CHANNELS, SURF_SIDE, SurfPlane};
 
 /// Number of words in a vector.
@@ -21,28 +22,31 @@ fn surf_sums_avx2(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut S
     // Rows go from -1 to 40. A missing pixel continues the slope, so that the difference at a border counts twice.
     let mut padded: [Row; SURF_SIDE + 2] = [[0; LANES * VECTORS + 2]; SURF_SIDE + 2];
     for (row, pixels) in padded[1..].iter_mut().zip(window.chunks_exact(SURF_SIDE)) {
-        for (wide, &pixel) in row[1..].iter_mut().zip(pixels) {
-            *wide = i16::from(pixel);
+        for x in starts(SURF_SIDE, LANES) {
+            let pixels = &pixels[x..][..LANES];
+            // SAFETY: the slice is half a vector long.
+            let pixels = unsafe { _mm_loadu_si128(pixels.as_ptr().cast()) };
+            store(&mut row[x + 1..], _mm256_cvtepu8_epi16(pixels));
         }
         row[0] = 2 * row[1] - row[2];
         row[SURF_SIDE + 1] = 2 * row[SURF_SIDE] - row[LAST];
     }
     let [above, first, second, .., last_but_one, last, below] = &mut padded;
-    for x in 1..=SURF_SIDE {
-        above[x] = 2 * first[x] - second[x];
-        below[x] = 2 * last[x] - last_but_one[x];
+    for x in starts(SURF_SIDE, LANES) {
+        let continued = |border: &Row, inner: &Row| {
+            let border = load(border, x + 1);
+            _mm256_sub_epi16(_mm256_add_epi16(border, border), load(inner, x + 1))
+        };
+        store(&mut above[x + 1..], continued(first, second));
+        store(&mut below[x + 1..], continued(last, last_but_one));
     }
     for v in 0..VECTORS {
         // Sums of each column from the top fit into 16 bits: they are at most 40 times 510, at a border.
         let mut columns = [_mm256_setzero_si256(); CHANNELS];
         for y in 0..SURF_SIDE {
-            let load = |row: &Row, shift: usize| {
-                let pixels = &row[LANES * v + shift..][..LANES];
-                // SAFETY: the slice is a vector long.
-                unsafe { _mm256_loadu_si256(pixels.as_ptr().cast()) }
-            };
-            let dx = _mm256_sub_epi16(load(&padded[y + 1], 2), load(&padded[y + 1], 0));
-            let dy = _mm256_sub_epi16(load(&padded[y + 2], 1), load(&padded[y], 1));
+            let x = LANES * v;
+            let dx = _mm256_sub_epi16(load(&padded[y + 1], x + 2), load(&padded[y + 1], x));
+            let dy = _mm256_sub_epi16(load(&padded[y + 2], x + 1), load(&padded[y], x + 1));
             let by_sign = [parts(dx, dy), parts(dy, dx)];
             for (sum, part) in columns.iter_mut().zip(by_sign.as_flattened()) {
                 *sum = _mm256_add_epi16(*sum, *part);
@@ -52,6 +56,24 @@ fn surf_sums_avx2(window: &[u8; SURF_SIDE * SURF_SIDE], rows: u64, plane: &mut S
             }
         }
     }
+}
+
+/// Loads the words of a row from `x` on.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(row: &Row, x: usize) -> __m256i {
+    let words = &row[x..][..LANES];
+    // SAFETY: the slice is a vector long.
+    unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
+}
+
+/// Writes words to the start of `to`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store(to: &mut [i16], words: __m256i) {
+    let to = &mut to[..LANES];
+    // SAFETY: the slice is a vector long.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), words) };
 }
 
 /// Returns a gradient and its absolute value where `by` is at least 0, and both where `by` is below 0. Elsewhere they are 0.

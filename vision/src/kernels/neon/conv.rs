@@ -3,10 +3,11 @@
 use std::arch::aarch64::*;
 
 use crate::kernels::generic::conv::{self, Row, Vector};
+use crate::kernels::pieces::starts;
+use crate::kernels::scalar::conv::{BLUE, GREEN_BY_BLUE, GREEN_BY_RED, RED};
 use crate::kernels::{Cell, Convolve, Depthwise, Inputs, Mix, scalar};
 
-pub(super) const CONVOLVE: Convolve =
-    Convolve { mix, depthwise, pool, add_doubled: add_doubled, colours: scalar::conv::colours };
+pub(super) const CONVOLVE: Convolve = Convolve { mix, depthwise, pool, add_doubled: add_doubled, colours };
 
 /// Registers that hold a cell.
 const PARTS: usize = 4;
@@ -14,6 +15,8 @@ const PARTS: usize = 4;
 const MIX_TILE: usize = 5;
 /// Pixels whose sums are in registers together: with nine vectors of weights, 17 of 32; what is left lets loads run ahead.
 const DEPTHWISE_TILE: usize = 8;
+/// Number of pixels whose colours are computed together.
+const PIXELS: usize = 16;
 
 fn mix(layer: &Mix, inputs: Inputs<'_>, out: &mut [Cell]) {
     // SAFETY: `neon::kernels` is the only way here, and it looked for NEON.
@@ -45,6 +48,67 @@ fn add_doubled(coarse: &[Cell], fine: &mut [Cell]) {
 fn add_doubled_neon(coarse: &[Cell], fine: &mut [Cell]) {
     // SAFETY: the attribute says that there is NEON.
     unsafe { conv::add_doubled::<float32x4_t, PARTS>(coarse, fine) }
+}
+
+fn colours(luma: &[u8], blue_and_red: [&[u8]; 2], out: [&mut [f32]; 3]) {
+    // SAFETY: `neon::kernels` is the only way here, and it looked for NEON.
+    unsafe { colours_neon(luma, blue_and_red, out) }
+}
+
+#[target_feature(enable = "neon")]
+fn colours_neon(luma: &[u8], [blue, red]: [&[u8]; 2], out: [&mut [f32]; 3]) {
+    // Vectors begin at even places, because two pixels share their colour.
+    let even = luma.len() & !1;
+    if even < PIXELS {
+        return scalar::conv::colours(luma, [blue, red], out);
+    }
+    let [b, g, r] = out;
+    for x in starts(even, PIXELS) {
+        let luma = [floats(luma, x), floats(luma, x + 8)];
+        let [blue, red] = [floats(blue, x / 2), floats(red, x / 2)];
+        let middle = vdupq_n_f32(128.0);
+        let mut add = [[middle; 2]; 3];
+        for half in 0..2 {
+            let [u, v] = [vsubq_f32(blue[half], middle), vsubq_f32(red[half], middle)];
+            add[0][half] = vmulq_n_f32(u, BLUE);
+            add[1][half] = vsubq_f32(vmulq_n_f32(u, GREEN_BY_BLUE), vmulq_n_f32(v, GREEN_BY_RED));
+            add[2][half] = vmulq_n_f32(v, RED);
+        }
+        add_colour(&mut b[x..], luma, add[0]);
+        add_colour(&mut g[x..], luma, add[1]);
+        add_colour(&mut r[x..], luma, add[2]);
+    }
+    let rest = [&mut b[even..], &mut g[even..], &mut r[even..]];
+    scalar::conv::colours(&luma[even..], [&blue[even / 2..], &red[even / 2..]], rest);
+}
+
+/// Returns eight bytes from `at` on as floats.
+#[inline]
+#[target_feature(enable = "neon")]
+fn floats(bytes: &[u8], at: usize) -> [float32x4_t; 2] {
+    let bytes = &bytes[at..][..8];
+    // SAFETY: the slice is a vector long.
+    let words = vmovl_u8(unsafe { vld1_u8(bytes.as_ptr()) });
+    [vcvtq_f32_u32(vmovl_u16(vget_low_u16(words))), vcvtq_f32_u32(vmovl_high_u16(words))]
+}
+
+/// Writes the sums of the brightness of sixteen pixels and the colour of each two, within the range of a byte.
+#[inline]
+#[target_feature(enable = "neon")]
+fn add_colour(out: &mut [f32], luma: [[float32x4_t; 2]; 2], colour: [float32x4_t; 2]) {
+    for ((luma, colour), out) in luma.into_iter().zip(colour).zip(out[..PIXELS].chunks_exact_mut(8)) {
+        let first = vaddq_f32(luma[0], vzip1q_f32(colour, colour));
+        let second = vaddq_f32(luma[1], vzip2q_f32(colour, colour));
+        // SAFETY: the chunk is two vectors long.
+        unsafe { vst1q_f32_x2(out.as_mut_ptr(), float32x4x2_t(clamped(first), clamped(second))) };
+    }
+}
+
+/// Brings values into the range of a byte.
+#[inline]
+#[target_feature(enable = "neon")]
+fn clamped(values: float32x4_t) -> float32x4_t {
+    vminq_f32(vmaxq_f32(values, vdupq_n_f32(0.0)), vdupq_n_f32(255.0))
 }
 
 impl Vector for float32x4_t {

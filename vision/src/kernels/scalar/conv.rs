@@ -2,6 +2,12 @@ use crate::kernels::{Cell, Convolve, Depthwise, Inputs, Mix};
 
 pub(in crate::kernels) const CONVOLVE: Convolve = Convolve { mix, depthwise, pool, add_doubled, colours };
 
+/// Shares of the blue and red differences in blue, green and red: ITU-R BT.601 over the full range of a byte, as JFIF 1.02 has it.
+pub(in crate::kernels) const BLUE: f32 = 1.772;
+pub(in crate::kernels) const GREEN_BY_BLUE: f32 = -0.344_136;
+pub(in crate::kernels) const GREEN_BY_RED: f32 = 0.714_136;
+pub(in crate::kernels) const RED: f32 = 1.402;
+
 fn mix(mix: &Mix, inputs: Inputs<'_>, out: &mut [Cell]) {
     mix.check(inputs, out.len());
     for (x, out) in out.iter_mut().enumerate() {
@@ -50,15 +56,11 @@ pub(in crate::kernels) fn add_doubled(coarse: &[Cell], fine: &mut [Cell]) {
     }
 }
 
-/// Converts a row to colours. The function is inlined into functions for other instruction sets, where the compiler vectorizes it
-/// by itself.
-#[inline(always)]
 pub(in crate::kernels) fn colours(luma: &[u8], [blue, red]: [&[u8]; 2], [b, g, r]: [&mut [f32]; 3]) {
     let pairs = luma.chunks(2).zip(blue).zip(red).zip(b.chunks_mut(2)).zip(g.chunks_mut(2)).zip(r.chunks_mut(2));
     for (((((luma, &blue), &red), b), g), r) in pairs {
         let (blue, red) = (f32::from(blue) - 128.0, f32::from(red) - 128.0);
-        // ITU-R BT.601 over the full range of a byte, as JFIF 1.02 has it.
-        let add = [1.772 * blue, -0.344_136 * blue - 0.714_136 * red, 1.402 * red];
+        let add = [BLUE * blue, GREEN_BY_BLUE * blue - GREEN_BY_RED * red, RED * red];
         for (i, &luma) in luma.iter().enumerate() {
             let [blue, green, red] = add.map(|add| (f32::from(luma) + add).clamp(0.0, 255.0));
             (b[i], g[i], r[i]) = (blue, green, red);
