@@ -115,11 +115,11 @@ pub struct Args {
     #[arg(long, value_name = "SHELL")]
     pub completions: Option<Shell>,
 
-    /// Where and how to log.
+    /// Logging.
     #[command(flatten)]
     pub log: LogArgs,
 
-    /// Where more settings are.
+    /// The configuration file.
     #[command(flatten)]
     pub config_file: ConfigArgs,
 }

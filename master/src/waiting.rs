@@ -23,7 +23,7 @@ pub(crate) enum NoPlace {
     /// [`MAX_WAITING`] streams wait.
     #[error("{MAX_WAITING} streams wait for a place on the cluster already")]
     ToWait,
-    /// This master ends.
+    /// The master ends.
     #[error("this master is stopping")]
     Here,
 }
@@ -120,5 +120,36 @@ impl Drop for SlotCall<'_> {
         self.scheduler.calls().remove(self.ticket);
         // The slot of a call that was woken and has not come is the next one's.
         self.scheduler.lock().cancel(self.ticket);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::parts::Parts;
+    use facefleet_cluster::admission::AdmissionName;
+    use facefleet_cluster::settings::Settings;
+    use facefleet_proto::{Join, wire};
+    use tokio::time::timeout;
+
+    /// The master has just started and lets nobody begin. The call is let in because admission is switched off.
+    #[tokio::test]
+    async fn a_call_is_woken_when_the_guard_is_dropped_under_which_it_was_let_in() {
+        let (admission, max_wait) = (AdmissionName::Fifo, Duration::from_secs(3600));
+        let master = Parts::of(&Config { admission, max_wait, ..Config::default() });
+        let join = wire::JoinRequest { ip: "10.0.0.1".into(), port: 7, weight: 1, ..Default::default() };
+        let member = master.members.join(Join::try_from(join).unwrap()).unwrap();
+        let route = master.forwarding.route(RouteQuery { lease: Some(7), ..RouteQuery::default() }, 0);
+        let let_in = async {
+            let mut scheduler = master.scheduler.lock();
+            let now = scheduler.now();
+            assert_eq!(scheduler.summary(now).waiting, 1);
+            let settings = Settings { admission: AdmissionName::Open, ..scheduler.settings() };
+            scheduler.set(settings, now);
+        };
+        let both = async { tokio::join!(biased; route, let_in) };
+        let (route, ()) = timeout(Duration::from_secs(20), both).await.expect("the call is woken");
+        assert_eq!(route.unwrap().candidates[0].id, Some(member.id));
     }
 }
