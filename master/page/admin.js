@@ -1,10 +1,10 @@
-// What who has the admin token may change.
+// The form for changes, which need the admin token.
 import { attribute, byId, element, keyed, say, show } from "./dom.js";
 import { t } from "./i18n.js";
 import { keepToken, token } from "./storage.js";
 import { settingName } from "./decisions.js";
 
-/** A change that takes longer is not waited for. */
+/** Timeout of a change. */
 const PATIENCE_MS = 8000;
 
 let allowed = false;
@@ -15,10 +15,10 @@ export function onAdmin(listener) {
   changed = listener;
 }
 
-/** The action behind buttons elsewhere on the page, or `null` while nothing can be changed. */
+/** The function for buttons elsewhere on the page that change something, or `null` while changes are impossible. */
 export const action = () => (allowed && token("admin") !== null ? change : null);
 
-/** Whether the master takes changes at all. */
+/** Sets whether the master accepts changes at all. */
 export function setAllowed(yes) {
   allowed = yes;
   arrange();
@@ -48,7 +48,7 @@ byId("admin-forget").addEventListener("click", () => {
   byId("admin-token").focus();
 });
 
-/** Shows the settings that there are, and which of them are on. */
+/** Shows the possible settings, and which of them are active. */
 export function showAdmin(view) {
   choices(byId("policies"), "policy", view.policies, view.policy);
   choices(byId("admissions"), "admission", view.admissions, view.admission);

@@ -1,4 +1,4 @@
-// The last ten minutes: frames a second by worker, how long frames took, what was dropped and why.
+// Charts of the last ten minutes: frames per second by worker, latency, and dropped frames by reason.
 import { byId, drawn, element, say } from "./dom.js";
 import { byName, millis, number, rate } from "./format.js";
 import { onLanguage, t } from "./i18n.js";
@@ -7,14 +7,16 @@ import { reasonName } from "./streams.js";
 
 const MARGIN = { left: 46, right: 10, top: 20, bottom: 24 };
 const MINUTE_MS = 60_000;
-/** Between the labels of the time, and on a drawing of less than so many pixels. */
+/** Minutes between the labels of the time axis. */
 const EVERY_MIN = 2;
+/** Minutes between the labels on a narrow chart. */
 const EVERY_MIN_NARROW = 5;
+/** A chart of fewer pixels is narrow. */
 const NARROW = 460;
 
 let history = null;
 
-/** Shows this history, and again whenever the page's language or width changes. */
+/** Shows a history, and draws it again whenever the language or the width of the page changes. */
 export function showHistory(next) {
   history = next;
   draw();
@@ -30,7 +32,7 @@ function draw() {
   drawDrops(chart("chart-drops"));
 }
 
-/** An empty drawing in the figure, as large as it is on the screen so that its letters are not stretched. */
+/** Creates an empty chart with the size that it has on the screen, so that its letters are not stretched. */
 function chart(id) {
   const figure = byId(id);
   const width = Math.max(240, Math.round(figure.clientWidth - 2 * parseFloat(getComputedStyle(figure).paddingInlineStart)));
@@ -42,14 +44,14 @@ function chart(id) {
   return { figure, svg, width, height };
 }
 
-/** As high as the axis goes, a round number from `most` up, and into how many round parts it is divided. */
+/** Returns the end of an axis, the next round number from `most` up, and into how many round parts it is divided. */
 function scale(most) {
   const unit = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
   const [factor, parts] = [[1, 5], [2, 4], [3, 3], [4, 4], [5, 5], [6, 3], [8, 4], [10, 5]].find(([factor]) => factor * unit >= most);
   return { top: unit * factor, parts };
 }
 
-/** Draws both axes and returns how values and steps are placed. */
+/** Draws both axes and returns the functions that place values and steps. */
 function axes({ svg, width, height }, most, unit, steps) {
   const { top, parts } = scale(most);
   const [left, right, bottom] = [MARGIN.left, width - MARGIN.right, height - MARGIN.bottom];
@@ -90,7 +92,7 @@ function finish({ figure, svg, width, height }, summary, entries, empty) {
 const last = (values) => values.at(-1);
 const most = (values) => Math.max(0, ...values.filter((value) => value != null));
 
-/** One layer for each worker with a colour of its own, and one for all others; the first is at the bottom. */
+/** Returns one layer for each worker that has its own colour, and one for all others. The first is at the bottom. */
 function layers() {
   const steps = history.p95_ms.length;
   const others = new Array(steps).fill(0);
@@ -116,7 +118,7 @@ function drawRate(target) {
     const lower = below.map((value, step) => `${x(step).toFixed(1)} ${y(value).toFixed(1)}`).reverse();
     target.svg.append(drawn("path", { d: `M${upper.join("L")}L${lower.join("L")}Z`, class: "area", "data-colour": colour }));
     const [from, to] = [y(below[steps - 1]), y(tops[layer][steps - 1])];
-    // Its name, where its layer is high enough: a colour alone is not told apart by everybody.
+    // A layer that is high enough shows the name of its worker, because not everybody can distinguish the colours.
     if (from - to > 15) target.svg.append(drawn("text", { x: x(steps - 1) - 6, y: (from + to) / 2 + 4, class: "end inside" }, name));
   });
   const summary = t("charts.says.rate", { now: rate(last(base)), most: rate(most(base)) });
@@ -131,7 +133,7 @@ function drawTime(target) {
   let path = "";
   values.forEach((value, step) => {
     if (value == null) return;
-    // A point between two gaps would be a line without length: it gets one that its round ends make visible.
+    // A point between two gaps becomes a line of length 0, which its round ends make visible.
     path += values[step - 1] == null ? `M${at(step)}h0` : `L${at(step)}`;
   });
   target.svg.append(drawn("path", { d: path, class: "line" }));

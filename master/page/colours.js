@@ -1,11 +1,11 @@
-// Which colour stands for which worker, the same one on its card, in the chart and in the picture of the flow.
+// The colour of each worker, which is the same on its card, in the charts and in the picture of the flow.
 
-/** How many workers have a colour of their own; the others share a grey. */
+/** How many workers have their own colour; the others share a grey. */
 export const COLOURS = 8;
 
 const given = new Map();
 
-/** Gives colours to workers that have none yet, as long as there are any. Names come in the order of the cards. */
+/** Assigns colours to workers that have none yet, while colours are left. Names are in the order of the cards. */
 export function giveColours(names) {
   for (const name of names) {
     if (given.size === COLOURS) return;
@@ -13,5 +13,5 @@ export function giveColours(names) {
   }
 }
 
-/** The worker's colour, as a name of the stylesheet's. */
+/** Returns the colour of a worker, as a name in the stylesheet. */
 export const colourOf = (worker) => given.get(worker) ?? "c0";

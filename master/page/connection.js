@@ -1,12 +1,13 @@
-// The connection to the master. It comes back by itself, however long the master is away.
+// The connection to the master. It is restored automatically, however long the master is unreachable.
 
-/** The master sends a view a second; without one for so long the connection counts as broken. */
+/** The connection counts as broken without a view for this long. The master sends one every second. */
 const SILENCE_MS = 4000;
-/** From the loss to the first new attempt, and between later ones at most. */
+/** Time from the loss of the connection to the first new attempt. */
 const FIRST_RETRY_MS = 400;
+/** Longest time between two attempts. */
 const LAST_RETRY_MS = 3000;
 
-/** Listens to the master from now on: `onView` gets each view, `onAway` is called once each time it is lost. */
+/** Connects to the master. `onView` receives every view; `onAway` is called once each time the connection is lost. */
 export function connect(onView, onAway) {
   let source = null;
   let wait = FIRST_RETRY_MS;
@@ -22,7 +23,7 @@ export function connect(onView, onAway) {
       expect();
       onView(JSON.parse(event.data));
     });
-    // The browser's own attempts end for good at an answer such as 503, and differ between browsers.
+    // The browser's own retries differ between browsers, and stop forever at an answer such as 503.
     source.addEventListener("error", lost);
     expect();
   }
@@ -42,19 +43,19 @@ export function connect(onView, onAway) {
     close();
     if (!away) onAway();
     away = true;
-    // Not all browsers of a classroom at once.
+    // The random part keeps many browsers, as in a classroom, from reconnecting all at once.
     retry = setTimeout(open, wait * (0.75 + Math.random() / 2));
     wait = Math.min(wait * 2, LAST_RETRY_MS);
   }
 
-  // A page that the browser keeps for the way back keeps its connection, too, and there are six for all pages of a site.
+  // The browser may keep a page that was left for its back button, and its connection with it. It allows only six for a site.
   addEventListener("pagehide", close);
   addEventListener("pageshow", ({ persisted }) => persisted && open());
 
   open();
 }
 
-/** What the master says at this path, as JSON, or `null` while it is away. */
+/** Fetches JSON from the master, or `null` if it does not answer. */
 export async function ask(path) {
   try {
     const answer = await fetch(path, { signal: AbortSignal.timeout(SILENCE_MS) });

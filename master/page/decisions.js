@@ -1,22 +1,22 @@
-// The last decisions, with the reason for each.
+// The list of the last decisions: which worker was chosen, and why.
 import { byId, fill, keyed, say, show, stamp } from "./dom.js";
 import { clock, millis, number } from "./format.js";
 import { has, t, translate } from "./i18n.js";
 
-/** So many are shown. */
+/** How many decisions are shown. */
 const SHOWN = 30;
 
 let known = [];
 
-/** The name of a policy or an admission, as far as there is one. */
+/** Returns the text for a policy or an admission, or its name if it has none. */
 export const settingName = (name) => (has(`name.${name}`) ? t(`name.${name}`) : name);
 
-/** Forgets the decisions: another master counts from 1 again. */
+/** Removes all decisions, because another master numbers its own from 1 again. */
 export function forgetDecisions() {
   known = [];
 }
 
-/** Takes in those that are new and shows the newest. Returns the streams that the master itself has just decided for. */
+/** Adds new decisions and shows the newest. Returns the streams of the new decisions that the master made itself. */
 export function showDecisions(decisions) {
   const last = known[0]?.number ?? 0;
   const fresh = decisions.filter((decision) => decision.number > last).sort((a, b) => b.number - a.number);
@@ -44,14 +44,14 @@ function maker(decision) {
   return decision.frame == null ? t("why.client", { time }) : t("why.frame", { frame: number(decision.frame), time });
 }
 
-/** The sum that led to the time. Frames of other streams count in part, so it may be 1.8 frames that are in flight. */
+/** Formats how the expected latency is calculated. Frames of other streams count partially, so 1.8 frames may be in flight. */
 function sum(choice) {
   const { in_flight, frame_ms, cores, answers_in_ms } = choice;
   const ahead = answers_in_ms && frame_ms ? (answers_in_ms * cores) / frame_ms : in_flight;
   const whole = Math.abs(ahead - Math.round(ahead)) < 0.05;
   const values = { n: number(ahead, whole ? 0 : 1), ms: millis(frame_ms), cores: number(cores), total: millis(answers_in_ms) };
   if (answers_in_ms == null) return t("why.sum0", { ...values, n: number(in_flight) });
-  // One of several threads is free: the frame is begun at once, and takes as long as one frame does.
+  // With a free thread the worker starts at once, so the expected latency is the time of one frame.
   if (cores > 1 && in_flight <= cores && Math.abs(ahead - cores) < 0.05) return t("why.free", values);
   return t(choice.cores > 1 ? "why.sum" : "why.sum1", values);
 }

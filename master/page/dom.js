@@ -1,9 +1,9 @@
-// What the parts of the page do to the document. Data gets into it as text and as numbers only, never as markup.
+// Helpers to change the document. Data is inserted only as text or numbers, never as markup.
 
-/** The element of this id. */
+/** Returns the element with this id. */
 export const byId = (id) => document.getElementById(id);
 
-/** A new element, perhaps with a class and a text. */
+/** Creates an element, optionally with a class and a text. */
 export function element(tag, className = "", content = "") {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -11,7 +11,7 @@ export function element(tag, className = "", content = "") {
   return node;
 }
 
-/** A new element of a drawing. */
+/** Creates an SVG element. */
 export function drawn(tag, attributes = {}, content = "") {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -19,30 +19,30 @@ export function drawn(tag, attributes = {}, content = "") {
   return node;
 }
 
-/** Sets a text. What has not changed is left alone: the browser has nothing to lay out again then. */
+/** Sets the text of a node, unless it is unchanged, so that the browser does not lay it out again. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Sets an attribute, or takes it away with `null`; what has not changed is left alone. */
+/** Sets an attribute, or removes it with `null`, unless it is unchanged. */
 export function attribute(node, name, value) {
   if (node.getAttribute(name) === value) return;
   if (value === null) node.removeAttribute(name);
   else node.setAttribute(name, value);
 }
 
-/** Shows or hides. */
+/** Shows or hides a node. */
 export function show(node, shown) {
   if (node.hidden === shown) node.hidden = !shown;
 }
 
-/** How much of a bar is filled, 0 to 1. */
+/** Fills a bar to `part`, from 0 to 1. */
 export function fill(node, part) {
   const share = `${Math.round(Math.min(1, Math.max(0, part || 0)) * 1000) / 10}%`;
   if (node.style.inlineSize !== share) node.style.inlineSize = share;
 }
 
-/** A copy of a template's element, and those within it that have a `data-f`, by that name. */
+/** Copies the element of a template. Returns the copy, and its parts with a `data-f` attribute by that name. */
 export function stamp(templateId, translate) {
   const node = byId(templateId).content.firstElementChild.cloneNode(true);
   const parts = {};
@@ -54,8 +54,8 @@ export function stamp(templateId, translate) {
 const lists = new WeakMap();
 
 /**
- * Makes the children of `parent` those of `items`, in their order. An item that was there before keeps its element, and
- * with it the focus and everything that has not changed. Keys are unique; `create` gives an object with a `node`.
+ * Makes `parent` contain one child for each of `items`, in their order. An item that was there before keeps its element, so
+ * focus and unchanged contents are kept. Keys must be unique; `create` returns an object with a `node`.
  */
 export function keyed(parent, items, keyOf, create, update) {
   let rows = lists.get(parent);
@@ -77,7 +77,7 @@ export function keyed(parent, items, keyOf, create, update) {
   }
 }
 
-/** What the stylesheet says a colour is now, in a form that a canvas takes. */
+/** Returns the current value of a colour of the stylesheet, in a form that a canvas accepts. */
 export function colour(name) {
   const probe = byId("announcer");
   probe.style.color = `var(--${name})`;

@@ -1,12 +1,12 @@
-// Frames that travel: a dot for each frame that was answered since the view before, on its way to the worker and back.
+// Animated frames: a dot for each frame that was answered since the last view, moving to the worker and back.
 import { byId, say } from "./dom.js";
 import { number } from "./format.js";
 import { onLanguage, t } from "./i18n.js";
 import { drawCluster, flows, prepare } from "./topology.js";
 
-/** A dot is this long on its way, there and back. */
+/** How long a dot moves to a worker and back. */
 const JOURNEY_MS = 2400;
-/** With more frames a second than this a dot stands for several of them. */
+/** The largest number of dots per second. With more frames, one dot stands for several of them. */
 const DOTS_A_SECOND = 120;
 
 const canvas = byId("flow-dots");
@@ -17,7 +17,7 @@ let dots = [];
 let running = false;
 let onScreen = true;
 
-/** Draws the cluster as it is in this view, and sends the frames on their way. */
+/** Draws the cluster of a view, and starts the dots of its frames. */
 export function showFlow(view) {
   if (view === before) return void redraw();
   const flowing = flows(before, view);
@@ -49,18 +49,18 @@ function legend(flowing, seconds) {
   return size === 1 ? t("flow.one") : t("flow.many", { n: number(size) });
 }
 
-/** Makes the dots of one view; they leave evenly over the time until the next one. */
+/** Creates the dots of one view, spread evenly over the time until the next view. */
 function depart(lines, seconds) {
   if (!moving()) return;
   const size = framesADot(sum(lines), seconds);
   const now = performance.now();
-  // After a pause only the newest frames travel, as many as there are in the time until the next view.
+  // After a pause, only as many frames are shown as belong to the time until the next view.
   const span = Math.min(1.5, seconds);
   for (const line of lines) {
     const frames = (line.frames * span) / seconds;
-    // What does not fill a dot makes one as often as it should.
+    // A remainder of less than a dot becomes a dot with the corresponding probability.
     const wanted = Math.floor(frames / size + Math.random() * (size > 1 || span < seconds));
-    // Reports may say anything.
+    // The count is limited because a report may contain any number.
     const count = Math.min(wanted, 2 * DOTS_A_SECOND);
     for (let at = 0; at < count; at++) {
       dots.push({ points: line.points, colour: line.colour, start: now + ((at + Math.random() * 0.6) * span * 1000) / count });
@@ -116,5 +116,5 @@ new ResizeObserver(() => {
 new IntersectionObserver(([entry]) => (onScreen = entry.isIntersecting)).observe(canvas);
 still.addEventListener("change", redraw);
 
-/** Draws again with the colours that are on now. */
+/** Draws again with the current colours. */
 export const repaintFlow = redraw;

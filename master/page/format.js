@@ -1,7 +1,7 @@
-// Numbers as people read them, in the language of the page. What is not known is a dash.
+// Numbers formatted in the language of the page. An unknown value is shown as a dash.
 import { language, t } from "./i18n.js";
 
-/** Stands for what is not known. */
+/** The text for an unknown value. */
 export const UNKNOWN = "–";
 
 const made = new Map();
@@ -14,33 +14,33 @@ function formatter(digits) {
   return made.get(key);
 }
 
-/** A number with so many digits after the point. */
+/** Formats a number with this many decimals. */
 export const number = (value, digits = 0) => (value == null ? UNKNOWN : formatter(digits).format(value));
 
-/** A count that may be large, from a million up in short ("5.1M"). */
+/** Formats a count, from a million up in short form ("5.1M"). */
 export const count = (value) =>
   value < 1e6 ? number(value) : new Intl.NumberFormat(language(), { notation: "compact", maximumFractionDigits: 1 }).format(value);
 
-/** How often a second: one digit after the point up to 100. */
+/** Formats a rate per second, with one decimal below 100. */
 export const rate = (value) => number(value, value != null && value < 99.95 ? 1 : 0);
 
-/** Milliseconds, from 10 s up as seconds. */
+/** Formats milliseconds, from 10 s up as seconds. */
 export function millis(value) {
   if (value == null) return UNKNOWN;
   return value < 9999.5 ? `${number(value, value < 9.95 ? 1 : 0)}\u00a0ms` : `${number(value / 1000, 1)}\u00a0s`;
 }
 
-/** Half of all and 19 of 20. */
-export const halfAndMost = (p50, p95) =>
+/** Formats p50 and p95, in milliseconds. */
+export const percentiles = (p50, p95) =>
   p50 == null && p95 == null ? UNKNOWN : `${number(p50, p50 < 9.95 ? 1 : 0)} / ${millis(p95)}`;
 
-/** Percent, without digits that would only flicker. */
+/** Formats a percentage without decimals, which would only flicker. */
 export const percent = (value) => (value == null ? UNKNOWN : `${number(value)}\u00a0%`);
 
-/** Degrees Celsius. */
+/** Formats degrees Celsius. */
 export const celsius = (value) => (value == null ? UNKNOWN : `${number(value)}\u00a0°C`);
 
-/** How long something has been going on, in its two largest units. */
+/** Formats a duration in its two largest units. */
 export function duration(ms) {
   const seconds = Math.floor(ms / 1000);
   const parts = [[Math.floor(seconds / 86400), "d"], [Math.floor(seconds / 3600) % 24, "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
@@ -49,8 +49,8 @@ export function duration(ms) {
   return parts.slice(first, first + 2).map(([count, unit]) => `${count} ${t(`unit.${unit}`)}`).join(" ");
 }
 
-/** When something happened, to the second. */
+/** Formats a time of day, to the second. */
 export const clock = (ms) => new Date(ms).toLocaleTimeString(language(), { hour12: false });
 
-/** In the order that people expect of names with numbers in them. */
+/** Compares names so that the numbers in them are in numeric order. */
 export const byName = new Intl.Collator(undefined, { numeric: true }).compare;

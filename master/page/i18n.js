@@ -1,4 +1,4 @@
-// The languages of the page. English is written into index.html too, for who comes before the scripts do.
+// The languages of the page. The English texts are in index.html, too, so that they are visible before the scripts are loaded.
 import en from "./en.js";
 import zh from "./zh.js";
 import { recall, remember } from "./storage.js";
@@ -9,15 +9,15 @@ const changed = new Set();
 const wished = recall("language") ?? navigator.language.slice(0, 2).toLowerCase();
 let current = wished in LANGUAGES ? wished : "en";
 
-/** The language's tag, as `lang` and the formats of numbers take it. */
+/** Returns the language tag, for the attribute `lang` and for number formats. */
 export const language = () => TAGS[current];
 
 /** Calls `listener` after every change of language. */
 export const onLanguage = (listener) => changed.add(listener);
 
 /**
- * The text of this name with `{values}` filled in. Of two texts with a bar between them, the first is for `n` = 1.
- * A name without a text is shown as it is: reasons and policies may be newer than this page.
+ * Returns the text of this name with `{values}` inserted. If a text has two forms, separated by a bar, the first is for `n` = 1.
+ * A name without a text is returned unchanged, because reasons and policies may be newer than this page.
  */
 export function t(name, values = {}) {
   const texts = (LANGUAGES[current][name] ?? LANGUAGES.en[name] ?? name).split("|");
@@ -25,22 +25,22 @@ export function t(name, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
 }
 
-/** Whether there is a text of this name. */
+/** Returns whether a text of this name exists. */
 export const has = (name) => name in LANGUAGES.en;
 
-/** Writes all fixed texts within `root`. */
+/** Sets all fixed texts within `root`. */
 export function translate(root) {
   for (const node of root.querySelectorAll("[data-i18n]")) node.textContent = t(node.dataset.i18n);
 }
 
-/** Goes over to the next language and remembers it. */
+/** Switches to the next language and stores the choice. */
 export function nextLanguage() {
   current = current === "en" ? "zh" : "en";
   remember("language", current);
   applyLanguage();
 }
 
-/** Says the page's fixed texts in its language. */
+/** Sets all fixed texts of the page in the current language. */
 export function applyLanguage() {
   document.documentElement.lang = language();
   translate(document);

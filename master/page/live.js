@@ -1,28 +1,29 @@
-// What the workers see: thumbnails of those on the screen, and one of them in large.
+// The live view: thumbnails of the streams that are visible on the screen, and one of them in large.
 import { byId, keyed, say, show, stamp } from "./dom.js";
 import { byName } from "./format.js";
 import { onLanguage, t, translate } from "./i18n.js";
 import { keepToken, token } from "./storage.js";
 
-/** Workers whose streams are asked for. */
+/** The most workers that are asked for their streams. */
 const WORKERS = 12;
-/** Pictures that are waited for at once, the large one not counted. */
+/** The most thumbnails that are requested at the same time. */
 const AT_ONCE = 4;
-/** Between two pictures of a thumbnail, and between two questions for a worker's streams. */
+/** Time between two pictures of a thumbnail. */
 const PICTURE_MS = 1000;
+/** Time between two requests for the streams of a worker. */
 const LIST_MS = 3000;
-/** Before one is asked again that had no new picture for as long as the worker waits: others may have some. */
+/** Pause after a request for a thumbnail without a new picture, so that other thumbnails get their turn. */
 const IDLE_MS = 5000;
-/** A picture is waited for longer than the worker keeps a question open. */
+/** Timeout of a request for a picture. It is longer than the time for which a worker waits for a new picture. */
 const PATIENCE_MS = 7000;
 
 const section = document.querySelector(".live");
 const dialog = byId("large");
 const tiles = new Map();
 const asked = new Map();
-/** Workers that refuse pictures: the name of the text that says why, with its seconds, and until when they are not asked again. */
+/** Workers that refused pictures: the name of the text that explains why, its number of seconds, and until when they are not asked again. */
 const refusals = new Map();
-/** Workers whose list was answered with this token. Only they are asked for pictures, so that a wrong one counts once. */
+/** Workers that accepted the current token. Only they are asked for pictures, so that a wrong token is tried only once. */
 const open = new Set();
 let workers = [];
 let visible = false;
@@ -33,7 +34,7 @@ let large = null;
 const headers = () => (token("live") ? { Authorization: `Bearer ${token("live")}` } : {});
 const looking = () => visible && !hidden && !document.hidden;
 
-/** Takes in which workers show pictures. */
+/** Updates which workers show pictures. */
 export function showLive(view) {
   const able = view.workers.filter((worker) => worker.live && worker.state !== "lost");
   const shown = new Set([...tiles.values()].map((tile) => tile.worker));
@@ -62,7 +63,7 @@ function look() {
 
 const isDue = (worker) => !(Date.now() - asked.get(worker) < LIST_MS) && !(Date.now() < refusals.get(worker)?.until);
 
-/** Asks a worker for its streams. */
+/** Requests the streams of a worker. */
 async function list(worker) {
   asked.set(worker, Date.now());
   const answer = await get(worker, `live/${encodeURIComponent(worker)}`, { Accept: "application/json" });
@@ -77,12 +78,12 @@ async function list(worker) {
   arrange();
 }
 
-/** An answer, or `null` while there is none. One that asks for a token makes the box for it appear. */
+/** Sends a request and returns the answer, or `null` without one. If the answer demands a token, the form for it appears. */
 async function get(worker, path, more = {}) {
   const shown = token("live");
   try {
     const answer = await fetch(path, { headers: { ...headers(), ...more }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    // What was asked with another token says nothing of this one.
+    // The answer to a request with another token says nothing about the current one.
     if (token("live") !== shown) return null;
     if ([401, 403, 429].includes(answer.status)) refuse(worker, answer);
     else if (answer.ok && refusals.delete(worker)) sayProblem();
@@ -93,8 +94,9 @@ async function get(worker, path, more = {}) {
 }
 
 /**
- * 401: with the right token there are pictures; 403: the worker has none, and shows them to its own machine only; 429: too many
- * wrong ones were tried, and it listens again later. Until then, or until there is another token, nothing is asked of it.
+ * Handles a refusal. 401: the token is missing or wrong. 403: the worker has no token and shows pictures only on its own machine.
+ * 429: too many wrong tokens were tried, and the worker accepts the next one later. The worker is not asked again until then, or
+ * until another token is entered.
  */
 function refuse(worker, { status, headers: said }) {
   const why = { 403: "live.unset", 429: "live.slow" }[status] ?? (token("live") ? "live.wrong" : "live.needs");
@@ -106,7 +108,7 @@ function refuse(worker, { status, headers: said }) {
   arrange();
 }
 
-/** Says why there are no pictures, and asks for the token where one would help. */
+/** Shows why pictures are missing, and the form for the token if a token would help. */
 function sayProblem() {
   const problems = new Map();
   for (const { why, seconds } of refusals.values()) problems.set(why, Math.max(seconds, problems.get(why) ?? 0));
@@ -145,7 +147,7 @@ function update({ parts }, tile) {
   say(parts.said, tile.url ? "" : t(tile.after === null ? "live.gone" : "live.waiting"));
 }
 
-/** Fetches the pictures that are due, the one that has waited longest first. */
+/** Requests the pictures that are due, starting with the one that has waited longest. */
 function pump() {
   if (!looking()) return;
   const now = performance.now();
@@ -161,7 +163,7 @@ async function picture(tile) {
   setTimeout(pump, Math.max(0, tile.next - performance.now()));
 }
 
-/** Waits for a picture that is newer than the one that is shown; says whether one came. */
+/** Waits for a picture that is newer than the one that is shown. Returns whether one arrived. */
 async function fetchInto(tile) {
   tile.busy = true;
   const answer = await get(tile.worker, `${tile.path}?after=${tile.after ?? 0}`);
@@ -178,7 +180,7 @@ async function fetchInto(tile) {
   return true;
 }
 
-/** Shows one stream in large, each picture as soon as there is one. */
+/** Shows one stream in large, with every picture as soon as it is available. */
 async function enlarge(tile) {
   large = tile;
   say(byId("large-title"), t("live.of", { stream: tile.name, worker: tile.worker }));

@@ -1,4 +1,4 @@
-// Puts the page together: what the master says goes to those who show it.
+// The entry point: passes each view of the master to the parts of the page.
 import { action, onAdmin, setAllowed, showAdmin } from "./admin.js";
 import { giveColours } from "./colours.js";
 import { ask, connect } from "./connection.js";
@@ -29,7 +29,7 @@ function arrived(next) {
   render();
 }
 
-/** A master was found (again): what comes with views is there, the rest is asked for. */
+/** Fetches what views do not contain, after a connection to a master. */
 function begin(another) {
   if (another) forgetDecisions();
   historyDue = 0;
@@ -40,7 +40,7 @@ function begin(another) {
   });
 }
 
-/** The view with its workers in the order of their names, each with a key that no other one has. */
+/** Returns the view with its workers ordered by name, each with a unique key. */
 function sorted(next) {
   const workers = [...next.workers].sort((a, b) => byName(a.name, b.name) || a.id - b.id);
   workers.forEach((worker, at) => (worker.key = workers[at - 1]?.name === worker.name ? `${worker.name} #${worker.id}` : worker.name));
@@ -80,7 +80,7 @@ function figures() {
   say(byId("master-facts"), t("master.facts", { version: view.version, time: duration(view.uptime_ms) }));
 }
 
-/** What concerns the page as a whole, above all that the master is away. */
+/** Shows problems that concern the whole page, above all a lost connection. */
 function banner() {
   const lines = [];
   if (away) lines.push(view ? t("away", { time: clock(view.time_ms) }) : t("away.first"));
@@ -96,7 +96,7 @@ function announce(text) {
   say(byId("announcer"), text);
 }
 
-/** Fetches the history when its newest step is over. */
+/** Fetches the history when a new step of it is complete. */
 function history() {
   if (view.time_ms < historyDue) return;
   historyDue = Infinity;

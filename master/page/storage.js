@@ -1,4 +1,4 @@
-// What the browser keeps for this page. One that keeps nothing (it may refuse) forgets at the next visit, and no more.
+// Settings and tokens in the storage of the browser. Without storage, which a browser may refuse, only the next visit forgets them.
 
 function attempt(action) {
   try {
@@ -8,15 +8,15 @@ function attempt(action) {
   }
 }
 
-/** What was kept under this name, for ever or for as long as the tab is open. */
+/** Reads a setting of an earlier visit, or `null`. */
 export const recall = (name) => attempt(() => localStorage.getItem(`facefleet-${name}`));
 
-/** Keeps a text for the next visit. */
+/** Stores a setting for the next visit. */
 export const remember = (name, text) => attempt(() => localStorage.setItem(`facefleet-${name}`, text));
 
-/** A token: it stays in this tab and goes when the tab is closed. */
+/** Reads a token, which is stored until the tab is closed. */
 export const token = (name) => attempt(() => sessionStorage.getItem(`facefleet-${name}`));
 
-/** Keeps a token in this tab, or forgets it with `null`. */
+/** Stores a token until the tab is closed, or removes it with `null`. */
 export const keepToken = (name, text) =>
   attempt(() => (text === null ? sessionStorage.removeItem(`facefleet-${name}`) : sessionStorage.setItem(`facefleet-${name}`, text)));

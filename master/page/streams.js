@@ -1,15 +1,15 @@
-// Every stream with its ledger.
+// The table of streams, with the counts of their frames.
 import { byId, element, fill, keyed, say, show, stamp } from "./dom.js";
-import { duration, halfAndMost, millis, number, rate } from "./format.js";
+import { duration, millis, number, percentiles, rate } from "./format.js";
 import { has, t, translate } from "./i18n.js";
 
-/** A stream that has not told anything for so long is marked. */
+/** A stream without a report for this long is marked as silent. */
 const SILENT_MS = 3500;
 
-/** The name of a reason, as far as there is one. */
+/** Returns the text for a reason, or the reason itself if it has none. */
 export const reasonName = (reason) => (has(`reason.${reason}`) ? t(`reason.${reason}`) : reason);
 
-/** All that is in a tally. */
+/** Returns the sum of all counts. */
 export const total = (tally) => Object.values(tally).reduce((sum, count) => sum + count, 0);
 
 /** Shows the streams. */
@@ -24,7 +24,7 @@ function update({ node, parts }, stream) {
   say(parts.name, stream.name);
   say(parts.from, about(stream));
   say(parts.rate, rate(stream.frames_per_s));
-  say(parts.time, halfAndMost(stream.p50_ms, stream.p95_ms));
+  say(parts.time, percentiles(stream.p50_ms, stream.p95_ms));
   say(parts.faces, number(stream.faces));
   const dropped = total(stream.dropped);
   const failed = total(stream.failed);
@@ -38,7 +38,7 @@ function update({ node, parts }, stream) {
 }
 
 function about(stream) {
-  // Most are called after what they read.
+  // The name of most streams contains their source already.
   const from = stream.name.includes(stream.source) ? "streams.client" : "streams.from";
   const facts = [t(from, stream), t(stream.live ? "streams.live" : "streams.file"), t("streams.priority", { n: stream.priority })];
   if (stream.detector) facts.push(stream.detector);

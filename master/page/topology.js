@@ -4,21 +4,24 @@ import { number, rate } from "./format.js";
 import { t } from "./i18n.js";
 import { COLOURS, colourOf } from "./colours.js";
 
-/** A box is so high, in heights of letters, and boxes below each other are at least and at most so far apart. */
+/** The height of a box, in heights of letters. */
 const BOX = 2.1;
+/** The least distance between the centres of two boxes, in heights of letters. */
 const NEAREST = 2.4;
+/** The greatest distance between the centres of two boxes, in heights of letters. */
 const FARTHEST = 5;
-/** Lines between streams and workers, those with the most frames first. */
+/** The most lines that are drawn between streams and workers; those with the most frames are preferred. */
 const LINES = 300;
+/** With more lines than this, all are thin. */
 const MANY_LINES = 80;
 
-/** A picture of fewer pixels is that of a phone. */
+/** A picture of fewer pixels is drawn for a phone. */
 const NARROW = 500;
 
 const MARKS = { slow: "!", draining: "↓", resting: "‖", lost: "✕" };
 const canvas = byId("flow-lines");
 
-/** A canvas made as sharp as the screen; returns its context and its size in the page's pixels. */
+/** Clears a canvas and sets it to the resolution of the screen. Returns its context and its size in CSS pixels. */
 export function prepare(target) {
   const { width, height } = target.getBoundingClientRect();
   const scale = window.devicePixelRatio || 1;
@@ -30,7 +33,7 @@ export function prepare(target) {
   return { context, width, height };
 }
 
-/** The colours that are drawn with, as the stylesheet has them now. */
+/** Returns the colours of the drawing, as the stylesheet defines them now. */
 export function palette() {
   const found = {};
   for (const name of ["ink", "quiet", "line", "panel", "raised", "accent", "bad", "warn"]) found[name] = colour(name);
@@ -38,7 +41,7 @@ export function palette() {
   return found;
 }
 
-/** How many frames each stream's workers have answered since the view before: `{stream, worker, frames}`. */
+/** Returns how many frames each worker has answered for each stream since the view before: `{stream, worker, frames}`. */
 export function flows(before, view) {
   const found = [];
   for (const stream of view.streams) {
@@ -64,13 +67,13 @@ export function drawCluster(view, flowing, seconds) {
   const left = placeStreams(pen, view.streams);
   const right = placeWorkers(pen, view.workers);
 
-  for (const place of new Set(left.places.values())) errand(pen, [place.x + place.w, place.y], master);
-  for (const place of right.boxes) if (place.worker.state !== "lost") errand(pen, [place.x, place.y], master);
+  for (const place of new Set(left.places.values())) controlLine(pen, [place.x + place.w, place.y], master);
+  for (const place of right.boxes) if (place.worker.state !== "lost") controlLine(pen, [place.x, place.y], master);
 
   const lines = join(flowing, left.places, right.places, right.boxes);
   for (const line of lines) {
     context.strokeStyle = colours.line;
-    // Many lines beside each other are thin, or they would be one area.
+    // Many lines are drawn thin, because thick ones would merge to one area.
     context.lineWidth = lines.length > MANY_LINES ? 0.7 : 1 + Math.min(5, Math.log2(1 + line.frames / seconds));
     curve(context, line.points);
   }
@@ -88,8 +91,8 @@ function curve(context, [x0, y0, x1, y1, x2, y2, x3, y3]) {
   context.stroke();
 }
 
-/** A thin line to the master: questions for a route, and heartbeats. */
-function errand({ context, colours }, [x, y], master) {
+/** Draws a thin line to the master, for route requests and heartbeats. */
+function controlLine({ context, colours }, [x, y], master) {
   context.save();
   context.strokeStyle = colours.quiet;
   context.globalAlpha = 0.55;
@@ -110,7 +113,7 @@ function join(flowing, places, workers, boxes) {
     merged.set(key, line);
   }
   const lines = [...merged.values()].sort((a, b) => b.frames - a.frames);
-  // With many workers only the lines along which something moves are drawn.
+  // With many workers, only lines with frames are drawn.
   return (boxes.length ? lines : lines.filter((line) => line.frames > 0)).slice(0, LINES);
 }
 
@@ -120,13 +123,13 @@ function between(from, to) {
   return [x0, from.y, x0 + bend, from.y, x3 - bend, to.y, x3, to.y];
 }
 
-/** Where the master's part of the picture ends. */
+/** Returns the height of the part of the picture that shows the master. */
 const topOf = ({ letters }) => letters * 4;
 
-/** How many boxes there is room for below each other. */
+/** Returns how many boxes fit in a column. */
 const room = (pen) => Math.max(2, Math.floor((pen.height - topOf(pen)) / (pen.letters * NEAREST)));
 
-/** Places one below the other, in the middle of what is left below the master. */
+/** Returns the vertical positions of a column of boxes, centred below the master. */
 function column(count, pen) {
   const top = topOf(pen);
   const step = Math.min(pen.letters * FARTHEST, (pen.height - top) / Math.max(1, count));
@@ -135,7 +138,7 @@ function column(count, pen) {
 }
 
 function placeStreams(pen, streams) {
-  // Those that there is no room for share the last box.
+  // The streams that do not fit share the last box.
   const shown = streams.length > room(pen) ? room(pen) - 1 : streams.length;
   const rest = streams.length - shown;
   const ys = column(shown + (rest ? 1 : 0), pen);
@@ -176,7 +179,7 @@ function placeBoxes(pen, workers) {
   return { boxes, draw, places: new Map(boxes.map((place) => [place.worker.name, place])) };
 }
 
-/** A field of squares, the fuller the busier their workers are. */
+/** Shows the workers as a field of squares, which are more opaque the busier the worker is. */
 function placeSquares(pen, workers) {
   const [w, top] = [pen.width * 0.42, topOf(pen)];
   const size = Math.min(pen.letters * 2, Math.floor(Math.sqrt((w * (pen.height - top - pen.letters * 2)) / workers.length)));
@@ -211,7 +214,7 @@ function placeSquares(pen, workers) {
 }
 
 function box({ context, colours, letters, narrow }, x, y, w, name, figure, edge, alarmed = false) {
-  // On a phone there is room for the name alone; the number is on its card.
+  // On a phone there is only room for the name; the number is on the card.
   const value = narrow ? "" : figure;
   const h = letters * BOX;
   context.fillStyle = colours.raised;
@@ -231,7 +234,7 @@ function box({ context, colours, letters, narrow }, x, y, w, name, figure, edge,
   context.fillText(value, x + w - 8, y + 1);
 }
 
-/** The text, cut so that it is not wider than this. */
+/** Returns the text, cut to this width. */
 function fitted(context, text, width) {
   if (context.measureText(text).width <= width) return text;
   let end = text.length;

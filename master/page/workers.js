@@ -1,12 +1,12 @@
-// Every worker as a card.
+// The cards of the workers.
 import { attribute, byId, fill, keyed, say, show, stamp } from "./dom.js";
-import { celsius, duration, halfAndMost, number, percent, rate } from "./format.js";
+import { celsius, duration, number, percent, percentiles, rate } from "./format.js";
 import { has, t, translate } from "./i18n.js";
 import { colourOf } from "./colours.js";
 
-/** With more workers than this their cards are small. */
+/** With more workers than this, their cards are small. */
 const MANY = 24;
-/** Points of the line on a card: a minute. */
+/** How many points the line on a card has: one per second for a minute. */
 const POINTS = 60;
 
 const list = byId("workers");
@@ -14,7 +14,7 @@ const details = byId("details");
 let states = new Map();
 let act = null;
 
-/** Where rest and resume go: `(change, worker's name)`; `null` while they are not to be had. */
+/** Sets the function for the buttons of the cards: `(change, name of the worker)`, or `null` while changes are impossible. */
 export function setAction(action) {
   act = action;
 }
@@ -24,7 +24,7 @@ details.addEventListener("click", () => {
   list.classList.toggle("compact", details.getAttribute("aria-pressed") !== "true");
 });
 
-/** Shows the workers, which are sorted and have distinct `key`s. */
+/** Shows the workers, which must be sorted and have unique keys. */
 export function showWorkers(workers) {
   const many = workers.length > MANY;
   show(details, many);
@@ -58,7 +58,7 @@ function update(card, worker) {
   say(parts.word, t(`state.${worker.state}`));
   say(parts.where, where(worker));
   say(parts.rate, rate(worker.frames_per_s));
-  say(parts.time, halfAndMost(worker.p50_ms, worker.p95_ms));
+  say(parts.time, percentiles(worker.p50_ms, worker.p95_ms));
   say(parts.flight, worker.in_flight == null ? "–" : `${number(worker.in_flight)} (${number(worker.queued)})`);
   say(parts.cpu, percent(worker.cpu_percent));
   fill(parts["cpu-bar"], worker.cpu_percent / 100);
@@ -88,7 +88,7 @@ function offer(button, worker) {
   attribute(button, "aria-label", t(`workers.${change}.of`, worker));
 }
 
-/** The line of the last minute, from the bottom up to the most that this worker did in it. */
+/** Draws frames per second in the last minute, scaled to their maximum. */
 function draw(card, worker) {
   if (card.shown === worker) return;
   card.shown = worker;
@@ -100,7 +100,7 @@ function draw(card, worker) {
   attribute(card.parts.spark, "d", `M${points.join("L")}`);
 }
 
-/** What to tell who does not see the cards: workers that were lost or came back since the last time. */
+/** Returns a text for screen readers about workers that were lost or came back since the last call. */
 export function changesOf(workers) {
   const before = states;
   states = new Map(workers.map((worker) => [worker.key, worker.state === "lost"]));

@@ -270,7 +270,7 @@ fn the_page_comes_back_with_its_master() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
     stage.master.process.kill();
     browser.wait_until("say that the master is away", "document.body.classList.contains('away')");
-    assert!(browser.value::<bool>("/away/.test(document.querySelector('#banner').textContent)"));
+    assert!(browser.value::<bool>("/lost, reconnecting/.test(document.querySelector('#banner').textContent)"));
     browser.picture("master-away");
     // It complains of requests that failed, and should.
     (stage.master, stage.http) = master(stage.master.address, stage.http);

@@ -70,7 +70,7 @@ fn who_is_elsewhere_shows_the_live_token() {
     stage.show(&browser);
     let _camera = Camera::start(&stage);
     look(&browser);
-    browser.wait_until("ask for the token", &says("only to who has the live token"));
+    browser.wait_until("ask for the token", &says("need the live token"));
     let try_token = |token: &str| {
         browser.wait_until("take a token", "document.querySelector('#live-token').checkVisibility()");
         browser.type_into("#live-token", token);
@@ -97,7 +97,7 @@ fn who_is_elsewhere_shows_the_live_token() {
     for number in 0..60 {
         try_token_unseen(&browser, &format!("a-token-that-it-is-not-{number}"));
         browser.wait_until("answer", &format!("{} || {}", says("not accepted"), says("Too many wrong tokens")));
-        if browser.value::<bool>(&says("Too many wrong tokens were tried. These workers listen again in [0-9]+ s")) {
+        if browser.value::<bool>(&says("Too many wrong tokens. These workers accept the next one in [0-9]+ s")) {
             break;
         }
     }
