@@ -1,4 +1,4 @@
-//! `facefleet-client admin`: changes how a cluster schedules, and which workers it does without.
+//! The command `admin`: changes how a cluster schedules, and takes workers out of service and back.
 
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{AdminChange, wire};
@@ -8,37 +8,38 @@ use facefleet_service::http::token::Token;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request, Status};
 
-/// Why nothing has changed.
+/// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// No master answers.
+    /// None of the masters answered.
     #[error("cannot ask the master at {master}")]
     Call {
-        /// The last that was asked.
+        /// The master that was asked last.
         master: HostPort,
-        /// What came instead of an answer.
+        /// What the call ended with.
         source: Box<Status>,
     },
-    /// The master does not do it, and says why.
+    /// The master refused the change, for a reason that it gives.
     #[error("the master at {master} refuses: {}", why.message())]
     Refused {
-        /// Who was asked.
+        /// The master that was asked.
         master: HostPort,
-        /// Its reason.
+        /// The reason that the master gave.
         why: Box<Status>,
     },
-    /// The master has no such call.
+    /// The master is too old to have the call.
     #[error("the master at {master} cannot be administered: it is of an older version")]
     TooOld {
-        /// Who was asked.
+        /// The master that was asked.
         master: HostPort,
     },
 }
 
-/// Asks the masters, one after the other, for a change, until one answers. Returns what has changed, in the master's words.
+/// Asks the masters for a change, one after the other, until one of them answers. Returns the master's description of what
+/// has changed.
 ///
 /// # Errors
-/// None of them is there, or the one that is refuses.
+/// Fails if no master answers, or if the master that answers refuses.
 pub async fn change(masters: &HostPorts, token: &Token, change: AdminChange) -> Result<String, AdminError> {
     let mut asked = masters.iter();
     loop {
@@ -59,7 +60,7 @@ pub async fn change(masters: &HostPorts, token: &Token, change: AdminChange) -> 
     }
 }
 
-/// Whether this is no answer of the master's own, so that another one may give one.
+/// Returns whether the call failed before the master could decide, so that another master may be asked.
 fn is_away(status: &Status) -> bool {
     matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown)
 }

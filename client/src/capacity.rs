@@ -1,4 +1,4 @@
-//! `facefleet-client capacity`: how many cameras a cluster carries, and how that is known.
+//! The command `capacity`: how many cameras a cluster can serve, and how reliable that number is.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,43 +7,43 @@ use comfy_table::{CellAlignment, Table, presets};
 use facefleet_proto::{Health, Load, Node, Nodes};
 use serde::Serialize;
 
-/// Part of a worker's time that is given away. Frames of several cameras come when they come: the nearer a worker is to
-/// having no pause at all, the longer they wait, and live ones grow stale.
+/// The largest utilization that is planned for. The frames of several cameras arrive at random times, so the closer a worker
+/// is to full utilization, the longer frames wait, and live frames become too old.
 const BUSY_AT_MOST: f64 = 0.8;
 
-/// What a cluster carries. As JSON its keys may grow in number, and never change.
+/// How many cameras a cluster can serve. Programs read this as JSON: new keys may be added, existing ones never change.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Capacity {
-    /// Cameras that it carries at once.
+    /// The number of cameras that the cluster can serve at the same time.
     pub cameras: u64,
-    /// Frames a second that each of them sends.
+    /// Frames per second of each camera.
     pub fps: f32,
-    /// Frames a second that all counted workers do together, without a pause.
+    /// Frames per second of all counted workers together, at full utilization.
     pub frames_per_s: f64,
-    /// Part of that which is given to cameras.
+    /// The share of `frames_per_s` that cameras may use.
     pub busy_at_most: f64,
-    /// Every worker, by id.
+    /// All workers, ordered by id.
     pub workers: Vec<Worker>,
-    /// What the answer takes for granted, for people.
+    /// The assumptions behind the answer, for people to read.
     pub assumed: Vec<String>,
 }
 
-/// What one worker adds.
+/// What one worker contributes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Worker {
-    /// Its number at the master.
+    /// The id that the master gave the worker.
     pub id: u32,
-    /// Its name.
+    /// The worker's name.
     pub name: String,
     /// `healthy`, `draining` or `lost`.
     pub state: &'static str,
-    /// Detector threads.
+    /// The number of detector threads.
     pub cores: u32,
-    /// Frames a second that it does without a pause; 0 when it is not counted.
+    /// Frames per second at full utilization; 0 if the worker is not counted.
     pub frames_per_s: f64,
-    /// How that is known.
+    /// How the speed is known.
     pub how: How,
-    /// What holds its machine back now.
+    /// What throttles the worker's machine now.
     pub held_back_by: Vec<&'static str>,
 }
 
@@ -51,15 +51,15 @@ pub struct Worker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
-    /// From the frames that it works on now.
+    /// Measured on the frames that the worker processes now.
     FramesNow,
-    /// From the frames that it had last.
+    /// Measured on the last frames that the worker processed.
     LastFrames,
-    /// From what it measured of itself; it has had no frames since it started.
+    /// Measured by the worker's self-test; it has had no frames since it started.
     SelfTest,
-    /// It is not: it has had no frames and has not measured itself (yet).
+    /// Unknown: the worker has had no frames and its self-test has no result yet.
     Unknown,
-    /// It does not matter: it takes no new frames.
+    /// Irrelevant: the worker takes no new frames.
     NotCounted,
 }
 
@@ -76,7 +76,7 @@ impl How {
 }
 
 impl Capacity {
-    /// What these workers carry of cameras with `fps` frames a second, which is above 0.
+    /// Calculates how many cameras with `fps` frames per second these workers can serve. `fps` must be above 0.
     pub fn of(nodes: &Nodes, fps: f32) -> Capacity {
         let workers: Vec<Worker> = nodes.nodes.iter().map(Worker::of).collect();
         let frames_per_s: f64 = workers.iter().map(|worker| worker.frames_per_s).sum();
@@ -85,11 +85,11 @@ impl Capacity {
         Capacity { cameras, fps, frames_per_s, busy_at_most: BUSY_AT_MOST, workers, assumed }
     }
 
-    /// For people.
+    /// Formats the answer as text for people.
     pub fn text(&self) -> String {
         let Capacity { cameras, fps, frames_per_s, busy_at_most, workers, assumed } = self;
         if workers.is_empty() {
-            return "this cluster carries no camera: no worker has joined yet".to_owned();
+            return "this cluster can serve no cameras: no worker has joined yet".to_owned();
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
@@ -97,7 +97,7 @@ impl Capacity {
         for Worker { id, name, state, cores, frames_per_s, how, held_back_by } in workers {
             let held_back = match &held_back_by[..] {
                 [] => String::new(),
-                by => format!("; held back: {}", by.join(",")),
+                by => format!("; throttled: {}", by.join(",")),
             };
             let speed = if *frames_per_s > 0.0 { format!("{frames_per_s:.1}") } else { "-".to_owned() };
             let how = format!("{}{held_back}", how.words());
@@ -109,13 +109,13 @@ impl Capacity {
         let percent = busy_at_most * 100.0;
         let assumed: String = assumed.iter().map(|line| format!("\n- {line}")).collect();
         format!(
-            "this cluster carries {cameras} camera{} at {fps} frames/s: {percent:.0} % of {frames_per_s:.1} frames/s\n\n\
+            "this cluster can serve {cameras} camera{} at {fps} frames/s: {percent:.0} % of {frames_per_s:.1} frames/s\n\n\
              {table}\n\nassumed:{assumed}",
             if *cameras == 1 { "" } else { "s" },
         )
     }
 
-    /// For programs: one JSON object.
+    /// Formats the answer as one JSON object for programs.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("numbers and texts are always JSON")
     }
@@ -141,7 +141,8 @@ impl Worker {
     }
 }
 
-/// Real frames tell more than a self-test, which knows nothing of what has slowed the machine down since.
+/// Returns a worker's speed in frames per second, and how it is known. Real frames tell more than the self-test, which does
+/// not know what has slowed the machine down since.
 fn speed(load: &Load, cores: u32) -> (How, f64) {
     match (load.frame_ms, load.frames_per_s) {
         (Some(frame_ms), _) => {
@@ -156,25 +157,25 @@ fn speed(load: &Load, cores: u32) -> (How, f64) {
 fn assumptions(workers: &[Worker], nodes: &[Node]) -> Vec<String> {
     let is_known_by = |hows: &[How]| workers.iter().any(|worker| hows.contains(&worker.how));
     let mut assumed = vec![format!(
-        "no worker is busy for more than {:.0} % of the time, so that frames hardly wait, and each camera may use them all",
+        "no worker is used for more than {:.0} % of the time, so that frames hardly wait, and every camera may use all workers",
         BUSY_AT_MOST * 100.0
     )];
     if is_known_by(&[How::FramesNow, How::LastFrames]) {
         assumed.push(
-            "the cameras send frames like those that the workers had, ask for the same of them, and a frame takes no \
-             longer when all threads are busy"
+            "the cameras send frames like those that were measured, with the same settings, and a frame takes no longer \
+             when all threads are busy"
                 .to_owned(),
         );
     }
     if is_known_by(&[How::SelfTest]) {
         assumed.push(
-            "where only a self-test is known: 640x360 frames, the worker's own detector, boxes and no pictures"
+            "where only a self-test is known: 640x360 frames, the worker's default detector, boxes and no pictures"
                 .to_owned(),
         );
     }
     let is_held_back = |worker: &Worker| worker.how == How::SelfTest && !worker.held_back_by.is_empty();
     if workers.iter().any(is_held_back) {
-        assumed.push("a worker that is held back does two thirds of its self-test".to_owned());
+        assumed.push("a throttled worker reaches two thirds of the speed of its self-test".to_owned());
     }
     let mut at: BTreeMap<IpAddr, usize> = BTreeMap::new();
     for (_, node) in workers.iter().zip(nodes).filter(|(worker, _)| worker.frames_per_s > 0.0) {
@@ -182,7 +183,7 @@ fn assumptions(workers: &[Worker], nodes: &[Node]) -> Vec<String> {
     }
     for (ip, count) in at.into_iter().filter(|(_, count)| *count > 1) {
         assumed.push(format!(
-            "the {count} workers at {ip} did not share a processor, or were busy together when they were measured"
+            "the {count} workers at {ip} do not share a processor, or were all busy when they were measured"
         ));
     }
     assumed

@@ -16,130 +16,131 @@ use facefleet_service::log::LogArgs;
 use facefleet_service::otlp::OtlpArgs;
 use facefleet_vision::DetectorKind;
 
-/// In less than this no detector finds a face.
+/// The smallest value of `--detect-size`; in a smaller picture no detector finds a face.
 const LEAST_DETECT_SIZE: i64 = 32;
 
 /// Finds faces in video, on a cluster of small machines or on this one.
 #[derive(Debug, Parser)]
 #[command(name = "facefleet-client", version, max_term_width = 100)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
-    /// How to log.
+    /// Options for logging.
     #[command(flatten)]
     pub log: LogArgs,
-    /// Where more settings are.
+    /// Options for the configuration file.
     #[command(flatten)]
     pub config_file: ConfigArgs,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Find the faces in a video, a camera or pictures.
+    /// Find faces in a video, a camera stream or pictures.
     Run(Box<RunArgs>),
     /// List the workers of a cluster.
     Nodes(NodesArgs),
-    /// Show a cluster as it works: workers, streams, and why frames go where they go.
+    /// Watch a cluster live: workers, streams, and why each frame goes to which worker.
     Top(TopArgs),
-    /// Say how many cameras a cluster carries, and how that is known.
+    /// Estimate how many cameras a cluster can serve.
     Capacity(CapacityArgs),
-    /// Change how a cluster schedules, and send workers out of service and back.
+    /// Change the scheduling of a running cluster, or take workers out of service and back.
     Admin(AdminArgs),
     /// Print a completion script for a shell.
     Completions {
-        /// The shell.
+        /// The shell to print it for.
         shell: Shell,
     },
 }
 
-/// Find the faces in a video, a camera or pictures.
+/// Find faces in a video, a camera stream or pictures.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// A video file, a picture, a folder of pictures, a URL (rtsp://, http://, …) or a camera (/dev/video0).
     ///
-    /// Whatever the installed ffmpeg reads will do.
+    /// Every format that the installed ffmpeg can read is accepted.
     #[arg(value_name = "INPUT", env = "FACEFLEET_INPUT")]
     pub input: String,
 
-    /// The master of the cluster to use; with several, all of them: a:50051,b:50051 [default: the one that announces itself on
-    /// this network; if there is none, everything runs on this machine, as with --local].
+    /// Address of the master; if the cluster has several, all of them: a:50051,b:50051 [default: the master that announces
+    /// itself on this network; if there is none, everything runs on this machine, as with --local].
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
     pub master: Option<HostPorts>,
 
-    /// Use this machine alone: a master and one worker a core, inside this process. Wins over --master, wherever that is said,
-    /// and nobody is looked for.
+    /// Run everything on this machine: a master and one worker per core, inside this process. Overrides --master, also from
+    /// the environment or the configuration file.
     #[arg(long, env = "FACEFLEET_LOCAL")]
     pub local: bool,
 
-    /// Most workers to spread the frames over. A stream begins with at most 8, and takes more while they cannot do all of
-    /// its frames [default: as many as it needs, at most 256].
+    /// Maximum number of workers per stream. A stream starts with at most 8 workers and adds more while those cannot process
+    /// all of its frames [default: as many as needed, at most 256].
     #[arg(long, value_name = "N", env = "FACEFLEET_WORKERS")]
     pub workers: Option<NonZeroUsize>,
 
-    /// Write the frames with a box around each face: a video for a video, a picture for a picture, a folder for a folder.
+    /// Write the frames with a box around each face. OUT is a video file for a video, a picture for a picture, and a folder for
+    /// a folder.
     #[arg(long, value_name = "OUT", env = "FACEFLEET_ANNOTATE")]
     pub annotate: Option<PathBuf>,
 
-    /// Write one line of JSON a frame, in frame order; - is standard output.
+    /// Write one line of JSON per frame, in frame order; - writes to standard output.
     #[arg(long, value_name = "OUT.jsonl", env = "FACEFLEET_JSON")]
     pub json: Option<PathBuf>,
 
-    /// Do not wait for slow workers, as for a camera, for which this is the default: frames that get too old are dropped,
-    /// and counted. A file is then played at its own speed. Say --live=false to keep every frame of a camera.
+    /// Process in real time: frames that become too old are dropped and counted, and a file is played at its own speed. This
+    /// is the default for cameras; use --live=false to process every frame of a camera.
     #[arg(long, env = "FACEFLEET_LIVE", value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub live: Option<bool>,
 
-    /// With --live: how old a frame may be, in milliseconds, when a worker begins with it [default: 500].
+    /// With --live: maximum age of a frame, in milliseconds, when a worker starts to process it [default: 500].
     #[arg(long, value_name = "MS", env = "FACEFLEET_MAX_AGE")]
     pub max_age: Option<NonZeroU32>,
 
-    /// Where workers have more to do than they can, streams of a higher priority go first; the others still get a part.
+    /// Priority of the stream, -100 to 100. When workers are overloaded, streams with a higher priority are served first;
+    /// the others still get a share.
     #[arg(long, value_name = "N", env = "FACEFLEET_PRIORITY", default_value = "0", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-100..=100))]
     pub priority: i32,
 
-    /// Write what became of all frames, as JSON: sent, ok, dropped and failed by reason, sent again, by worker.
+    /// Write a summary of the run as JSON: frames sent, ok, dropped and failed by reason, sent again, and per worker.
     #[arg(long, value_name = "OUT.json", env = "FACEFLEET_SUMMARY")]
     pub summary: Option<PathBuf>,
 
-    /// Tell Prometheus how the run goes, at http://IP:PORT/metrics, for as long as it lasts. Port 0 takes a free one, which is
-    /// printed.
+    /// Serve metrics for Prometheus at http://IP:PORT/metrics while the run lasts. Port 0 selects a free port, which is printed.
     #[arg(long, value_name = "IP:PORT", env = "FACEFLEET_CLIENT_HTTP")]
     pub http: Option<SocketAddr>,
 
-    /// Where traces go.
+    /// Options for traces.
     #[cfg(feature = "otlp")]
     #[command(flatten)]
     pub otlp: OtlpArgs,
 
-    /// Simulate N cameras that all show INPUT. Each has outputs of its own: out-1.mp4, out-2.mp4, …
+    /// Simulate N cameras: N streams that all read INPUT. Each stream writes its own outputs: out-1.mp4, out-2.mp4, …
     #[arg(long, value_name = "N", env = "FACEFLEET_CLIENTS", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=200))]
     pub clients: u16,
 
-    /// Stop after this many frames (of each stream).
+    /// Stop each stream after this many frames.
     #[arg(long, value_name = "FRAMES", env = "FACEFLEET_LIMIT")]
     pub limit: Option<NonZeroU64>,
 
-    /// What finds the faces: seeta, yunet or rustface. Only workers that offer it are used [default: each worker's own].
+    /// Face detector: seeta, yunet or rustface. Only workers that offer it are used [default: the default of each worker].
     #[arg(long, value_name = "NAME", env = "FACEFLEET_DETECTOR")]
     pub detector: Option<DetectorKind>,
 
-    /// Long side of the picture that faces are looked for in, in pixels; larger frames are scaled down to it. More finds
-    /// smaller faces and takes longer [default: 512].
+    /// Frames are scaled down to this many pixels on the long side before detection. A larger size finds smaller faces and
+    /// takes longer [default: 512].
     #[arg(long, value_name = "PIXELS", env = "FACEFLEET_DETECT_SIZE", value_parser = clap::value_parser!(u32).range(LEAST_DETECT_SIZE..=i64::from(MAX_DETECT_SIZE)))]
     pub detect_size: Option<u32>,
 
-    /// Also find eyes, nose and mouth, for --json and --annotate. Only the detector yunet does.
+    /// Also find eyes, nose and mouth, for --json and --annotate. Needs --detector yunet.
     #[arg(long, env = "FACEFLEET_LANDMARKS")]
     pub landmarks: bool,
 
-    /// Lowest score that counts as a face, in the detector's own scale [default: the detector's].
+    /// Minimum score of a face, in the scale of the detector [default: the default of the detector].
     #[arg(long, value_name = "SCORE", env = "FACEFLEET_MIN_SCORE", value_parser = positive)]
     pub min_score: Option<f32>,
 
-    /// Smallest side of a face to look for, in pixels of the video. Less than the detector's own 40 (at the size it
-    /// works at, see --detect-size) finds smaller faces and takes longer; more is faster.
+    /// Minimum size of a face, in pixels of the video. A smaller value finds smaller faces and takes longer; a larger value is
+    /// faster [default: 40 pixels after scaling, see --detect-size].
     #[arg(long, value_name = "PIXELS", env = "FACEFLEET_MIN_FACE", value_parser = positive)]
     pub min_face: Option<f32>,
 }
@@ -147,7 +148,8 @@ pub struct RunArgs {
 /// List the workers of a cluster.
 #[derive(Args, Clone, Debug)]
 pub struct NodesArgs {
-    /// The master of the cluster; of several, the first that answers [default: the one that announces itself on this network].
+    /// Address of the master. Of several addresses, the first master that answers is used [default: the master that
+    /// announces itself on this network].
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
     pub master: Option<HostPorts>,
 
@@ -155,59 +157,62 @@ pub struct NodesArgs {
     #[arg(long, env = "FACEFLEET_JSON_OUTPUT")]
     pub json: bool,
 
-    /// Print it again every second, until Ctrl-C; with --json, one line a second.
+    /// Print the list again every second, until Ctrl-C; with --json, one line per second.
     #[arg(long, env = "FACEFLEET_WATCH")]
     pub watch: bool,
 }
 
-/// Show a cluster as it works: workers, streams, and why frames go where they go.
+/// Watch a cluster live: workers, streams, and why each frame goes to which worker.
 ///
-/// Tab goes to the next part, the arrows scroll it, q ends.
+/// Tab selects the next part of the screen, the arrow keys scroll it, q quits.
 #[derive(Args, Clone, Debug)]
 pub struct TopArgs {
-    /// The master of the cluster; of several, the first that answers [default: the one that announces itself on this network].
+    /// Address of the master. Of several addresses, the first master that answers is used [default: the master that
+    /// announces itself on this network].
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
     pub master: Option<HostPorts>,
 }
 
-/// Change how a cluster schedules, and send workers out of service and back.
+/// Change the scheduling of a running cluster, or take workers out of service and back.
 ///
-/// The master has to be started with an admin token, and whoever changes something shows it.
+/// This needs the admin token of the master, which is set with its option --admin-token.
 #[derive(Args, Clone, Debug)]
 pub struct AdminArgs {
     /// What to change.
     #[arg(value_name = "WHAT")]
     pub what: Administered,
 
-    /// Name of the policy, of the admission, or of the worker, whose number will do as well.
+    /// Name of the policy or the admission; for rest and resume, name or id of the worker.
     #[arg(value_name = "NAME")]
     pub name: String,
 
-    /// The master of the cluster; of several, the first that answers [default: the one that announces itself on this network].
+    /// Address of the master. Of several addresses, the first master that answers is used [default: the master that
+    /// announces itself on this network].
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
     pub master: Option<HostPorts>,
 
-    /// The master's --admin-token. Every user of this machine can read command lines: better use the variable.
+    /// The admin token of the master. Prefer the environment variable: every user of this machine can read command lines.
     #[arg(long, value_name = "TOKEN", env = "FACEFLEET_ADMIN_TOKEN", hide_env_values = true)]
     pub admin_token: Token,
 }
 
-/// What an administrator can change.
+/// The changes that an administrator can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Administered {
-    /// How workers are chosen: as in the master's --policy.
+    /// Change how workers are selected, as with --policy of the master.
     Policy,
-    /// Who is let in: as in the master's --admission. Streams that run go on.
+    /// Change which streams are admitted, as with --admission of the master. Running streams continue.
     Admission,
-    /// A worker goes out of service: it finishes what it holds, its streams go elsewhere, and it stays. Also: drain.
+    /// Take a worker out of service: it finishes its frames, its streams move to other workers, and it stays connected.
+    /// `drain` does the same.
     #[value(alias = "drain")]
     Rest,
-    /// It comes back.
+    /// Put a worker back into service.
     Resume,
 }
 
 impl AdminArgs {
-    /// What the master is asked for.
+    /// The change as the master is asked for it.
     pub(crate) fn change(&self) -> AdminChange {
         let change = match self.what {
             Administered::Policy => AdminChange::Policy,
@@ -219,14 +224,15 @@ impl AdminArgs {
     }
 }
 
-/// Say how many cameras a cluster carries, and how that is known.
+/// Estimate how many cameras a cluster can serve.
 #[derive(Args, Clone, Debug)]
 pub struct CapacityArgs {
-    /// The master of the cluster; of several, the first that answers [default: the one that announces itself on this network].
+    /// Address of the master. Of several addresses, the first master that answers is used [default: the master that
+    /// announces itself on this network].
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]
     pub master: Option<HostPorts>,
 
-    /// Frames a second that a camera sends.
+    /// Frames per second of each camera.
     #[arg(long, value_name = "N", env = "FACEFLEET_FPS", default_value = "10", value_parser = positive)]
     pub fps: f32,
 
@@ -243,15 +249,15 @@ fn positive(text: &str) -> Result<f32, String> {
 }
 
 impl Cli {
-    /// Reads command line, environment and configuration file, whose keys are the flags of `run`; wrong usage ends the
-    /// process with 2.
+    /// Reads the command line, the environment and the configuration file, whose keys are the flags of `run`. Wrong usage
+    /// ends the process with exit code 2.
     pub fn from_env() -> Cli {
         let cli: Cli = config_file::parse(Cli::program(), Some("run"));
         let checked = match &cli.command {
             Command::Run(run) => run.check(),
             Command::Top(_) if !io::stdout().is_terminal() => Err(Cli::program().error(
                 clap::error::ErrorKind::Io,
-                "`top` draws on a terminal, and this is none: `nodes --watch` prints to a file or a pipe\n",
+                "`top` needs a terminal; use `nodes --watch` to print to a file or a pipe\n",
             )),
             _ => Ok(()),
         };
@@ -259,7 +265,7 @@ impl Cli {
         cli
     }
 
-    /// Where traces go, if anything is done that has any.
+    /// The options for traces, if the command creates traces.
     #[cfg(feature = "otlp")]
     pub fn otlp(&self) -> Option<&OtlpArgs> {
         match &self.command {
@@ -268,28 +274,29 @@ impl Cli {
         }
     }
 
-    /// The command, with less logging than a server's: a person looks at a progress bar here.
+    /// The definition of the command line. The default log level is lower than that of a server, because a person looks at a
+    /// progress bar here.
     pub fn program() -> clap::Command {
         Cli::command().mut_arg("log", |log| log.default_value("warn"))
     }
 }
 
-/// Where a run is to run.
+/// Which cluster a run uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted<'a> {
-    /// Here.
+pub(crate) enum ClusterChoice<'a> {
+    /// A cluster inside this process.
     ThisMachine,
-    /// On the cluster of these masters.
+    /// The cluster of the masters that were named.
     Named(&'a HostPorts),
-    /// On the cluster that is found, and here if there is none.
-    Found,
+    /// The cluster that is discovered, or one inside this process if there is none.
+    Discovered,
 }
 
 impl RunArgs {
     fn check(&self) -> Result<(), clap::Error> {
         let to_stdout = self.json.as_ref().is_some_and(|json| json.as_os_str() == "-");
         if to_stdout && self.clients > 1 {
-            let message = "--json - takes one stream: with --clients, name a file\n";
+            let message = "--json - supports only one stream: with --clients, give a file name\n";
             return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
         for stream in 0..self.clients.into() {
@@ -299,28 +306,27 @@ impl RunArgs {
             let mut paths: Vec<PathBuf> = outputs.filter_map(|output| path::absolute(output).ok()).collect();
             paths.sort();
             if let Some([twice, _]) = paths.array_windows().find(|[one, other]| one == other) {
-                let message =
-                    format!("{} is to be written twice: give each output a name of its own\n", twice.display());
+                let message = format!("{} would be written twice: give each output its own name\n", twice.display());
                 return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
             }
         }
         if self.summary.as_ref().is_some_and(|summary| summary.as_os_str() == "-") {
-            let message = "--summary takes a file; standard output is for people, or for --json -\n";
+            let message = "--summary needs a file name: standard output is for people, or for --json -\n";
             return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
         Ok(())
     }
 
-    /// The cluster to use.
-    pub(crate) fn cluster(&self) -> Wanted<'_> {
+    /// The cluster that this run uses.
+    pub(crate) fn cluster(&self) -> ClusterChoice<'_> {
         match &self.master {
-            _ if self.local => Wanted::ThisMachine,
-            Some(masters) => Wanted::Named(masters),
-            None => Wanted::Found,
+            _ if self.local => ClusterChoice::ThisMachine,
+            Some(masters) => ClusterChoice::Named(masters),
+            None => ClusterChoice::Discovered,
         }
     }
 
-    /// The outputs of one of the streams, counted from 0.
+    /// The path of an output of one stream, counted from 0: with several streams, each has a number in its file name.
     pub(crate) fn output(&self, path: Option<&PathBuf>, stream: usize) -> Option<PathBuf> {
         let path = path?;
         if self.clients == 1 {
@@ -420,10 +426,10 @@ mod tests {
     #[test]
     fn nobody_is_looked_for_where_somebody_is_named() {
         let pi = "pi:1".parse().unwrap();
-        assert_eq!(run_args(&["a.mp4"]).unwrap().cluster(), Wanted::Found);
-        assert_eq!(run_args(&["a.mp4", "--local"]).unwrap().cluster(), Wanted::ThisMachine);
-        assert_eq!(run_args(&["a.mp4", "--master", "pi:1", "--local"]).unwrap().cluster(), Wanted::ThisMachine);
-        assert_eq!(run_args(&["a.mp4", "--master", "pi:1"]).unwrap().cluster(), Wanted::Named(&pi));
+        assert_eq!(run_args(&["a.mp4"]).unwrap().cluster(), ClusterChoice::Discovered);
+        assert_eq!(run_args(&["a.mp4", "--local"]).unwrap().cluster(), ClusterChoice::ThisMachine);
+        assert_eq!(run_args(&["a.mp4", "--master", "pi:1", "--local"]).unwrap().cluster(), ClusterChoice::ThisMachine);
+        assert_eq!(run_args(&["a.mp4", "--master", "pi:1"]).unwrap().cluster(), ClusterChoice::Named(&pi));
     }
 
     #[test]

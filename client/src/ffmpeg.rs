@@ -1,4 +1,4 @@
-//! ffmpeg as a child process: found, asked what it can do, watched, and never left behind.
+//! ffmpeg as a child process: finding it, asking for its version, reading its errors, and ending it in every case.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -12,20 +12,20 @@ use std::time::Duration;
 use shared_child::SharedChild;
 use tokio::sync::oneshot;
 
-/// Lines of stderr that are kept, the last ones: ffmpeg names the cause at the end.
+/// How many of the last lines of stderr are kept; ffmpeg names the cause at the end.
 const KEPT_LINES: usize = 12;
-/// A program that only answers a question must do so within this time.
+/// How long a program may take that only answers a question, such as ffprobe.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
-/// What is wrong with ffmpeg, or with what it was given.
+/// Why ffmpeg or ffprobe failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FfmpegError {
-    /// The program is not there.
+    /// The program is not installed.
     #[error("`{program}` is not installed, or not in PATH: {hint}")]
     Missing {
         /// `ffmpeg` or `ffprobe`.
         program: &'static str,
-        /// What to type.
+        /// How to install it.
         hint: &'static str,
     },
     /// The program could not be run.
@@ -33,7 +33,7 @@ pub enum FfmpegError {
     Start {
         /// `ffmpeg` or `ffprobe`.
         program: &'static str,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The program ended with an error.
@@ -41,35 +41,35 @@ pub enum FfmpegError {
     Failed {
         /// `ffmpeg` or `ffprobe`.
         program: &'static str,
-        /// What it was to do, with which file.
+        /// What the program should have done, with the name of the file.
         task: String,
-        /// The last lines of its stderr, or how it ended.
+        /// The last lines of its stderr, or its exit status if there were none.
         said: String,
     },
-    /// The program did not end.
+    /// The program did not answer in time.
     #[error("{program} did not {task} within {} s, and was ended", ANSWER_TIME.as_secs())]
     Silent {
         /// `ffmpeg` or `ffprobe`.
         program: &'static str,
-        /// What it was to do, with which file.
+        /// What the program should have done, with the name of the file.
         task: String,
     },
 }
 
-/// The ffmpeg that is installed.
+/// The properties of the installed ffmpeg that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ffmpeg {
-    /// The flag that keeps every frame and its time; it was renamed in version 5.1.
+    /// The flag that selects how frame times are kept; version 5.1 renamed it.
     pub(crate) fps_mode: &'static str,
-    /// Whether it can write H.264 with x264.
+    /// Whether this build can encode H.264 with x264.
     pub(crate) x264: bool,
 }
 
 impl Ffmpeg {
-    /// Finds it, and asks it what it can do.
+    /// Runs `ffmpeg -version` and reads the properties from its output.
     ///
     /// # Errors
-    /// It is missing, or does not run.
+    /// Fails if ffmpeg is missing or does not run.
     pub(crate) async fn find() -> Result<Ffmpeg, FfmpegError> {
         let said = output_of("ffmpeg", ["-version"], "say its version".into()).await?;
         Ok(Ffmpeg::from_version(&said))
@@ -87,19 +87,19 @@ impl Ffmpeg {
     }
 }
 
-/// A path as ffmpeg is to be given it. One that holds a colon would be taken for a URL.
+/// Formats a path as an argument of ffmpeg, which takes a plain path with a colon in it for a URL.
 pub(crate) fn file(path: &Path) -> OsString {
     let mut name = OsString::from("file:");
     name.push(path);
     name
 }
 
-/// Arguments.
+/// Converts words to arguments of a command.
 pub(crate) fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 
-/// Runs a program to its end and returns what it printed. The program is ended when this is dropped.
+/// Runs a program to its end and returns its stdout. The program is killed if the returned future is dropped.
 pub(crate) async fn output_of<I, S>(program: &'static str, args: I, task: String) -> Result<String, FfmpegError>
 where
     I: IntoIterator<Item = S>,
@@ -121,7 +121,7 @@ where
     }
 }
 
-/// Ends a process that another thread waits for.
+/// Kills a process on drop, while another thread may wait for its end.
 #[derive(Debug)]
 pub(crate) struct KillOnDrop(pub(crate) Arc<Process>);
 
@@ -131,7 +131,7 @@ impl Drop for KillOnDrop {
     }
 }
 
-/// A child process, killed when this is dropped. Usable from several threads, so that one may end what another reads.
+/// A child process that is killed on drop. Several threads may use it, so that one can kill what another one reads from.
 #[derive(Debug)]
 pub(crate) struct Process {
     program: &'static str,
@@ -141,7 +141,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts the program. `task` completes the sentence "it could not …".
+    /// Starts the program. `task` completes the error message "it could not …".
     pub(crate) fn spawn(program: &'static str, mut command: Command, task: String) -> Result<Process, FfmpegError> {
         command.stderr(Stdio::piped());
         detach_from_terminal(&mut command);
@@ -154,26 +154,26 @@ impl Process {
         Ok(Process { program, task, child, stderr: Mutex::new(Some(keep)) })
     }
 
-    /// The pipe that it reads; once.
+    /// Takes the pipe to the program's stdin. May be called once.
     pub(crate) fn stdin(&self) -> ChildStdin {
         self.child.take_stdin().expect("stdin is piped, and taken once")
     }
 
-    /// The pipe that it writes; once.
+    /// Takes the pipe from the program's stdout. May be called once.
     pub(crate) fn stdout(&self) -> ChildStdout {
         self.child.take_stdout().expect("stdout is piped, and taken once")
     }
 
-    /// Ends it at once.
+    /// Kills the program.
     pub(crate) fn kill(&self) {
         // Err: it has ended already.
         let _ = self.child.kill();
     }
 
-    /// Waits for its end.
+    /// Waits until the program ends.
     ///
     /// # Errors
-    /// It ended with an error; the message holds the end of its stderr.
+    /// Fails if the program ended with an error; the message holds the last lines of its stderr.
     pub(crate) fn wait(&self) -> Result<(), FfmpegError> {
         let Process { program, task, child, stderr } = self;
         let status = child.wait().map_err(|source| FfmpegError::Start { program, source })?;
@@ -190,7 +190,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-        // Reaps it; it has been killed.
+        // The process was killed above and must be reaped.
         let _ = self.child.wait();
     }
 }
@@ -202,8 +202,8 @@ const INSTALL_HINT: &str = "type `brew install ffmpeg`";
 #[cfg(not(any(windows, target_os = "macos")))]
 const INSTALL_HINT: &str = "type `sudo apt-get install ffmpeg`, or your system's like";
 
-/// Ctrl-C in a terminal goes to a whole process group. ffmpeg gets its own, so that we end it when what is in flight
-/// is written, and not the terminal.
+/// Puts the program into a process group of its own. Ctrl-C in a terminal goes to the whole group of this process, and
+/// ffmpeg must live on until the frames in flight are written.
 #[cfg(unix)]
 fn detach_from_terminal(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);

@@ -1,8 +1,8 @@
-//! Reads video, spreads its frames over the cluster, and writes what came back.
+//! Reads video, distributes its frames over the workers of a cluster, and writes the results.
 //!
-//! The way of a frame: `source` (ffmpeg or files) → `stream` (the event loop around `session`, which decides who gets it,
-//! in which order it goes on, and what became of it) → `link` (to a worker and back) → `report` (JSON lines, annotated
-//! video, progress).
+//! A frame passes through these modules: `source` (ffmpeg or picture files) → `stream` (the event loop around the session
+//! of `facefleet-stream`, which chooses the worker and restores the order) → `link` (the connection to one worker) →
+//! `report` (JSON lines, annotated video, progress).
 #![forbid(unsafe_code)]
 
 pub mod admin;
@@ -34,30 +34,30 @@ pub use stream::StreamError;
 use capacity::Capacity;
 use cli::{CapacityArgs, Cli, Command, NodesArgs, TopArgs};
 
-/// Why the program failed.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `run`.
+    /// The command `run` failed.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// `nodes` and `capacity`.
+    /// `nodes` or `capacity` got no list of workers.
     #[error(transparent)]
     Nodes(#[from] nodes::NodesError),
-    /// `admin`.
+    /// `admin` changed nothing.
     #[error(transparent)]
     Admin(#[from] admin::AdminError),
-    /// The system refuses what every process may ask for.
+    /// The operating system refused something that every process may ask for, such as a signal handler.
     #[error("cannot set the process up")]
     System(#[from] std::io::Error),
-    /// No master is named, and which one is meant cannot be found out.
+    /// No master was named, and the one to use could not be discovered.
     #[error(transparent)]
     Masters(#[from] MastersError),
 }
 
-/// Does what the command line says.
+/// Executes the command that was given on the command line.
 ///
 /// # Errors
-/// It could not be done; the message says what, with which file or host.
+/// Returns what went wrong; the message names the file or the host.
 pub async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Run(args) => Ok(run::run(*args).await?),

@@ -1,7 +1,7 @@
-//! A cluster inside this process: a master and one worker a core, on loopback.
+//! A cluster inside this process, for `--local`: a master and one worker per core, on loopback.
 //!
-//! They are the programs themselves, on ports that the system picks, so that everything works as it does on several
-//! machines.
+//! Master and workers are the same code as the programs, on ports that the system picks, so that everything works as it
+//! does on several machines.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,13 +15,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Far more than a worker needs to load its model and join.
+/// How long the workers may take to join: far more than loading the model takes.
 const START_TIME: Duration = Duration::from_secs(30);
 
-/// Why there is no cluster inside this process.
+/// Why the cluster inside this process could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// No port on loopback.
+    /// No port on loopback was available.
     #[error("cannot listen on loopback")]
     Listen(#[from] io::Error),
     /// The master ended.
@@ -30,12 +30,12 @@ pub enum LocalError {
     /// A worker ended.
     #[error("a worker inside this process ended")]
     Worker(#[from] facefleet_worker::RunError),
-    /// They did not find each other.
+    /// The workers did not join the master in time.
     #[error("the workers inside this process did not join within {} s", START_TIME.as_secs())]
     Slow,
 }
 
-/// A running cluster. Dropping it ends it.
+/// A running cluster inside this process. Dropping it stops the master and the workers.
 #[derive(Debug)]
 pub(crate) struct Local {
     masters: HostPorts,
@@ -43,8 +43,8 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// Starts a master and workers of one thread each, one a core and at most `workers`, each for `streams` streams, and
-    /// waits until they have joined.
+    /// Starts a master and one worker per core, at most `workers`, and waits until all have joined. Each worker has one
+    /// detector thread and room for `streams` streams.
     pub(crate) async fn start(workers: Option<NonZeroUsize>, streams: u16) -> Result<Local, LocalError> {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = workers.map_or(cores, |most| most.min(cores)).get();
@@ -73,7 +73,7 @@ impl Local {
         Ok(Local { masters, _tasks: tasks })
     }
 
-    /// Where its only master listens.
+    /// The address of the only master.
     pub(crate) fn masters(&self) -> &HostPorts {
         &self.masters
     }

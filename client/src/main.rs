@@ -1,4 +1,4 @@
-//! `facefleet-client`: see the library.
+//! The program `facefleet-client`; everything that it does is in the library.
 
 use std::process::ExitCode;
 

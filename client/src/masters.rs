@@ -1,25 +1,25 @@
-//! The masters of whoever names none.
+//! Discovery of the masters to use when the command line names none.
 
 use std::time::Duration;
 
 use facefleet_service::address::HostPorts;
 use facefleet_service::discovery::{self, Cluster, SeveralClusters};
 
-/// How long a master is looked for where nothing can be done without one.
+/// How long to look for a master in commands that cannot work without one.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Why it is not known which masters are meant.
+/// Why the masters to use could not be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum MastersError {
-    /// It could be any of these.
+    /// Several clusters were found, so a choice is needed.
     #[error(transparent)]
     Several(#[from] SeveralClusters),
-    /// Nobody was found.
+    /// No master was found.
     #[error("no master announces itself on this network: start one, or say where it is with --master HOST:PORT")]
     Nobody,
 }
 
-/// The masters that are named; if none are, those that are found.
+/// Returns the masters that were named, or those that are discovered if none were.
 pub(crate) async fn of(named: Option<HostPorts>) -> Result<HostPorts, MastersError> {
     match named {
         Some(named) => Ok(named),
@@ -27,16 +27,16 @@ pub(crate) async fn of(named: Option<HostPorts>) -> Result<HostPorts, MastersErr
     }
 }
 
-/// The masters that are found in a moment; None, and a line that says so, if there are none.
+/// Looks for masters for a short time. Returns None, after telling the user, if there are none.
 pub(crate) async fn found_or_none() -> Result<Option<HostPorts>, SeveralClusters> {
     let found = discovery::look(discovery::SHORTEST).await?;
     if found.is_none() {
-        eprintln!("no master announces itself on this network: this machine does the work, as with --local");
+        eprintln!("no master announces itself on this network: running on this machine alone, as with --local");
     }
     Ok(found.as_ref().map(chosen))
 }
 
 fn chosen(cluster: &Cluster) -> HostPorts {
-    eprintln!("found the {cluster}; --master chooses another");
+    eprintln!("found the {cluster}; use --master to choose another");
     cluster.masters()
 }

@@ -1,4 +1,4 @@
-//! What a run tells Prometheus, with `--http`.
+//! Metrics of a run for Prometheus, with `--http`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,45 +9,46 @@ use facefleet_service::metrics::{FRAME_SECONDS, Histogram, Kind, Metrics, Sample
 
 use facefleet_stream::ledger::Counts;
 
-/// What the ledger of a stream does not say. Clones are of the same stream.
+/// Measurements of one stream that its ledger does not have. Clones belong to the same stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     stream: usize,
-    shared: Arc<Shared>,
+    run: Arc<Run>,
 }
 
+/// Measurements of all streams of a run.
 #[derive(Debug)]
-struct Shared {
+struct Run {
     latency: Histogram,
-    /// Workers in use, by stream.
+    /// The number of workers in use, by stream.
     workers: Vec<AtomicUsize>,
 }
 
 impl Seen {
-    /// One for each stream.
+    /// Creates one value per stream of a run.
     pub(crate) fn by(streams: usize) -> Vec<Seen> {
         let help = "Seconds from a frame's arrival at the client to its result.";
         let latency = histogram("facefleet_client_frame_seconds", help, FRAME_SECONDS);
         let workers = std::iter::repeat_with(AtomicUsize::default).take(streams).collect();
-        let shared = Arc::new(Shared { latency, workers });
-        (0..streams).map(|stream| Seen { stream, shared: shared.clone() }).collect()
+        let run = Arc::new(Run { latency, workers });
+        (0..streams).map(|stream| Seen { stream, run: run.clone() }).collect()
     }
 
-    /// A frame was worked on, this long after it had come.
+    /// Records that the result of a frame arrived `after` the frame was read.
     pub(crate) fn done(&self, after: Duration) {
-        self.shared.latency.observe(after.as_secs_f64());
+        self.run.latency.observe(after.as_secs_f64());
     }
 
-    /// So many workers take frames of the stream now.
+    /// Records how many workers take frames of the stream now.
     pub(crate) fn uses(&self, workers: usize) {
-        self.shared.workers[self.stream].store(workers, Ordering::Relaxed);
+        self.run.workers[self.stream].store(workers, Ordering::Relaxed);
     }
 }
 
-/// All that a run tells: of the ledgers of its streams, which `counts` adds up, and of what was `seen` beside them.
+/// Returns all metrics of a run: those of its ledgers, of which `counts` returns the sum, and those of `seen`.
 pub(crate) fn of(seen: &Seen, counts: impl Fn() -> Counts + Clone + Send + Sync + 'static) -> Metrics {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-    metrics.add(seen.shared.latency.clone());
+    metrics.add(seen.run.latency.clone());
     let ledger = counts.clone();
     let help = "Frames by how they ended, and why.";
     metrics.read(Kind::Counter, "facefleet_client_frames_total", help, ["outcome", "reason"], move || ends(&ledger()));
@@ -64,17 +65,17 @@ pub(crate) fn of(seen: &Seen, counts: impl Fn() -> Counts + Clone + Send + Sync 
         let counts = open();
         counts.sent.saturating_sub(counts.ended()) as f64
     });
-    let shared = seen.shared.clone();
+    let run = seen.run.clone();
     metrics.gauge(
         "facefleet_client_workers_in_use",
         "Workers that take frames; one for each stream that uses it.",
-        move || shared.workers.iter().map(|workers| workers.load(Ordering::Relaxed) as f64).sum(),
+        move || run.workers.iter().map(|workers| workers.load(Ordering::Relaxed) as f64).sum(),
     );
     metrics
 }
 
-/// One sample for each way in which a frame can end. Reasons that this release does not know, as a newer or a hostile
-/// worker may send them, share one label.
+/// Returns one sample for each way in which a frame can end. Reasons that this release does not know, as a newer or a
+/// hostile worker may send them, share one label.
 fn ends(counts: &Counts) -> Samples<2> {
     let Counts { ok, dropped, failed, .. } = counts;
     let by_label = |outcome, labels: &'static [&'static str], counts: Vec<(&'static str, u64)>| {

@@ -1,5 +1,5 @@
-//! Tells the master how a stream goes, once a second and at its end, for people who look at the cluster. Nothing waits for it,
-//! and nothing depends on it.
+//! Reports the state of a stream to the master, once a second and at its end, for people who watch the cluster. The stream
+//! neither waits for a report nor depends on one.
 
 use std::time::{Duration, Instant};
 
@@ -15,44 +15,44 @@ use tonic::{Code, Status};
 
 use crate::source::shown;
 
-/// Time between two reports, and the longest that one may take.
+/// Time between two reports, and the timeout of each.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The reports of one stream.
+/// Sends the reports of one stream.
 pub(crate) struct Reporter {
-    /// The machine that the stream runs on, for people.
+    /// The host name of this machine, as people see it.
     client: String,
     next: Instant,
-    /// The last report, until it is known what became of it.
+    /// The running call of the last report.
     call: Option<AbortOnDropHandle<Result<(), Status>>>,
-    /// Whether the master takes reports: an old one does not.
+    /// Whether the master accepts reports. An old master does not.
     is_wanted: bool,
 }
 
 impl Reporter {
-    /// Of a stream that begins now.
+    /// Creates the reporter of a stream that starts now.
     pub(crate) fn new(now: Instant) -> Reporter {
         let client = shown(&System::host_name().unwrap_or_default(), MAX_NAME_BYTES);
         Reporter { client, next: now, call: None, is_wanted: true }
     }
 
-    /// Whether it is time for a report. One at a time: a master that is slow gets fewer.
+    /// Returns whether a report is due. Only one is sent at a time, so that a slow master receives fewer.
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         if let Some(said) = self.call.as_mut().and_then(FutureExt::now_or_never) {
             self.call = None;
-            // Err: the runtime ends, and this stream with it.
+            // The result is an error only when the runtime is shutting down.
             self.take_in(said.unwrap_or(Ok(())));
         }
         self.is_wanted && self.call.is_none() && now >= self.next
     }
 
-    /// Sends a report, and does not wait for it.
+    /// Sends a report without waiting for the answer.
     pub(crate) fn tell(&mut self, master: MasterClient<Channel>, report: StreamReport, now: Instant) {
         self.next = now + EVERY;
         self.call = Some(AbortOnDropHandle::new(tokio::spawn(send(master, self.signed(report)))));
     }
 
-    /// Sends the last report, and waits until it has arrived, for a second at most.
+    /// Sends the last report and waits for the answer, for a second at most.
     pub(crate) async fn end(mut self, master: MasterClient<Channel>, report: StreamReport) {
         if self.is_wanted {
             let said = send(master, self.signed(StreamReport { ended: true, ..report })).await;
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// A service that has no method at all, as an old master lacks this one.
+    /// Starts a server without the method, like an old master.
     async fn old_master(calls: Arc<AtomicU32>) -> MasterClient<Channel> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().into();

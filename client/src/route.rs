@@ -1,8 +1,8 @@
-//! Questions to the masters, one at a time, asked beside everything else.
+//! Route requests of one stream to the masters, one at a time, in the background.
 //!
-//! Most are answered at once. Where a master lets in so many streams at once and no more, it keeps an answer back until the
-//! stream has its turn, which may take minutes. So a call has no timeout: that its master is dead is seen by its
-//! connection, which is asked for a sign of life all the time, and that it lets the stream wait is what it says itself.
+//! Most requests are answered at once. A master that limits the number of streams delays its answer until the stream is
+//! admitted, which may take minutes, so a request has no timeout. A dead master is detected by the keepalive of its
+//! connection, and a second request asks whether the stream is in the queue for admission.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,16 +20,16 @@ use tonic::{Code, Request, Status};
 
 use facefleet_stream::session::NoRoute;
 
-/// How long an answer may take before the master is asked whether it lets the stream wait, and how often it is asked
-/// again: 10,000 streams that wait ask 2,000 times a second.
+/// How long an answer may take before the master is asked whether the stream is queued.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// How often the master is asked again: 10,000 queued streams ask 2,000 times per second.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Longest that a refused stream lets itself be told to wait before it asks again.
+/// The longest time that a master can make a refused stream wait before it asks again.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
-/// How long a stream that has ended tries to say so. Its place becomes free without it, only later.
+/// How long a stream that has ended tries to tell a master. Without it the slot becomes free, too, but later.
 const END_TIME: Duration = Duration::from_secs(1);
 
-/// The masters of a cluster, as one stream asks them: one of them, and the next when that one does not answer.
+/// The masters of a cluster, as one stream asks them: always the same one, until it does not answer, and then the next.
 pub(crate) struct Masters {
     asker: Asker,
     asking: Fuse<BoxFuture<'static, Result<Route, NoRoute>>>,
@@ -47,7 +47,7 @@ pub(crate) enum Said {
 
 #[derive(Clone)]
 struct Asker {
-    /// How long a master may take to answer that does so at once.
+    /// Timeout of a call that is answered at once.
     patience: Duration,
     clients: Arc<[MasterClient<Channel>]>,
     standing: Arc<Mutex<Standing>>,
@@ -55,21 +55,21 @@ struct Asker {
     trace: StreamTrace,
 }
 
-/// What goes on from one question to the next.
+/// The state that is kept between two requests.
 #[derive(Clone, Copy, Default)]
 struct Standing {
-    /// How many masters have not answered so far, and so whose turn it is.
+    /// How many requests have failed so far, which selects the master to ask.
     turn: usize,
-    /// For how long the stream has waited for its place, in questions that had no answer.
+    /// How long the stream has waited for admission in requests that failed. The next master counts this time.
     waited: Duration,
 }
 
 impl Masters {
-    /// Masters that were not asked yet, and what they are told of the stream.
+    /// Creates the masters for a stream. Requests carry the trace id of the stream.
     pub(crate) fn new(all: &HostPorts, trace: StreamTrace) -> Masters {
         let patience = grpc::call_timeout(all);
         let channel = |master| {
-            // A master that is asked again in vain has lost nothing: the next one knows for how long the stream has waited.
+            // A short keepalive does no harm: the next master is told how long the stream has waited.
             let endpoint = grpc::endpoint(master).connect_timeout(patience);
             let endpoint = endpoint.http2_keep_alive_interval(patience / 2).keep_alive_timeout(patience / 2);
             MasterClient::new(endpoint.keep_alive_while_idle(false).connect_lazy())
@@ -80,14 +80,14 @@ impl Masters {
         Masters { asker, asking: Fuse::terminated(), waiting }
     }
 
-    /// Asks. What comes of it is what [`Masters::says`] gives next.
+    /// Starts a request. [`Masters::says`] returns its result.
     pub(crate) fn ask(&mut self, query: RouteQuery) {
-        debug_assert!(self.asking.is_terminated(), "one question at a time");
+        debug_assert!(self.asking.is_terminated(), "one request at a time");
         let asker = self.asker.clone();
         self.asking = async move { asker.ask(query).await }.boxed().fuse();
     }
 
-    /// Waits for what comes of the question that is open; for ever, if none is.
+    /// Waits for the result of the running request; forever, if there is none.
     pub(crate) async fn says(&mut self) -> Said {
         if self.asking.is_terminated() {
             return std::future::pending().await;
@@ -99,15 +99,15 @@ impl Masters {
         }
     }
 
-    /// The master that answers, or whose turn it is.
+    /// Returns the master that is asked at the moment.
     pub(crate) fn current(&self) -> MasterClient<Channel> {
         self.asker.clients[self.asker.standing().turn % self.asker.clients.len()].clone()
     }
 
-    /// Tells what a stream that has ended has cost, and so that its place is free.
+    /// Tells a master that the stream has ended, so that its slot is free, and what its frames have cost.
     pub(crate) async fn end(self, results: Vec<TaskResult>) {
         let Masters { asker, asking, waiting: _ } = self;
-        // A question that is open must not be let in any more.
+        // A request that is still queued must not be admitted any more.
         drop(asking);
         if let Err(problem) = tokio::time::timeout(END_TIME, asker.submit(results)).await.unwrap_or(Err(None)) {
             let why = problem.map_or_else(|| "no answer in time".to_owned(), |status| grpc::explain(&status));
@@ -135,7 +135,7 @@ impl Asker {
             match (answer, refused) {
                 (Ok(route), _) => {
                     self.standing().waited = Duration::ZERO;
-                    return route.map_err(|invalid| NoRoute::Away(format!("its route is nonsense: {invalid}")));
+                    return route.map_err(|invalid| NoRoute::Away(format!("its route is invalid: {invalid}")));
                 }
                 (Err(status), Some(after)) => {
                     self.standing().waited = Duration::ZERO;
@@ -150,8 +150,8 @@ impl Asker {
         Err(NoRoute::Away(problems.join("; ")))
     }
 
-    /// Asks, while an answer is kept back, whether that is because the stream `waits`. Ends when there is no answer to this
-    /// either.
+    /// Asks repeatedly, while the answer to a request is delayed, whether the stream is queued, and sets `waits`. Returns the
+    /// error when this question fails, too.
     async fn watch(&self, mut client: MasterClient<Channel>, waits: &mut bool) -> Status {
         tokio::time::sleep(FIRST_LOOK).await;
         loop {
@@ -159,7 +159,7 @@ impl Asker {
             look.set_timeout(self.patience);
             let streams = match client.list_nodes(look).await {
                 Ok(reply) => reply.into_inner().waiting,
-                // An old master lets nobody wait: it is only slow.
+                // An old master has no queue, so it is only slow.
                 Err(status) if status.code() == Code::Unimplemented => {
                     tokio::time::sleep(self.patience).await;
                     return status;
@@ -168,7 +168,7 @@ impl Asker {
             };
             *waits = streams > 0;
             if *waits {
-                // Err: the stream is over.
+                // An error means that the stream has ended.
                 let _ = self.waiting.send(streams);
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -199,7 +199,7 @@ impl Asker {
     }
 }
 
-/// When to ask again, if a master says that it has no place for the stream.
+/// Returns after what time to ask again, if a master has refused the stream because the cluster is full.
 fn retry_after(status: &Status) -> Option<Duration> {
     let after = status.metadata().get(RETRY_AFTER_MS).filter(|_| status.code() == Code::ResourceExhausted)?;
     let after = Duration::from_millis(after.to_str().ok()?.parse().ok()?);

@@ -1,4 +1,4 @@
-//! `facefleet-client run`.
+//! The command `run`: finds faces in one input, in one or more streams.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::cli::{RunArgs, Wanted};
+use crate::cli::{ClusterChoice, RunArgs};
 use crate::ffmpeg::FfmpegError;
 use crate::local::{Local, LocalError};
 use crate::masters;
@@ -31,81 +31,79 @@ use facefleet_stream::frame::Finished;
 use facefleet_stream::ledger::Counts;
 use facefleet_stream::session::{MOST_LINKS, StreamSpec};
 
-/// Greatest JPEG that is sent: a message holds a few bytes beside it.
+/// The largest JPEG that is sent, in bytes; the rest of the message needs a few bytes, too.
 const MOST_FRAME_BYTES: usize = grpc::MAX_MESSAGE_BYTES - 1024;
-/// How old a frame of a live stream may be when a worker begins with it, if nobody says otherwise.
+/// The default of `--max-age`: how old a live frame may be when a worker starts to process it.
 const MAX_AGE: Duration = Duration::from_millis(500);
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// INPUT.
+    /// INPUT cannot be read.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// ffmpeg, or what it was given.
+    /// ffmpeg failed.
     #[error(transparent)]
     Ffmpeg(#[from] FfmpegError),
-    /// What was to be written.
+    /// An output could not be written.
     #[error(transparent)]
     Report(#[from] ReportError),
-    /// The clusters that were found.
+    /// Several clusters were found.
     #[error("{0}; or use this machine alone with --local")]
     Several(#[from] SeveralClusters),
-    /// The cluster inside this process.
+    /// The cluster inside this process could not be started.
     #[error(transparent)]
     Local(#[from] LocalError),
-    /// The address of `--http`.
+    /// The address of `--http` cannot be used.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The operating system refuses a signal handler.
+    /// The operating system refused a signal handler.
     #[error("cannot listen for Ctrl-C")]
     Signal(#[source] io::Error),
-    /// A mistake of ours: frames were lost, or counted twice.
-    #[error("the ledger does not balance: {sent} frames were sent, and the end of {ended} is known")]
+    /// Frames were lost or counted twice, which is a bug in this program.
+    #[error("the ledger does not balance: {sent} frames were sent, and the outcome of {ended} is known")]
     Unbalanced {
-        /// Frames sent.
+        /// The number of frames that were read.
         sent: u64,
-        /// Frames whose end is known.
+        /// The number of frames whose outcome is known.
         ended: u64,
     },
-    /// Nothing came of the run.
-    #[error("not one of the {sent} frames could be worked on; --json tells why for each")]
+    /// Every frame failed.
+    #[error("none of the {sent} frames could be processed; --json writes the reason for each")]
     NoneOk {
-        /// Frames sent.
+        /// The number of frames that were read.
         sent: u64,
     },
-    /// Nothing came of a live stream.
+    /// Every frame of a live stream was dropped.
     #[error(
-        "all {sent} frames were dropped: they were too old before a worker could begin with them; \
-         allow more with --max-age, or send fewer frames, or add workers"
+        "all {sent} frames were dropped: they were too old before a worker was free; \
+         increase --max-age, send fewer frames, or add workers"
     )]
     AllDropped {
-        /// Frames sent.
+        /// The number of frames that were read.
         sent: u64,
     },
-    /// Pictures have no speed.
-    #[error("--live is for video, and {input} is pictures, which have no speed to keep up with")]
+    /// `--live` was given for pictures.
+    #[error("--live is only for video: {input} consists of pictures, which have no frame rate")]
     LivePictures {
-        /// INPUT.
+        /// INPUT as it was given.
         input: String,
     },
-    /// An age for what does not age.
-    #[error(
-        "--max-age is for live streams, and {input} is a file, whose frames wait: add --live to play it like a camera"
-    )]
+    /// `--max-age` was given for a stream that is not live.
+    #[error("--max-age is only for live streams: add --live to play {input} in real time")]
     MaxAgeOfFile {
-        /// INPUT.
+        /// INPUT as it was given.
         input: String,
     },
-    /// A stream ended before its time.
+    /// A stream ended early.
     #[error(transparent)]
     Stream(#[from] StreamError),
 }
 
-/// Runs all streams to their end, or to Ctrl-C.
+/// Runs all streams to their end, or until Ctrl-C.
 ///
 /// # Errors
-/// The first thing that went wrong; what could be finished is finished all the same.
+/// Returns the first error. The other streams and their outputs are finished all the same.
 pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let stop = shutdown::on_signal().map_err(RunError::Signal)?;
     let Some(prepared) = stop.run_until_cancelled(prepare(&args)).await else { return Ok(()) };
@@ -119,7 +117,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let bar = progress[0].clone();
     let seen = Seen::by(args.clients.into());
     let told = progress[0].clone();
-    let _site = http.map(|listener| tell(listener, metrics::of(&seen[0], move || told.counts())));
+    let _site = http.map(|listener| serve_metrics(listener, metrics::of(&seen[0], move || told.counts())));
     let mut streams = JoinSet::new();
     let streams_of = progress.into_iter().zip(seen).zip(reports).enumerate();
     for (stream, ((progress, seen), (report, sender))) in streams_of {
@@ -149,20 +147,20 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
         first_error.get_or_insert(error.into());
     }
     let json_to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    // A pipe that is closed is nobody's loss: the run is over, and its files are written.
+    // An error here means that nobody reads the output, and the run is over and its files are written.
     let _ = if json_to_stdout { write!(io::stderr(), "{summary}") } else { write!(io::stdout(), "{summary}") };
     first_error.map_or(Ok(()), Err)
 }
 
-/// Everything that can be refused before the first frame.
+/// Everything that a run needs before its first frame, so that a mistake is reported before anything starts.
 struct Prepared {
     media: Media,
-    /// None: nothing is too old.
+    /// The maximum age of a live frame; None if the stream is not live.
     max_age: Option<Duration>,
     reports: Vec<(Report, mpsc::Sender<Finished>)>,
     local: Option<Local>,
     masters: HostPorts,
-    /// For Prometheus.
+    /// The listener for metrics.
     http: Option<TcpListener>,
 }
 
@@ -177,7 +175,7 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
     }
     let max_age = live.then(|| args.max_age.map_or(MAX_AGE, |ms| Duration::from_millis(u32::from(ms).into())));
     let media = Media::of(input).await?;
-    // Opened before anything is started: a name that cannot be written to must not cost a run.
+    // The file is created before anything starts, because a wrong name must not cost a whole run.
     args.summary.iter().try_for_each(|path| report::reserve(path, &media))?;
     let mut reports = Vec::new();
     for stream in 0..args.clients.into() {
@@ -190,9 +188,9 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
         None => None,
     };
     let masters = match args.cluster() {
-        Wanted::ThisMachine => None,
-        Wanted::Named(masters) => Some(masters.clone()),
-        Wanted::Found => masters::found_or_none().await?,
+        ClusterChoice::ThisMachine => None,
+        ClusterChoice::Named(masters) => Some(masters.clone()),
+        ClusterChoice::Discovered => masters::found_or_none().await?,
     };
     let (local, masters) = match masters {
         Some(masters) => (None, masters),
@@ -205,11 +203,11 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
     Ok(Prepared { media, max_age, reports, local, masters, http })
 }
 
-/// Tells Prometheus how the run goes, until the guard is dropped.
-fn tell(listener: TcpListener, metrics: Metrics) -> AbortOnDropHandle<()> {
+/// Serves the metrics until the guard is dropped.
+fn serve_metrics(listener: TcpListener, metrics: Metrics) -> AbortOnDropHandle<()> {
     match listener.local_addr() {
         Ok(address) => eprintln!("metrics on http://{address}/metrics"),
-        Err(error) => tracing::warn!("where metrics are is not known: {error}"),
+        Err(error) => tracing::warn!("the address of the metrics is unknown: {error}"),
     }
     let open = http::connections(&metrics);
     let probes = Probes { ready: Box::new(|| Ok(())), metrics: Box::new(move || metrics.text()) };
@@ -221,7 +219,7 @@ fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: 
     let source = source_name(&args.input);
     let stream_id = if args.clients == 1 { source.clone() } else { format!("{source} #{}", stream + 1) };
     let detector = args.detector.map(|kind| kind.name().to_owned());
-    // Its keys come from the system, so that no two streams of a cluster choose the same.
+    // The keys of `RandomState` come from the system, so that no two streams of a cluster choose the same lease.
     let lease = Some(RandomState::new().hash_one(stream).max(1));
     StreamSpec {
         masters: masters.to_string(),
@@ -269,24 +267,25 @@ async fn one_stream(
         finished = report.finish() => finished.map_err(RunError::from),
         _ = stuck => Err(StreamError::Stuck.into()),
     };
-    // A file that cannot be written ends the stream, so it is the cause of whatever else is wrong.
+    // A file that cannot be written ends the stream, so its error is the cause of all others.
     let result =
         finished.and_then(|files| ended.map_err(RunError::from).and_then(|()| verdict(&counts)).map(|()| files));
     (counts, result)
 }
 
-/// Whoever has stopped the run does not wait for ever for a reader of its output.
+/// Returns some time after `stop`, so that a run that was stopped does not wait forever for somebody who reads its output.
 async fn stuck(stop: CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(stream::STUCK_AFTER).await;
 }
 
+/// Returns what is wrong with the result of a stream that ran to its end.
 fn verdict(counts: &Counts) -> Result<(), RunError> {
     let Counts { sent, ok, dropped, failed, .. } = counts;
     if !counts.balances() {
         return Err(RunError::Unbalanced { sent: *sent, ended: counts.ended() });
     }
-    // Whoever stops a run before its first result has not failed.
+    // A run that the user stops before its first result has not failed.
     if *ok == 0 && failed.is_empty() && !dropped.is_empty() && !dropped.contains_key(&DropReason::Interrupted) {
         return Err(RunError::AllDropped { sent: *sent });
     }

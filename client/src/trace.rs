@@ -1,4 +1,4 @@
-//! A frame's way through the client, in the log at level debug.
+//! Trace events of each frame on its way through the client, in the log at level debug.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,22 @@ use tracing::{Span, debug, debug_span};
 use facefleet_stream::frame::{End, Finished};
 use facefleet_stream::session::Answer;
 
-/// The frames of one stream that are on their way. All their lines carry their ids, and there are none unless somebody reads them.
+/// The spans of the frames of one stream that have not ended. Every log line of a frame carries its id. No span is kept while
+/// nobody reads the log at this level.
 #[derive(Debug)]
 pub(crate) struct Trace {
     stream: StreamTrace,
-    /// By number.
+    /// The open spans, by frame number.
     frames: BTreeMap<u64, Span>,
 }
 
 impl Trace {
-    /// None has come yet.
+    /// Creates the trace of a stream that has had no frame yet.
     pub(crate) fn of(stream: StreamTrace) -> Trace {
         Trace { stream, frames: BTreeMap::new() }
     }
 
-    /// A frame comes from the source.
+    /// Opens the span of a frame that was read from the source.
     pub(crate) fn came(&mut self, frame: u64) {
         let span = debug_span!("frame", trace = %self.stream.frame(frame), frame);
         if !span.is_disabled() {
@@ -31,21 +32,21 @@ impl Trace {
         }
     }
 
-    /// It goes to a worker.
+    /// Records that a frame was sent to a worker.
     pub(crate) fn sent(&self, AnalyzeFrame { seq, attempt, jpeg, .. }: &AnalyzeFrame) {
         if let Some(span) = self.frames.get(seq) {
             debug!(parent: span, attempt, bytes = jpeg.len(), "sent");
         }
     }
 
-    /// An answer comes, which may be late.
+    /// Records an answer, which may be too late to count.
     pub(crate) fn answered(&self, Answer { seq, attempt, .. }: &Answer) {
         if let Some(span) = self.frames.get(seq) {
             debug!(parent: span, attempt, "answered");
         }
     }
 
-    /// Its turn has come, and it goes to the report.
+    /// Closes the span of a frame that goes to the report.
     pub(crate) fn ended(&mut self, Finished { frame, worker, end }: &Finished) {
         let Some(span) = self.frames.remove(&frame.index) else { return };
         let worker = worker.as_deref();

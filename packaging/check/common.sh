@@ -1,4 +1,4 @@
-# What the scripts of this folder share.
+# Functions that the scripts of this folder share.
 
 fail() {
     # Whoever reads it wants to know what the programs said.
@@ -7,9 +7,9 @@ fail() {
     exit 1
 }
 
-# Runs a command that is to fail. (A shell does not end at `! command`, whatever comes out.)
+# Runs a command that must fail. (With `set -e` a shell does not stop at `! command`, whatever its result.)
 not() {
-    if "$@"; then fail "it is not to succeed: $*"; fi
+    if "$@"; then fail "this should have failed: $*"; fi
 }
 
 # Tries a command until it succeeds, 30 s at most.
@@ -19,25 +19,25 @@ wait_for() {
     tries=0
     until "$@" >/dev/null 2>&1; do
         tries=$((tries + 1))
-        [ "$tries" -lt 150 ] || fail "in 30 s, not once: $*"
+        [ "$tries" -lt 150 ] || fail "this did not succeed within 30 s: $*"
         sleep 0.2
     done
     set "$traced"
 }
 
-# A Debian that debootstrap made does not know its own names.
+# Writes /etc/hosts, which a Debian that was made with debootstrap lacks.
 name_this_host() {
     printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$(hostname)" >/etc/hosts
 }
 
-# Every file, user and group of this system, logs and the package manager's own notes left out.
+# Lists every file, user and group of this system, except for logs and the data of the package manager.
 files() {
     find / -xdev \( -path /proc -o -path /run -o -path /tmp -o -path /result -o -path /var/log -o -path /var/lib/dpkg \) -prune \
         -o -print | sort
     cut -d: -f1 /etc/passwd /etc/group
 }
 
-# Ends with an error if anything is there that was not, or gone that was.
+# Fails if anything was added or removed since the list was made.
 nothing_left() {
     files >/tmp/after
     diff /tmp/before /tmp/after || fail "files or users were left behind, or went"
@@ -50,7 +50,7 @@ master_is() {
     grep -q '^master = ' /etc/facefleet/worker.toml || fail "the sample configuration has no line for the master"
 }
 
-# A picture with a face goes through the cluster at localhost.
+# Sends a picture with a face through the cluster on localhost.
 find_a_face() {
     facefleet-client run /photos/astronaut.jpg --master localhost:50051 --json - >/tmp/faces
     cat /tmp/faces

@@ -4,7 +4,7 @@ use facefleet_proto::{Identity, Throttling, WorkerId};
 
 use super::*;
 
-/// A healthy worker of 4 threads at an address of its own.
+/// Returns a healthy worker with 4 threads and its own address.
 fn node(id: u8, load: Option<Load>) -> Node {
     Node {
         id: WorkerId(id.into()),
@@ -37,7 +37,7 @@ fn capacity(nodes: Vec<Node>, fps: f32) -> Capacity {
     )
 }
 
-/// 40 frames a second from real frames, 60 in its self-test.
+/// Returns the load of a worker that does 40 frames per second with real frames and 60 in its self-test.
 fn busy() -> Load {
     Load { frame_ms: Some(100.0), in_flight: 3, frames_per_s: Some(60.0), ..Load::default() }
 }
@@ -69,7 +69,7 @@ fn a_part_of_a_camera_is_none() {
 }
 
 #[test]
-fn a_self_test_counts_less_on_a_machine_that_is_held_back_and_real_frames_count_as_they_are() {
+fn a_self_test_counts_less_on_a_throttled_machine_and_real_frames_count_as_they_are() {
     let throttling = Throttling::from_bits(4);
     let hot = capacity(vec![node(0, Some(Load { throttling, ..idle() }))], 10.0);
     assert_eq!((hot.frames_per_s, hot.workers[0].held_back_by.clone()), (40.0, vec!["throttled"]));
@@ -95,11 +95,11 @@ fn for_people_and_for_programs() {
     let capacity = capacity(vec![node(0, Some(busy())), node(1, Some(Load { throttling, ..idle() })), lost], 10.0);
     let text = capacity.text();
     let lines: Vec<_> = text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    assert_eq!(lines[0], "this cluster carries 6 cameras at 10 frames/s: 80 % of 80.0 frames/s");
+    assert_eq!(lines[0], "this cluster can serve 6 cameras at 10 frames/s: 80 % of 80.0 frames/s");
     assert_eq!(lines[3], "0 pi-0 healthy 4 40.0 measured now, from its frames");
-    assert_eq!(lines[4], "1 pi-1 healthy 4 40.0 from its self-test; held back: under-voltage");
+    assert_eq!(lines[4], "1 pi-1 healthy 4 40.0 from its self-test; throttled: under-voltage");
     assert_eq!(lines[5], "2 pi-2 lost 4 - takes no new frames, not counted");
-    assert!(lines[7] == "assumed:" && lines[8].starts_with("- no worker is busy for more than 80 %"), "{text}");
+    assert!(lines[7] == "assumed:" && lines[8].starts_with("- no worker is used for more than 80 %"), "{text}");
     assert_eq!(super::tests::capacity(Vec::new(), 10.0).text().lines().count(), 1);
 
     let json: serde_json::Value = serde_json::from_str(&capacity.json()).unwrap();

@@ -1,22 +1,29 @@
-//! The native call.
+//! The native call, `Analyze`: frames out, and one result per frame in any order.
 
 use std::time::Duration;
 
+use facefleet_proto::wire::video_stream_client::VideoStreamClient;
 use facefleet_proto::{AnalyzeOpen, AnalyzeRequest, FrameOk, FrameResult, Opened, Outcome, Reply, StageTimes, wire};
 use facefleet_service::trace::StreamTrace;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::{Code, Request};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
 
-use super::{Client, Events, LinkEvent, OPEN_TIME, broken_by, lost_by};
+use super::event::{Events, LinkEvent};
+use super::loss::{broken_by, lost_by};
 use facefleet_stream::frame::End;
 use facefleet_stream::session::{Answer, Greeting, LinkId, Lost, Pace};
 
-/// Why the call is over.
+/// How long a worker may take to answer the opening of a stream. A worker answers at once, however busy it is.
+const OPEN_TIME: Duration = Duration::from_secs(5);
+
+/// Why the call has ended.
 pub(super) enum Ended {
-    /// The worker does not know the call. No frame was sent to it.
+    /// The worker is too old to have the call. No frame was sent to it.
     OldWorker,
+    /// The link was lost.
     Lost(Lost),
 }
 
@@ -28,7 +35,7 @@ impl<E: Into<Lost>> From<E> for Ended {
 
 pub(super) async fn run(
     id: LinkId,
-    mut client: Client,
+    mut client: VideoStreamClient<Channel>,
     open: AnalyzeOpen,
     trace: StreamTrace,
     events: &Events,
@@ -42,15 +49,15 @@ pub(super) async fn run(
     let opening = async {
         let mut replies = match client.analyze(requests).await {
             Err(status) if status.code() == Code::Unimplemented => return Err(Ended::OldWorker),
-            replies => replies.map_err(|status| stranger(&status))?.into_inner(),
+            replies => replies.map_err(|status| lost_before_answer(&status))?.into_inner(),
         };
-        match replies.message().await.map_err(|status| stranger(&status))?.map(Reply::try_from).transpose()? {
+        match replies.message().await.map_err(|status| lost_before_answer(&status))?.map(Reply::try_from).transpose()? {
             Some(Reply::Opened(opened)) => Ok((opened, replies)),
-            Some(Reply::Result(_)) => Err(Lost::because("it answered before it was asked").into()),
+            Some(Reply::Result(_)) => Err(Lost::because("it sent a result before it opened the stream").into()),
             None => Err(Lost::because("it ended the stream at once").into()),
         }
     };
-    let silent = |_| Ended::from(Lost::because(format!("it said nothing for {} s", OPEN_TIME.as_secs())));
+    let silent = |_| Ended::from(Lost::because(format!("it sent nothing for {} s", OPEN_TIME.as_secs())));
     let (opened, mut replies) = tokio::time::timeout(OPEN_TIME, opening).await.map_err(silent)??;
     let Opened { worker: name, generation, cores: threads } = opened;
     let _ = events.send(LinkEvent::Up(id, Greeting { name, generation, threads }, frames));
@@ -66,11 +73,11 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Who ends the connection before a word may not be a worker.
-fn stranger(status: &tonic::Status) -> Lost {
+/// Explains a connection that ended before the worker answered: what listens there may not be a worker.
+fn lost_before_answer(status: &Status) -> Lost {
     match broken_by(status) {
         Some(cause) => {
-            Lost::because(format!("it does not answer as a worker does ({cause}): does something else listen there?"))
+            Lost::because(format!("it does not answer like a worker ({cause}): is another program listening there?"))
         }
         None => lost_by(status),
     }
@@ -84,12 +91,13 @@ fn answer(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }: F
         }
         Outcome::Dropped(_) | Outcome::Failed { .. } => (None, None),
     };
-    // What the worker says of all its frames is worth less: other streams may want other detectors.
+    // The time of this frame is preferred to the average of all frames of the worker, because other streams may use other
+    // detectors.
     let frame_time = worked.or(frame_ms.map(|ms| Duration::from_secs_f32(ms.min(MOST_FRAME_MS) / 1e3)));
     let elsewhere = matches!(outcome, Outcome::Failed { elsewhere: true, .. });
     let pace = Pace { frame_time, stayed, in_flight, streams };
     Answer { seq, attempt, end: End::from(outcome), elsewhere, pace }
 }
 
-/// An hour for one frame is nonsense, and within what a duration can hold.
+/// The longest time for one frame that is believed, in milliseconds: an hour, which a `Duration` can hold.
 const MOST_FRAME_MS: f32 = 3.6e6;

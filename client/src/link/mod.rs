@@ -1,52 +1,38 @@
-//! One connection to one worker, for one stream.
+//! One connection from a stream to a worker.
 //!
-//! A link speaks [`analyze`] to a worker of ours and [`push_and_pull`] to an old one, and tells the stream what
-//! happens as [`LinkEvent`]s. It decides nothing: which frame it carries, and what a loss means, is the stream's
-//! business.
+//! A link uses the native call ([`analyze`]), or the call of the old protocol ([`push_and_pull`]) if the worker is old, and
+//! reports to the stream with [`LinkEvent`]s. The link decides nothing: the stream chooses the frames to send and what to do
+//! when a link is lost.
 
 mod analyze;
+mod event;
+mod loss;
 mod push_and_pull;
 
-use std::error::Error;
-use std::time::Duration;
-
 use facefleet_proto::wire::video_stream_client::VideoStreamClient;
-use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate};
+use facefleet_proto::{AnalyzeOpen, Candidate};
 use facefleet_service::grpc;
 use facefleet_service::trace::StreamTrace;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
-use tonic::Code;
-use tonic::transport::Channel;
 
-use facefleet_stream::session::{Answer, Greeting, LinkId, Loss, Lost};
+use facefleet_stream::session::{LinkId, Loss, Lost};
 
-/// Greatest answer: boxes, or one picture of 500×400 from an old worker. It bounds what answers that wait for their turn
-/// may hold.
+use event::Events;
+pub(crate) use event::LinkEvent;
+
+/// The largest answer that is accepted, in bytes: boxes, or one picture of 500×400 from an old worker. The limit bounds the
+/// memory of answers that wait to be reported.
 const MOST_ANSWER_BYTES: usize = 1 << 20;
 
-/// A worker that is there answers the opening of a stream at once, however busy it is.
-const OPEN_TIME: Duration = Duration::from_secs(5);
-
-/// What a link tells its stream.
-#[derive(Debug)]
-pub(crate) enum LinkEvent {
-    /// The worker takes frames, as many as it is given.
-    Up(LinkId, Greeting, mpsc::UnboundedSender<AnalyzeFrame>),
-    /// A frame came back.
-    Answer(LinkId, Answer),
-    /// The link is over.
-    Down(LinkId, Lost),
-}
-
-/// A running link. Dropping it closes it.
+/// A running link. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Link {
     _task: AbortOnDropHandle<()>,
 }
 
 impl Link {
-    /// Connects to the worker in the background. Exactly one [`LinkEvent::Down`] ends what `events` gets from it.
+    /// Connects to the worker in the background. The last event that is sent to `events` is one [`LinkEvent::Down`].
     pub(crate) fn start(
         id: LinkId,
         candidate: Candidate,
@@ -58,34 +44,12 @@ impl Link {
             let ended = run(id, &candidate, open, trace, &events).await;
             let left = || Lost { loss: Loss::Left, reason: "it ended the stream".to_owned() };
             let lost = ended.map_or_else(|lost| lost, |()| left());
-            // Err: the stream is over.
+            // An error means that the stream has ended.
             let _ = events.send(LinkEvent::Down(id, lost));
         });
         Link { _task: AbortOnDropHandle::new(task) }
     }
 }
-
-/// What a status that ends a call says of the link.
-fn lost_by(status: &tonic::Status) -> Lost {
-    let unfit = matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition);
-    let reason = match broken_by(status) {
-        Some(cause) => format!("its connection broke: {cause}"),
-        None => grpc::explain(status),
-    };
-    Lost { loss: if unfit { Loss::Unfit } else { Loss::Broken }, reason }
-}
-
-/// What ended the connection, if `status` is not the worker's word, but made here of that.
-fn broken_by(status: &tonic::Status) -> Option<&dyn Error> {
-    let mut cause = status.source()?;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    Some(cause)
-}
-
-type Client = VideoStreamClient<Channel>;
-type Events = mpsc::UnboundedSender<LinkEvent>;
 
 async fn run(
     id: LinkId,
@@ -101,8 +65,8 @@ async fn run(
         .max_encoding_message_size(grpc::MAX_MESSAGE_BYTES);
     match analyze::run(id, client.clone(), open.clone(), trace, events).await {
         Err(analyze::Ended::OldWorker) if candidate.generation != 0 => {
-            let reason = "it joined as a worker that knows the native call, and what answers there does not: \
-                          does something else listen there?";
+            let reason = "it joined with the native call, but what answers at its address does not have that call: \
+                          is another program listening there?";
             Err(Lost::because(reason))
         }
         Err(analyze::Ended::OldWorker) => {

@@ -1,43 +1,55 @@
-//! The call of the old programs: a frame out, its picture back, in order.
+//! The call of the old protocol, `PushAndPull`: frames out, and one annotated picture per frame back, in order.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use facefleet_proto::wire::video_stream_client::VideoStreamClient;
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, FailureCode, wire};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::transport::Channel;
 
-use super::{Client, Events, LinkEvent, lost_by};
+use super::event::{Events, LinkEvent};
+use super::loss::lost_by;
 use facefleet_stream::frame::{End, Found};
 use facefleet_stream::session::{Answer, Greeting, LinkId, Loss, Lost, Pace};
 
-/// Number and attempt of the frames that were sent and not answered, in order.
-type OnTheirWay = Arc<Mutex<VecDeque<(u64, u32)>>>;
+/// A frame that was sent and is not answered.
+struct Sent {
+    seq: u64,
+    attempt: u32,
+}
 
-fn locked(frames: &OnTheirWay) -> MutexGuard<'_, VecDeque<(u64, u32)>> {
+/// The frames in flight, in the order in which they were sent.
+type InFlight = Arc<Mutex<VecDeque<Sent>>>;
+
+fn locked(frames: &InFlight) -> MutexGuard<'_, VecDeque<Sent>> {
     frames.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether an old worker will do for this stream: it can be told nothing, and so not which detector to use. Says what
-/// else it will not hear of.
+/// Checks whether an old worker can be used for this stream. The old protocol has no options, so a stream that requires a
+/// detector cannot use it. All other options are ignored with a warning.
+///
+/// # Errors
+/// Fails if the stream requires a detector.
 pub(super) fn accepts(candidate: &Candidate, open: &AnalyzeOpen) -> Result<(), Lost> {
     let Candidate { name, address, .. } = candidate;
     if let Some(detector) = &open.detector {
         let reason = format!("it is an old worker, which cannot be asked for the detector `{detector}`");
         return Err(Lost { loss: Loss::Unfit, reason });
     }
-    let unheard = unheard(open).join(", ");
-    if !unheard.is_empty() {
+    let ignored = ignored_options(open).join(", ");
+    if !ignored.is_empty() {
         tracing::warn!(
-            "{name} at {address} is an old worker: it sends pictures of 500×400 with its own boxes, and no {unheard} reaches it"
+            "{name} at {address} is an old worker: it returns pictures of 500×400 with boxes, and ignores {ignored}"
         );
     }
     Ok(())
 }
 
-/// The flags of this stream that an old worker knows nothing of.
-fn unheard(open: &AnalyzeOpen) -> Vec<&'static str> {
+/// Returns the options of this stream that an old worker ignores.
+fn ignored_options(open: &AnalyzeOpen) -> Vec<&'static str> {
     let AnalyzeOpen { min_score, min_face, detect_size, landmarks, max_age, priority, .. } = open;
     let flags = [
         ("--min-score", min_score.is_some()),
@@ -50,16 +62,21 @@ fn unheard(open: &AnalyzeOpen) -> Vec<&'static str> {
     flags.into_iter().filter_map(|(flag, given)| given.then_some(flag)).collect()
 }
 
-pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, events: &Events) -> Result<(), Lost> {
+pub(super) async fn run(
+    id: LinkId,
+    mut client: VideoStreamClient<Channel>,
+    candidate: &Candidate,
+    events: &Events,
+) -> Result<(), Lost> {
     let (frames, queue) = mpsc::unbounded_channel();
-    // Replies carry no number: the order is all that tells them apart.
-    let on_their_way = OnTheirWay::default();
-    let sent = on_their_way.clone();
+    // Replies have no number: only their order tells which frame they belong to.
+    let in_flight = InFlight::default();
+    let sent = in_flight.clone();
     let requests = UnboundedReceiverStream::new(queue).map(move |frame: AnalyzeFrame| {
-        locked(&sent).push_back((frame.seq, frame.attempt));
+        locked(&sent).push_back(Sent { seq: frame.seq, attempt: frame.attempt });
         wire::VideoFrame { size: i32::try_from(frame.jpeg.len()).unwrap_or(i32::MAX), frame: frame.jpeg }
     });
-    // An old worker may answer the call only with its first picture, so the link counts as up before that.
+    // An old worker may answer the call only with its first picture, so the link is reported as up before.
     let Candidate { name, generation, cores, .. } = candidate.clone();
     let _ = events.send(LinkEvent::Up(id, Greeting { name, generation, threads: cores }, frames));
 
@@ -67,8 +84,9 @@ pub(super) async fn run(id: LinkId, mut client: Client, candidate: &Candidate, e
     while let Some(wire::VideoFrame { size: _, frame: picture }) =
         replies.message().await.map_err(|status| lost_by(&status))?
     {
-        let asked = locked(&on_their_way).pop_front();
-        let (seq, attempt) = asked.ok_or_else(|| Lost::because("it sent a picture that nobody asked for"))?;
+        let answered = locked(&in_flight).pop_front();
+        let Sent { seq, attempt } =
+            answered.ok_or_else(|| Lost::because("it sent more pictures than it received frames"))?;
         let end = if picture.is_empty() {
             End::Failed { code: FailureCode::Undecodable, message: "the worker sent no picture back".into() }
         } else {
@@ -90,9 +108,9 @@ mod tests {
         let candidate =
             Candidate { id: None, generation: 0, name: "pi".into(), address, cores: 1, share: 1.0, frame_ms: None };
         let plain = AnalyzeOpen::default();
-        assert!(accepts(&candidate, &plain).is_ok() && unheard(&plain).is_empty());
+        assert!(accepts(&candidate, &plain).is_ok() && ignored_options(&plain).is_empty());
         let open = AnalyzeOpen { detect_size: Some(640), landmarks: true, ..AnalyzeOpen::default() };
-        assert_eq!(unheard(&open), ["--detect-size", "--landmarks"]);
+        assert_eq!(ignored_options(&open), ["--detect-size", "--landmarks"]);
         assert!(accepts(&candidate, &open).is_ok());
         let refused = accepts(&candidate, &AnalyzeOpen { detector: Some("yunet".into()), ..open }).unwrap_err();
         assert!(refused.loss == Loss::Unfit && refused.reason.contains("`yunet`"), "{refused:?}");

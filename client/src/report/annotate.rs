@@ -1,21 +1,22 @@
-//! Annotated frames, written as what they came from.
+//! Annotated frames, written in the form of their input.
 
 use std::path::{Path, PathBuf};
 
+use crate::report::destination::{Outputs, check};
+use crate::report::error::ReportError;
 use crate::report::pictures::Pictures;
 use crate::report::video::Video;
-use crate::report::{Outputs, ReportError, check};
 use crate::source::Media;
 use facefleet_stream::frame::Finished;
 
-/// Writes annotated frames: a video for a video, pictures for pictures.
+/// Writes annotated frames: to a video if the input is a video, to pictures if the input is pictures.
 pub(super) enum Annotator {
     Video(Box<Video>),
     Pictures(Pictures),
 }
 
 impl Annotator {
-    /// `out` is a video file for a video, a picture file for a picture, a folder for a folder.
+    /// Opens the output. `out` is a video file for a video, a picture file for a picture, and a folder for a folder.
     pub(super) fn open(out: &Path, outputs: &Outputs) -> Result<Annotator, ReportError> {
         check(out, &outputs.media)?;
         match &outputs.media {
@@ -31,7 +32,7 @@ impl Annotator {
         }
     }
 
-    /// Returns the name of what was written, if anything was.
+    /// Completes the output and returns its path, or None if nothing was written.
     pub(super) fn finish(self) -> Result<Option<PathBuf>, ReportError> {
         match self {
             Annotator::Video(video) => video.finish(),

@@ -1,4 +1,4 @@
-//! Boxes and landmarks drawn on a frame, at the size of the source.
+//! Drawing boxes and landmarks on a frame, at the size of the source.
 
 use facefleet_proto::FaceBox;
 use facefleet_vision::draw::{self, Style};
@@ -8,8 +8,8 @@ use image::imageops::{self, FilterType};
 
 use facefleet_stream::frame::{End, Finished, Found};
 
-/// The frame with its boxes; None where it cannot be decoded. An old worker has drawn its boxes itself, on a picture
-/// of 500×400: that is stretched back.
+/// Returns the frame with its boxes, or None if the frame cannot be decoded. An old worker has drawn the boxes itself, on a
+/// picture of 500×400; that picture is stretched back to the size of the source.
 pub(super) fn annotated(finished: &Finished) -> Option<RgbImage> {
     let decode = |jpeg: &[u8]| -> Result<RgbImage, FrameError> { jpeg::decode_rgb(jpeg, &Limits::default()) };
     let mut picture = decode(finished.frame.jpeg.as_ref().ok()?).ok()?;

@@ -1,4 +1,4 @@
-//! One line of JSON a frame.
+//! The output `--json`: one line of JSON per frame.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,18 +8,19 @@ use std::time::Duration;
 use facefleet_proto::{FaceBox, Point, StageTimes};
 use serde::Serialize;
 
-use crate::report::{ReportError, check};
+use crate::report::destination::check;
+use crate::report::error::ReportError;
 use crate::source::Media;
 use facefleet_stream::frame::{End, Finished, Found};
 
-/// A file of JSON lines.
+/// Writes JSON lines to a file or to standard output.
 pub(super) struct JsonLines {
     path: PathBuf,
     out: BufWriter<Box<dyn Write + Send>>,
 }
 
 impl JsonLines {
-    /// Creates the file, which must not be the input; `-` is standard output.
+    /// Creates the file, which must not be the input. The path `-` stands for standard output.
     pub(super) fn create(path: &Path, media: &Media) -> Result<JsonLines, ReportError> {
         let out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
             Box::new(io::stdout())
@@ -31,21 +32,21 @@ impl JsonLines {
     }
 
     pub(super) fn write(&mut self, finished: &Finished, flush: bool) -> Result<(), ReportError> {
-        let line = serde_json::to_string(&Line::new(finished)).expect("a line has only text keys");
+        let line = serde_json::to_string(&FrameRecord::new(finished)).expect("a line has only text keys");
         let written = writeln!(self.out, "{line}").and_then(|()| if flush { self.out.flush() } else { Ok(()) });
         written.map_err(ReportError::write(&self.path))
     }
 
-    /// Returns the file's name, if it is a file.
+    /// Completes the output and returns the path of the file, or None for standard output.
     pub(super) fn finish(mut self) -> Result<Option<PathBuf>, ReportError> {
         self.out.flush().map_err(ReportError::write(&self.path))?;
         Ok((self.path.as_os_str() != "-").then_some(self.path))
     }
 }
 
-/// The keys are read by programs: they may grow in number, and never change.
+/// One frame as JSON. Programs read the keys: new keys may be added, existing ones never change.
 #[derive(Serialize)]
-struct Line<'a> {
+struct FrameRecord<'a> {
     index: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     time_s: Option<f64>,
@@ -53,12 +54,12 @@ struct Line<'a> {
     image: Option<String>,
     worker: Option<&'a str>,
     outcome: &'static str,
-    /// The reason of a drop, the code of a failure.
+    /// Why the frame was dropped, or the code of its failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
-    /// `null` where nobody looked, or where an old worker sent only a picture.
+    /// `null` if no detector ran, or if an old worker sent only a picture.
     faces: Option<Vec<Face>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stages_ms: Option<Stages>,
@@ -66,11 +67,11 @@ struct Line<'a> {
 
 #[derive(Serialize)]
 struct Face {
-    /// `x`, `y`, width, height in pixels of the source.
+    /// Left edge, top edge, width and height, in pixels of the source.
     #[serde(rename = "box")]
     place: [f64; 4],
     score: f64,
-    /// `x`, `y` of each in pixels of the source, where they were asked for and found.
+    /// `x` and `y` of each landmark, in pixels of the source, if landmarks were requested and found.
     #[serde(skip_serializing_if = "Option::is_none")]
     landmarks: Option<[[f64; 2]; 5]>,
 }
@@ -85,9 +86,9 @@ struct Stages {
     encode: f64,
 }
 
-impl<'a> Line<'a> {
-    fn new(Finished { frame, worker, end }: &'a Finished) -> Line<'a> {
-        let line = Line {
+impl<'a> FrameRecord<'a> {
+    fn new(Finished { frame, worker, end }: &'a Finished) -> FrameRecord<'a> {
+        let record = FrameRecord {
             index: frame.index,
             time_s: frame.time.map(|time| rounded(time.as_secs_f64(), 1e3)),
             image: frame.image.as_ref().map(|path| path.display().to_string()),
@@ -101,17 +102,17 @@ impl<'a> Line<'a> {
         match end {
             End::Ok(Found { faces, picture: _, stages }) => {
                 let faces = faces.as_ref().map(|faces| faces.iter().map(Face::from).collect());
-                Line { faces, stages_ms: stages.map(Stages::from), ..line }
+                FrameRecord { faces, stages_ms: stages.map(Stages::from), ..record }
             }
-            End::Dropped(reason) => Line { outcome: "dropped", reason: Some(reason.as_str()), ..line },
+            End::Dropped(reason) => FrameRecord { outcome: "dropped", reason: Some(reason.as_str()), ..record },
             End::Failed { code, message } => {
-                Line { outcome: "failed", reason: Some(code.as_str()), message: Some(message), ..line }
+                FrameRecord { outcome: "failed", reason: Some(code.as_str()), message: Some(message), ..record }
             }
         }
     }
 }
 
-/// To a tenth of a pixel; more digits would only say how an f32 is printed.
+// Places are rounded to a tenth of a pixel; more digits would only be artifacts of printing an f32.
 impl From<&FaceBox> for Face {
     fn from(&FaceBox { x, y, width, height, score, landmarks }: &FaceBox) -> Face {
         let pixels = |v: f32| rounded(v.into(), 10.0);
@@ -148,7 +149,7 @@ mod tests {
 
     fn line(end: End, time: Option<Duration>, image: Option<PathBuf>) -> String {
         let frame = SourceFrame { index: 7, time, image, jpeg: Ok(Vec::new().into()) };
-        serde_json::to_string(&Line::new(&Finished { frame, worker: Some("pi-1".into()), end })).unwrap()
+        serde_json::to_string(&FrameRecord::new(&Finished { frame, worker: Some("pi-1".into()), end })).unwrap()
     }
 
     #[test]

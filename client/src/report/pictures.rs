@@ -1,43 +1,43 @@
-//! Annotated pictures.
+//! Annotated pictures, as files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use facefleet_vision::jpeg;
 
-use crate::report::ReportError;
 use crate::report::drawing::annotated;
+use crate::report::error::ReportError;
 use crate::source::PictureInput;
 use facefleet_stream::frame::Finished;
 
-/// JPEG quality of annotated pictures: made to be kept and looked at.
+/// JPEG quality of annotated pictures. It is high, because people keep them and look at them.
 const QUALITY: u8 = 92;
 
-/// Writes annotated pictures.
+/// Writes annotated pictures to one file or to a folder.
 pub(super) struct Pictures {
     out: PathBuf,
-    /// Whether `out` is a folder, and pictures in it are named after their source.
-    folder: bool,
-    written: bool,
+    /// Whether `out` is a folder. Pictures in it are named after their source.
+    is_folder: bool,
+    has_written: bool,
 }
 
 impl Pictures {
     pub(super) fn new(out: &Path, input: &PictureInput) -> Result<Pictures, ReportError> {
-        let folder = input.folder.is_some();
-        if folder {
+        let is_folder = input.folder.is_some();
+        if is_folder {
             fs::create_dir_all(out).map_err(ReportError::write(out))?;
         }
-        Ok(Pictures { out: out.to_owned(), folder, written: false })
+        Ok(Pictures { out: out.to_owned(), is_folder, has_written: false })
     }
 
-    /// A picture that cannot be decoded is left out; its line of JSON says why.
+    /// Writes one annotated picture. A picture that cannot be decoded is left out; its line of JSON gives the reason.
     pub(super) fn write(&mut self, finished: &Finished) -> Result<(), ReportError> {
         let Some(picture) = annotated(finished) else { return Ok(()) };
         let path = match &finished.frame.image {
-            Some(image) if self.folder => self.out.join(name_of(image)),
+            Some(image) if self.is_folder => self.out.join(name_of(image)),
             _ => self.out.clone(),
         };
-        self.written = true;
+        self.has_written = true;
         let encode_error = |problem: String| ReportError::Encode { path: path.clone(), problem };
         if is_jpeg(&path) {
             let jpeg = jpeg::encode_rgb(&picture, QUALITY).map_err(|e| encode_error(e.to_string()))?;
@@ -47,9 +47,9 @@ impl Pictures {
         }
     }
 
-    /// The file or folder, if it has been written to.
+    /// Returns the file or folder, or None if nothing was written.
     pub(super) fn finish(self) -> Option<PathBuf> {
-        self.written.then_some(self.out)
+        self.has_written.then_some(self.out)
     }
 }
 
@@ -57,7 +57,8 @@ fn is_jpeg(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jpg") || e.eq_ignore_ascii_case("jpeg"))
 }
 
-/// The name of the annotated picture: the source's, and a JPEG. `a.jpg` and `a.png` must not become one file.
+/// Returns the file name for the annotated picture of `image`. All are JPEGs, and `.jpg` is appended to other names, so that
+/// `a.jpg` and `a.png` do not become one file.
 fn name_of(image: &Path) -> PathBuf {
     let name = PathBuf::from(image.file_name().unwrap_or_default());
     if is_jpeg(&name) {

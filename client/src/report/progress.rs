@@ -1,4 +1,4 @@
-//! Progress for a person: a bar on a terminal, now and then a line elsewhere.
+//! Progress of a run on stderr: a bar on a terminal, and a line every few seconds elsewhere.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,31 +8,32 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use facefleet_stream::ledger::{Counts, Share};
 
-/// Time between two lines where there is no terminal.
+/// Time between two lines of progress if stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-/// Time between two looks of the bar, however many streams tell what they do.
+/// Least time between two updates of the bar, however many streams report.
 const DRAWN_EVERY: Duration = Duration::from_millis(100);
 
-/// The progress of one stream among those of a run. Goes to stderr: stdout is for results.
+/// The progress of one stream of a run. Progress is written to stderr, because stdout is for results.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     stream: usize,
-    shared: Arc<Mutex<Shared>>,
+    run: Arc<Mutex<Run>>,
 }
 
+/// The progress of all streams of a run.
 #[derive(Debug)]
-struct Shared {
-    /// By stream.
+struct Run {
+    /// The counts of each stream.
     streams: Vec<Counts>,
     total: Option<u64>,
     started: Instant,
-    /// None where there is no terminal.
+    /// The bar; None if stderr is not a terminal.
     bar: Option<ProgressBar>,
     shown: Instant,
 }
 
 impl Progress {
-    /// One for each stream. `total` is the number of frames of all of them, where it is known.
+    /// Creates one value per stream. `total` is the number of frames of all streams, if it is known.
     pub(crate) fn start(streams: usize, total: Option<u64>, terminal: bool, now: Instant) -> Vec<Progress> {
         let bar = terminal.then(|| {
             let (bar, style) = match total {
@@ -42,43 +43,43 @@ impl Progress {
             bar.with_style(ProgressStyle::with_template(style).expect("the template is a constant"))
         });
         let counts = vec![Counts::default(); streams];
-        let shared = Arc::new(Mutex::new(Shared { streams: counts, total, started: now, bar, shown: now }));
-        (0..streams).map(|stream| Progress { stream, shared: shared.clone() }).collect()
+        let run = Arc::new(Mutex::new(Run { streams: counts, total, started: now, bar, shown: now }));
+        (0..streams).map(|stream| Progress { stream, run: run.clone() }).collect()
     }
 
-    /// Shows how far the stream is.
+    /// Shows the counts of the stream.
     pub(crate) fn update(&self, counts: &Counts, now: Instant) {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.streams[self.stream].clone_from(counts);
-        let every = if shared.bar.is_some() { DRAWN_EVERY } else { LINE_EVERY };
-        if now.saturating_duration_since(shared.shown) < every {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        run.streams[self.stream].clone_from(counts);
+        let every = if run.bar.is_some() { DRAWN_EVERY } else { LINE_EVERY };
+        if now.saturating_duration_since(run.shown) < every {
             return;
         }
-        shared.shown = now;
-        let sum = sum(&shared.streams);
-        let seconds = now.saturating_duration_since(shared.started).as_secs_f64();
+        run.shown = now;
+        let sum = sum(&run.streams);
+        let seconds = now.saturating_duration_since(run.started).as_secs_f64();
         let state = state(&sum, seconds);
-        match &shared.bar {
+        match &run.bar {
             Some(bar) => {
                 bar.set_position(sum.ended());
                 bar.set_message(state);
             }
             None => {
-                let of = shared.total.map_or_else(String::new, |total| format!("/{total}"));
+                let of = run.total.map_or_else(String::new, |total| format!("/{total}"));
                 say(&format!("{}{of} frames  {state}", sum.ended()));
             }
         }
     }
 
-    /// What was counted so far, of all streams.
+    /// Returns the sum of the counts of all streams so far.
     pub(crate) fn counts(&self) -> Counts {
-        sum(&self.shared.lock().unwrap_or_else(PoisonError::into_inner).streams)
+        sum(&self.run.lock().unwrap_or_else(PoisonError::into_inner).streams)
     }
 
-    /// Says one line to the person who waits.
+    /// Prints one message for the user.
     pub(crate) fn say(&self, line: &str) {
-        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        match &shared.bar {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        match &run.bar {
             Some(bar) => bar.println(line),
             None => say(line),
         }
@@ -86,26 +87,26 @@ impl Progress {
 
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
-        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bar) = &shared.bar {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = &run.bar {
             bar.finish_and_clear();
         }
     }
 }
 
-/// One line to stderr. That it is closed is no reason to end a run.
+/// Prints one line to stderr. An error is ignored, because a closed stderr must not end a run.
 fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// The counts of all streams together.
+/// Returns the sum of the counts of all streams.
 pub(super) fn sum(streams: &[Counts]) -> Counts {
     let mut sum = Counts::default();
     streams.iter().for_each(|counts| sum.add(counts));
     sum
 }
 
-/// Frames per second, faces, and the share of each worker.
+/// Formats frames per second, faces, and the share of each worker.
 fn state(sum: &Counts, seconds: f64) -> String {
     let rate = if seconds > 0.0 { sum.ended() as f64 / seconds } else { 0.0 };
     let answered: u64 = sum.workers.values().map(|share| share.answered).sum();

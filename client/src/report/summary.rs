@@ -8,21 +8,22 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::report::destination::check;
+use crate::report::error::ReportError;
 use crate::report::progress::sum;
-use crate::report::{ReportError, check};
 use crate::source::Media;
 use facefleet_stream::ledger::{Counts, Share};
 
-/// What a run did.
+/// The result of a run: the counts of its streams and the files that it wrote.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
-    /// By stream.
+    /// The counts of each stream.
     pub(crate) streams: Vec<Counts>,
     pub(crate) took: Duration,
     pub(crate) wrote: Vec<PathBuf>,
 }
 
-/// The summary as a file. The keys are read by programs: they may grow in number, and never change.
+/// The summary as JSON. Programs read the keys: new keys may be added, existing ones never change.
 #[derive(Serialize)]
 struct Json<'a> {
     took_s: f64,
@@ -34,20 +35,20 @@ struct Json<'a> {
     wrote: Vec<String>,
 }
 
-/// Makes sure, before a run, that its summary can be written to `path`.
+/// Creates the file of the summary before a run, so that a wrong path does not cost the result of the run.
 ///
 /// # Errors
-/// It is the input, or cannot be written there.
+/// Fails if `path` is the input or cannot be written.
 pub(crate) fn reserve(path: &Path, media: &Media) -> Result<(), ReportError> {
     check(path, media)?;
     File::create(path).map(drop).map_err(ReportError::write(path))
 }
 
 impl Summary {
-    /// Writes it to a file.
+    /// Writes the summary to a file.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// Fails if the file cannot be written.
     pub(crate) fn write(&self, path: &Path) -> Result<(), ReportError> {
         let total = sum(&self.streams);
         let json = Json {

@@ -1,6 +1,6 @@
-//! The annotated video: frames into ffmpeg, with the times and the sound of the source.
+//! The annotated video: frames are piped to ffmpeg, with the times and the sound of the source.
 //!
-//! The sound is added when the last frame is written: only then is it known how much of it there is to copy.
+//! The sound is added after the last frame, because its length is unknown before.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,38 +12,39 @@ use image::RgbImage;
 use image::imageops::{self, FilterType};
 
 use crate::ffmpeg::{Ffmpeg, Process, file, words};
-use crate::report::ReportError;
 use crate::report::drawing::annotated;
+use crate::report::error::ReportError;
 use crate::source::{self, Probe, RgbWriter, VideoInput};
 use facefleet_stream::frame::Finished;
 
-/// Sound that may stand in an mp4 as it is; other sound is encoded anew.
+/// Codecs of sound that mp4 supports, so that the sound can be copied; other sound is encoded again.
 const SOUND_OF_MP4: [&str; 7] = ["aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"];
 
-/// The step in which times are given to the encoder is at most this part of a second, so that uneven times survive.
+/// The time base of the encoder has at least this many steps per second, so that uneven frame times are kept.
 const STEPS_A_SECOND: u32 = 1000;
-/// What ffmpeg rounds times to on their way through the pipe.
+/// The resolution to which ffmpeg rounds times in the pipe.
 const PIPE_STEP: Duration = Duration::from_millis(1);
 
-/// Writes one video.
+/// Writes one annotated video.
 pub(super) struct Video {
     out: PathBuf,
     input: VideoInput,
     probe: Probe,
     ffmpeg: Ffmpeg,
-    /// From the first frame on.
+    /// The running ffmpeg, started with the first frame.
     encoder: Option<Encoder>,
 }
 
 struct Encoder {
     process: Process,
     writer: RgbWriter<ChildStdin>,
-    /// Time of the first frame in the source.
+    /// The time of the first frame in the source.
     first: Duration,
-    /// Time of the last frame since then, and how long the one before it lasted.
+    /// The time of the last frame since the first one.
     time: Duration,
+    /// The time between the last two frames.
     step: Duration,
-    /// What is shown again should a frame be undecodable, so that no frame is missing.
+    /// The last picture. A frame that cannot be decoded shows it again, so that no frame is missing.
     last: RgbImage,
 }
 
@@ -67,7 +68,7 @@ impl Video {
         if let Some(picture) = picture {
             let size = encoder.last.dimensions();
             let fits = picture.dimensions() == size;
-            // ffmpeg hands over frames of one size; a source that changes its size has been scaled by it.
+            // ffmpeg gives all frames one size: it scales those of a source that changes its size.
             encoder.last =
                 if fits { picture } else { imageops::resize(&picture, size.0, size.1, FilterType::Triangle) };
         }
@@ -75,19 +76,19 @@ impl Video {
         encoder.step = time.saturating_sub(encoder.time);
         encoder.time = time;
         if let Err(source) = encoder.writer.write(time, &encoder.last) {
-            // ffmpeg has ended, and its own words say more than a broken pipe.
+            // ffmpeg has ended, and its own message says more than a broken pipe.
             encoder.process.wait()?;
             return Err(ReportError::Write { path: self.out.clone(), source });
         }
         Ok(())
     }
 
-    /// Returns the video's name, if there was a frame.
+    /// Completes the video and returns its path, or None if there was no frame.
     pub(super) fn finish(mut self) -> Result<Option<PathBuf>, ReportError> {
         let Some(Encoder { process, writer, first, time, step, last: _ }) = self.encoder.take() else {
             return Ok(None);
         };
-        // The end of its input tells ffmpeg to finish the file.
+        // ffmpeg completes the file at the end of its input.
         drop(writer);
         process.wait()?;
         if let Some(sound) = &self.probe.sound {
@@ -113,7 +114,7 @@ impl Video {
         Ok(Encoder { process, writer, first, time: Duration::ZERO, step: Duration::ZERO, last: picture })
     }
 
-    /// Where the picture goes until its sound is added.
+    /// The path of the video before the sound is added.
     fn silent(&self) -> PathBuf {
         let stem = self.out.file_stem().unwrap_or_default().to_string_lossy();
         self.out.with_file_name(format!("{stem}.silent.{}", self.ending()))
@@ -127,19 +128,19 @@ impl Video {
         matches!(self.ending().as_str(), "mp4" | "m4v" | "mov")
     }
 
-    /// For frames of `size` of which the first is at `first`; the output's name is missing.
+    /// The arguments to encode frames of `size`, the first of them at time `first`. The path of the output is to be appended.
     fn picture_arguments(&self, size: (u32, u32), first: Duration) -> Vec<OsString> {
         let mut args = words(&["-hide_banner", "-y", "-v", "error"]);
         if self.probe.sound.is_none() {
             args.extend(words(&["-itsoffset", &seconds(first)]));
         }
         args.extend(words(&["-f", "matroska", "-i", "pipe:0", self.ffmpeg.fps_mode, "passthrough"]));
-        // A step in which both even and uneven times are whole numbers.
+        // In this time base both even and uneven frame times are whole numbers.
         let (rate, _) = self.probe.rate.unwrap_or((STEPS_A_SECOND, 1));
         let steps = u64::from(rate) * u64::from(STEPS_A_SECOND.div_ceil(rate));
         args.extend(words(&["-enc_time_base", &format!("1:{steps}")]));
         if size.0 % 2 + size.1 % 2 > 0 {
-            // 4:2:0 video has even sides.
+            // 4:2:0 video needs an even width and height.
             args.extend(words(&["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]));
         }
         if self.is_mp4() || self.ending() == "mkv" {
@@ -154,7 +155,8 @@ impl Video {
         args
     }
 
-    /// For a picture whose first frame belongs at `first` and whose last one ends at `end`; the output's name is missing.
+    /// The arguments to add sound to a video that starts at time `first` and ends at time `end` of the source. The path of the
+    /// output is to be appended.
     fn sound_arguments(&self, sound: &str, first: Duration, end: Duration) -> Vec<OsString> {
         let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "error", "-itsoffset", &seconds(first), "-i"]);
         args.push(file(&self.silent()));
@@ -171,20 +173,21 @@ impl Video {
     }
 }
 
-/// So that a browser can play an mp4 before it has all of it.
+/// Puts the index of an mp4 at its start, so that a browser can play it before it is loaded completely.
 const FAST_START: [&str; 2] = ["-movflags", "+faststart"];
 
 fn seconds(time: Duration) -> String {
     format!("{:.3}", time.as_secs_f64())
 }
 
-/// `time` since the first frame, freed of the file's and the pipe's rounding where it is a whole number of frames.
+/// Removes the rounding of the file and of the pipe from `time`, the time since the first frame: if it is close to a whole
+/// number of frame periods, exactly that number of periods is returned.
 fn even(time: Duration, probe: &Probe) -> Duration {
     let Some((n, d)) = probe.rate else { return time };
     let period = f64::from(d) / f64::from(n);
     let frames = (time.as_secs_f64() / period).round();
     let step = Duration::try_from_secs_f64(frames * period).unwrap_or(time);
-    // Both the first frame's time and this one's were rounded, by half a step each.
+    // The time of the first frame and this time were both rounded, by at most half a step each.
     if step.abs_diff(time) <= probe.time_step + PIPE_STEP { step } else { time }
 }
 

@@ -1,4 +1,4 @@
-//! What INPUT on the command line means.
+//! Interpretation of INPUT on the command line: video, camera or pictures.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,57 +12,57 @@ use crate::ffmpeg;
 pub(crate) enum Input {
     /// Anything that ffmpeg reads.
     Video(VideoInput),
-    /// One picture, or a folder of them.
+    /// One picture, or all pictures of a folder.
     Pictures(PictureInput),
 }
 
-/// Anything that ffmpeg reads.
+/// An input that ffmpeg reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VideoInput {
     /// A path, a URL, or a device.
     pub(crate) name: String,
-    /// How ffmpeg is to open it.
+    /// How ffmpeg opens the input.
     pub(crate) kind: VideoKind,
 }
 
-/// How ffmpeg is to open an input.
+/// How ffmpeg opens an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VideoKind {
-    /// A file, or a URL that is one: it can be opened twice, and asked how long it is.
+    /// A file, or the URL of a file. It can be opened twice, and ffprobe can read its length.
     File,
-    /// A camera behind a URL.
+    /// A network camera, or another live source with a URL.
     Stream,
-    /// A camera in this machine, through Video4Linux.
+    /// A camera of this machine, through Video4Linux.
     Camera,
 }
 
-/// Pictures in files.
+/// Picture files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PictureInput {
-    /// Sorted by name.
+    /// The files, sorted by name.
     pub(crate) paths: Vec<PathBuf>,
-    /// None: INPUT is one picture. Otherwise the folder.
+    /// The folder, or None if INPUT is one picture.
     pub(crate) folder: Option<PathBuf>,
 }
 
 /// Why INPUT gives no frames.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    /// It is not there, or not ours to read.
+    /// The file or folder does not exist or may not be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
-        /// What was to be read.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A file with nothing in it.
+    /// The file is empty.
     #[error("{} is empty: there is nothing to read in it", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// A folder without pictures.
+    /// The folder has no pictures.
     #[error("{} has no pictures: files that end in {}", path.display(), PICTURE_ENDINGS.join(", "))]
     NoPictures {
         /// The folder.
@@ -70,16 +70,16 @@ pub enum InputError {
     },
 }
 
-/// Endings of the pictures of a folder, in lower case.
+/// File name extensions of pictures in a folder, in lower case.
 const PICTURE_ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
-/// Schemes of URLs behind which there is a camera, or another source that goes on without us.
+/// URL schemes of cameras and other sources that do not wait for their reader.
 const STREAM_SCHEMES: [&str; 7] = ["rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt"];
 
 impl Input {
-    /// Looks at what `name` is.
+    /// Determines what `name` is.
     ///
     /// # Errors
-    /// A file or folder that cannot be read, or that holds nothing.
+    /// Fails if a file or folder cannot be read or is empty.
     pub(crate) fn new(name: &str) -> Result<Input, InputError> {
         if let Some((scheme, _)) = name.split_once("://") {
             let camera = STREAM_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str());
@@ -110,7 +110,7 @@ impl Input {
 }
 
 impl Input {
-    /// Whether it goes on without us: a camera does, a file does not.
+    /// Returns whether the source does not wait for its reader: a camera does not, a file does.
     pub(crate) fn is_live(&self) -> bool {
         match self {
             Input::Video(VideoInput { kind, name: _ }) => *kind != VideoKind::File,
@@ -120,7 +120,7 @@ impl Input {
 }
 
 impl VideoInput {
-    /// The name as ffmpeg is to be given it.
+    /// The name as an argument of ffmpeg.
     pub(crate) fn url(&self) -> OsString {
         match self.kind {
             VideoKind::File if !self.name.contains("://") => ffmpeg::file(self.name.as_ref()),
@@ -139,7 +139,7 @@ fn is_device(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Whether a file holds a still picture. Its first bytes say so, not its name. A GIF moves, and is ffmpeg's.
+/// Returns whether a file holds a still picture, by its first bytes and not by its name. A GIF is a video and read by ffmpeg.
 fn is_picture(path: &Path) -> io::Result<bool> {
     use image::ImageFormat::{Bmp, Jpeg, Png, WebP};
     let mut start = Vec::new();

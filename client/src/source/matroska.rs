@@ -1,8 +1,8 @@
-//! The little of Matroska (RFC 9559) that carries frames with their times through a pipe.
+//! The subset of Matroska (RFC 9559) that is needed to pass frames with their times through a pipe.
 //!
-//! ffmpeg reads and writes many containers, but few can be streamed both ways and keep the time of each frame, which
-//! a phone's or a camera's video needs: its frames are not evenly spaced. Matroska is the simplest of those. Out of
-//! ffmpeg comes one JPEG a block; into ffmpeg goes one raw RGB picture a block.
+//! ffmpeg reads and writes many containers, but few can be streamed in both directions and keep the time of each frame. The
+//! frames of phones and cameras are not evenly spaced, so their times must be kept. Matroska is the simplest container that
+//! does both. ffmpeg writes one JPEG per block, and reads one raw RGB picture per block.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
@@ -31,18 +31,19 @@ mod id {
     pub(super) const BLOCK: u32 = 0xA1;
 }
 
-/// What timestamps count where a file does not say, in nanoseconds (RFC 9559, section 5.1.2.9), and what ours count:
-/// milliseconds would make an even rate of 30 a second uneven.
+/// The default unit of timestamps, in nanoseconds (RFC 9559, section 5.1.2.9).
 const USUAL_TICK_NS: u64 = 1_000_000;
+/// The unit of timestamps in the streams that are written here, in nanoseconds. With milliseconds, frames at an even rate of
+/// 30 per second would become uneven.
 const OUR_TICK_NS: u64 = 1_000;
 
-/// A block greater than this is a damaged stream, not a frame: a JPEG of 100 megapixels is smaller.
+/// A larger block is taken for a damaged stream: even a JPEG of 100 megapixels is smaller.
 const MAX_BLOCK_BYTES: u64 = 256 << 20;
 
 /// The size field of an element that ends where its parent ends (RFC 8794, section 6.2), eight bytes long.
 const UNKNOWN_SIZE: [u8; 8] = [0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
 
-/// Reads the blocks of a stream with one track.
+/// Reads the blocks of a stream that has one track.
 #[derive(Debug)]
 pub(crate) struct Reader<R> {
     input: R,
@@ -55,7 +56,7 @@ pub(crate) struct Reader<R> {
 pub(crate) struct Block {
     /// Time since the start of the stream.
     pub(crate) time: Duration,
-    /// What it carries.
+    /// The content of the block: one frame.
     pub(crate) data: Vec<u8>,
 }
 
@@ -64,16 +65,16 @@ impl<R: Read> Reader<R> {
         Reader { input, tick_ns: USUAL_TICK_NS, cluster_ticks: 0 }
     }
 
-    /// The next block; None at the end of the stream.
+    /// Returns the next block, or None at the end of the stream.
     ///
     /// # Errors
-    /// The stream ends inside an element, or is not Matroska.
+    /// Fails if the stream ends inside an element or is not Matroska.
     pub(crate) fn next_block(&mut self) -> io::Result<Option<Block>> {
         loop {
             let Some(id) = self.element_id()? else { return Ok(None) };
             let size = self.element_size()?;
             match id {
-                // What is inside these is read as if it stood outside.
+                // The children of these elements are read as if they were at the top level.
                 id::SEGMENT | id::INFO | id::CLUSTER | id::BLOCK_GROUP => {}
                 id::TIMESTAMP_SCALE => self.tick_ns = self.unsigned(size)?,
                 id::TIMESTAMP => self.cluster_ticks = self.unsigned(size)?,
@@ -83,7 +84,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// None where the stream ends instead.
+    /// Reads an element id, or returns None at the end of the stream.
     fn element_id(&mut self) -> io::Result<Option<u32>> {
         let mut first = [0];
         loop {
@@ -103,7 +104,7 @@ impl<R: Read> Reader<R> {
         Ok(Some(rest[..more].iter().fold(first[0].into(), |id, byte| id << 8 | u32::from(*byte))))
     }
 
-    /// None: not known.
+    /// Reads an element size, or returns None if the size is marked as unknown.
     fn element_size(&mut self) -> io::Result<Option<u64>> {
         let mut first = [0];
         self.input.read_exact(&mut first)?;
@@ -122,13 +123,13 @@ impl<R: Read> Reader<R> {
     fn unsigned(&mut self, size: Option<u64>) -> io::Result<u64> {
         let size = size.filter(|s| *s <= 8).ok_or_else(|| damaged("a number is longer than 8 bytes"))?;
         let mut bytes = [0; 8];
-        // At most 8, checked just above.
+        // The size is at most 8, as checked above.
         self.input.read_exact(&mut bytes[8 - size as usize..])?;
         Ok(u64::from_be_bytes(bytes))
     }
 
     fn block(&mut self, size: Option<u64>) -> io::Result<Block> {
-        // Track number (one byte for the tracks 1 to 127), time within the cluster, flags.
+        // The head is: track number (one byte for the tracks 1 to 127), time within the cluster, flags.
         const HEAD: usize = 4;
         let size = size
             .filter(|s| (HEAD as u64..=MAX_BLOCK_BYTES).contains(s))
@@ -138,7 +139,7 @@ impl<R: Read> Reader<R> {
         let ticks = self.cluster_ticks.saturating_add_signed(i16::from_be_bytes([head[1], head[2]]).into());
         let time = Duration::from_nanos(ticks.saturating_mul(self.tick_ns));
         let length = size - HEAD as u64;
-        // The buffer grows with what arrives, never with what a size field promises.
+        // The buffer grows with the bytes that arrive, never by the size that the stream announces.
         let mut data = Vec::new();
         self.input.by_ref().take(length).read_to_end(&mut data)?;
         if (data.len() as u64) < length {
@@ -158,7 +159,7 @@ fn damaged(problem: &'static str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, problem)
 }
 
-/// Writes raw RGB pictures (`rgb24`: rows from the top, three bytes a pixel), each with its time.
+/// Writes raw RGB pictures (`rgb24`: rows from the top, three bytes per pixel), each with its time.
 #[derive(Debug)]
 pub(crate) struct RgbWriter<W> {
     output: W,
@@ -166,7 +167,7 @@ pub(crate) struct RgbWriter<W> {
 }
 
 impl<W: Write> RgbWriter<W> {
-    /// Starts a stream of pictures of this size, in pixels.
+    /// Starts a stream of pictures of `width` × `height` pixels.
     pub(crate) fn new(mut output: W, width: u32, height: u32) -> io::Result<RgbWriter<W>> {
         let number = |id, value: u64| element(id, &value.to_be_bytes());
         let video = [
@@ -189,15 +190,15 @@ impl<W: Write> RgbWriter<W> {
         Ok(RgbWriter { output, picture_bytes: width as usize * height as usize * 3 })
     }
 
-    /// Writes one picture, in a cluster of its own.
+    /// Writes one picture, in its own cluster.
     ///
     /// # Panics
-    /// `rgb` is not of the stream's size.
+    /// Panics if `rgb` does not have the picture size of the stream.
     pub(crate) fn write(&mut self, time: Duration, rgb: &[u8]) -> io::Result<()> {
-        assert_eq!(rgb.len(), self.picture_bytes, "every picture of a stream has its size");
+        assert_eq!(rgb.len(), self.picture_bytes, "all pictures of a stream have the same size");
         let ticks = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX) / OUR_TICK_NS;
         let timestamp = element(id::TIMESTAMP, &ticks.to_be_bytes());
-        // Track 1 (with its length marker), no time of its own, a key frame.
+        // The block belongs to track 1 (with its length marker), has time 0 in its cluster, and is a key frame.
         const BLOCK_HEAD: [u8; 4] = [0x81, 0, 0, 0x80];
         let block_head = element_head(id::SIMPLE_BLOCK, BLOCK_HEAD.len() + rgb.len());
         let head = [timestamp, block_head, BLOCK_HEAD.to_vec()].concat();
@@ -213,7 +214,7 @@ fn element(id: u32, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Id and size, the size always in eight bytes.
+/// Encodes the id and the size of an element, the size always in eight bytes.
 fn element_head(id: u32, content_bytes: usize) -> Vec<u8> {
     let mut bytes = id_bytes(id);
     bytes.extend((content_bytes as u64 | 1 << 56).to_be_bytes());

@@ -1,4 +1,4 @@
-//! Where frames come from.
+//! Sources of frames: videos and cameras through ffmpeg, and picture files.
 
 mod input;
 mod matroska;
@@ -13,22 +13,22 @@ use tokio::sync::mpsc;
 use crate::ffmpeg::{Ffmpeg, FfmpegError, KillOnDrop};
 
 pub use input::InputError;
-pub(crate) use input::{Input, PictureInput, VideoInput, VideoKind};
+pub(crate) use input::{Input, PictureInput, VideoInput};
 pub(crate) use matroska::RgbWriter;
 pub(crate) use name::{shown, source_name};
 pub(crate) use probe::Probe;
 
-/// Frames that the source may be ahead of those who take them. More would only be memory.
+/// How many frames a source may read ahead of the stream. More would only use memory.
 const READ_AHEAD: usize = 4;
 
-/// An input that has been looked into.
+/// An input that was examined and can be read.
 #[derive(Clone, Debug)]
 pub(crate) enum Media {
     Video(Video),
     Pictures(PictureInput),
 }
 
-/// A video, and what is to be known before it is read.
+/// A video, with everything that must be known before it is read.
 #[derive(Clone, Debug)]
 pub(crate) struct Video {
     pub(crate) input: VideoInput,
@@ -37,10 +37,10 @@ pub(crate) struct Video {
 }
 
 impl Media {
-    /// Looks into an input.
+    /// Examines an input.
     ///
     /// # Errors
-    /// ffmpeg is missing, or cannot read it.
+    /// Fails if ffmpeg is missing or cannot read the input.
     pub(crate) async fn of(input: Input) -> Result<Media, FfmpegError> {
         match input {
             Input::Video(input) => {
@@ -51,7 +51,7 @@ impl Media {
         }
     }
 
-    /// Number of frames; None when not known.
+    /// The number of frames; None if it is unknown.
     pub(crate) fn frames(&self) -> Option<u64> {
         match self {
             Media::Video(video) => video.probe.frames,
@@ -60,19 +60,19 @@ impl Media {
     }
 }
 
-/// A running source. Dropping it ends it.
+/// A running source. Dropping it stops ffmpeg.
 #[derive(Debug)]
 pub(crate) struct Source {
     frames: mpsc::Receiver<Result<SourceFrame, FfmpegError>>,
-    /// Ends ffmpeg when dropped; None for pictures.
+    /// Kills ffmpeg on drop; None for pictures.
     video: Option<KillOnDrop>,
 }
 
 impl Source {
-    /// Starts to read at most `limit` frames. `live`: a file comes at its own speed, as from a camera.
+    /// Starts to read at most `limit` frames. With `live`, a file is read at its own speed, like a camera.
     ///
     /// # Errors
-    /// ffmpeg cannot be started.
+    /// Fails if ffmpeg cannot be started.
     pub(crate) fn open(media: &Media, live: bool, limit: Option<u64>) -> Result<Source, FfmpegError> {
         let (sender, frames) = mpsc::channel(READ_AHEAD);
         let limit = limit.unwrap_or(u64::MAX);
@@ -86,15 +86,15 @@ impl Source {
         Ok(Source { frames, video })
     }
 
-    /// The next frame; None at the end.
+    /// Returns the next frame, or None at the end.
     ///
     /// # Errors
-    /// ffmpeg failed. Nothing comes after that.
+    /// Fails if ffmpeg failed. No frame follows an error.
     pub(crate) async fn next(&mut self) -> Option<Result<SourceFrame, FfmpegError>> {
         self.frames.recv().await
     }
 
-    /// Ends the source: there is no next frame.
+    /// Stops reading: no frame follows.
     pub(crate) fn close(&mut self) {
         self.frames.close();
         self.video = None;

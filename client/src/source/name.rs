@@ -1,22 +1,22 @@
-//! What a source is called where others see it.
+//! The name of a source, as other people see it.
 
 use std::path::Path;
 
-/// Longest name, in bytes; the number of a stream finds room behind it.
+/// The longest name, in bytes. The number of the stream may follow it.
 const MAX_BYTES: usize = 100;
 
-/// The name of a file, a folder or a camera, or the host of a URL: without folders, users and passwords, which are nobody
-/// else's business.
+/// Returns the name of a file, a folder or a camera, or the host of a URL. Parent folders, users and passwords are private and
+/// left out.
 pub(crate) fn source_name(input: &str) -> String {
     let name = match input.split_once("://") {
         Some((_, rest)) => {
-            // What a user may be is before the host, and what a path or a question may be is behind it.
+            // User and password stand before the host, path and query after it.
             let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
             authority.rsplit('@').next().unwrap_or(authority).to_owned()
         }
         None => {
             let path = Path::new(input);
-            // `.` and `..` are called what they are the path of.
+            // `.` and `..` are resolved to the name of their folder.
             let path = path.file_name().map_or_else(|| path.canonicalize().unwrap_or_default(), |_| path.to_owned());
             path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
         }
@@ -24,7 +24,8 @@ pub(crate) fn source_name(input: &str) -> String {
     shown(&name, MAX_BYTES)
 }
 
-/// A text as others are shown it: of so many bytes at most, and without what would move a terminal's cursor.
+/// Cleans a text that other people will see: cut to `longest` bytes, and without control characters, which could move the
+/// cursor of a terminal.
 pub(crate) fn shown(text: &str, longest: usize) -> String {
     let clean: String = text.chars().filter(|c| !c.is_control()).collect();
     clean[..clean.floor_char_boundary(longest)].to_owned()

@@ -1,4 +1,4 @@
-//! Frames out of picture files.
+//! Frames from picture files.
 
 use std::fs;
 use std::io::Cursor;
@@ -12,11 +12,10 @@ use tokio::sync::mpsc;
 use crate::ffmpeg::FfmpegError;
 use facefleet_stream::frame::{SourceFrame, Unreadable};
 
-/// Quality of the JPEG that a picture of another format becomes. It is sent once and not kept: better larger than
-/// worse.
+/// JPEG quality for pictures of other formats. It is high, because the JPEG is sent once and not stored.
 const QUALITY: u8 = 95;
 
-/// Starts a thread that reads the pictures into `frames`, held back by a full channel.
+/// Starts a thread that reads the pictures into `frames`. A full channel makes the thread wait.
 pub(crate) fn start(paths: Vec<PathBuf>, limit: u64, frames: mpsc::Sender<Result<SourceFrame, FfmpegError>>) {
     std::thread::spawn(move || {
         for (index, path) in (0..limit).zip(paths) {
@@ -29,14 +28,14 @@ pub(crate) fn start(paths: Vec<PathBuf>, limit: u64, frames: mpsc::Sender<Result
     });
 }
 
-/// A JPEG file goes as it is: the worker is the one who judges it.
+/// Reads a picture as a JPEG. A JPEG file is sent unchanged: whether it is valid is for the worker to decide.
 fn read(path: &Path) -> Result<Bytes, Unreadable> {
     let bytes = fs::read(path)?;
-    let format = image::guess_format(&bytes).map_err(|_| Unreadable("it is no picture this program knows".into()))?;
+    let format = image::guess_format(&bytes).map_err(|_| Unreadable("it is not a picture of a known format".into()))?;
     if format == ImageFormat::Jpeg {
         return Ok(bytes.into());
     }
-    // A reader of its own has limits on what a file's header may make it allocate.
+    // `ImageReader` limits how much memory the header of a file can make it allocate.
     let reader = ImageReader::with_format(Cursor::new(&bytes), format);
     let picture = reader.decode().map_err(|e| Unreadable(e.to_string()))?;
     let jpeg = jpeg::encode_rgb(&picture.into_rgb8(), QUALITY).map_err(|e| Unreadable(e.to_string()))?;

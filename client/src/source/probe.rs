@@ -1,30 +1,30 @@
-//! What ffprobe knows of a video before it is read.
+//! Properties of a video that ffprobe reports before the video is read.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::ffmpeg::{FfmpegError, output_of, words};
-use crate::source::{VideoInput, VideoKind};
+use crate::source::input::{VideoInput, VideoKind};
 
-/// What is known of a video before it is read.
+/// Properties of a video that are known before it is read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Probe {
-    /// Number of frames, counted or worked out; None when not known.
+    /// The number of frames, counted or estimated; None if it is unknown.
     pub(crate) frames: Option<u64>,
-    /// Frames per second as a fraction, where they are evenly spaced.
+    /// Frames per second as a fraction, if all frames have the same distance in time.
     pub(crate) rate: Option<(u32, u32)>,
-    /// What the file rounds the time of a frame to.
+    /// The resolution to which the file rounds the time of a frame.
     pub(crate) time_step: Duration,
-    /// Codec of the first sound track, unless it has no end, as that of a broadcast.
+    /// The codec of the first sound track. None if there is no sound, or if it has no end, as in a broadcast.
     pub(crate) sound: Option<String>,
 }
 
 impl Probe {
-    /// Asks ffprobe about a file. Of a camera nothing is known: to ask would be to open it.
+    /// Asks ffprobe about a file. Nothing is known about a camera, because asking would open it.
     ///
     /// # Errors
-    /// ffprobe is missing, cannot read the input, or finds no video in it.
+    /// Fails if ffprobe is missing, cannot read the input, or finds no video in it.
     pub(crate) async fn of(input: &VideoInput) -> Result<Probe, FfmpegError> {
         if input.kind != VideoKind::File {
             return Ok(Probe::default());
@@ -36,22 +36,22 @@ impl Probe {
         let task = format!("read {}", input.name);
         let said = output_of("ffprobe", args, task.clone()).await?;
         let no_video = |said: String| FfmpegError::Failed { program: "ffprobe", task: task.clone(), said };
-        let answer: Answer =
+        let output: FfprobeOutput =
             serde_json::from_str(&said).map_err(|e| no_video(format!("its answer is unclear: {e}")))?;
-        // ffmpeg draws a text file as video; nobody means that.
-        if answer.format.format_name == "tty" {
+        // ffmpeg would render a text file as a video, which nobody wants.
+        if output.format.format_name == "tty" {
             return Err(no_video("it is a text file, not a video".into()));
         }
-        Probe::from_answer(&answer).ok_or_else(|| no_video("there is no video in it".into()))
+        Probe::from_output(&output).ok_or_else(|| no_video("there is no video in it".into()))
     }
 
-    fn from_answer(answer: &Answer) -> Option<Probe> {
+    fn from_output(output: &FfprobeOutput) -> Option<Probe> {
         let of_kind =
-            |kind| answer.streams.iter().find(move |s| s.codec_type == kind && s.disposition.attached_pic == 0);
+            |kind| output.streams.iter().find(move |s| s.codec_type == kind && s.disposition.attached_pic == 0);
         let video = of_kind("video")?;
         let average = fraction(&video.avg_frame_rate);
         let counted = video.nb_frames.as_deref().and_then(|n| n.parse().ok());
-        let duration = answer.format.duration.as_deref().and_then(|d| d.parse::<f64>().ok());
+        let duration = output.format.duration.as_deref().and_then(|d| d.parse::<f64>().ok());
         let estimated =
             duration.zip(average).map(|(seconds, (n, d))| (seconds * f64::from(n) / f64::from(d)).round() as u64);
         Some(Probe {
@@ -70,7 +70,7 @@ fn fraction(text: &str) -> Option<(u32, u32)> {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct FfprobeOutput {
     #[serde(default)]
     format: Format,
     #[serde(default)]
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn probe(json: &str) -> Option<Probe> {
-        Probe::from_answer(&serde_json::from_str(json).unwrap())
+        Probe::from_output(&serde_json::from_str(json).unwrap())
     }
 
     #[test]

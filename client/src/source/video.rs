@@ -1,4 +1,4 @@
-//! Frames out of ffmpeg.
+//! Frames from ffmpeg.
 
 use std::ffi::OsString;
 use std::io::BufReader;
@@ -12,14 +12,14 @@ use crate::source::input::{VideoInput, VideoKind};
 use crate::source::matroska::Reader;
 use facefleet_stream::frame::SourceFrame;
 
-/// JPEG quality of the frames, ffmpeg's scale from 2 (best) to 31. At 3 no detector sees a difference to the source,
-/// and a 640×360 frame takes 15 to 30 kB.
+/// JPEG quality of the frames, in ffmpeg's scale from 2 (best) to 31. At 3 no detector finds a difference to the source, and a
+/// 640×360 frame takes 15 to 30 kB.
 const QUALITY: &str = "3";
 
 type Frames = mpsc::Sender<Result<SourceFrame, FfmpegError>>;
 
-/// Starts ffmpeg and a thread that reads its frames into `frames`; a full channel holds ffmpeg back.
-/// With `live` a file is read at its own speed.
+/// Starts ffmpeg and a thread that reads its frames into `frames`. A full channel makes ffmpeg wait. With `live`, a file is
+/// read at its own speed.
 pub(crate) fn start(
     ffmpeg: Ffmpeg,
     input: &VideoInput,
@@ -39,13 +39,13 @@ fn arguments(ffmpeg: Ffmpeg, input: &VideoInput, live: bool) -> Vec<OsString> {
     let how: &[&str] = match input.kind {
         VideoKind::File if live => &["-re"],
         VideoKind::File => &[],
-        // Lost packets would be smeared over many frames.
+        // With UDP, a lost packet would damage many frames.
         VideoKind::Stream if input.name.starts_with("rtsp") => &["-rtsp_transport", "tcp"],
         VideoKind::Stream => &[],
         VideoKind::Camera => &["-f", "v4l2"],
     };
     let before = ["-hide_banner", "-nostdin", "-v", "error"];
-    // Every frame of the first video track that is not a cover picture, each with its own time, in milliseconds.
+    // Selects every frame of the first video track that is not a cover picture, each with its own time in milliseconds.
     let picture = ["-map", "0:V:0", ffmpeg.fps_mode, "passthrough", "-enc_time_base", "1:1000"];
     let output = ["-c:v", "mjpeg", "-q:v", QUALITY, "-f", "matroska", "-flush_packets", "1", "pipe:1"];
     let mut args = words(&[&before[..], how, &["-i"]].concat());
@@ -67,13 +67,13 @@ fn read(process: &Process, limit: u64, frames: &Frames) {
             }
             Ok(None) => {
                 if let Err(error) = process.wait() {
-                    // Err: nobody listens any more, and ffmpeg was ended for that.
+                    // An error here means that the source was closed, which has killed ffmpeg.
                     let _ = frames.blocking_send(Err(error));
                 }
                 return;
             }
             Err(broken) => {
-                // ffmpeg's own words say more than where the pipe broke.
+                // ffmpeg's own message says more than the place where the pipe broke.
                 let error = process.wait().err().unwrap_or_else(|| FfmpegError::Failed {
                     program: "ffmpeg",
                     task: "hand over its frames".into(),

@@ -1,19 +1,19 @@
-//! What the tables say of workers and streams, and which columns of that a narrow terminal shows.
+//! The columns of the tables of workers and streams, and which of them a narrow terminal shows.
 
 use std::collections::BTreeMap;
 
 use facefleet_proto::view::{StreamView, WorkerView};
 
-/// Columns of a terminal between two columns of a table.
+/// The distance between two columns of a table, in characters.
 pub(super) const GAP: u16 = 2;
 
 /// A column of a table.
 pub(super) struct Column<Row> {
     pub(super) title: &'static str,
     pub(super) width: u16,
-    /// Numbers stand at the right.
+    /// Whether the column holds numbers, which are aligned to the right.
     pub(super) is_number: bool,
-    /// Where there is no room for all, the higher ones are left out.
+    /// The importance of the column, 0 for the most important. A narrow terminal leaves out the highest ranks.
     rank: u8,
     pub(super) text: fn(&Row) -> String,
 }
@@ -26,7 +26,7 @@ const fn number<Row>(rank: u8, title: &'static str, width: u16, text: fn(&Row) -
     Column { title, width, is_number: true, rank, text }
 }
 
-/// Those that have room, in their order; the most important one always.
+/// Returns the columns that have room, in their order. The most important one is always included.
 pub(super) fn that_fit<Row>(columns: &'static [Column<Row>], width: u16) -> Vec<&'static Column<Row>> {
     let mut by_rank: Vec<&Column<Row>> = columns.iter().collect();
     by_rank.sort_by_key(|column| column.rank);
@@ -39,7 +39,7 @@ pub(super) fn that_fit<Row>(columns: &'static [Column<Row>], width: u16) -> Vec<
     columns.iter().filter(|column| column.rank <= lowest).collect()
 }
 
-/// How a worker is.
+/// The columns of a worker.
 pub(super) const WORKERS: &[Column<WorkerView>] = &[
     text(0, "WORKER", 17, |w| w.node.identity.name.clone()),
     text(1, "STATE", 8, |w| w.state().name().to_owned()),
@@ -55,7 +55,7 @@ pub(super) const WORKERS: &[Column<WorkerView>] = &[
         0 => none(),
         slots => format!("{}/{slots}", w.node.slots_taken),
     }),
-    text(8, "HELD BACK BY", 14, |w| match w.node.load.as_ref().map(|load| load.throttling.now()).unwrap_or_default() {
+    text(8, "THROTTLED BY", 14, |w| match w.node.load.as_ref().map(|load| load.throttling.now()).unwrap_or_default() {
         nothing if nothing.is_empty() => none(),
         causes => causes.join(","),
     }),
@@ -63,7 +63,7 @@ pub(super) const WORKERS: &[Column<WorkerView>] = &[
     text(13, "VERSION", 8, |w| w.node.version.clone()),
 ];
 
-/// How a stream goes.
+/// The columns of a stream.
 pub(super) const STREAMS: &[Column<StreamView>] = &[
     text(0, "STREAM", 18, |s| s.report.name.clone()),
     text(8, "STATE", 8, |s| state(s).to_owned()),
@@ -74,7 +74,7 @@ pub(super) const STREAMS: &[Column<StreamView>] = &[
     number(4, "DROPPED", 7, |s| total(&s.report.dropped)),
     number(5, "FAILED", 6, |s| total(&s.report.failed)),
     number(9, "OPEN", 4, |s| s.report.open.to_string()),
-    number(10, "AGAIN", 5, |s| s.report.retried.to_string()),
+    number(10, "RETRIED", 7, |s| s.report.retried.to_string()),
     number(12, "FACES", 7, |s| s.report.faces.to_string()),
     number(11, "PRIORITY", 8, |s| s.report.priority.to_string()),
     text(7, "USES (IN FLIGHT)", 24, |s| {
@@ -84,7 +84,7 @@ pub(super) const STREAMS: &[Column<StreamView>] = &[
     text(13, "CLIENT", 16, |s| s.report.client.clone()),
 ];
 
-/// How a stream is, in one word.
+/// Returns the state of a stream, in one word.
 fn state(stream: &StreamView) -> &'static str {
     match &stream.report {
         report if report.ended => "ended",
@@ -105,7 +105,7 @@ fn whole(value: Option<u32>) -> String {
     value.map_or_else(none, |value| value.to_string())
 }
 
-/// What is not known.
+/// The text for an unknown value.
 fn none() -> String {
     "-".to_owned()
 }

@@ -1,4 +1,4 @@
-//! The screen, drawn into a terminal of any size.
+//! Rendering of the screen for a terminal of any size.
 
 use std::time::Duration;
 
@@ -10,18 +10,19 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Sparkline, Table};
 
 use super::columns::{self, Column, GAP};
-use super::reason::reason;
+use super::decision::explained;
 use super::screen::{Part, Screen};
 
-/// Lines from which on all parts are on the screen at once; on less there is the reader's part alone.
+/// The height from which all parts are shown at once; a lower terminal shows only the selected part.
 const ALL_PARTS: u16 = 16;
-/// Lines from which on there is room for the frames a second, too, and how many they take.
+/// The height from which the chart of frames per second is shown, too.
 const WITH_RATES: u16 = 24;
+/// The height of that chart.
 const RATES: u16 = 4;
-/// Lines of a part that are no rows: its title, and the titles of its columns.
+/// How many lines of each part are not rows: its title, and the titles of its columns.
 const HEADS: [u16; Part::ALL.len()] = [2, 2, 1];
 
-/// Where everything is; what has no room has no height.
+/// The areas of the screen. An area without room has height 0.
 struct Areas {
     head: Rect,
     notice: Rect,
@@ -30,7 +31,7 @@ struct Areas {
     foot: Rect,
 }
 
-/// Draws everything.
+/// Draws the whole screen.
 pub(super) fn draw(screen: &Screen, frame: &mut Frame<'_>) {
     let Areas { head, notice, rates, parts, foot } = areas(screen, frame.area());
     let bold = Style::new().add_modifier(Modifier::BOLD);
@@ -45,10 +46,10 @@ pub(super) fn draw(screen: &Screen, frame: &mut Frame<'_>) {
     draw_table(screen, frame, workers, Part::Workers, (columns::WORKERS, all), worker);
     draw_table(screen, frame, streams, Part::Streams, (columns::STREAMS, runs), |_| Style::new());
     draw_decisions(screen, frame, decisions);
-    frame.render_widget(Line::styled("tab next part · ↑↓ scroll · q end", Modifier::DIM), foot);
+    frame.render_widget(Line::styled("tab next part · ↑↓ scroll · q quit", Modifier::DIM), foot);
 }
 
-/// How many rows of the reader's part are shown on a terminal of this size.
+/// Returns how many rows of the selected part are visible on a terminal of this size.
 pub(super) fn rows(screen: &Screen, size: Rect) -> usize {
     room(areas(screen, size).parts[screen.part as usize], screen.part)
 }
@@ -68,7 +69,7 @@ fn areas(screen: &Screen, size: Rect) -> Areas {
         let nothing = Rect { height: 0, ..middle };
         Part::ALL.map(|part| if part == screen.part { middle } else { nothing })
     } else {
-        // Each as many lines as it has, and no more than its share while others want more; the last has the rest.
+        // Each part gets the lines that it needs, limited to its share; the last part gets the rest.
         let wanted =
             |part: Part| HEADS[part as usize].saturating_add(u16::try_from(screen.rows(part)).unwrap_or(u16::MAX));
         let workers = wanted(Part::Workers).clamp(3, middle.height * 2 / 5);
@@ -88,20 +89,20 @@ fn summary(screen: &Screen) -> String {
     format!("facefleet {version} at {} · policy {policy}{admission} · up {}", screen.masters, long(*uptime))
 }
 
-/// What is wrong, the worst first.
+/// Returns the most serious problem, if there is one.
 fn notices(screen: &Screen) -> Option<String> {
     let stale = |view: &ClusterView| {
         let seconds = view.stale?.as_secs();
-        Some(format!("the master has been cut off from its registry for {seconds} s: this is what it knows"))
+        Some(format!("the master has been cut off from its registry for {seconds} s: this view may be out of date"))
     };
     let outage = |view: &ClusterView| {
         let vanished = Some(view.vanished).filter(|vanished| *vanished > 0)?;
-        Some(format!("{vanished} workers fell silent at once: the master takes its own network for the cause"))
+        Some(format!("{vanished} workers fell silent at once: the master assumes a fault of its own network"))
     };
     let view = screen.view.as_ref();
     let first = match view {
         None => screen.away.clone().or_else(|| Some("waiting for the first view".to_owned())),
-        Some(_) => screen.away.as_ref().map(|away| format!("{away}; this is how it was")),
+        Some(_) => screen.away.as_ref().map(|away| format!("{away}; this is the last view")),
     };
     first.or_else(|| view.and_then(stale)).or_else(|| view.and_then(outage))
 }
@@ -151,12 +152,12 @@ fn draw_decisions(screen: &Screen, frame: &mut Frame<'_>, area: Rect) {
     let age = |decision: &DecisionView| format!("{:>4} s  ", now.saturating_sub(decision.time_ms) / 1000);
     let newest_first = screen.decisions.iter().rev().skip(screen.first(Part::Decisions, room)).take(room);
     let lines = newest_first
-        .map(|decision| Line::from(vec![Span::styled(age(decision), Modifier::DIM), Span::raw(reason(decision))]));
+        .map(|decision| Line::from(vec![Span::styled(age(decision), Modifier::DIM), Span::raw(explained(decision))]));
     let text = Paragraph::new(lines.collect::<Vec<_>>());
     frame.render_widget(text.block(title(screen, Part::Decisions, room)), area);
 }
 
-/// The line above a part: what it is, and what of it is shown.
+/// The line above a part: its name, its number of rows, and which of them are visible.
 fn title(screen: &Screen, part: Part, room: usize) -> Block<'static> {
     let name = match part {
         Part::Workers => "Workers",
@@ -169,7 +170,7 @@ fn title(screen: &Screen, part: Part, room: usize) -> Block<'static> {
     Block::new().borders(Borders::TOP).title(Span::styled(format!(" {name}: {rows}{shown} "), style))
 }
 
-/// The state's colour; it is there as a word, too.
+/// Returns the colour of a state, which is shown as a word, too.
 fn state_style(screen: &Screen, state: WorkerState) -> Style {
     match state {
         WorkerState::Healthy => coloured(screen, Color::Green),
@@ -183,7 +184,7 @@ fn coloured(screen: &Screen, colour: Color) -> Style {
     if screen.has_colour { Style::new().fg(colour) } else { Style::new() }
 }
 
-/// Its two largest units.
+/// Formats a duration in its two largest units.
 fn long(time: Duration) -> String {
     let s = time.as_secs();
     match (s / 86_400, s / 3600 % 24, s / 60 % 60, s % 60) {

@@ -1,4 +1,4 @@
-//! The view of a cluster, once a second, from whichever of its masters answers.
+//! Receives the view of a cluster once a second, from a master that answers.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 
-/// How long a master may say nothing that has a view for us every second.
+/// How long a master may send nothing before the next one is asked. It sends a view every second.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// What there is to tell.
+/// What the feed reports.
 #[derive(Debug)]
 pub(super) enum News {
-    /// The first view of a master that answers (again): with the decisions before it.
+    /// The first view after a connection to a master, which includes past decisions.
     First(Box<ClusterView>),
-    /// The next one.
+    /// A further view.
     Next(Box<ClusterView>),
-    /// No view comes.
+    /// The connection was lost, or was not made.
     Away {
-        /// Who was asked.
+        /// The master that was asked.
         master: HostPort,
-        /// What came instead.
+        /// What went wrong.
         why: String,
     },
 }
 
-/// Tells until nobody listens.
+/// Sends news until the receiver is dropped.
 pub(super) async fn run(masters: HostPorts, news: Sender<News>) {
     let mut backoff = Backoff::default();
     for turn in 0.. {
@@ -51,21 +51,21 @@ pub(super) async fn run(masters: HostPorts, news: Sender<News>) {
     }
 }
 
-/// Tells every view of a master. Err: why no more come.
+/// Sends every view of one master. Returns why there are no more.
 async fn follow(master: &HostPort, news: &Sender<News>, is_first: &mut bool) -> Result<Infallible, String> {
     let explain = |status: Status| match status.code() {
-        Code::Unimplemented => "it is of an older version, which shows no more than `nodes`".to_owned(),
+        Code::Unimplemented => "its version is too old for `top`; use `nodes`".to_owned(),
         _ => grpc::explain(&status),
     };
     let client = MasterClient::new(grpc::channel(master));
     let mut client = client.max_decoding_message_size(grpc::MAX_MESSAGE_BYTES);
-    let silent = |_| format!("it has said nothing for {} s", SILENCE.as_secs());
+    let silent = |_| format!("it has sent nothing for {} s", SILENCE.as_secs());
     let views = timeout(SILENCE, client.watch(wire::WatchRequest {})).await.map_err(silent)?;
     let mut views = views.map_err(explain)?.into_inner();
     loop {
         let view = timeout(SILENCE, views.message()).await.map_err(silent)?.map_err(explain)?;
         let view = view.ok_or_else(|| "it is stopping".to_owned())?;
-        let view = ClusterView::try_from(view).map_err(|invalid| format!("its view means nothing: {invalid}"))?;
+        let view = ClusterView::try_from(view).map_err(|invalid| format!("its view is invalid: {invalid}"))?;
         let view = Box::new(view);
         let told = if std::mem::take(is_first) { News::First(view) } else { News::Next(view) };
         news.send(told).await.map_err(|_| "nobody listens".to_owned())?;

@@ -1,12 +1,12 @@
-//! `facefleet-client top`: the cluster as it works, for people over ssh.
+//! The command `top`: shows a working cluster in a terminal.
 //!
-//! `feed` brings the view of a master once a second, `screen` is what is looked at (pure), and `draw` puts it into a terminal
-//! of any size (pure but for the terminal's buffer), with the texts of `columns` and `reason`.
+//! `feed` receives a view from a master once a second. `screen` is the state of the display (pure). `draw` renders that state
+//! for a terminal of any size (pure except for the terminal's buffer), with the texts of `columns` and `decision`.
 
 mod columns;
+mod decision;
 mod draw;
 mod feed;
-mod reason;
 mod screen;
 
 use std::{env, io, thread};
@@ -20,13 +20,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use screen::{Key, Screen};
 
-/// Views and keys that wait to be drawn. Whoever sends more waits, too.
+/// How many views, and how many keys, may wait to be handled. Their senders wait when it is full.
 const WAITING: usize = 16;
 
-/// Shows the cluster of these masters until somebody ends it. A master that does not answer is waited for.
+/// Shows the cluster of these masters until the user quits. If no master answers, they are asked again.
 ///
 /// # Errors
-/// This is no terminal, or it does not do what terminals do.
+/// Fails if stdout is not a terminal, or if the terminal returns an error.
 pub(crate) async fn run(masters: HostPorts) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
     let (send_news, mut news) = mpsc::channel(WAITING);
@@ -42,19 +42,19 @@ pub(crate) async fn run(masters: HostPorts) -> io::Result<()> {
             event = events.recv() => match event.transpose()?.as_ref().and_then(key) {
                 Some(Key::End) => return Ok(()),
                 Some(key) => screen.press(key, draw::rows(&screen, size)),
-                // It has another size, perhaps, and is drawn again.
+                // The size of the terminal may have changed, so the screen is drawn again.
                 None => {}
             },
         }
     }
 }
 
-/// See <https://no-color.org>.
+/// Returns whether colours may be used, by the convention of <https://no-color.org>.
 fn has_colour() -> bool {
     env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
 
-/// The terminal while this program has it: as it was again when this is dropped, or somebody panics.
+/// The terminal in raw mode. It is restored on drop and on panic.
 struct Terminal(DefaultTerminal);
 
 impl Terminal {
@@ -69,7 +69,8 @@ impl Drop for Terminal {
     }
 }
 
-/// What happens to the terminal. The thread that reads it ends with the process: nothing else ends a read.
+/// Starts a thread that reads the events of the terminal. It ends with the process, because nothing else can interrupt a
+/// read.
 fn events() -> mpsc::Receiver<io::Result<Event>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     thread::spawn(move || {
@@ -84,7 +85,7 @@ fn events() -> mpsc::Receiver<io::Result<Event>> {
     receiver
 }
 
-/// What a key means here.
+/// Translates a key to a command of the screen.
 fn key(event: &Event) -> Option<Key> {
     let Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press | KeyEventKind::Repeat, .. }) = event else {
         return None;

@@ -1,4 +1,4 @@
-//! What is looked at: the newest view, what it leaves out of those before it, and where the reader is. Pure.
+//! The state of the display: the newest view, the history that it does not contain, and the position of the user. Pure.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use facefleet_proto::view::{ClusterView, DecisionView, MAX_DECISIONS};
 
 use super::feed::News;
 
-/// Views of which the frames a second are kept: as wide as a terminal can be.
+/// How many past values of frames per second are kept: one for each column of a wide terminal.
 const MAX_RATES: usize = 512;
 
 /// A part of the screen.
@@ -18,11 +18,11 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// From top to bottom.
+    /// All parts, from top to bottom.
     pub(super) const ALL: [Part; 3] = [Part::Workers, Part::Streams, Part::Decisions];
 }
 
-/// What somebody wants.
+/// The commands that keys stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     End,
@@ -32,40 +32,48 @@ pub(super) enum Key {
     Down(usize),
 }
 
-/// All that there is to draw.
+/// Everything that is drawn.
 pub(super) struct Screen {
-    /// The masters that are asked.
+    /// The addresses of the masters that are asked.
     pub(super) masters: String,
     pub(super) has_colour: bool,
-    /// None before the first.
+    /// The newest view; None before the first one.
     pub(super) view: Option<ClusterView>,
-    /// Why no view comes.
+    /// Why no views arrive at the moment, if they do not.
     pub(super) away: Option<String>,
     /// The newest decisions, oldest first.
     pub(super) decisions: VecDeque<DecisionView>,
-    /// Frames a second of the whole cluster in each view, oldest first.
+    /// Frames per second of the whole cluster in each view, oldest first.
     pub(super) rates: VecDeque<f32>,
-    /// Which part the reader is in.
+    /// The part that the user has selected.
     pub(super) part: Part,
-    /// The first row that is shown of each part.
+    /// The first visible row of each part.
     scrolled: [usize; Part::ALL.len()],
 }
 
 impl Screen {
-    /// Nothing is known yet.
+    /// Creates the screen before the first view.
     pub(super) fn new(masters: String, has_colour: bool) -> Screen {
-        let (view, away, decisions, rates) = Default::default();
-        Screen { masters, has_colour, view, away, decisions, rates, part: Part::Workers, scrolled: [0; 3] }
+        Screen {
+            masters,
+            has_colour,
+            view: None,
+            away: None,
+            decisions: VecDeque::new(),
+            rates: VecDeque::new(),
+            part: Part::Workers,
+            scrolled: [0; Part::ALL.len()],
+        }
     }
 
-    /// Takes in what is new.
+    /// Updates the state with news from the feed.
     pub(super) fn take(&mut self, news: News) {
         let view = match news {
             News::Away { master, why } => {
                 return self.away = Some(format!("waiting for the master at {master}: {why}"));
             }
             News::First(view) => {
-                // It comes with all there are, and another life of the master numbers its own anew.
+                // The first view contains all decisions, and a master that was restarted numbers them from 1 again.
                 self.decisions.clear();
                 view
             }
@@ -82,7 +90,7 @@ impl Screen {
         self.view = Some(view);
     }
 
-    /// Does what a key says, where so many rows of the reader's part are on the screen.
+    /// Executes the command of a key. `rows_shown` is the number of visible rows of the selected part.
     pub(super) fn press(&mut self, key: Key, rows_shown: usize) {
         let part = self.part as usize;
         let last = self.rows(self.part).saturating_sub(rows_shown);
@@ -96,7 +104,7 @@ impl Screen {
         }
     }
 
-    /// How many rows a part has.
+    /// Returns how many rows a part has.
     pub(super) fn rows(&self, part: Part) -> usize {
         let of = |count: fn(&ClusterView) -> usize| self.view.as_ref().map_or(0, count);
         match part {
@@ -106,7 +114,7 @@ impl Screen {
         }
     }
 
-    /// The first row that is shown of a part that has room for so many.
+    /// Returns the first visible row of a part that has room for `room` rows.
     pub(super) fn first(&self, part: Part, room: usize) -> usize {
         self.scrolled[part as usize].min(self.rows(part).saturating_sub(room))
     }

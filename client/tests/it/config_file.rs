@@ -1,4 +1,4 @@
-//! The configuration file, in the program itself.
+//! Tests of the configuration file with the program as a process.
 
 use std::env;
 use std::fs;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 const FILE: &str = "workers = 3\nmaster = ['a:1', 'b:2']\nlandmarks = true\njson = 'out.jsonl'\n";
 
-/// What the program says with this file and environment.
+/// Runs the program with this file, environment and arguments, and returns its output.
 fn client(file: &str, variables: &[(&str, &str)], args: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("client.toml");
@@ -19,7 +19,7 @@ fn client(file: &str, variables: &[(&str, &str)], args: &str) -> Output {
     command.args(args.split_whitespace()).output().unwrap()
 }
 
-/// The lines of `--print-config`.
+/// Returns the lines that `--print-config` prints.
 fn printed(file: &str, variables: &[(&str, &str)], args: &str) -> Vec<String> {
     let output = client(file, variables, &format!("{args} --print-config"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -84,7 +84,7 @@ fn nodes_takes_the_master_of_the_file_and_not_its_outputs() {
     let values: Vec<&String> = printed.iter().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
     assert_eq!(values[0], "master = [\"a:1\", \"b:2\"]  # file, line 2");
     assert!(values[1..].iter().all(|line| line.starts_with("log")), "{values:?}");
-    // It is asked for, and not there: no flag was missing.
+    // The exit code shows that no flag was missing: the master was asked, and is not there.
     let output = client("master = '127.0.0.1:1'", &[], "nodes");
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,4 +1,4 @@
-//! The client as a process.
+//! Tests of the client as a process.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod config_file;

@@ -1,4 +1,4 @@
-//! A collector of traces that remembers what it is told, for the tests of client and worker.
+//! A collector that stores the traces it receives, for the tests of client and worker.
 
 use std::collections::BTreeMap;
 
@@ -13,25 +13,25 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-/// A collector on a port of this machine, for as long as it lives.
+/// A running collector on a port of this machine.
 pub(crate) struct Collector {
     pub(crate) url: String,
-    told: mpsc::UnboundedReceiver<ExportTraceServiceRequest>,
+    received: mpsc::UnboundedReceiver<ExportTraceServiceRequest>,
 }
 
 impl Collector {
     pub(crate) async fn start() -> Collector {
         let (listener, url) = loopback().await;
-        let (tell, told) = mpsc::unbounded_channel();
-        let service = TraceServiceServer::new(Service(tell));
+        let (sender, received) = mpsc::unbounded_channel();
+        let service = TraceServiceServer::new(Service(sender));
         tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
-        Collector { url, told }
+        Collector { url, received }
     }
 
-    /// The spans that a program which has ended told it, by name.
+    /// Returns the spans that a program has sent before it ended, by name.
     pub(crate) fn spans_of(&mut self, program: &str) -> BTreeMap<String, Span> {
         let mut spans = BTreeMap::new();
-        while let Ok(ExportTraceServiceRequest { resource_spans }) = self.told.try_recv() {
+        while let Ok(ExportTraceServiceRequest { resource_spans }) = self.received.try_recv() {
             for resource in resource_spans {
                 let about = &resource.resource.as_ref().unwrap().attributes;
                 assert_eq!(attribute(about, "service.name"), Some(&text(program)), "{about:?}");
@@ -45,7 +45,7 @@ impl Collector {
     }
 }
 
-/// Passes on what it is told.
+/// The service that passes every request on to the test.
 struct Service(mpsc::UnboundedSender<ExportTraceServiceRequest>);
 
 #[tonic::async_trait]
@@ -59,14 +59,14 @@ impl TraceService for Service {
     }
 }
 
-/// A port of this machine, and who listens there.
+/// Opens a port of this machine, and returns its listener and URL.
 pub(crate) async fn loopback() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     (listener, url)
 }
 
-/// The attribute of this name.
+/// Returns the value of the attribute with this name.
 pub(crate) fn attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a Value> {
     let AnyValue { value } = attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?;
     value.as_ref()

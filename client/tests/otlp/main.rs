@@ -1,4 +1,4 @@
-//! The client as a process that exports traces.
+//! Tests of the client as a process that exports traces.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod collector;
@@ -17,7 +17,7 @@ use collector::{Collector, attribute, loopback, text};
 
 const PHOTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/photos/astronaut.jpg");
 
-/// What the client does with these arguments.
+/// Runs the client with these arguments and returns its output.
 async fn client(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_facefleet-client"));
     let ours = |name: &str| name.starts_with("FACEFLEET_") || name.starts_with("OTEL_");
@@ -27,7 +27,7 @@ async fn client(args: &[&str]) -> Output {
     command.args(args).args(["--config", ""]).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap()
 }
 
-/// Finds the faces in a photo on this machine alone, and tells a collector.
+/// Finds the faces in a photo on this machine alone, and exports the traces to a collector.
 async fn look_at_a_photo(collector: &str) -> Output {
     client(&["run", PHOTO, "--local", "--workers", "1", "--otlp", collector]).await
 }
@@ -38,7 +38,7 @@ async fn one_trace_has_the_frame_and_the_work_on_it() {
     let output = look_at_a_photo(&collector.url).await;
     assert!(output.status.success(), "{output:?}");
 
-    // Both are told before the client ends.
+    // The client sends both spans before it ends.
     let spans = collector.spans_of("facefleet-client");
     let [frame, work] = <[Span; 2]>::try_from(spans.into_values().collect::<Vec<_>>()).unwrap();
 
@@ -76,9 +76,9 @@ async fn a_collector_that_is_away_costs_one_line() {
 
 #[tokio::test]
 async fn a_collector_that_never_answers_does_not_keep_the_client() {
-    // The system takes the connection for it, and nobody says a word.
+    // The operating system accepts the connection, and nobody answers.
     let (_listener, url) = loopback().await;
-    // It waits three seconds for it, and a busy machine may take its time for all else.
+    // The client waits three seconds for the collector, and everything else may be slow on a busy machine.
     let output = timeout(Duration::from_secs(60), look_at_a_photo(&url)).await.unwrap();
     assert!(output.status.success(), "{output:?}");
 }

@@ -82,7 +82,7 @@ fn inputs_that_are_no_video() {
 fn wishes_that_do_not_fit_the_input() {
     let (video, photo) = (asset("demo.mp4"), asset("photos/astronaut.jpg"));
     let ended = run(Program::Client, &["run", text(&video), "--local", "--max-age", "100"]);
-    assert_fails(&ended, &["--max-age is for live streams", "add --live"]);
+    assert_fails(&ended, &["--max-age is only for live streams", "add --live"]);
     assert_fails(&run(Program::Client, &["run", text(&photo), "--local", "--live"]), &["--live", text(&photo)]);
 }
 

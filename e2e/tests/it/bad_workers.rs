@@ -110,7 +110,7 @@ fn frames_that_fail_at_three_workers_have_failed() {
     let ended = run(&arguments(master.address, FRAMES)).end().unwrap();
     assert_eq!(ended.code, Some(1), "{:#?}", ended.stderr);
     let balance = format!("sent {FRAMES} = ok 0 + dropped 0 + failed {FRAMES} ({FRAMES} out_of_order)");
-    let none = format!("not one of the {FRAMES} frames could be worked on");
+    let none = format!("none of the {FRAMES} frames could be processed");
     for said in [&balance, &none] {
         assert!(ended.stderr.iter().any(|line| line.contains(said)), "no {said} in {:#?}", ended.stderr);
     }

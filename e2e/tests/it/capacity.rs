@@ -67,7 +67,7 @@ fn a_cluster_that_is_not_there_carries_nothing_and_one_without_workers_no_camera
     let master = Service::master(LOOPBACK).unwrap();
     let ask = |fps: &str| client(&["capacity", "--master", &master.address.to_string(), "--fps", fps]).unwrap().end();
     let ended = ask("10").unwrap();
-    assert_eq!(ended.stdout, ["this cluster carries no camera: no worker has joined yet"]);
+    assert_eq!(ended.stdout, ["this cluster can serve no cameras: no worker has joined yet"]);
     assert_eq!(ask("0").unwrap().code, Some(2));
     let nobody = crate::start_order::nobody().to_string();
     let ended = client(&["capacity", "--master", &nobody]).unwrap().end().unwrap();

@@ -146,7 +146,7 @@ fn a_worker_and_a_client_find_the_master() {
     worker.wait_for_stderr("say which master it found", |line| line.contains(&address).then_some(())).unwrap();
     wait_until_joined(&mut worker, &network, MASTER);
 
-    let found = format!(":{PORT}` at {address}; --master chooses another");
+    let found = format!(":{PORT}` at {address}; use --master to choose another");
     let nodes = client(&network, &["nodes"], 0, &[&found]);
     assert!(nodes.stdout.join("\n").contains("worker"), "{nodes:?}");
     client(&network, &["capacity"], 0, &[&found]);
@@ -230,7 +230,7 @@ fn who_does_not_want_to_be_found_is_not() {
     client(&network, &["nodes"], 1, &["no master announces itself", "--master"]);
     let picture = asset("photos/astronaut.jpg");
     let mut run = start(&network, CLIENT, Program::Client, &["run", text(&picture)]);
-    let alone = |line: &str| line.contains("this machine does the work").then_some(());
+    let alone = |line: &str| line.contains("running on this machine alone").then_some(());
     run.wait_for_stderr("say that nobody was found", alone).unwrap();
 }
 

@@ -80,7 +80,7 @@ fn screen(workers: u32) -> Screen {
     screen
 }
 
-/// The lines of a terminal of this size, without what is empty at their ends.
+/// Returns the lines of a terminal of this size, without empty space at their ends.
 fn drawn(screen: &Screen, width: u16, height: u16) -> Vec<String> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| draw(screen, frame)).unwrap();
@@ -102,13 +102,13 @@ fn everything_is_on_a_common_terminal() {
         "facefleet 0.1.0 at pi-master:50051 · policy least-loaded · admission fair, 2 waiting · up 1 h 2 min",
         "Frames/s: 37.5, at most 37.5 in 1 s",
         "Workers: 3",
-        "WORKER STATE FRAMES/S P50 MS P95 MS IN FLIGHT CPU % TEMP °C HELD BACK BY",
+        "WORKER STATE FRAMES/S P50 MS P95 MS IN FLIGHT CPU % TEMP °C THROTTLED BY",
         "pi-1 healthy 12.5 41.0 - 3 53 - -",
         "Streams: 1",
         "demo.mp4 24.9 - 250 240 3 0 pi-2 (3)",
         "Last decisions: 2",
         "3 s demo.mp4 #9 → pi-2: 3 in flight × 41 ms = 123 ms, next best pi-1 160 ms",
-        "tab next part · ↑↓ scroll · q end",
+        "tab next part · ↑↓ scroll · q quit",
     ] {
         assert_shows(&lines, text);
     }
@@ -179,7 +179,7 @@ fn what_has_no_room_is_scrolled_to_and_not_beyond_its_end() {
     assert_shows(&drawn(&screen, 80, 24), "pi-200 healthy");
     screen.press(Key::Up(1), rows);
     assert_shows(&drawn(&screen, 80, 24), &format!("Workers: 200, {} to 199", 200 - rows));
-    // Most of them leave.
+    // Most of the workers leave.
     screen.take(News::Next(Box::new(view(3))));
     assert_shows(&drawn(&screen, 80, 24), "pi-1 healthy");
 }
@@ -196,7 +196,7 @@ fn a_master_that_is_away_is_said_and_what_was_known_stays() {
     assert_eq!(screen.rows(Part::Decisions), 4);
     screen.take(away());
     let lines = drawn(&screen, 100, 24);
-    assert_shows(&lines, "connection refused; this is how it was");
+    assert_shows(&lines, "connection refused; this is the last view");
     assert_shows(&lines, "pi-1 healthy");
     screen.take(News::First(Box::new(view(3))));
     assert_eq!(screen.rows(Part::Decisions), 2, "it tells them all again");

@@ -1,63 +1,13 @@
-//! `facefleet-client nodes`: the cluster as a table.
-
-mod watch;
+//! The list of workers as a table for people and as JSON for programs.
 
 use comfy_table::{CellAlignment, Table, presets};
-use facefleet_proto::wire::master_client::MasterClient;
-use facefleet_proto::{Health, Load, Node, Nodes, Throttling, wire};
-use facefleet_service::address::{HostPort, HostPorts};
-use facefleet_service::grpc;
+use facefleet_proto::{Health, Load, Node, Nodes, Throttling};
 use serde::Serialize;
 
-pub use watch::watch;
-
-/// Why there is no list.
-#[derive(Debug, thiserror::Error)]
-pub enum NodesError {
-    /// The master did not answer.
-    #[error("cannot ask the master at {master}")]
-    Call {
-        /// Who was asked.
-        master: HostPort,
-        /// What came instead.
-        source: tonic::Status,
-    },
-    /// The master's answer means nothing.
-    #[error("the master at {master} sent a list that means nothing")]
-    Answer {
-        /// Who was asked.
-        master: HostPort,
-        /// What is wrong with it.
-        source: facefleet_proto::Invalid,
-    },
-}
-
-/// How a master admits streams that lets in all of them; an old one does, and says nothing.
+/// The admission that admits every stream. An old master does the same and reports no name.
 const OPEN: &str = "open";
 
-/// Asks the masters, one after the other, for the workers, until one answers.
-///
-/// # Errors
-/// The last one cannot be reached either, or is an old one that cannot list them.
-pub async fn list(masters: &HostPorts) -> Result<Nodes, NodesError> {
-    let mut asked = masters.iter();
-    loop {
-        let master = asked.next().expect("the last one ends the loop");
-        let mut client = MasterClient::new(grpc::channel(master));
-        let mut request = tonic::Request::new(wire::ListNodesRequest::default());
-        request.set_timeout(grpc::call_timeout(masters));
-        match client.list_nodes(request).await {
-            Ok(reply) => {
-                let nodes = Nodes::try_from(reply.into_inner());
-                return nodes.map_err(|source| NodesError::Answer { master: master.clone(), source });
-            }
-            Err(source) if asked.len() == 0 => return Err(NodesError::Call { master: master.clone(), source }),
-            Err(source) => tracing::warn!("the master at {master} does not answer: {}", grpc::explain(&source)),
-        }
-    }
-}
-
-/// For people.
+/// Formats the list as a table for people.
 pub fn table(nodes: &Nodes) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -71,7 +21,7 @@ pub fn table(nodes: &Nodes) -> String {
         "DETECTORS",
         "CPU %",
         "TEMP °C",
-        "HELD BACK BY",
+        "THROTTLED BY",
         "SLOTS",
         "IN FLIGHT",
         "MS/FRAME",
@@ -107,7 +57,7 @@ pub fn table(nodes: &Nodes) -> String {
             if detectors.is_empty() { "-".into() } else { detectors.join(",") },
             measured(load.map(|l| l.cpu_percent)),
             measured(load.and_then(|l| l.temperature_c)),
-            load.map_or_else(|| "-".into(), |l| held_back(l.throttling)),
+            load.map_or_else(|| "-".into(), |l| throttled_by(l.throttling)),
             if *slots > 0 { format!("{slots_taken}/{slots}") } else { "-".into() },
             load.map_or_else(|| "-".into(), |l| l.in_flight.to_string()),
             measured(load.and_then(|l| l.frame_ms)),
@@ -117,7 +67,7 @@ pub fn table(nodes: &Nodes) -> String {
         ]);
     }
     for (column, name) in table.column_iter_mut().zip(head) {
-        let text = matches!(name, "NAME" | "ADDRESS" | "STATE" | "DETECTORS" | "HELD BACK BY");
+        let text = matches!(name, "NAME" | "ADDRESS" | "STATE" | "DETECTORS" | "THROTTLED BY");
         column.set_cell_alignment(if text { CellAlignment::Left } else { CellAlignment::Right });
     }
     let workers = match nodes.nodes.len() {
@@ -127,12 +77,12 @@ pub fn table(nodes: &Nodes) -> String {
     let outage = match nodes.vanished {
         0 => String::new(),
         n => format!(
-            "\n{n} workers fell silent at once: the master takes its own network for the cause and goes on offering them"
+            "\n{n} workers fell silent at once: the master assumes a fault of its own network and continues to offer them"
         ),
     };
     let stale = nodes.stale.map_or_else(String::new, |stale| {
         format!(
-            "\nthe master has been cut off from its registry for {:.0} s: this is what it knows",
+            "\nthe master has been cut off from its registry for {:.0} s: the list may be out of date",
             stale.as_secs_f64()
         )
     });
@@ -143,8 +93,8 @@ pub fn table(nodes: &Nodes) -> String {
     format!("{workers}; policy {}{admission}{outage}{stale}", nodes.policy)
 }
 
-/// What holds a worker's machine back; otherwise what has done so since it was switched on.
-fn held_back(throttling: Throttling) -> String {
+/// Formats what throttles a worker's machine now, or else what has throttled it since it was switched on.
+fn throttled_by(throttling: Throttling) -> String {
     match (throttling.now(), throttling.since_start()) {
         (now, _) if !now.is_empty() => now.join(","),
         (_, once) if !once.is_empty() => format!("was: {}", once.join(",")),
@@ -152,7 +102,7 @@ fn held_back(throttling: Throttling) -> String {
     }
 }
 
-/// What a worker does, in one word.
+/// The state of a worker, in one word.
 fn state(node: &Node) -> &'static str {
     match node.health {
         Health::Draining if node.load.as_ref().is_some_and(|load| load.resting) => "resting",
@@ -160,13 +110,13 @@ fn state(node: &Node) -> &'static str {
     }
 }
 
-/// For programs: one JSON object. Its keys may grow in number, and never change.
+/// Formats the list as one JSON object for programs. New keys may be added, existing ones never change.
 pub fn json(nodes: &Nodes) -> String {
     serde_json::to_string_pretty(&JsonNodes::from(nodes)).expect(TEXT_KEYS)
 }
 
-/// The same on one line.
-fn json_line(nodes: &Nodes) -> String {
+/// Formats the list as one JSON object on one line.
+pub(super) fn json_line(nodes: &Nodes) -> String {
     serde_json::to_string(&JsonNodes::from(nodes)).expect(TEXT_KEYS)
 }
 
@@ -187,10 +137,11 @@ struct JsonNodes<'a> {
     policy: &'a str,
     epoch: u64,
     vanished: u32,
-    /// How streams are let in, and how many wait to be.
+    /// The name of the admission.
     admission: &'a str,
+    /// The number of streams that wait to be admitted.
     waiting: u32,
-    /// `null` when the master is not cut off from a registry that it shares with others.
+    /// How long the master has been cut off from a registry that it shares with others; `null` if it is not.
     stale_ms: Option<u64>,
     nodes: Vec<JsonNode<'a>>,
 }
@@ -207,8 +158,9 @@ struct JsonNode<'a> {
     version: &'a str,
     detectors: &'a [String],
     silent_ms: u64,
-    /// Streams that it takes at once, 0 where all are let in; and those of them that are there.
+    /// The number of streams that the worker may serve at once; 0 if every stream is admitted.
     slots: u32,
+    /// The number of streams that it serves.
     slots_taken: u32,
     /// `null` before the first heartbeat.
     load: Option<JsonLoad>,
@@ -225,10 +177,11 @@ struct JsonLoad {
     frames_ok: u64,
     frames_dropped: u64,
     frames_failed: u64,
-    /// What the worker measured of itself.
+    /// The result of the self-test.
     frames_per_s: Option<f32>,
-    /// What holds its machine back now, and what has since it was switched on.
+    /// What throttles the machine now.
     held_back_by: Vec<&'static str>,
+    /// What has throttled the machine since it was switched on.
     was_held_back_by: Vec<&'static str>,
 }
 
@@ -303,14 +256,14 @@ impl From<&Load> for JsonLoad {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use facefleet_proto::{Identity, WorkerId};
 
     use super::*;
 
-    pub(super) fn nodes() -> Nodes {
+    pub(crate) fn nodes() -> Nodes {
         let throttling = Throttling::from_bits(0x5_0001);
         let measured = Load { frame_ms: Some(33.0), frames_per_s: Some(121.0), ..Load::default() };
         let load = Load { cpu_percent: 12.34, frames_ok: 250, throttling, ..measured };
@@ -365,11 +318,11 @@ mod tests {
     }
 
     #[test]
-    fn what_held_a_worker_back_is_shown_until_it_is_switched_off() {
-        let held_back = |bits| held_back(Throttling::from_bits(bits));
-        assert_eq!(held_back(0xF_000C), "throttled,hot");
-        assert_eq!(held_back(0x2_0000), "was: capped");
-        assert_eq!(held_back(0), "-");
+    fn past_throttling_is_shown_until_the_machine_is_switched_off() {
+        let throttled_by = |bits| throttled_by(Throttling::from_bits(bits));
+        assert_eq!(throttled_by(0xF_000C), "throttled,hot");
+        assert_eq!(throttled_by(0x2_0000), "was: capped");
+        assert_eq!(throttled_by(0), "-");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Why a frame goes where it goes, as a sentence.
+//! One line of text that explains why a frame was sent to a worker.
 
 use facefleet_proto::view::{Choice, DecisionView};
 
-/// `demo.mp4 #12 → pi-2: 3 in flight × 41 ms / 4 threads = 31 ms, next best pi-1 40 ms`
-pub(super) fn reason(view: &DecisionView) -> String {
+/// Explains a decision, such as `demo.mp4 #12 → pi-2: 3 in flight × 41 ms / 4 threads = 31 ms, next best pi-1 40 ms`.
+pub(super) fn explained(view: &DecisionView) -> String {
     let stream = if view.stream_name.is_empty() { "a stream" } else { &view.stream_name };
     let what = match view.decision.frame {
         Some(frame) => format!("{stream} #{frame}"),
@@ -19,7 +19,7 @@ pub(super) fn reason(view: &DecisionView) -> String {
     format!("{what} → {}: {}{next}{by}", chosen.worker, expectation(chosen))
 }
 
-/// How long it would take, and how that is worked out, where it is worked out so.
+/// Formats the expected time until the answer, with its calculation if the numbers that are shown lead to it.
 fn expectation(choice: &Choice) -> String {
     let Choice { worker: _, in_flight, frame_ms, cores, answers_in_ms } = choice;
     let threads = if *cores > 1 { format!(" / {cores} threads") } else { String::new() };
@@ -36,13 +36,13 @@ fn expectation(choice: &Choice) -> String {
     }
 }
 
-/// Whether the numbers that are shown add up, as far as a reader can tell.
+/// Returns whether a reader who multiplies the numbers that are shown gets the result that is shown.
 fn is_product(in_flight: u32, frame_ms: f32, cores: u32, answer_ms: f32) -> bool {
     let product = in_flight as f32 * frame_ms / cores as f32;
     (product - answer_ms).abs() <= 0.05 * answer_ms.max(1.0)
 }
 
-/// Milliseconds, with a place behind the point where that says more.
+/// Formats milliseconds, with one decimal below 10 ms.
 fn time(ms: f32) -> String {
     if ms < 10.0 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
 }
@@ -69,21 +69,21 @@ mod tests {
     fn a_choice_is_a_sum_that_can_be_checked() {
         let pi1 = || Some(choice("pi-1", 4, 40.0, 1, 160.0));
         assert_eq!(
-            reason(&view("", Some(12), choice("pi-2", 3, 41.0, 1, 123.0), pi1())),
+            explained(&view("", Some(12), choice("pi-2", 3, 41.0, 1, 123.0), pi1())),
             "demo.mp4 #12 → pi-2: 3 in flight × 41 ms = 123 ms, next best pi-1 160 ms"
         );
         assert_eq!(
-            reason(&view("least-loaded", None, choice("pi-2", 3, 41.0, 4, 30.75), None)),
+            explained(&view("least-loaded", None, choice("pi-2", 3, 41.0, 4, 30.75), None)),
             "demo.mp4 → pi-2: 3 in flight × 41 ms / 4 threads = 31 ms, the only one (least-loaded)"
         );
         let far = choice("pi-2", 3, 41.0, 4, 300.0);
         assert_eq!(
-            reason(&view("", None, far, pi1())),
+            explained(&view("", None, far, pi1())),
             "demo.mp4 → pi-2: answers in 300 ms, 3 in flight, 41 ms a frame, next best pi-1 160 ms"
         );
         let unknown = choice("pi-2", 1, 0.0, 4, 0.0);
         assert_eq!(
-            reason(&view("weighted-round-robin", None, unknown.clone(), Some(unknown))),
+            explained(&view("weighted-round-robin", None, unknown.clone(), Some(unknown))),
             "demo.mp4 → pi-2: 1 in flight, next pi-2 (weighted-round-robin)"
         );
     }

@@ -1,0 +1,38 @@
+//! Where the outputs of a stream are written, and whether they may be.
+
+use std::path::{Path, PathBuf};
+
+use super::error::ReportError;
+use crate::source::Media;
+
+/// The outputs of one stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Outputs {
+    /// The input that the outputs are made from.
+    pub(crate) media: Media,
+    /// The file for JSON lines; `-` is standard output.
+    pub(crate) json: Option<PathBuf>,
+    /// The video, the picture or the folder for annotated frames.
+    pub(crate) annotate: Option<PathBuf>,
+}
+
+/// Checks that an output may be written to `path`. The folder must exist, because creating it would hide a typing error.
+///
+/// # Errors
+/// Fails if `path` is the input, or if its folder does not exist.
+pub(super) fn check(path: &Path, media: &Media) -> Result<(), ReportError> {
+    let is = |input: &Path| matches!((path.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    let is_input = match media {
+        Media::Video(video) => is(video.input.name.as_ref()),
+        Media::Pictures(pictures) => pictures.folder.iter().chain(&pictures.paths).any(|input| is(input)),
+    };
+    if is_input {
+        return Err(ReportError::IsInput { path: path.to_owned() });
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(ReportError::NoFolder { path: path.to_owned(), folder: folder.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
