@@ -5,6 +5,7 @@
 //! connection, and a second request asks whether the stream is in the queue for admission.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use facefleet_proto::wire::master_client::MasterClient;
@@ -18,7 +19,7 @@ use tokio::sync::mpsc;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use facefleet_stream::session::NoRoute;
+use facefleet_stream::session::{NoRoute, RouteEvent};
 
 /// How long an answer may take before the master is asked whether the stream is queued.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
@@ -34,15 +35,6 @@ pub(crate) struct Masters {
     asker: Asker,
     asking: Fuse<BoxFuture<'static, Result<Route, NoRoute>>>,
     waiting: mpsc::UnboundedReceiver<u32>,
-}
-
-/// What comes of a question.
-#[derive(Debug)]
-pub(crate) enum Said {
-    /// Its answer, or that there is none.
-    Route(Result<Route, NoRoute>),
-    /// The stream waits for a place, and so many do.
-    Waits(u32),
 }
 
 #[derive(Clone)]
@@ -80,23 +72,23 @@ impl Masters {
         Masters { asker, asking: Fuse::terminated(), waiting }
     }
 
-    /// Starts a request. [`Masters::says`] returns its result.
+    /// Starts a request. [`Masters::poll_answer`] returns its result.
     pub(crate) fn ask(&mut self, query: RouteQuery) {
         debug_assert!(self.asking.is_terminated(), "one request at a time");
         let asker = self.asker.clone();
         self.asking = async move { asker.ask(query).await }.boxed().fuse();
     }
 
-    /// Waits for the result of the running request; forever, if there is none.
-    pub(crate) async fn says(&mut self) -> Said {
+    /// Polls for the result of the running request; `Pending` if there is none.
+    pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<RouteEvent> {
         if self.asking.is_terminated() {
-            return std::future::pending().await;
+            return Poll::Pending;
         }
-        tokio::select! {
-            biased;
-            route = &mut self.asking => Said::Route(route),
-            Some(streams) = self.waiting.recv() => Said::Waits(streams),
+        if let Poll::Ready(route) = self.asking.poll_unpin(cx) {
+            return Poll::Ready(RouteEvent::Route(route));
         }
+        let queued = self.waiting.poll_recv(cx);
+        queued.map(|streams| RouteEvent::Queued(streams.expect("`Masters` holds a sender of its own")))
     }
 
     /// Returns the master that is asked at the moment.
@@ -208,6 +200,8 @@ fn retry_after(status: &Status) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use facefleet_cluster::admission::AdmissionName;
     use facefleet_master::{Config, run};
     use facefleet_service::address::HostPort;
@@ -250,6 +244,10 @@ mod tests {
         Masters::new(&all.join(",").parse().unwrap(), StreamTrace::random())
     }
 
+    async fn answer(masters: &mut Masters) -> RouteEvent {
+        poll_fn(|cx| masters.poll_answer(cx)).await
+    }
+
     fn query() -> RouteQuery {
         RouteQuery { lease: Some(5), ..RouteQuery::default() }
     }
@@ -262,7 +260,7 @@ mod tests {
         let mut masters = masters(&[&silent, &master]);
         for turn in [1, 1] {
             masters.ask(query());
-            assert!(matches!(masters.says().await, Said::Route(Ok(_))));
+            assert!(matches!(answer(&mut masters).await, RouteEvent::Route(Ok(_))));
             assert_eq!(masters.asker.standing().turn, turn);
         }
     }
@@ -273,9 +271,9 @@ mod tests {
         let (_up, second) = master(Some(Duration::from_secs(1))).await;
         let mut masters = masters(&[&first, &second]);
         masters.ask(query());
-        assert!(matches!(masters.says().await, Said::Waits(1)));
+        assert!(matches!(answer(&mut masters).await, RouteEvent::Queued(1)));
         drop(up);
-        let Said::Route(Err(NoRoute::Later { why, after })) = masters.says().await else {
+        let RouteEvent::Route(Err(NoRoute::Later { why, after })) = answer(&mut masters).await else {
             panic!("it has waited a second")
         };
         assert!(why.contains("--max-wait") && after == Duration::from_secs(5), "{why} {after:?}");
@@ -287,7 +285,7 @@ mod tests {
         let (_up, address) = master(Some(LONG)).await;
         let mut masters = masters(&[&address]);
         masters.ask(query());
-        assert!(matches!(masters.says().await, Said::Waits(1)));
+        assert!(matches!(answer(&mut masters).await, RouteEvent::Queued(1)));
         masters.end(vec![TaskResult { lease: Some(5), ..TaskResult::default() }]).await;
         let mut client = MasterClient::new(grpc::channel(&address));
         let list = client.list_nodes(wire::ListNodesRequest { without_nodes: true }).await.unwrap().into_inner();

@@ -27,9 +27,10 @@ use crate::metrics::{self, Seen};
 use crate::report::{self, Outputs, Progress, Report, ReportError, Summary};
 use crate::source::{Input, InputError, Media, Source, source_name};
 use crate::stream::{self, StreamError};
+use facefleet_stream::event_loop::STUCK_AFTER;
 use facefleet_stream::frame::Finished;
 use facefleet_stream::ledger::Counts;
-use facefleet_stream::session::{MOST_LINKS, StreamSpec};
+use facefleet_stream::session::{MOST_LINKS, StreamSpec, WORKERS_AT_FIRST};
 
 /// The largest JPEG that is sent, in bytes; the rest of the message needs a few bytes, too.
 const MOST_FRAME_BYTES: usize = grpc::MAX_MESSAGE_BYTES - 1024;
@@ -244,6 +245,7 @@ fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: 
             priority: args.priority,
             ..AnalyzeOpen::default()
         },
+        workers_at_first: WORKERS_AT_FIRST,
         max_frame_bytes: MOST_FRAME_BYTES,
     }
 }
@@ -276,7 +278,7 @@ async fn one_stream(
 /// Returns some time after `stop`, so that a run that was stopped does not wait forever for somebody who reads its output.
 async fn stuck(stop: CancellationToken) {
     stop.cancelled().await;
-    tokio::time::sleep(stream::STUCK_AFTER).await;
+    tokio::time::sleep(STUCK_AFTER).await;
 }
 
 /// Returns what is wrong with the result of a stream that ran to its end.

@@ -1,37 +1,34 @@
 //! One stream: frames from a source, over the workers, back in order, to the report.
 //!
-//! This is the event loop around [`Session`], which decides everything: it waits for one thing at a time, tells the
-//! session, and does what the session says. It computes nothing.
+//! [`EventLoop`] decides what happens, and in which order. Here is what it works with, on tokio: the links, the masters, the source,
+//! the report and the clock; and beside it what people are shown.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
 
-use facefleet_proto::{AnalyzeFrame, DropReason};
+use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate};
 use facefleet_service::address::HostPorts;
 use facefleet_service::clock;
 use facefleet_service::trace::StreamTrace;
+use facefleet_stream::event_loop::{Ended, EventLoop, ReportClosed, STUCK_AFTER, Step, TICK, Transport};
+use facefleet_stream::frame::{Finished, SourceFrame};
+use facefleet_stream::ledger::Counts;
+use facefleet_stream::session::{self, Action, LinkId, RouteEvent, Session, StreamSpec};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::time::Interval;
+use tokio_util::sync::{CancellationToken, PollSender, WaitForCancellationFutureOwned};
 
 use crate::ffmpeg::FfmpegError;
 use crate::link::{Link, LinkEvent};
 use crate::metrics::Seen;
 use crate::report::Progress;
 use crate::reporter::Reporter;
-use crate::route::{Masters, Said};
+use crate::route::Masters;
 use crate::source::Source;
 use crate::trace::Trace;
-use facefleet_stream::frame::Finished;
-use facefleet_stream::ledger::Counts;
-use facefleet_stream::session::{Action, LinkId, Session, StreamSpec};
-
-/// How often the clock is looked at.
-const TICK: Duration = Duration::from_millis(100);
-/// How long a stream that was told to stop waits for the frames in flight.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// How long after being told to stop a stream waits for a report that takes nothing: behind a pipe that nobody reads.
-pub(crate) const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 /// Why a stream ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -49,115 +46,142 @@ pub enum StreamError {
 pub(crate) async fn run(
     spec: StreamSpec,
     masters: &HostPorts,
-    mut source: Source,
+    source: Source,
     report: mpsc::Sender<Finished>,
     progress: Progress,
     seen: Seen,
     stop: CancellationToken,
 ) -> (Counts, Result<(), StreamError>) {
-    let (event_sender, mut events) = mpsc::unbounded_channel();
-    let stream_trace = StreamTrace::random();
-    let mut trace = Trace::of(stream_trace);
-    let mut masters = Masters::new(masters, stream_trace);
+    let trace = StreamTrace::random();
+    let mut shell = Shell {
+        masters: Masters::new(masters, trace),
+        links: Links::new(trace),
+        source,
+        source_error: None,
+        report: PollSender::new(report),
+        progress: progress.clone(),
+        stop: Box::pin(stop.cancelled_owned()),
+        tick: tokio::time::interval(TICK),
+        trace: Trace::of(trace),
+    };
     let mut reporter = Reporter::new(clock::now());
     // Streams that wait for the same worker do not come back in step.
-    let mut session = Session::new(spec, clock::unix_us());
-    let mut links = Links { open: BTreeMap::new(), events: event_sender, trace: stream_trace };
-    let mut tick = tokio::time::interval(TICK);
-    let mut ended = Ok(());
-    let mut stopped_at: Option<Instant> = None;
-    session.tick(clock::now());
-    while !session.is_over() {
-        while let Some(action) = session.next_action() {
-            match action {
-                Action::Ask(query) => masters.ask(query),
-                Action::Connect(link, candidate, open) => links.connect(link, candidate, open),
-                Action::Send(link, frame) => {
-                    trace.sent(&frame);
-                    links.send(link, frame);
-                }
-                Action::Close(link) => links.close(link),
-                Action::Say(line) => progress.say(&line),
-            }
-        }
-        tokio::select! {
-            // In this order: an answer that is here already must be seen before its frame can be called overdue.
-            biased;
-            Some(event) = events.recv() => match event {
-                LinkEvent::Up(link, greeting, frames) => {
-                    links.up(link, frames);
-                    session.link_up(link, greeting, clock::now());
-                }
-                LinkEvent::Answer(link, answer) => {
-                    trace.answered(&answer);
-                    if let Some(took) = session.answer(link, answer, clock::now()) {
-                        seen.done(took);
-                    }
-                }
-                LinkEvent::Down(link, lost) => session.link_down(link, &lost, clock::now()),
-            },
-            permit = report.reserve(), if session.has_ready() => match permit {
-                Ok(permit) => {
-                    let finished = session.take_ready().expect("the guard says that one is ready");
-                    trace.ended(&finished);
-                    permit.send(finished);
-                }
-                // The report has failed, and will say why.
-                Err(_closed) => {
-                    session.give_up(&DropReason::NotWritten);
-                    break;
-                }
-            },
-            () = stop.cancelled(), if stopped_at.is_none() => {
-                stopped_at = Some(clock::now());
-                session.stop();
-                source.close();
-            }
-            said = masters.says() => match said {
-                Said::Route(route) => session.routed(route, clock::now()),
-                Said::Waits(streams) => session.waits(streams),
-            },
-            frame = source.next(), if session.wants_frame() => match frame {
-                Some(Ok(frame)) => {
-                    trace.came(frame.index);
-                    session.frame(frame, clock::now());
-                }
-                Some(Err(error)) => {
-                    ended = Err(error.into());
-                    session.source_ended();
-                }
-                None => session.source_ended(),
-            },
-            _ = tick.tick() => {
+    let mut stream = EventLoop::start(Session::new(spec, clock::unix_us()), clock::now());
+    let ended = loop {
+        match poll_fn(|cx| stream.step(cx, &mut shell)).await {
+            Step::Acted | Step::Event => {}
+            Step::Done(latency) => seen.done(latency),
+            Step::Tick => {
                 let now = clock::now();
-                session.tick(now);
-                if stopped_at.is_some_and(|at| now.saturating_duration_since(at) > GRACE) {
-                    session.give_up(&DropReason::Interrupted);
-                }
-                if stopped_at.is_some_and(|at| now.saturating_duration_since(at) > STUCK_AFTER) {
-                    ended = Err(StreamError::Stuck);
-                    break;
-                }
-                progress.update(session.ledger().counts(), now);
+                progress.update(stream.session().ledger().counts(), now);
                 if reporter.is_due(now) {
-                    reporter.tell(masters.current(), session.report(), now);
+                    reporter.tell(shell.masters.current(), stream.take_report(), now);
                 }
-                seen.uses(session.workers_in_use());
+                seen.uses(stream.session().workers_in_use());
             }
+            Step::Over(ended) => break ended,
+        }
+    };
+    let counts = stream.session().ledger().counts().clone();
+    progress.update(&counts, clock::now());
+    seen.uses(0);
+    let Shell { masters, source_error, .. } = shell;
+    // Both are done at once, as a rule, and neither takes more than a second.
+    tokio::join!(reporter.end(masters.current(), stream.take_report()), masters.end(stream.session().results()));
+    let ended = match (ended, source_error) {
+        (Ended::Stuck, _) => Err(StreamError::Stuck),
+        // Why a report has ended it says itself.
+        (Ended::Complete | Ended::ReportClosed, Some(error)) => Err(error.into()),
+        (Ended::Complete | Ended::ReportClosed, None) => Ok(()),
+    };
+    (counts, ended)
+}
+
+/// The [`Transport`] of a stream, over tokio.
+struct Shell {
+    masters: Masters,
+    links: Links,
+    source: Source,
+    source_error: Option<FfmpegError>,
+    report: PollSender<Finished>,
+    progress: Progress,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    tick: Interval,
+    trace: Trace,
+}
+
+impl Transport for Shell {
+    fn now(&self) -> Instant {
+        clock::now()
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Ask(query) => self.masters.ask(query),
+            Action::Connect(link, candidate, open) => self.links.connect(link, candidate, open),
+            Action::Send(link, frame) => {
+                self.trace.sent(&frame);
+                self.links.send(link, frame);
+            }
+            Action::Close(link) => self.links.close(link),
+            Action::Say(line) => self.progress.say(&line),
         }
     }
-    progress.update(session.ledger().counts(), clock::now());
-    seen.uses(0);
-    // Both are done at once, as a rule, and neither takes more than a second.
-    tokio::join!(reporter.end(masters.current(), session.report()), masters.end(session.results()));
-    (session.ledger().counts().clone(), ended)
+
+    fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<session::LinkEvent> {
+        let event = self.links.poll_event(cx);
+        if let Poll::Ready(session::LinkEvent::Answer(_, answer)) = &event {
+            self.trace.answered(answer);
+        }
+        event
+    }
+
+    fn poll_report(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReportClosed>> {
+        self.report.poll_reserve(cx).map_err(|_closed| ReportClosed)
+    }
+
+    fn report(&mut self, finished: Finished) {
+        self.trace.ended(&finished);
+        // Err: the report has ended since it had room, and the loop learns that from the next frame.
+        let _ = self.report.send_item(finished);
+    }
+
+    fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stop.as_mut().poll(cx)
+    }
+
+    fn close_source(&mut self) {
+        self.source.close();
+    }
+
+    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<RouteEvent> {
+        self.masters.poll_answer(cx)
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<SourceFrame>> {
+        self.source.poll_next(cx).map(|next| match next? {
+            Ok(frame) => {
+                self.trace.came(frame.index);
+                Some(frame)
+            }
+            Err(error) => {
+                self.source_error = Some(error);
+                None
+            }
+        })
+    }
+
+    fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.tick.poll_tick(cx).map(drop)
+    }
 }
 
 /// The connections that the session has asked for.
 struct Links {
     open: BTreeMap<LinkId, Open>,
-    events: mpsc::UnboundedSender<LinkEvent>,
-    /// That of the stream.
+    events: mpsc::UnboundedReceiver<LinkEvent>,
+    /// What each link tells its events to.
+    sender: mpsc::UnboundedSender<LinkEvent>,
     trace: StreamTrace,
 }
 
@@ -168,15 +192,27 @@ struct Open {
 }
 
 impl Links {
-    fn connect(&mut self, id: LinkId, candidate: facefleet_proto::Candidate, open: facefleet_proto::AnalyzeOpen) {
-        let link = Link::start(id, candidate, open, self.trace, self.events.clone());
+    fn new(trace: StreamTrace) -> Links {
+        let (sender, events) = mpsc::unbounded_channel();
+        Links { open: BTreeMap::new(), events, sender, trace }
+    }
+
+    fn connect(&mut self, id: LinkId, candidate: Candidate, open: AnalyzeOpen) {
+        let link = Link::start(id, candidate, open, self.trace, self.sender.clone());
         self.open.insert(id, Open { _link: link, frames: None });
     }
 
-    fn up(&mut self, id: LinkId, frames: mpsc::UnboundedSender<AnalyzeFrame>) {
-        if let Some(open) = self.open.get_mut(&id) {
-            open.frames = Some(frames);
-        }
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<session::LinkEvent> {
+        self.events.poll_recv(cx).map(|event| match event.expect("`Links` holds a sender of its own") {
+            LinkEvent::Up(id, greeting, frames) => {
+                if let Some(open) = self.open.get_mut(&id) {
+                    open.frames = Some(frames);
+                }
+                session::LinkEvent::Up(id, greeting)
+            }
+            LinkEvent::Answer(id, answer) => session::LinkEvent::Answer(id, answer),
+            LinkEvent::Down(id, lost) => session::LinkEvent::Down(id, lost),
+        })
     }
 
     fn send(&self, id: LinkId, frame: AnalyzeFrame) {

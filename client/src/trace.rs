@@ -7,7 +7,7 @@ use facefleet_service::trace::StreamTrace;
 use tracing::{Span, debug, debug_span};
 
 use facefleet_stream::frame::{End, Finished};
-use facefleet_stream::session::Answer;
+use facefleet_stream::session::{FrameAnswer, FrameAttempt};
 
 /// The spans of the frames of one stream that have not ended. Every log line of a frame carries its id. No span is kept while
 /// nobody reads the log at this level.
@@ -40,7 +40,7 @@ impl Trace {
     }
 
     /// Records an answer, which may be too late to count.
-    pub(crate) fn answered(&self, Answer { seq, attempt, .. }: &Answer) {
+    pub(crate) fn answered(&self, FrameAnswer { frame: FrameAttempt { seq, attempt }, .. }: &FrameAnswer) {
         if let Some(span) = self.frames.get(seq) {
             debug!(parent: span, attempt, "answered");
         }

@@ -15,9 +15,10 @@ pub use crate::incoming::{Connection, incoming};
 pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
 /// A peer that has sent nothing for this long is pinged.
-const KEEPALIVE: Duration = Duration::from_secs(5);
+pub const KEEPALIVE: Duration = Duration::from_secs(5);
 /// A peer that does not answer a ping within this time is given up.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// See [`KEEPALIVE`].
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The HTTP/2 window of a stream, in which a few 1080p frames can be on their way.
 const STREAM_WINDOW_BYTES: u32 = 2 << 20;
@@ -29,7 +30,8 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a call that is answered at once may take, connecting included, where another peer can be asked instead.
 const CALL_TIMEOUT_OF_ONE: Duration = Duration::from_secs(1);
 /// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection may take to be made.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The builder of a server that accepts at most `max_streams` calls at once on one connection.
 pub fn server(max_streams: u32) -> Server {

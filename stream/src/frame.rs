@@ -37,7 +37,7 @@ impl From<std::io::Error> for Unreadable {
 pub struct Finished {
     /// The frame as it came from its source.
     pub frame: SourceFrame,
-    /// Who answered; None where no worker did.
+    /// The worker that answered; None where none did.
     pub worker: Option<Arc<str>>,
     /// What became of it.
     pub end: End,
@@ -46,11 +46,11 @@ pub struct Finished {
 /// What became of a frame.
 #[derive(Debug)]
 pub enum End {
-    /// It was worked on.
+    /// The frame was worked on.
     Ok(Found),
-    /// It was left out on purpose.
+    /// The frame was left out on purpose.
     Dropped(DropReason),
-    /// It could not be.
+    /// The frame could not be worked on.
     Failed {
         /// For programs.
         code: FailureCode,
@@ -71,7 +71,7 @@ pub struct Found {
 }
 
 impl End {
-    /// What the ledger says of it.
+    /// What the ledger counts for this outcome.
     pub fn entry(&self) -> Entry<'_> {
         match self {
             End::Ok(found) => Entry::Ok(found.faces.as_ref().map_or(0, Vec::len)),

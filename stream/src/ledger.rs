@@ -11,7 +11,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     counts: Counts,
-    /// Frames whose end is not known. So many at most as a stream has on their way.
+    /// Frames whose end is not known. There are never more than a stream may have under way.
     open: BTreeSet<u64>,
 }
 
@@ -32,7 +32,7 @@ pub struct Counts {
     pub late: u64,
     /// Faces found.
     pub faces: u64,
-    /// By worker.
+    /// What each worker did, by its name.
     pub workers: BTreeMap<String, Share>,
 }
 
@@ -45,14 +45,14 @@ pub struct Share {
     pub taken_back: u64,
 }
 
-/// What became of a frame, as far as the ledger cares.
+/// The outcome of a frame, as the ledger counts it.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry<'a> {
-    /// It was worked on, and this many faces were found.
+    /// The frame was worked on, and this many faces were found.
     Ok(usize),
-    /// It was left out on purpose.
+    /// The frame was left out on purpose.
     Dropped(&'a DropReason),
-    /// It could not be worked on.
+    /// The frame could not be worked on.
     Failed(&'a FailureCode),
 }
 
@@ -60,7 +60,7 @@ impl Ledger {
     /// A frame has come from the source.
     ///
     /// # Panics
-    /// It is open already.
+    /// The frame is open already.
     pub fn sent(&mut self, frame: u64) {
         assert!(self.open.insert(frame), "frame {frame} comes once");
         self.counts.sent += 1;
@@ -76,7 +76,7 @@ impl Ledger {
         self.share(worker).taken_back += 1;
     }
 
-    /// A result came that was not awaited from there.
+    /// A result came that was not awaited from the worker that sent it.
     pub fn late(&mut self) {
         self.counts.late += 1;
     }
@@ -84,7 +84,7 @@ impl Ledger {
     /// A frame has ended. `worker` is who answered; None where no worker did.
     ///
     /// # Panics
-    /// It is not open: it never came, or has ended before.
+    /// The frame is not open: it never came, or has ended before.
     pub fn ended(&mut self, frame: u64, entry: Entry<'_>, worker: Option<&str>) {
         assert!(self.open.remove(&frame), "frame {frame} ends once");
         let Counts { ok, faces, dropped, failed, .. } = &mut self.counts;
@@ -104,6 +104,11 @@ impl Ledger {
     /// What was counted so far.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// Whether a frame has come whose end is not known.
+    pub fn is_open(&self, frame: u64) -> bool {
+        self.open.contains(&frame)
     }
 
     /// Frames whose end is not known.

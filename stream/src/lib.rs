@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+pub mod event_loop;
 pub mod frame;
 pub mod ledger;
 pub mod session;

@@ -7,16 +7,15 @@ use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::scheduler::Scheduler;
 use facefleet_proto::RouteQuery;
 use facefleet_service::clock;
+use facefleet_sim::policies::mixed;
+use facefleet_sim::world::worker::{Habit, Worker};
 use fastrand::Rng;
 use serde::Serialize;
-
-use super::worker::Worker;
-use super::world::{Micros, mixed};
 
 /// Clusters that are measured.
 const WORKERS: [usize; 4] = [10, 100, 1_000, 10_000];
 const ROUTES: u32 = 20_000;
-/// As many workers as a route wants.
+/// How many workers a route wants.
 const WANTED: [usize; 2] = [1, 4];
 /// Time between two routes: 2,000 are asked for in a second.
 const BETWEEN: Duration = Duration::from_micros(500);
@@ -46,9 +45,10 @@ fn route_us(policy: PolicyName, workers: usize, wanted: usize) -> f64 {
     let mut scheduler = Scheduler::new(policy, 1);
     let mut rng = Rng::with_seed(1);
     for number in 0..workers {
-        let mut worker = Worker::new(number, mixed(&mut rng), (Micros::MAX, 1.0), rng.fork());
-        worker.id = Some(scheduler.join(worker.join(), start).expect("there is room").id);
-        let heartbeat = worker.heartbeat().expect("it has joined");
+        let board = mixed(&mut rng);
+        let worker = Worker::new(number, board.threads, board.frame, Habit::Honest, true).with_weight(board.weight());
+        let id = scheduler.join(worker.join(), start).expect("there is room").id;
+        let heartbeat = worker.heartbeat(id, scheduler.epoch(), Duration::ZERO);
         scheduler.heartbeat(&heartbeat, start).expect("it has joined");
     }
     let query = RouteQuery { wanted, ..RouteQuery::default() };

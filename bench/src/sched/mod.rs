@@ -1,34 +1,26 @@
-//! Every policy in the same simulated clusters: the master's real scheduler, with workers and clients that are only
-//! arithmetic, in a time of their own.
+//! Every policy in the same simulated clusters: the master's real scheduler and the client's real streams, in a time of their own.
 
 mod chart;
-mod client;
 mod cost;
-mod measured;
 mod results;
-mod simulation;
-mod worker;
-mod world;
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
-use facefleet_service::clock;
+use facefleet_sim::policies::{CLUSTERS, Kind, Measured, Trial, run as run_trial};
 
 use crate::{Error, write_file, write_json};
-use client::Kind;
-use measured::Measured;
 use results::{Results, Run};
-use world::WORLDS;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What the worlds are made from.
+    /// What the clusters are made from.
     #[arg(long, value_name = "SEED", default_value = "1")]
     seed: u64,
 
-    /// Also clients of our kind that use so many workers from the first frame on, each number in worlds of its own.
+    /// Also clients that use so many workers from the first frame on, each number in clusters of its own.
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(2..))]
     wanted: Vec<u16>,
 
@@ -42,19 +34,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
-    let origin = clock::now();
     let policies = PolicyName::value_variants();
     let mut runs = Vec::new();
-    for world in &WORLDS {
-        eprintln!("{}", world.name);
+    for cluster in &CLUSTERS {
+        eprintln!("{}", cluster.name);
         let ours = args.wanted.iter().map(|wanted| Kind::Many((*wanted).into()));
         for kind in [Kind::OneRoute, Kind::AsNeeded].into_iter().chain(ours) {
             for &policy in policies {
-                let seeds = args.seed..args.seed + world.seeds;
-                let measured = seeds.fold(Measured::default(), |measured, seed| {
-                    simulation::run(world, seed, policy, kind, origin, measured)
-                });
-                runs.push(Run::new(world, kind, policy, measured.figures()));
+                let trial = Trial { cluster, policy, loss: Loss::default(), kind };
+                let seeds = args.seed..args.seed + cluster.seeds;
+                let measured = seeds.fold(Measured::default(), |measured, seed| run_trial(trial, seed, measured));
+                runs.push(Run::new(trial, measured.figures()));
             }
         }
     }
@@ -64,5 +54,21 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     match &args.svg {
         Some(path) => write_file(path, &chart::svg(&results)),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use facefleet_service::grpc;
+    use facefleet_sim::world::{CALL_TIMEOUT, KEEPALIVE, client::CONNECT_TIMEOUT};
+
+    /// The simulator imports no sockets, so it has copies of what the real connections are set to.
+    #[test]
+    fn simulated_connections_have_the_times_of_real_ones() {
+        let real: [Duration; 3] = [grpc::CALL_TIMEOUT, grpc::KEEPALIVE, grpc::CONNECT_TIMEOUT];
+        assert_eq!([CALL_TIMEOUT, KEEPALIVE, CONNECT_TIMEOUT], real);
+        assert_eq!(grpc::KEEPALIVE_TIMEOUT, KEEPALIVE, "a peer is given up after twice the interval");
     }
 }

@@ -3,18 +3,16 @@
 use std::fmt;
 
 use facefleet_cluster::policy::PolicyName;
+use facefleet_sim::policies::{Cluster, Figures, Trial};
 use serde::Serialize;
 
-use super::client::Kind;
 use super::cost::Cost;
-use super::measured::Figures;
-use super::world::World;
 
 /// The policy that is to be the best where boards differ: no other has a lower 99th percentile of the time to a result, and
 /// none has more than 3 % more frames a second.
 const BEST: PolicyName = PolicyName::LeastLoaded;
 const LEAST_THROUGHPUT: f64 = 0.97;
-/// As in a draw: where a client uses all the workers there are, the choice is its own.
+/// Times that differ by less than this are a draw: where a client uses all the workers there are, the choice is its own.
 const EQUAL_TIME: f64 = 1.01;
 
 #[derive(Serialize)]
@@ -38,8 +36,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(world: &World, kind: Kind, policy: PolicyName, figures: Figures) -> Run {
-        let World { name, heterogeneous, .. } = *world;
+    pub(super) fn new(Trial { cluster, policy, kind, .. }: Trial<'_>, figures: Figures) -> Run {
+        let Cluster { name, heterogeneous, .. } = *cluster;
         Run { world: name, heterogeneous, clients: kind.to_string(), policy: policy.as_str(), figures }
     }
 

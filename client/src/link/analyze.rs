@@ -13,21 +13,19 @@ use tonic::{Code, Request, Status};
 
 use super::event::{Events, LinkEvent};
 use super::loss::{broken_by, lost_by};
+use facefleet_stream::event_loop::OPEN_TIME;
 use facefleet_stream::frame::End;
-use facefleet_stream::session::{Answer, Greeting, LinkId, Lost, Pace};
-
-/// How long a worker may take to answer the opening of a stream. A worker answers at once, however busy it is.
-const OPEN_TIME: Duration = Duration::from_secs(5);
+use facefleet_stream::session::{Disconnect, FrameAnswer, FrameAttempt, Greeting, LinkId, Pace};
 
 /// Why the call has ended.
 pub(super) enum Ended {
     /// The worker is too old to have the call. No frame was sent to it.
     OldWorker,
     /// The link was lost.
-    Lost(Lost),
+    Lost(Disconnect),
 }
 
-impl<E: Into<Lost>> From<E> for Ended {
+impl<E: Into<Disconnect>> From<E> for Ended {
     fn from(error: E) -> Ended {
         Ended::Lost(error.into())
     }
@@ -53,11 +51,11 @@ pub(super) async fn run(
         };
         match replies.message().await.map_err(|status| lost_before_answer(&status))?.map(Reply::try_from).transpose()? {
             Some(Reply::Opened(opened)) => Ok((opened, replies)),
-            Some(Reply::Result(_)) => Err(Lost::because("it sent a result before it opened the stream").into()),
-            None => Err(Lost::because("it ended the stream at once").into()),
+            Some(Reply::Result(_)) => Err(Disconnect::broken("it sent a result before it opened the stream").into()),
+            None => Err(Disconnect::broken("it ended the stream at once").into()),
         }
     };
-    let silent = |_| Ended::from(Lost::because(format!("it sent nothing for {} s", OPEN_TIME.as_secs())));
+    let silent = |_| Ended::from(Disconnect::broken(format!("it sent nothing for {} s", OPEN_TIME.as_secs())));
     let (opened, mut replies) = tokio::time::timeout(OPEN_TIME, opening).await.map_err(silent)??;
     let Opened { worker: name, generation, cores: threads } = opened;
     let _ = events.send(LinkEvent::Up(id, Greeting { name, generation, threads }, frames));
@@ -66,7 +64,7 @@ pub(super) async fn run(
         replies.message().await.map_err(|status| lost_by(&status))?.map(Reply::try_from).transpose()?
     {
         let Reply::Result(result) = reply else {
-            return Err(Lost::because("it opened the stream twice").into());
+            return Err(Disconnect::broken("it opened the stream twice").into());
         };
         let _ = events.send(LinkEvent::Answer(id, answer(result)));
     }
@@ -74,16 +72,16 @@ pub(super) async fn run(
 }
 
 /// Explains a connection that ended before the worker answered: what listens there may not be a worker.
-fn lost_before_answer(status: &Status) -> Lost {
+fn lost_before_answer(status: &Status) -> Disconnect {
     match broken_by(status) {
-        Some(cause) => {
-            Lost::because(format!("it does not answer like a worker ({cause}): is another program listening there?"))
-        }
+        Some(cause) => Disconnect::broken(format!(
+            "it does not answer like a worker ({cause}): is another program listening there?"
+        )),
         None => lost_by(status),
     }
 }
 
-fn answer(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }: FrameResult) -> Answer {
+fn answer(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }: FrameResult) -> FrameAnswer {
     let (stayed, worked) = match &outcome {
         Outcome::Ok(FrameOk { stages: StageTimes { queue, decode, resize, detect, draw, encode }, .. }) => {
             let worked = *decode + *resize + *detect + *draw + *encode;
@@ -96,7 +94,7 @@ fn answer(FrameResult { seq, attempt, outcome, in_flight, frame_ms, streams }: F
     let frame_time = worked.or(frame_ms.map(|ms| Duration::from_secs_f32(ms.min(MOST_FRAME_MS) / 1e3)));
     let elsewhere = matches!(outcome, Outcome::Failed { elsewhere: true, .. });
     let pace = Pace { frame_time, stayed, in_flight, streams };
-    Answer { seq, attempt, end: End::from(outcome), elsewhere, pace }
+    FrameAnswer { frame: FrameAttempt { seq, attempt }, end: End::from(outcome), elsewhere, pace }
 }
 
 /// The longest time for one frame that is believed, in milliseconds: an hour, which a `Duration` can hold.

@@ -1,7 +1,7 @@
 //! The events of a link.
 
 use facefleet_proto::AnalyzeFrame;
-use facefleet_stream::session::{Answer, Greeting, LinkId, Lost};
+use facefleet_stream::session::{Disconnect, FrameAnswer, Greeting, LinkId};
 use tokio::sync::mpsc;
 
 /// The way from a link to its stream.
@@ -13,7 +13,7 @@ pub(crate) enum LinkEvent {
     /// The worker is ready. The channel accepts any number of frames; the session limits how many are sent.
     Up(LinkId, Greeting, mpsc::UnboundedSender<AnalyzeFrame>),
     /// The worker has answered a frame.
-    Answer(LinkId, Answer),
+    Answer(LinkId, FrameAnswer),
     /// The link has ended.
-    Down(LinkId, Lost),
+    Down(LinkId, Disconnect),
 }

@@ -16,7 +16,7 @@ use facefleet_service::trace::StreamTrace;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use facefleet_stream::session::{LinkId, Loss, Lost};
+use facefleet_stream::session::{Disconnect, DisconnectKind, LinkId};
 
 use event::Events;
 pub(crate) use event::LinkEvent;
@@ -42,7 +42,7 @@ impl Link {
     ) -> Link {
         let task = tokio::spawn(async move {
             let ended = run(id, &candidate, open, trace, &events).await;
-            let left = || Lost { loss: Loss::Left, reason: "it ended the stream".to_owned() };
+            let left = || Disconnect { kind: DisconnectKind::Left, reason: "it ended the stream".to_owned() };
             let lost = ended.map_or_else(|lost| lost, |()| left());
             // An error means that the stream has ended.
             let _ = events.send(LinkEvent::Down(id, lost));
@@ -57,9 +57,9 @@ async fn run(
     open: AnalyzeOpen,
     trace: StreamTrace,
     events: &Events,
-) -> Result<(), Lost> {
+) -> Result<(), Disconnect> {
     let channel =
-        grpc::endpoint(&candidate.address.into()).connect().await.map_err(|e| Lost::because(grpc::explain(&e)))?;
+        grpc::endpoint(&candidate.address.into()).connect().await.map_err(|e| Disconnect::broken(grpc::explain(&e)))?;
     let client = VideoStreamClient::new(channel)
         .max_decoding_message_size(MOST_ANSWER_BYTES)
         .max_encoding_message_size(grpc::MAX_MESSAGE_BYTES);
@@ -67,7 +67,7 @@ async fn run(
         Err(analyze::Ended::OldWorker) if candidate.generation != 0 => {
             let reason = "it joined with the native call, but what answers at its address does not have that call: \
                           is another program listening there?";
-            Err(Lost::because(reason))
+            Err(Disconnect::broken(reason))
         }
         Err(analyze::Ended::OldWorker) => {
             push_and_pull::accepts(candidate, &open)?;

@@ -13,18 +13,12 @@ use tonic::transport::Channel;
 use super::event::{Events, LinkEvent};
 use super::loss::lost_by;
 use facefleet_stream::frame::{End, Found};
-use facefleet_stream::session::{Answer, Greeting, LinkId, Loss, Lost, Pace};
-
-/// A frame that was sent and is not answered.
-struct Sent {
-    seq: u64,
-    attempt: u32,
-}
+use facefleet_stream::session::{Disconnect, DisconnectKind, FrameAnswer, FrameAttempt, Greeting, LinkId, Pace};
 
 /// The frames in flight, in the order in which they were sent.
-type InFlight = Arc<Mutex<VecDeque<Sent>>>;
+type InFlight = Arc<Mutex<VecDeque<FrameAttempt>>>;
 
-fn locked(frames: &InFlight) -> MutexGuard<'_, VecDeque<Sent>> {
+fn locked(frames: &InFlight) -> MutexGuard<'_, VecDeque<FrameAttempt>> {
     frames.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -33,11 +27,11 @@ fn locked(frames: &InFlight) -> MutexGuard<'_, VecDeque<Sent>> {
 ///
 /// # Errors
 /// Fails if the stream requires a detector.
-pub(super) fn accepts(candidate: &Candidate, open: &AnalyzeOpen) -> Result<(), Lost> {
+pub(super) fn accepts(candidate: &Candidate, open: &AnalyzeOpen) -> Result<(), Disconnect> {
     let Candidate { name, address, .. } = candidate;
     if let Some(detector) = &open.detector {
         let reason = format!("it is an old worker, which cannot be asked for the detector `{detector}`");
-        return Err(Lost { loss: Loss::Unfit, reason });
+        return Err(Disconnect { kind: DisconnectKind::Unfit, reason });
     }
     let ignored = ignored_options(open).join(", ");
     if !ignored.is_empty() {
@@ -67,13 +61,13 @@ pub(super) async fn run(
     mut client: VideoStreamClient<Channel>,
     candidate: &Candidate,
     events: &Events,
-) -> Result<(), Lost> {
+) -> Result<(), Disconnect> {
     let (frames, queue) = mpsc::unbounded_channel();
     // Replies have no number: only their order tells which frame they belong to.
     let in_flight = InFlight::default();
     let sent = in_flight.clone();
     let requests = UnboundedReceiverStream::new(queue).map(move |frame: AnalyzeFrame| {
-        locked(&sent).push_back(Sent { seq: frame.seq, attempt: frame.attempt });
+        locked(&sent).push_back(FrameAttempt { seq: frame.seq, attempt: frame.attempt });
         wire::VideoFrame { size: i32::try_from(frame.jpeg.len()).unwrap_or(i32::MAX), frame: frame.jpeg }
     });
     // An old worker may answer the call only with its first picture, so the link is reported as up before.
@@ -85,14 +79,14 @@ pub(super) async fn run(
         replies.message().await.map_err(|status| lost_by(&status))?
     {
         let answered = locked(&in_flight).pop_front();
-        let Sent { seq, attempt } =
-            answered.ok_or_else(|| Lost::because("it sent more pictures than it received frames"))?;
+        let FrameAttempt { seq, attempt } =
+            answered.ok_or_else(|| Disconnect::broken("it sent more pictures than it received frames"))?;
         let end = if picture.is_empty() {
             End::Failed { code: FailureCode::Undecodable, message: "the worker sent no picture back".into() }
         } else {
             End::Ok(Found { faces: None, picture: Some(picture), stages: None })
         };
-        let answer = Answer { seq, attempt, end, elsewhere: false, pace: Pace::default() };
+        let answer = FrameAnswer { frame: FrameAttempt { seq, attempt }, end, elsewhere: false, pace: Pace::default() };
         let _ = events.send(LinkEvent::Answer(id, answer));
     }
     Ok(())
@@ -113,6 +107,6 @@ mod tests {
         assert_eq!(ignored_options(&open), ["--detect-size", "--landmarks"]);
         assert!(accepts(&candidate, &open).is_ok());
         let refused = accepts(&candidate, &AnalyzeOpen { detector: Some("yunet".into()), ..open }).unwrap_err();
-        assert!(refused.loss == Loss::Unfit && refused.reason.contains("`yunet`"), "{refused:?}");
+        assert!(refused.kind == DisconnectKind::Unfit && refused.reason.contains("`yunet`"), "{refused:?}");
     }
 }

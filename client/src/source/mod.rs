@@ -7,6 +7,9 @@ mod pictures;
 mod probe;
 mod video;
 
+use std::task::{Context, Poll};
+
+use facefleet_stream::event_loop::READ_AHEAD;
 use facefleet_stream::frame::SourceFrame;
 use tokio::sync::mpsc;
 
@@ -17,9 +20,6 @@ pub(crate) use input::{Input, PictureInput, VideoInput};
 pub(crate) use matroska::RgbWriter;
 pub(crate) use name::{shown, source_name};
 pub(crate) use probe::Probe;
-
-/// How many frames a source may read ahead of the stream. More would only use memory.
-const READ_AHEAD: usize = 4;
 
 /// An input that was examined and can be read.
 #[derive(Clone, Debug)]
@@ -90,8 +90,8 @@ impl Source {
     ///
     /// # Errors
     /// Fails if ffmpeg failed. No frame follows an error.
-    pub(crate) async fn next(&mut self) -> Option<Result<SourceFrame, FfmpegError>> {
-        self.frames.recv().await
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<SourceFrame, FfmpegError>>> {
+        self.frames.poll_recv(cx)
     }
 
     /// Stops reading: no frame follows.

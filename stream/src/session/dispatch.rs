@@ -10,97 +10,51 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::lane::{Lane, Pace};
+use super::events::Pace;
+use super::history::FrameHistory;
+use super::ids::{FrameAttempt, LinkId, Peer};
+use super::lane::Lane;
 use super::sample::Sample;
-use super::{LinkId, Peer};
 
 /// Frames that may be between the source and the report: those in flight, and those that wait for their turn.
 pub const WINDOW: usize = 256;
-/// A frame that was lost this often may be what ends the workers. It is sent alone from then on, so that no other is lost
-/// with it.
-const SUSPECT_AFTER: u32 = 2;
-/// A frame is given up when so many different workers were lost with it: the third of them had no other frame.
-const MOST_WORKERS_LOST: usize = 3;
-/// And after so many losses in all, where there are not three workers to lose, or so many attempts, however they ended.
-const MOST_LOSSES: u32 = 5;
-const MOST_ATTEMPTS: u32 = 12;
-
-/// Where this many streams share a thread of the workers that a stream has, on average, the cluster is full: another worker
-/// would only be taken from others.
+/// The cluster is full where this many streams share a thread of a stream's workers, on average: one more worker would only be taken
+/// from other streams.
 const FULL: f32 = 2.0;
 
 /// A frame that is to be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Assignment {
-    pub(crate) seq: u64,
-    /// Counts from 0.
-    pub(crate) attempt: u32,
+    pub(crate) frame: FrameAttempt,
     pub(crate) link: LinkId,
     /// When the frame came from its source.
     pub(crate) arrived: Instant,
 }
 
-/// What has happened to a frame so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Trail {
-    /// The number of its next, or present, attempt.
-    pub(super) attempt: u32,
-    losses: u32,
-    /// The workers that were lost while they had it.
-    lost_with: Vec<Peer>,
-    /// The workers that answered that they could not do it.
-    pub(super) failed_at: Vec<Peer>,
-}
-
-impl Trail {
-    /// Whether any worker may have it, beside other frames.
-    fn is_plain(&self) -> bool {
-        self.failed_at.is_empty() && !self.is_suspect()
-    }
-
-    pub(super) fn is_suspect(&self) -> bool {
-        self.losses >= SUSPECT_AFTER
-    }
-
-    fn lost(mut self, peer: Peer) -> Trail {
-        self.losses += 1;
-        if !self.lost_with.contains(&peer) {
-            self.lost_with.push(peer);
-        }
-        self
-    }
-
-    fn again(mut self) -> Option<Trail> {
-        let over = self.lost_with.len() >= MOST_WORKERS_LOST || self.losses >= MOST_LOSSES;
-        self.attempt += 1;
-        (!over && self.attempt < MOST_ATTEMPTS).then_some(self)
-    }
-}
-
 /// Frames that wait, and the lanes that they are in flight on.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
-    /// By number.
+    /// The frames that no worker has, by number.
     waiting: BTreeMap<u64, Waiting>,
     lanes: BTreeMap<LinkId, Lane>,
     /// Given for a live stream: how old a frame may be when it is worked on.
     max_age: Option<Duration>,
-    /// Of the newest choices.
+    /// How the newest workers were chosen.
     sample: Sample,
 }
 
 #[derive(Clone, Debug)]
 struct Waiting {
-    trail: Trail,
+    history: FrameHistory,
     arrived: Instant,
 }
 
-/// The end of a link, as far as its frames are concerned.
+/// What the end of a link means for the frames that were in flight on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// The worker has left, and said so: the frames that it had not begun are no loss.
     Left,
-    /// It is dead, silent or wrong, and one of the frames may be why.
+    /// The worker is dead, silent or wrong, and one of the frames may be why.
     Lost,
 }
 
@@ -127,22 +81,22 @@ impl Dispatch {
     pub(crate) fn link_down(&mut self, link: LinkId, ending: Ending) -> Vec<u64> {
         let Some(Lane { peer, in_flight, .. }) = self.lanes.remove(&link) else { return Vec::new() };
         let mut given_up = Vec::new();
-        for (seq, sent) in in_flight {
-            let trail = match ending {
-                Ending::Left => sent.trail,
-                Ending::Lost => sent.trail.lost(peer),
+        for (seq, frame) in in_flight {
+            let history = match ending {
+                Ending::Left => frame.history,
+                Ending::Lost => frame.history.lost(peer),
             };
-            match trail.again() {
-                Some(trail) => drop(self.waiting.insert(seq, Waiting { trail, arrived: sent.arrived })),
+            match history.again() {
+                Some(history) => drop(self.waiting.insert(seq, Waiting { history, arrived: frame.arrived })),
                 None => given_up.push(seq),
             }
         }
         given_up
     }
 
-    /// A frame wants to be sent.
+    /// A frame has come from the source, and waits to be sent.
     pub(crate) fn push(&mut self, seq: u64, now: Instant) {
-        self.waiting.insert(seq, Waiting { trail: Trail::default(), arrived: now });
+        self.waiting.insert(seq, Waiting { history: FrameHistory::default(), arrived: now });
     }
 
     /// Frames that no worker has taken yet.
@@ -150,9 +104,10 @@ impl Dispatch {
         self.waiting.len()
     }
 
-    /// Those of them that others have to wait for. A frame that failed somewhere waits for a worker of its own choice.
+    /// Frames that no worker has taken and that others have to wait for. A frame that failed at a worker waits for another, and holds
+    /// up nobody.
     pub(crate) fn in_line(&self) -> usize {
-        self.waiting.values().filter(|frame| frame.trail.failed_at.is_empty()).count()
+        self.waiting.values().filter(|frame| frame.history.failed_at.is_empty()).count()
     }
 
     /// Whether more workers would help, as far as those that there are can tell: frames wait, though [`Dispatch::next`] has
@@ -185,7 +140,7 @@ impl Dispatch {
     pub(crate) fn drop_hopeless(&mut self) -> Vec<u64> {
         let lanes = &self.lanes;
         let is_hopeless = |_: &u64, frame: &mut Waiting| {
-            let failed_at = &frame.trail.failed_at;
+            let failed_at = &frame.history.failed_at;
             let tried = lanes.values().all(|lane| failed_at.contains(&lane.peer));
             // With nobody there, whoever comes next may be another one.
             tried && !failed_at.is_empty() && !lanes.is_empty()
@@ -203,13 +158,13 @@ impl Dispatch {
             None => self.first_of(self.waiting.iter(), horizon, now),
             Some(_) => self.first_of(self.waiting.iter().rev(), horizon, now),
         }?;
-        let Waiting { trail, arrived } = self.waiting.remove(&seq).expect("it was found there");
-        let attempt = trail.attempt;
+        let Waiting { history, arrived } = self.waiting.remove(&seq).expect("it was found there");
+        let attempt = history.attempt;
         if self.sample.is_due(now) {
             self.sample.add(seq, link, &self.lanes, now);
         }
-        self.lanes.get_mut(&link).expect("it was found there").send(seq, trail, arrived, now);
-        Some(Assignment { seq, attempt, link, arrived })
+        self.lanes.get_mut(&link).expect("it was found there").send(seq, history, arrived, now);
+        Some(Assignment { frame: FrameAttempt { seq, attempt }, link, arrived })
     }
 
     /// The first of these frames that a worker takes, and which. Where a plain one is not taken, no later one is.
@@ -222,7 +177,7 @@ impl Dispatch {
         for (seq, frame) in frames {
             match self.lane_for(frame, horizon, now) {
                 Some(link) => return Some((*seq, link)),
-                None if frame.trail.is_plain() => return None,
+                None if frame.history.is_plain() => return None,
                 None => {}
             }
         }
@@ -235,13 +190,14 @@ impl Dispatch {
             // A frame that would be too old at its turn is not sent: a newer one may be in time.
             let fresh = self.max_age.is_none_or(|max| lane.in_age(age, max, now));
             // One that few workers may have goes to whoever may, however slow.
-            let in_time = !frame.trail.is_plain() || lane.in_time(horizon, now);
-            lane.takes(&frame.trail) && in_time && fresh
+            let in_time = !frame.history.is_plain() || lane.in_time(horizon, now);
+            lane.takes(&frame.history) && in_time && fresh
         });
-        free.min_by_key(|(_, lane)| lane.answers_in()).map(|(link, _)| *link)
+        free.min_by_key(|(_, lane)| lane.cost(now)).map(|(link, _)| *link)
     }
 
-    /// In this time the workers together answer half the window: then the rest of it still hides one slow answer.
+    /// The time in which the workers together answer half the window. Behind an answer that takes no longer, the other half of the
+    /// window keeps them busy.
     fn horizon(&self) -> Duration {
         let rate: f32 = self.lanes.values().map(Lane::rate).sum();
         Duration::try_from_secs_f32(WINDOW as f32 / 2.0 / rate).unwrap_or(Duration::MAX)
@@ -252,35 +208,36 @@ impl Dispatch {
     pub(crate) fn answered(
         &mut self,
         link: LinkId,
-        (seq, attempt): (u64, u32),
+        frame: FrameAttempt,
         pace: Pace,
         good: bool,
         now: Instant,
-    ) -> Option<Answered> {
+    ) -> Option<Returned> {
         let lane = self.lanes.get_mut(&link)?;
-        let sent = lane.answered(seq, attempt)?;
+        let sent = lane.answered(frame)?;
         lane.learn(&sent, pace, good, now);
         let peer = lane.peer;
-        Some(Answered { seq, peer, arrived: sent.arrived, trail: sent.trail })
+        Some(Returned { seq: frame.seq, peer, arrived: sent.arrived, history: sent.history })
     }
 
-    /// Sends a frame that could not be worked on to a worker that has not tried it yet. False: `opinions` of them agree, or
-    /// there is no other.
-    pub(crate) fn ask_another(&mut self, answered: Answered, opinions: usize) -> bool {
-        let Answered { seq, peer, arrived, mut trail } = answered;
-        trail.failed_at.push(peer);
-        let other = self.lanes.values().any(|lane| !trail.failed_at.contains(&lane.peer));
-        if trail.failed_at.len() >= opinions || !other {
+    /// Lets a frame that could not be worked on wait for a worker that has not tried it yet. False: `opinions` workers agree, or there
+    /// is no other.
+    pub(crate) fn ask_another(&mut self, returned: Returned, opinions: usize) -> bool {
+        let Returned { seq, peer, arrived, mut history } = returned;
+        history.failed_at.push(peer);
+        let other = self.lanes.values().any(|lane| !history.failed_at.contains(&lane.peer));
+        if history.failed_at.len() >= opinions || !other {
             return false;
         }
-        let Some(trail) = trail.again() else { return false };
-        self.waiting.insert(seq, Waiting { trail, arrived });
+        let Some(history) = history.again() else { return false };
+        self.waiting.insert(seq, Waiting { history, arrived });
         true
     }
 
-    /// A frame was worked on that others could not do: their links, and how often in a row each was contradicted so.
-    pub(crate) fn contradict(&mut self, answered: &Answered) -> Vec<(LinkId, u32)> {
-        let wrong = self.lanes.iter_mut().filter(|(_, lane)| answered.trail.failed_at.contains(&lane.peer));
+    /// A frame was worked on that other workers could not do. Returns the links to those, and how often in a row each was
+    /// contradicted so.
+    pub(crate) fn contradict(&mut self, returned: &Returned) -> Vec<(LinkId, u32)> {
+        let wrong = self.lanes.iter_mut().filter(|(_, lane)| returned.history.failed_at.contains(&lane.peer));
         wrong.map(|(link, lane)| (*link, lane.was_wrong())).collect()
     }
 
@@ -324,14 +281,14 @@ impl Dispatch {
     }
 }
 
-/// A frame that was answered.
+/// A frame that has come back from a worker.
 #[derive(Debug)]
-pub(crate) struct Answered {
+pub(crate) struct Returned {
     seq: u64,
     peer: Peer,
     /// When the frame came from its source.
     pub(super) arrived: Instant,
-    trail: Trail,
+    history: FrameHistory,
 }
 
 #[cfg(test)]

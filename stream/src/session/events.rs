@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, Invalid, RouteQuery};
+use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, Candidate, Invalid, Route, RouteQuery};
 
-use super::lane::Pace;
+use super::ids::{FrameAttempt, LinkId};
 use crate::frame::End;
-
-/// Names one connection to one worker; never used again after it is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LinkId(pub(crate) u64);
 
 /// What a stream is to do.
 #[derive(Clone, Debug)]
@@ -20,6 +16,8 @@ pub struct StreamSpec {
     pub source: String,
     /// The question that the masters are asked; its `wanted` is the most workers that the stream may use.
     pub query: RouteQuery,
+    /// Workers that it begins with, if it may use so many; [`WORKERS_AT_FIRST`](super::WORKERS_AT_FIRST) is good for every cluster.
+    pub workers_at_first: usize,
     /// How every worker is asked to open the stream. With a greatest age the stream is live: see [`StreamSpec::max_age`].
     pub open: AnalyzeOpen,
     /// Greatest JPEG that is sent, in bytes.
@@ -40,9 +38,9 @@ pub enum Action {
     Ask(RouteQuery),
     /// Connect to a worker.
     Connect(LinkId, Candidate, AnalyzeOpen),
-    /// Send a frame to it.
+    /// Send a frame over a link that is up.
     Send(LinkId, AnalyzeFrame),
-    /// End the connection. What still comes from it may be given to the session, and does not count.
+    /// End a connection. What still comes from it may be given to the session, and does not count.
     Close(LinkId),
     /// Tell the person who waits.
     Say(String),
@@ -67,7 +65,7 @@ pub enum NoRoute {
 pub struct Greeting {
     /// Name of the worker, which is unique in a cluster.
     pub name: String,
-    /// Its life; 0 for an old worker, which does not say.
+    /// The life of the worker; 0 for an old worker, which does not say.
     pub generation: u64,
     /// Detector threads.
     pub threads: u32,
@@ -75,11 +73,9 @@ pub struct Greeting {
 
 /// What came back for a frame.
 #[derive(Debug)]
-pub struct Answer {
-    /// Number of the frame in its stream.
-    pub seq: u64,
-    /// Number of the attempt that is answered, from 0.
-    pub attempt: u32,
+pub struct FrameAnswer {
+    /// The attempt that is answered.
+    pub frame: FrameAttempt,
     /// What became of the frame.
     pub end: End,
     /// A failure for which the worker blames itself.
@@ -88,19 +84,52 @@ pub struct Answer {
     pub pace: Pace,
 }
 
-/// Why a link is over.
+/// What a link tells its stream.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// The worker takes frames, as many as it is given: the session bounds them.
+    Up(LinkId, Greeting),
+    /// A frame came back.
+    Answer(LinkId, FrameAnswer),
+    /// The link is over.
+    Down(LinkId, Disconnect),
+}
+
+/// What the masters answer.
+#[derive(Debug)]
+pub enum RouteEvent {
+    /// The question has its route, or there will be none.
+    Route(Result<Route, NoRoute>),
+    /// The answer is kept back until the cluster has a place for the stream: so many wait, this one among them.
+    Queued(u32),
+}
+
+/// What an answer says of the worker that gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pace {
+    /// Time one of its threads has spent on this frame, or spends on any; None from an old worker.
+    pub frame_time: Option<Duration>,
+    /// Time that this frame was at the worker, in its queue and worked on; None from an old worker.
+    pub stayed: Option<Duration>,
+    /// Frames that the worker holds, those of other streams included.
+    pub in_flight: u32,
+    /// Streams that have frames there and go no later than this one, itself included; 0 when the worker does not tell.
+    pub streams: u32,
+}
+
+/// The end of a link.
 #[derive(Clone, Debug)]
-pub struct Lost {
+pub struct Disconnect {
     /// In which way the link ended.
-    pub loss: Loss,
+    pub kind: DisconnectKind,
     /// For people; it names no address.
     pub reason: String,
 }
 
-/// In which way.
+/// In which way a link ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// It cannot be reached, or does not keep to the contract.
+pub enum DisconnectKind {
+    /// The worker cannot be reached, or does not keep to the contract.
     Broken,
     /// The worker is there and does not do what this stream asks for.
     Unfit,
@@ -108,15 +137,15 @@ pub enum Loss {
     Left,
 }
 
-impl From<Invalid> for Lost {
-    fn from(invalid: Invalid) -> Lost {
-        Lost::because(format!("it sent nonsense: {invalid}"))
+impl From<Invalid> for Disconnect {
+    fn from(invalid: Invalid) -> Disconnect {
+        Disconnect::broken(format!("it sent nonsense: {invalid}"))
     }
 }
 
-impl Lost {
-    /// A link that is broken, for this reason.
-    pub fn because(reason: impl Into<String>) -> Lost {
-        Lost { loss: Loss::Broken, reason: reason.into() }
+impl Disconnect {
+    /// The end of a link that is broken, for this reason.
+    pub fn broken(reason: impl Into<String>) -> Disconnect {
+        Disconnect { kind: DisconnectKind::Broken, reason: reason.into() }
     }
 }

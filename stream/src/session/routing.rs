@@ -2,37 +2,40 @@
 
 use std::time::{Duration, Instant};
 
-use crate::backoff::Backoff;
 use facefleet_proto::{RouteQuery, WorkerId};
+
+use crate::backoff::Backoff;
 
 /// How soon a worker that joins is found by a stream that wants more.
 const REFRESH: Duration = Duration::from_secs(1);
-/// Workers that a stream begins with, if it may have so many. Each more that it does not need costs all others: a stream
-/// that sends a frame to a worker now and then knows little of it, and every worker has to give a turn to so many more. In
+/// Workers that a stream begins with, if it may have so many. Each further worker that it does not need costs all other streams: a
+/// stream that sends a worker a frame now and then knows little of it, and every worker has to give turns to more streams. In
 /// `cargo xtask bench sched`, 64 mixed boards do a fifth less, and 1,000 half as much, when every camera uses 256 of them.
-const AT_FIRST: usize = 8;
-/// For how much longer frames have to wait than not before a stream takes more.
+pub const WORKERS_AT_FIRST: usize = 8;
+/// A stream takes more workers when frames have waited for so much longer than not.
 const SHORT_FOR: Duration = Duration::from_millis(200);
 /// When frames have waited next to never for this long, half of the workers may well be enough. If they are not, that is
 /// found out within [`SHORT_FOR`].
 const ENOUGH_FOR: Duration = Duration::from_secs(300);
 
-/// One question at a time, with growing waits while there is no answer.
+/// When a stream asks the masters for workers, and for how many: one question at a time, with growing waits while there is no answer.
 #[derive(Debug)]
 pub(super) struct Routing {
     query: RouteQuery,
     /// Workers to use at once; those in the query are the most that it may become.
     wanted: usize,
-    /// Whether these were not enough at the last look, and when that was.
+    /// Workers to use at least, if there may be so many.
+    at_first: usize,
+    /// Whether the workers in use were too few at the last look, and when that was.
     was_short: (bool, Option<Instant>),
-    /// How much longer they have not been enough than they have.
+    /// How much longer the workers in use have been too few than enough.
     short_for: Duration,
-    /// Since when that has been never; None: it is not so.
+    /// Since when the workers in use have always been enough; None: they are not.
     enough_since: Option<Instant>,
     /// The life of the master that answered last; 0 before.
     epoch: u64,
     asking: bool,
-    /// Not before this.
+    /// The next question is not asked before this.
     next: Option<Instant>,
     waits: Backoff,
     /// Whether the last question had no answer.
@@ -43,11 +46,12 @@ pub(super) struct Routing {
 }
 
 impl Routing {
-    pub(super) fn new(query: RouteQuery, seed: u64) -> Routing {
-        let wanted = query.wanted.min(AT_FIRST);
+    pub(super) fn new(query: RouteQuery, at_first: usize, seed: u64) -> Routing {
+        let at_first = query.wanted.min(at_first);
         Routing {
             query,
-            wanted,
+            wanted: at_first,
+            at_first,
             was_short: (false, None),
             short_for: Duration::ZERO,
             enough_since: None,
@@ -66,7 +70,7 @@ impl Routing {
         self.wanted
     }
 
-    /// Whether so many workers are not enough now. Where that is so for most of the time, twice as many are wanted, and at
+    /// Takes in whether the workers in use are too few now. Where that is so for most of the time, twice as many are wanted, and at
     /// once.
     pub(super) fn short(&mut self, is_short: bool, now: Instant) {
         let (was_short, before) = std::mem::replace(&mut self.was_short, (is_short, Some(now)));
@@ -80,7 +84,7 @@ impl Routing {
         let is_enough = !is_short && self.short_for.is_zero();
         self.enough_since = self.enough_since.filter(|_| is_enough).or(is_enough.then_some(now));
         if self.enough_since.is_some_and(|since| now.saturating_duration_since(since) >= ENOUGH_FOR) {
-            self.wanted = (self.wanted / 2).max(self.query.wanted.min(AT_FIRST));
+            self.wanted = (self.wanted / 2).max(self.at_first);
             self.enough_since = Some(now);
         }
     }
@@ -90,7 +94,7 @@ impl Routing {
         self.epoch
     }
 
-    /// What the workers must have; None: any will do.
+    /// The detector that workers must have; None: any will do.
     pub(super) fn detector(&self) -> Option<&str> {
         self.query.detector.as_deref()
     }
@@ -160,11 +164,11 @@ mod tests {
     fn a_stream_that_is_short_of_workers_for_half_of_the_time_gets_no_more() {
         let query = RouteQuery { wanted: 100, ..RouteQuery::default() };
         let (start, ms) = (test_clock::start(), Duration::from_millis(1));
-        let mut routing = Routing::new(query.clone(), 1);
+        let mut routing = Routing::new(query.clone(), WORKERS_AT_FIRST, 1);
         for turn in 0..1_000 {
             routing.short(turn % 2 == 0, start + ms * 100 * turn);
         }
-        assert_eq!(routing.wanted(), AT_FIRST);
+        assert_eq!(routing.wanted(), WORKERS_AT_FIRST);
         // Two thirds of the time: so many more are taken one after the other, and never more than it may have.
         let wanted = (0..100).map(|turn| {
             routing.short(turn % 3 != 0, start + ms * 100 * (1_000 + turn));
@@ -181,7 +185,7 @@ mod tests {
         let mut wanted: Vec<usize> = wanted.collect();
         wanted.dedup();
         assert_eq!(wanted, [100, 50, 25, 12, 8]);
-        let mut few = Routing::new(RouteQuery { wanted: 3, ..query }, 1);
+        let mut few = Routing::new(RouteQuery { wanted: 3, ..query }, WORKERS_AT_FIRST, 1);
         (0..100).for_each(|minute| few.short(false, start + ms * 60_000 * minute));
         assert_eq!(few.wanted(), 3);
     }

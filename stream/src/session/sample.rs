@@ -3,27 +3,30 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use facefleet_proto::view::{Choice, Decision, MAX_REPORTED_DECISIONS};
+use facefleet_proto::view::MAX_REPORTED_DECISIONS;
 
-use super::LinkId;
-use super::lane::Lane;
+use super::ids::LinkId;
+use super::lane::{Lane, Standing};
 
-/// Time between two choices that are kept: a walk over the workers for each, and a report a second that has room for four.
+/// Time between two choices that are kept. Each takes a walk over the workers, and a report a second has room for four.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// The newest of them, oldest first.
+/// The newest choices, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
-    choices: VecDeque<Sampled>,
+    choices: VecDeque<Choice>,
     last: Option<Instant>,
 }
 
-/// One choice. Which worker a link is to is for others to say.
-#[derive(Debug)]
-struct Sampled {
-    frame: u64,
-    chosen: (LinkId, Choice),
-    next: Option<(LinkId, Choice)>,
+/// The choice of a worker for one frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Choice {
+    /// Number of the frame.
+    pub(super) seq: u64,
+    /// The worker that was chosen, before it had the frame.
+    pub(super) chosen: (LinkId, Standing),
+    /// The best of the others.
+    pub(super) next: Option<(LinkId, Standing)>,
 }
 
 impl Sample {
@@ -33,24 +36,20 @@ impl Sample {
     }
 
     /// This frame goes to `chosen`, which has not got it yet.
-    pub(super) fn add(&mut self, frame: u64, chosen: LinkId, lanes: &BTreeMap<LinkId, Lane>, now: Instant) {
-        let stands = |(link, lane): (&LinkId, &Lane)| (*link, lane.choice());
+    pub(super) fn add(&mut self, seq: u64, chosen: LinkId, lanes: &BTreeMap<LinkId, Lane>, now: Instant) {
+        let standing = |(link, lane): (&LinkId, &Lane)| (*link, lane.standing());
         let others = lanes.iter().filter(|(link, _)| **link != chosen);
-        let next = others.min_by_key(|(_, lane)| lane.answers_in()).map(stands);
-        let Some(chosen) = lanes.get_key_value(&chosen).map(stands) else { return };
+        let next = others.min_by_key(|(_, lane)| lane.answers_in()).map(standing);
+        let Some(chosen) = lanes.get_key_value(&chosen).map(standing) else { return };
         if self.choices.len() == MAX_REPORTED_DECISIONS {
             self.choices.pop_front();
         }
-        self.choices.push_back(Sampled { frame, chosen, next });
+        self.choices.push_back(Choice { seq, chosen, next });
         self.last = Some(now);
     }
 
-    /// The choices, of whose links `name` knows the workers. What was chosen and is gone is left out.
-    pub(super) fn decisions(self, name: impl Fn(LinkId) -> Option<String>) -> Vec<Decision> {
-        let named = |(link, choice)| Some(Choice { worker: name(link)?, ..choice });
-        let decision = |Sampled { frame, chosen, next }| {
-            Some(Decision { frame: Some(frame), chosen: named(chosen)?, next: next.and_then(named) })
-        };
-        self.choices.into_iter().filter_map(decision).collect()
+    /// The choices that were kept, oldest first.
+    pub(super) fn into_choices(self) -> impl Iterator<Item = Choice> {
+        self.choices.into_iter()
     }
 }

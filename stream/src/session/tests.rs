@@ -1,8 +1,13 @@
-use crate::test_clock;
-use facefleet_proto::{AnalyzeOpen, FailureCode, Route, RouteQuery, StreamLease, TaskResult, WorkerId};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use facefleet_proto::{AnalyzeOpen, Candidate, FailureCode, Route, RouteQuery, StreamLease, TaskResult, WorkerId};
+
+use super::state::MOST_BYTES;
 use super::*;
-use crate::frame::Found;
+use crate::frame::{End, Found, SourceFrame};
+use crate::test_clock;
 
 /// A worker that nobody reaches; what its link says is what the test says.
 fn candidate(name: &str, port: u16) -> Candidate {
@@ -14,7 +19,14 @@ fn candidate(name: &str, port: u16) -> Candidate {
 fn spec(max_age: Option<Duration>) -> StreamSpec {
     let query = RouteQuery { wanted: 3, ..RouteQuery::default() };
     let open = AnalyzeOpen { max_age, ..AnalyzeOpen::default() };
-    StreamSpec { masters: "master:50051".into(), source: "demo.mp4".into(), query, open, max_frame_bytes: 16 << 20 }
+    StreamSpec {
+        masters: "master:50051".into(),
+        source: "demo.mp4".into(),
+        query,
+        workers_at_first: WORKERS_AT_FIRST,
+        open,
+        max_frame_bytes: 16 << 20,
+    }
 }
 
 fn route(candidates: &[Candidate], epoch: u64) -> Result<Route, NoRoute> {
@@ -30,14 +42,14 @@ pub(super) fn frame(index: u64) -> SourceFrame {
     SourceFrame { index, time: None, image: None, jpeg: Ok(Bytes::from_static(b"jpeg")) }
 }
 
-pub(super) fn ok(seq: u64, attempt: u32) -> Answer {
+pub(super) fn ok(seq: u64, attempt: u32) -> FrameAnswer {
     let end = End::Ok(Found { faces: Some(Vec::new()), picture: None, stages: None });
-    Answer { seq, attempt, end, elsewhere: false, pace: Pace::default() }
+    FrameAnswer { frame: FrameAttempt { seq, attempt }, end, elsewhere: false, pace: Pace::default() }
 }
 
-fn failed(seq: u64, attempt: u32, elsewhere: bool) -> Answer {
+fn failed(seq: u64, attempt: u32, elsewhere: bool) -> FrameAnswer {
     let end = End::Failed { code: FailureCode::Panicked, message: String::new() };
-    Answer { seq, attempt, end, elsewhere, pace: Pace::default() }
+    FrameAnswer { frame: FrameAttempt { seq, attempt }, end, elsewhere, pace: Pace::default() }
 }
 
 fn actions(session: &mut Session) -> Vec<Action> {
@@ -81,9 +93,9 @@ fn a_worker_that_is_unfit_is_worth_a_word_once_and_one_that_is_away_is_not_while
     session.tick(start);
     session.routed(route(&workers, 1), start);
     session.link_up(LinkId(0), greeting("good"), start);
-    session.link_down(LinkId(1), &Lost::because("nobody is there"), start);
+    session.link_down(LinkId(1), &Disconnect::broken("nobody is there"), start);
     assert!(said(&mut session).is_empty());
-    let refused = Lost { loss: Loss::Unfit, reason: "no such detector".to_owned() };
+    let refused = Disconnect { kind: DisconnectKind::Unfit, reason: "no such detector".to_owned() };
     session.link_down(LinkId(2), &refused, start);
     let lines = said(&mut session);
     assert!(
@@ -118,7 +130,7 @@ fn a_late_answer_is_counted_as_late_and_nothing_else() {
     let now = test_clock::start();
     let mut session = with_workers(&["a", "b"], None, now);
     session.frame(frame(0), now);
-    session.link_down(LinkId(0), &Lost::because("it is gone"), now);
+    session.link_down(LinkId(0), &Disconnect::broken("it is gone"), now);
     session.answer(LinkId(0), ok(0, 0), now);
     session.answer(LinkId(1), ok(0, 1), now);
     let counts = session.ledger().counts();
@@ -245,7 +257,7 @@ fn a_stream_takes_more_workers_while_those_that_it_has_cannot_do_its_frames() {
     // Each of them takes half a second for a frame, and may have no more: the last one of these waits.
     let pace = Pace { frame_time: Some(Duration::from_millis(500)), ..Pace::default() };
     for (link, seq) in sent {
-        session.answer(link, Answer { pace, ..ok(seq, 0) }, start);
+        session.answer(link, FrameAnswer { pace, ..ok(seq, 0) }, start);
     }
     (8..17).for_each(|index| session.frame(frame(index), start));
     assert_eq!(question(&mut session), None, "it has eight");
@@ -290,8 +302,8 @@ fn a_stream_that_has_lost_its_place_goes_back_to_the_workers_that_it_knows() {
     let mut session = with_workers(&["a"], None, start);
     session.tick(start + Duration::from_secs(2));
     assert!(question(&mut session).is_some());
-    session.waits(3);
-    session.link_down(LinkId(0), &Lost::because("the network was cut"), start + Duration::from_secs(3));
+    session.queued(3);
+    session.link_down(LinkId(0), &Disconnect::broken("the network was cut"), start + Duration::from_secs(3));
     let later = start + Duration::from_secs(10);
     session.tick(later);
     let connects = |actions: Vec<Action>| actions.iter().filter(|action| matches!(action, Action::Connect(..))).count();
@@ -299,7 +311,7 @@ fn a_stream_that_has_lost_its_place_goes_back_to_the_workers_that_it_knows() {
     // One that was never let in stays out.
     let mut fresh = Session::new(spec(None), 1);
     fresh.tick(start);
-    fresh.waits(3);
+    fresh.queued(3);
     fresh.routed(Err(NoRoute::Later { why: "full".to_owned(), after: Duration::from_secs(5) }), start);
     fresh.tick(later);
     assert_eq!(connects(actions(&mut fresh)), 0);
@@ -309,7 +321,7 @@ fn a_stream_that_has_lost_its_place_goes_back_to_the_workers_that_it_knows() {
 fn while_the_master_is_away_a_lost_worker_is_tried_again_all_the_same() {
     let start = test_clock::start();
     let mut session = with_workers(&["a"], None, start);
-    session.link_down(LinkId(0), &Lost::because("the network was cut"), start);
+    session.link_down(LinkId(0), &Disconnect::broken("the network was cut"), start);
     assert!(question(&mut session).is_some());
     let later = start + Duration::from_secs(10);
     session.tick(later);
@@ -358,13 +370,13 @@ fn a_stream_that_waits_for_a_place_says_so_and_one_that_has_workers_does_not() {
     let now = test_clock::start();
     let mut session = Session::new(spec(None), 1);
     session.tick(now);
-    [3, 3, 1].into_iter().for_each(|streams| session.waits(streams));
+    [3, 3, 1].into_iter().for_each(|streams| session.queued(streams));
     let waits =
         ["3 streams wait", "1 stream waits"].map(|who| format!("waiting for a free place on the cluster: {who}"));
     assert_eq!(said(&mut session), waits);
     session.routed(route(&[candidate("a", 1)], 1), now);
     session.link_up(LinkId(0), greeting("a"), now);
-    session.waits(2);
+    session.queued(2);
     assert!(said(&mut session).is_empty());
 }
 
@@ -398,7 +410,7 @@ fn the_results_of_a_stream_end_its_lease_and_tell_what_was_measured() {
     session.link_up(LinkId(1), greeting("b"), now);
     session.frame(frame(0), now);
     let frame_time = Some(Duration::from_millis(40));
-    session.answer(LinkId(0), Answer { pace: Pace { frame_time, ..Pace::default() }, ..ok(0, 0) }, now);
+    session.answer(LinkId(0), FrameAnswer { pace: Pace { frame_time, ..Pace::default() }, ..ok(0, 0) }, now);
     let measured = TaskResult { worker: Some(WorkerId(1)), frame_time, frames: 1, lease: None, epoch: 9 };
     assert_eq!(session.results(), [end(9), measured]);
 }

@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::backoff::Backoff;
 use facefleet_proto::{Candidate, WorkerId};
 
-use super::Peer;
+use super::ids::Peer;
+use crate::backoff::Backoff;
 
 /// How long after its last loss a worker is treated as if it had never been lost.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
 
-/// By address: two workers cannot listen at one.
+/// What a stream knows of workers, by address: two workers cannot listen at one.
 #[derive(Debug)]
 pub(super) struct Workers {
     known: BTreeMap<SocketAddr, Known>,
     next_peer: u32,
-    /// From which the waits of each are made.
+    /// What the random part of each worker's waits follows from.
     seed: u64,
 }
 
 #[derive(Debug)]
 struct Known {
-    /// As the master told last. Without an id where another life of the master gave it.
+    /// What the master told last of the worker, without its id where another life of the master gave that.
     candidate: Candidate,
     /// The life of the worker that was last spoken to.
     life: Option<(String, u64, Peer)>,
@@ -42,7 +42,7 @@ impl Workers {
         Workers { known: BTreeMap::new(), next_peer: 0, seed }
     }
 
-    /// The master offers this one.
+    /// The master offers this worker.
     pub(super) fn offered(&mut self, candidate: Candidate) {
         match self.known.get_mut(&candidate.address) {
             Some(known) => known.candidate = candidate,
@@ -72,7 +72,7 @@ impl Workers {
         }
     }
 
-    /// It was lost, and is to be left alone for a while. Returns whether it had not been lost before.
+    /// The worker at `address` was lost, and is to be left alone for a while. Returns whether it had not been lost before.
     pub(super) fn lost(&mut self, address: SocketAddr, now: Instant) -> bool {
         let Some(known) = self.known.get_mut(&address) else { return true };
         let first = known.cooling.is_none();
@@ -82,7 +82,7 @@ impl Workers {
         first
     }
 
-    /// It has shown that it works.
+    /// The worker at `address` has shown that it works.
     pub(super) fn proved(&mut self, address: SocketAddr) {
         if let Some(known) = self.known.get_mut(&address) {
             known.cooling = None;
@@ -103,17 +103,17 @@ impl Workers {
         self.known.retain(|address, known| known.cooling.is_some() || offered.contains(address) || is_linked(*address));
     }
 
-    /// Whether it may be connected to.
+    /// Whether the worker at `address` may be connected to.
     pub(super) fn may_be_tried(&self, address: SocketAddr, now: Instant) -> bool {
         self.known.get(&address).is_some_and(|known| known.cooling.as_ref().is_none_or(|cooling| now >= cooling.until))
     }
 
-    /// All of them, by address.
+    /// All workers that are known, by address.
     pub(super) fn candidates(&self) -> impl Iterator<Item = &Candidate> {
         self.known.values().map(|known| &known.candidate)
     }
 
-    /// The ids of those that the master need not offer: they are in use, or have just been lost.
+    /// The ids of the workers that the master need not offer: they are in use, or have just been lost.
     pub(super) fn not_wanted(&self, now: Instant, is_linked: impl Fn(SocketAddr) -> bool) -> Vec<WorkerId> {
         let unwanted = |address: SocketAddr| is_linked(address) || !self.may_be_tried(address, now);
         self.candidates().filter(|candidate| unwanted(candidate.address)).filter_map(|candidate| candidate.id).collect()

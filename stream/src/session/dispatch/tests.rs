@@ -15,7 +15,7 @@ fn ms(ms: u64) -> Duration {
 
 /// Every frame that can be sent now.
 fn send(dispatch: &mut Dispatch, now: Instant) -> Vec<Flight> {
-    std::iter::from_fn(|| dispatch.next(now)).map(|a| (a.seq, a.attempt, a.link)).collect()
+    std::iter::from_fn(|| dispatch.next(now)).map(|a| (a.frame.seq, a.frame.attempt, a.link)).collect()
 }
 
 fn with(frames: u64, max_age: Option<Duration>, now: Instant) -> Dispatch {
@@ -35,12 +35,12 @@ fn pace(frame_time: Duration) -> Pace {
 
 /// A good answer. False: it was not awaited.
 fn ok(dispatch: &mut Dispatch, (seq, attempt, link): Flight, pace: Pace, now: Instant) -> bool {
-    dispatch.answered(link, (seq, attempt), pace, true, now).is_some()
+    dispatch.answered(link, FrameAttempt { seq, attempt }, pace, true, now).is_some()
 }
 
 /// A failure, of which `opinions` are wanted. False: it is final.
 fn asks_another(dispatch: &mut Dispatch, (seq, attempt, link): Flight, opinions: usize, now: Instant) -> bool {
-    let answered = dispatch.answered(link, (seq, attempt), Pace::default(), false, now).unwrap();
+    let answered = dispatch.answered(link, FrameAttempt { seq, attempt }, Pace::default(), false, now).unwrap();
     dispatch.ask_another(answered, opinions)
 }
 
@@ -260,7 +260,8 @@ fn a_worker_that_fails_what_others_can_do_is_told_apart() {
         assert_eq!(bad.2, A);
         assert!(asks_another(&mut dispatch, bad, 2, t0));
         let good = send(&mut dispatch, t0)[0];
-        let answered = dispatch.answered(B, (good.0, good.1), Pace::default(), true, t0).unwrap();
+        let answered =
+            dispatch.answered(B, FrameAttempt { seq: good.0, attempt: good.1 }, Pace::default(), true, t0).unwrap();
         assert_eq!(dispatch.contradict(&answered), [(A, nth as u32 + 1)]);
     }
 }
@@ -404,4 +405,57 @@ fn more_workers_help_while_frames_wait_and_those_that_there_are_are_not_full_of_
         dispatch.drop_waiting();
         assert!(!dispatch.is_short(), "no frame waits");
     }
+}
+
+/// B is known to take `usual` for a frame, and takes `then`, beside A, which takes 10 ms. Returns the time from B's answer to its next
+/// frame, after so many trials in vain.
+fn tried_again_after(usual: Option<Duration>, then: Duration, trials_in_vain: u32) -> Duration {
+    let mut now = test_clock::start();
+    let mut dispatch = Dispatch::new(None);
+    up(&mut dispatch, A, 1, Some(ms(10)), now);
+    up(&mut dispatch, B, 1, usual, now);
+    let (mut next, mut in_vain, mut answered) = (0, 0, now);
+    loop {
+        while dispatch.waiting() < 100 {
+            dispatch.push(next, now);
+            next += 1;
+        }
+        let (to_a, to_b): (Vec<Flight>, Vec<Flight>) =
+            send(&mut dispatch, now).into_iter().partition(|flight| flight.2 == A);
+        assert!(to_a.into_iter().all(|flight| ok(&mut dispatch, flight, pace(ms(10)), now)));
+        if !to_b.is_empty() {
+            if in_vain > trials_in_vain {
+                return now - answered;
+            }
+            in_vain += 1;
+            now += then;
+            answered = now;
+            assert!(to_b.into_iter().all(|flight| ok(&mut dispatch, flight, pace(then), now)));
+        }
+        now += ms(10);
+    }
+}
+
+#[test]
+fn a_worker_that_was_slow_for_a_moment_is_tried_and_used_again() {
+    let (usual, slow) = (Some(ms(50)), ms(3000));
+    assert_eq!(tried_again_after(usual, slow, 0), ms(2000));
+    assert_eq!(tried_again_after(usual, slow, 1), ms(2000));
+    assert_eq!(tried_again_after(usual, slow, 2), ms(4000), "each trial in vain doubles the wait");
+    assert_eq!(tried_again_after(usual, slow, 9), ms(30_000), "up to ten times its time per frame");
+
+    let t0 = test_clock::start();
+    let mut dispatch = with(20, None, t0);
+    up(&mut dispatch, A, 1, usual, t0);
+    let first = send(&mut dispatch, t0);
+    assert!(first.iter().all(|flight| ok(&mut dispatch, *flight, pace(slow), t0)));
+    assert_eq!(send(&mut dispatch, t0 + ms(2000)).len(), 1, "one frame is enough to try it");
+    assert!(ok(&mut dispatch, (first.len() as u64, 0, A), pace(ms(50)), t0 + ms(2050)));
+    assert_eq!(send(&mut dispatch, t0 + ms(2050)).len(), 4, "what it has shown is worth more than what was known");
+}
+
+#[test]
+fn a_worker_that_has_always_been_slow_is_not_tried_early() {
+    assert_eq!(tried_again_after(Some(ms(3000)), ms(3000), 0), ms(30_000));
+    assert_eq!(tried_again_after(None, ms(3000), 0), ms(30_000), "nor one of which nothing better is known");
 }

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use facefleet_proto::{DropReason, FailureCode};
+use facefleet_stream::session::Session;
 
-use super::world::At;
-use crate::session::Session;
+use crate::engine::At;
+
+/// Kinds of faults, beginnings and ends of peace not counted.
+const KINDS: usize = 13;
 
 /// What happened, in one world or in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub struct Tally {
     streams: u64,
     frames: u64,
     ok: u64,
@@ -30,6 +33,9 @@ pub(super) struct Tally {
     /// Looks at live streams that had to go on, and at workers that had to have work.
     pub(super) goes_on: u64,
     pub(super) is_busy: u64,
+    /// Looks at workers that had to be used again after their frames had taken long.
+    pub(super) recovered: u64,
+    /// By kind.
     pub(super) faults: BTreeMap<&'static str, u64>,
     events: u64,
     /// The end of the last stream.
@@ -54,7 +60,8 @@ impl Tally {
         self
     }
 
-    pub(super) fn add(&mut self, other: &Tally) {
+    /// Adds what happened in another world.
+    pub fn add(&mut self, other: &Tally) {
         self.streams += other.streams;
         self.frames += other.frames;
         self.ok += other.ok;
@@ -70,13 +77,14 @@ impl Tally {
         self.newcomers += other.newcomers;
         self.goes_on += other.goes_on;
         self.is_busy += other.is_busy;
+        self.recovered += other.recovered;
         sum(&mut self.faults, &other.faults);
         self.events += other.events;
         self.ended = self.ended.max(other.ended);
     }
 
     /// Panics when something has never happened that the faults are there for.
-    pub(super) fn assert_that_everything_happened(&self) {
+    pub fn assert_that_everything_happened(&self) {
         let happened = [
             self.retried,
             self.late,
@@ -86,13 +94,14 @@ impl Tally {
             self.newcomers,
             self.goes_on,
             self.is_busy,
+            self.recovered,
         ];
         assert!(happened.iter().all(|count| *count > 0), "something has never happened: {self:#?}");
         assert!(self.dropped.contains_key(&DropReason::StaleClient), "no frame grew too old at its client: {self:#?}");
         for code in [FailureCode::Corrupt, FailureCode::WorkerLost] {
             assert!(self.failed.contains_key(&code), "no frame was {code}: {self:#?}");
         }
-        assert_eq!(self.faults.len(), super::faults::KINDS, "every kind of fault: {self:#?}");
+        assert_eq!(self.faults.len(), KINDS, "every kind of fault: {self:#?}");
     }
 }
 

@@ -1,26 +1,28 @@
-//! What a stream says of itself to the master, for people.
+//! What a session tells the master of its stream, for people.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use facefleet_proto::OTHER;
 use facefleet_proto::percentiles::Percentiles;
-use facefleet_proto::view::{MAX_REASON_BYTES, MAX_REASONS, MAX_STREAM_WORKERS, StreamReport, StreamWorker};
+use facefleet_proto::view::{
+    Choice, Decision, MAX_REASON_BYTES, MAX_REASONS, MAX_STREAM_WORKERS, StreamReport, StreamWorker,
+};
 
-use super::{LinkId, Session};
+use super::ids::LinkId;
+use super::lane::Standing;
+use super::sample;
+use super::state::Session;
 use crate::ledger::{Counts, Share};
 
-/// Latencies that are kept between two reports: with more frames a second than this, those of the newest.
-pub(super) const LATENCIES_KEPT: usize = 512;
-
 impl Session {
-    /// How the stream stands. `client` is left for who knows it. What is about the time since the last report
-    /// begins anew.
+    /// How the stream stands. The caller adds the client's name. Figures of the time since the last report begin anew.
     pub fn report(&mut self) -> StreamReport {
         let latency = self.latencies.clone().percentiles();
         self.latencies.clear();
         let sample = self.dispatch.take_sample();
-        let decisions = sample.decisions(|link| self.name_of(link).map(str::to_owned));
+        let decisions = sample.into_choices().filter_map(|choice| self.decision(choice)).collect();
         let Counts { sent, ok, dropped, failed, retried, late, faces, workers: _ } = self.ledger.counts();
         let count = |frames: usize| u32::try_from(frames).unwrap_or(u32::MAX);
         StreamReport {
@@ -56,17 +58,38 @@ impl Session {
             Some(StreamWorker {
                 name: name.to_owned(),
                 in_flight: u32::try_from(self.dispatch.in_flight(*link)).unwrap_or(u32::MAX),
-                frame_ms: self.dispatch.frame_time(*link).map(|time| time.as_secs_f32() * 1e3),
+                frame_ms: self.dispatch.frame_time(*link).map(ms),
                 answered: shares.get(name).map_or(0, |Share { answered, .. }| *answered),
             })
         });
         used.take(MAX_STREAM_WORKERS).collect()
     }
 
+    /// A choice for people. None: the worker that was chosen is gone.
+    fn decision(&self, sample::Choice { seq, chosen, next }: sample::Choice) -> Option<Decision> {
+        let chosen = self.choice(chosen)?;
+        Some(Decision { frame: Some(seq), chosen, next: next.and_then(|next| self.choice(next)) })
+    }
+
+    fn choice(&self, (link, standing): (LinkId, Standing)) -> Option<Choice> {
+        let Standing { ahead, frame_time, threads, answers_in } = standing;
+        Some(Choice {
+            worker: self.name_of(link)?.to_owned(),
+            in_flight: ahead.round() as u32,
+            frame_ms: frame_time.map(ms),
+            cores: threads,
+            answers_in_ms: answers_in.map(ms),
+        })
+    }
+
     /// The worker that a link is to, while it takes frames.
     fn name_of(&self, link: LinkId) -> Option<&str> {
         self.links.get(&link)?.name.as_deref()
     }
+}
+
+fn ms(time: Duration) -> f32 {
+    time.as_secs_f32() * 1e3
 }
 
 /// The counts as a report has room for them: workers may give many reasons, and long ones. The sum stays.
@@ -83,13 +106,11 @@ fn by_reason<R: Borrow<str>>(counts: &BTreeMap<R, u64>) -> BTreeMap<String, u64>
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use crate::test_clock;
-    use facefleet_proto::view::{Choice, Decision, MAX_REPORTED_DECISIONS};
+    use facefleet_proto::view::MAX_REPORTED_DECISIONS;
 
     use super::super::tests::{frame, ok, with_workers};
-    use super::super::{Answer, Pace};
+    use super::super::{FrameAnswer, Pace};
     use super::*;
 
     #[test]
@@ -99,10 +120,10 @@ mod tests {
         let pace = Pace { frame_time: Some(ms * 40), ..Pace::default() };
         // Each has one frame, is measured, and gets another.
         (0..2).for_each(|index| session.frame(frame(index), start));
-        session.answer(LinkId(0), Answer { pace, ..ok(0, 0) }, start + ms * 50);
+        session.answer(LinkId(0), FrameAnswer { pace, ..ok(0, 0) }, start + ms * 50);
         session.answer(
             LinkId(1),
-            Answer { pace: Pace { frame_time: Some(ms * 100), ..pace }, ..ok(1, 0) },
+            FrameAnswer { pace: Pace { frame_time: Some(ms * 100), ..pace }, ..ok(1, 0) },
             start + ms * 110,
         );
         session.frame(frame(2), start + ms * 300);
@@ -122,7 +143,7 @@ mod tests {
             |frame, a, b| Decision { frame: Some(frame), chosen: choice("a", a), next: Some(choice("b", b)) };
         assert_eq!(report.decisions, [decision(0, None, None), decision(2, Some(40.0), Some(100.0))]);
 
-        session.answer(LinkId(0), Answer { pace, ..ok(2, 0) }, start + ms * 340);
+        session.answer(LinkId(0), FrameAnswer { pace, ..ok(2, 0) }, start + ms * 340);
         let next = session.report();
         assert_eq!((next.latency_ms_p95, next.decisions.len()), (Some(40.0), 0), "what was told is told once");
     }

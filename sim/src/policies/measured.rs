@@ -1,60 +1,68 @@
-//! What is seen of a world, and the figures that it comes to.
+//! What is seen of a cluster, and the figures that it comes to.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::simulation::WARM_UP;
-use super::world::{CAMERA_FPS, Micros, SECOND};
+use super::cluster::CAMERA_FPS;
+use crate::engine::At;
 
+/// Nothing is measured before this.
+pub(super) const WARM_UP: At = Duration::from_secs(15);
 /// A stream that has lasted for less says nothing of its rate.
-const SHORTEST_STREAM: Micros = 2 * SECOND;
+const SHORTEST_STREAM: Duration = Duration::from_secs(2);
 
-#[derive(Default)]
-pub(super) struct Measured {
+/// What is seen of one cluster or of several.
+#[derive(Debug, Default)]
+pub struct Measured {
     /// From a frame's picture to its result.
-    times: Vec<Micros>,
+    times: Vec<Duration>,
     answered: u64,
-    /// Of each stream: its rate as a part of the camera's.
+    /// The rate of each stream, as a part of the camera's.
     rates: Vec<f64>,
-    /// At each count: of all workers together.
+    /// Frames on all workers together, at each count.
     in_flight: Vec<f64>,
     most_on_one: u32,
-    pub(super) span: Micros,
+    pub(super) span: Duration,
 }
 
 /// Milliseconds and frames a second.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Figures {
-    pub(super) frames_per_s: f64,
-    pub(super) p50_ms: f64,
-    pub(super) p95_ms: f64,
-    pub(super) p99_ms: f64,
+pub struct Figures {
+    /// Results a second, of all cameras together.
+    pub frames_per_s: f64,
+    /// Half of all frames have their result so long after their picture was taken.
+    pub p50_ms: f64,
+    /// 95 of 100 frames.
+    pub p95_ms: f64,
+    /// 99 of 100 frames.
+    pub p99_ms: f64,
     /// Jain's index of the streams' rates: 1 when all get the same.
-    pub(super) fairness: f64,
+    pub fairness: f64,
     /// On average, on all workers together.
-    pub(super) in_flight: f64,
+    pub in_flight: f64,
     /// At any time on any worker.
-    pub(super) most_in_flight_on_one: u32,
+    pub most_in_flight_on_one: u32,
 }
 
 impl Measured {
-    pub(super) fn answer(&mut self, due: Micros, now: Micros) {
+    pub(super) fn answer(&mut self, due: At, now: At) {
         if now >= WARM_UP {
             self.answered += 1;
         }
         self.unanswered(due, now);
     }
 
-    pub(super) fn unanswered(&mut self, due: Micros, now: Micros) {
+    pub(super) fn unanswered(&mut self, due: At, now: At) {
         if due >= WARM_UP {
             self.times.push(now - due);
         }
     }
 
-    pub(super) fn stream(&mut self, answered: u32, began: Micros, now: Micros) {
+    pub(super) fn stream(&mut self, answered: usize, began: At, now: At) {
         let lasted = now - began;
         if began >= WARM_UP && lasted >= SHORTEST_STREAM {
-            let wanted = lasted as f64 / SECOND as f64 * CAMERA_FPS as f64;
-            self.rates.push(f64::from(answered) / wanted);
+            self.rates.push(answered as f64 / (lasted.as_secs_f64() * f64::from(CAMERA_FPS)));
         }
     }
 
@@ -67,12 +75,13 @@ impl Measured {
         self.in_flight.push(f64::from(all));
     }
 
-    pub(super) fn figures(mut self) -> Figures {
+    /// The figures of all that was seen.
+    pub fn figures(mut self) -> Figures {
         self.times.sort_unstable();
-        let at = |part: f64| self.times[((self.times.len() - 1) as f64 * part) as usize] as f64 / 1e3;
+        let at = |part: f64| self.times[((self.times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
         let squares: f64 = self.rates.iter().map(|rate| rate * rate).sum();
         Figures {
-            frames_per_s: self.answered as f64 * SECOND as f64 / self.span as f64,
+            frames_per_s: self.answered as f64 / self.span.as_secs_f64(),
             p50_ms: at(0.5),
             p95_ms: at(0.95),
             p99_ms: at(0.99),

@@ -1,30 +1,10 @@
-//! Whole clusters in one thread and no time: real [`Session`](super::Session)s and a real
-//! [`Scheduler`](facefleet_cluster::scheduler::Scheduler), between them a network, workers and faults that are made up from
-//! a seed. What must hold whatever happens is in [`invariants`]; a seed for which it does not is replayed by one line.
-//!
-//! Why a simulator of our own: `turmoil` 0.7 seeds `tokio::select!` only under `--cfg tokio_unstable`, loses the bytes of a
-//! cut connection for ever where TCP would send them again, and cannot stop a process; `madsim` replaces tokio and tonic,
-//! HTTP/2 with its keepalive included, in a second build of everything. Both would run sockets and gRPC for the sake of
-//! decisions that are made in pure modules, at a hundred times the cost. What they would see, and this does not, the tests
-//! with real processes and real networks do.
-
-mod client;
-mod faults;
-mod invariants;
-mod master;
-mod member;
-mod network;
-mod progress;
-mod tally;
-mod worker;
-mod world;
+//! Many seeds, each a cluster with faults of its own. One that fails is replayed by the line that is printed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tally::Tally;
-use world::World;
+use facefleet_sim::scenario::{Tally, run};
 
 /// Seeds that every test run tries.
 const SEEDS: u64 = 500;
@@ -34,7 +14,7 @@ const SEEDS: u64 = 500;
 fn streams_survive_any_luck() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a seed is a number"));
     if let Some(seed) = number("FACEFLEET_SEED") {
-        println!("{:#?}", World::new(seed, true).run());
+        println!("{:#?}", run(seed, true));
         return;
     }
     let seeds = number("FACEFLEET_SEEDS").unwrap_or(SEEDS);
@@ -46,7 +26,7 @@ fn streams_survive_any_luck() {
             if seed >= seeds {
                 return total;
             }
-            match catch_unwind(AssertUnwindSafe(|| World::new(seed, false).run())) {
+            match catch_unwind(AssertUnwindSafe(|| run(seed, false))) {
                 Ok(tally) => total.add(&tally),
                 Err(panic) => {
                     next.store(seeds, Ordering::Relaxed);
@@ -66,7 +46,7 @@ fn streams_survive_any_luck() {
         threads.into_iter().for_each(|thread| total.add(&thread.join().expect("panics are caught")));
     });
     if let Some((seed, why)) = failed.into_inner().expect("nothing panics while it holds this") {
-        panic!("{why}\nreplay: FACEFLEET_SEED={seed} cargo test -p facefleet-stream simulation -- --nocapture");
+        panic!("{why}\nreplay: FACEFLEET_SEED={seed} cargo test -p facefleet-sim --test scenario -- --nocapture");
     }
     println!("{seeds} seeds: {total:#?}");
     if seeds >= SEEDS {
@@ -75,8 +55,8 @@ fn streams_survive_any_luck() {
 }
 
 #[test]
-fn a_seed_is_a_fate() {
+fn a_seed_has_one_history() {
     for seed in 0..5 {
-        assert_eq!(World::new(seed, false).run(), World::new(seed, false).run(), "seed {seed}");
+        assert_eq!(run(seed, false), run(seed, false), "seed {seed}");
     }
 }

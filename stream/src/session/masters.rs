@@ -1,15 +1,15 @@
-//! What a stream makes of what the masters say, and what it tells them in the end.
+//! What a session makes of the masters' answers, and what it tells them when it has ended.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use facefleet_proto::{Route, TaskResult};
 
-use super::Session;
 use super::events::NoRoute;
+use super::state::Session;
 
 impl Session {
-    /// The question has an answer, or none will come.
+    /// The question to the masters has its answer, or none will come.
     pub fn routed(&mut self, route: Result<Route, NoRoute>, now: Instant) {
         match route {
             Ok(route) => self.offered(route, now),
@@ -30,8 +30,8 @@ impl Session {
         self.settle(now);
     }
 
-    /// The answer is kept back until the stream is let in: so many wait, this one among them.
-    pub fn waits(&mut self, streams: u32) {
+    /// The masters keep their answer back until the stream is let in. So many wait, this one among them.
+    pub fn queued(&mut self, streams: u32) {
         self.routing.kept_out();
         if self.links.is_empty() {
             let who = if streams == 1 { "1 stream waits".to_owned() } else { format!("{streams} streams wait") };
@@ -41,7 +41,9 @@ impl Session {
 
     fn offered(&mut self, Route { candidates, lease: _, epoch }: Route, now: Instant) {
         if self.routing.answered(epoch, now) {
+            // Ids of another life of the master may be given to other workers by this one.
             self.workers.forget_ids();
+            self.links.values_mut().for_each(|link| link.candidate.id = None);
         }
         let offered: Vec<SocketAddr> = candidates.iter().map(|candidate| candidate.address).collect();
         let none_known = self.workers.candidates().next().is_none();
@@ -57,15 +59,6 @@ impl Session {
         }
         for address in offered {
             self.connect(address, now);
-        }
-    }
-
-    /// While the master offers nobody, what it said last is all that is known, and a worker that was lost may well be back.
-    pub(super) fn connect_to_known(&mut self, now: Instant) {
-        if self.routing.is_left_alone() && self.links.len() < self.routing.wanted() {
-            for address in self.workers.candidates().map(|c| c.address).collect::<Vec<_>>() {
-                self.connect(address, now);
-            }
         }
     }
 

@@ -1,0 +1,136 @@
+//! A cluster and its clients: hosts with real schedulers and sessions, and simulated workers, between them a network.
+//!
+//! Every process works with a [`Bus`], which has the time, the timers and the network. [`World`] gives each what is for it. What
+//! happens to the world from outside, and who watches it, is an [`Experiment`].
+
+mod bus;
+pub mod client;
+mod experiment;
+pub mod master;
+mod member;
+pub mod message;
+pub mod network;
+pub mod worker;
+
+pub use bus::{Bus, CALL_TIMEOUT, KEEPALIVE};
+pub use experiment::Experiment;
+
+use bus::Event;
+use client::Client;
+use fastrand::Rng;
+use master::Master;
+use message::{Body, Host, Packet, Reply, Timer};
+use network::Network;
+use worker::Worker;
+
+use crate::engine::At;
+
+/// A cluster and its clients.
+#[derive(Debug)]
+pub struct World<X: Experiment> {
+    /// Time, network and experiment.
+    pub bus: Bus<X>,
+    /// The only master.
+    pub master: Master,
+    /// The workers' machines, by slot.
+    pub workers: Vec<Worker>,
+    /// One for each stream, in the order in which they began.
+    pub clients: Vec<Client>,
+}
+
+impl<X: Experiment> World<X> {
+    /// A world in which nothing runs yet. `verbose` prints what happens in it.
+    pub fn new(rng: Rng, net: Network, master: Master, experiment: X, verbose: bool) -> World<X> {
+        World { bus: Bus::new(rng, net, experiment, verbose), master, workers: Vec::new(), clients: Vec::new() }
+    }
+
+    /// Adds a client, whose stream starts then.
+    pub fn start_client(&mut self, client: Client, at: At) {
+        let number = self.clients.len();
+        self.clients.push(client);
+        self.clients[number].start(number, at, &mut self.bus);
+    }
+
+    /// Lets the next thing happen. Returns whether there was one before `end`.
+    pub fn pass(&mut self, end: At) -> bool {
+        if let Some(client) = self.bus.next_woken() {
+            self.clients[client].go_on(client, &mut self.bus);
+            match self.clients[client].is_done {
+                true => X::ended(self, client),
+                false => X::waits(self, client),
+            }
+            return true;
+        }
+        if self.bus.engine.next_at().is_none_or(|at| at >= end) {
+            return false;
+        }
+        let event = self.bus.engine.pop().expect("there is a next one");
+        self.happen(event);
+        true
+    }
+
+    /// How many events were scheduled so far.
+    pub fn events(&self) -> u64 {
+        self.bus.engine.scheduled()
+    }
+
+    fn happen(&mut self, event: Event<X::Event>) {
+        let host = match &event {
+            Event::Packet(packet) => packet.to,
+            Event::Timer(host, life, _) if *life == self.bus.life(*host) => *host,
+            Event::Timer(..) => return,
+            Event::Experiment(_) => {
+                let Event::Experiment(event) = event else { unreachable!("it has just been looked at") };
+                return X::happen(self, event);
+            }
+        };
+        match self.bus.unless_stopped(host, event) {
+            Some(Event::Packet(packet)) => {
+                if let Some(packet) = self.bus.arrive(packet) {
+                    self.deliver(packet);
+                }
+            }
+            Some(Event::Timer(host, _, timer)) => self.timer(host, timer),
+            Some(Event::Experiment(_)) => unreachable!("those are no host's"),
+            None => {}
+        }
+    }
+
+    fn timer(&mut self, host: Host, timer: Timer) {
+        match (host, timer) {
+            (_, Timer::CallOver(call)) => self.replied(call, Reply::Failed("no answer in time".to_owned())),
+            (Host::Master, timer) => self.master.timer(&timer, &mut self.bus),
+            (Host::Worker(slot), timer) => {
+                if self.workers[slot].timer(timer, &mut self.bus).is_some() {
+                    X::killed(self, slot);
+                }
+            }
+            (Host::Client(number), timer) => self.clients[number].timer(number, timer, &mut self.bus),
+        }
+    }
+
+    fn deliver(&mut self, Packet { from, to, body }: Packet) {
+        match (to, body) {
+            (Host::Master, Body::Call(call, request)) => self.master.called(from, call, &request, &mut self.bus),
+            (_, Body::Call(..)) => unreachable!("only the master is called"),
+            (_, Body::Reply(call, reply)) => self.replied(call, reply),
+            (Host::Worker(slot), Body::Segment(conn, segment)) => {
+                self.workers[slot].hears(conn, segment, &mut self.bus);
+            }
+            (Host::Client(number), Body::Segment(conn, segment)) => {
+                self.clients[number].hears(from, conn, segment, &mut self.bus);
+            }
+            (Host::Master, Body::Segment(..)) => unreachable!("frames never pass through the master"),
+        }
+    }
+
+    /// An answer has come; or the time for it is over.
+    fn replied(&mut self, call: u64, reply: Reply) {
+        match self.bus.caller(call) {
+            Some(Host::Worker(slot)) => self.workers[slot].answered(&reply, &mut self.bus),
+            Some(Host::Client(number)) => self.clients[number].answered(number, reply, &mut self.bus),
+            Some(Host::Master) => unreachable!("the master calls nobody"),
+            None => {}
+        }
+    }
+}
