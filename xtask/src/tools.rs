@@ -22,7 +22,8 @@ pub(crate) fn install(name: &str, package: &str, stop: &Stop) -> Result<(), Erro
         there => return there,
     }
     println!("installing {package} into {TOOLS}, once; this takes a few minutes");
-    process::run("cargo install", cargo().args(["install", "--locked", "--root", TOOLS, package]), stop)
+    // Unoptimised: each runs for seconds, and would take minutes longer to build.
+    process::run("cargo install", cargo().args(["install", "--locked", "--debug", "--root", TOOLS, package]), stop)
 }
 
 /// A cargo that also finds the project's own tools.

@@ -21,7 +21,7 @@ pub(super) fn programs(arch: Arch, stop: &Stop) -> Result<[PathBuf; 3], Error> {
         Arch::Amd64 => cargo::build_programs(cargo_for_pcs().args(["build", "--profile", RELEASE]), PROGRAMS, stop),
         Arch::Arm64 => {
             pi_check::tools::install(stop)?;
-            pi_check::build::programs(RELEASE, PROGRAMS, stop)
+            pi_check::build::programs(PROGRAMS, stop)
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod tools;
 
 use std::process::Command;
 
+use crate::cargo::PROGRAMS;
 use crate::error::Error;
 use crate::wait::Stop;
 use crate::{cargo, process, setup};
@@ -30,13 +31,6 @@ const NEON: &str = "aarch64-neon";
 /// The kernels that [`NEON`] is measured against.
 const SCALAR: &str = "scalar";
 
-/// The program whose size is promised, and which is judged as it ships: minutes of optimisation across all crates.
-const WORKER: &str = "facefleet-worker";
-/// The programs of which only their form is judged, which does not depend on the profile.
-const OTHERS: [&str; 2] = ["facefleet-master", "facefleet-client"];
-/// The profile of [`OTHERS`]: the one that takes least to build.
-const CHEAP: &str = "dev";
-
 /// Tests of whole pictures that say nothing of single kernels and take an emulator minutes.
 const LEFT_OUT: [&str; 2] = ["the_clips_have_the_faces_that_opencv_finds", "a_picture_of_eight_megapixels"];
 
@@ -54,12 +48,15 @@ const MOST_RESIDENT: u64 = 60_000_000;
 pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
     let mut steps = Steps::new();
     steps.step("tools", || setup::ffmpeg(stop).and_then(|()| tools::install(stop)))?;
-    let [worker] = steps.step("worker", || build::programs(cargo::RELEASE, [WORKER], stop))?;
-    let size = elf::check(&worker)?;
-    within("the worker's file", size, LARGEST_WORKER)?;
-    let others = steps.step("master and client", || build::programs(CHEAP, OTHERS, stop))?;
-    others.iter().try_for_each(|program| elf::check(program).map(drop))?;
-    let fleet = steps.step("a cluster", || fleet::run(&worker, stop))?;
+    let programs = steps.step("programs", || build::programs(PROGRAMS, stop))?;
+    let mut sizes = [0; PROGRAMS.len()];
+    for (size, path) in sizes.iter_mut().zip(&programs) {
+        *size = elf::check(path)?;
+    }
+    let [_, worker, _] = sizes;
+    within("the worker's file", worker, LARGEST_WORKER)?;
+    let [_, worker, _] = &programs;
+    let fleet = steps.step("a cluster", || fleet::run(worker, stop))?;
     within("the worker's memory", fleet.resident, MOST_RESIDENT)?;
     steps.step("tests", || {
         let left_out = LEFT_OUT.iter().flat_map(|test| ["--skip", test]);
@@ -73,8 +70,9 @@ pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
     })?;
 
     steps.print();
-    println!("{WORKER}: {:.2} MB, statically linked, stripped, for any arm64", megas(size));
-    println!("{}: the same in a build that is not for size", OTHERS.join(" and "));
+    for (name, size) in PROGRAMS.iter().zip(sizes) {
+        println!("{name}: {:.2} MB, statically linked, stripped, for any arm64", megas(size));
+    }
     println!(
         "the worker's memory: {:.1} MB at most, with {} threads, {}x{} frames and every detector (this machine's own worker, as \
          it is built for tests, which takes more than one for a board; the emulator's memory is mostly the emulator's)",
