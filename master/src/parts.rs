@@ -39,7 +39,9 @@ pub(crate) struct Parts {
     pub(crate) scheduler: SharedScheduler,
     /// Written by every heartbeat, read by the journal and by `GetQ`.
     pub(crate) queue: Arc<Queue>,
+    #[cfg_attr(not(feature = "etcd"), allow(dead_code, reason = "read only by what shares a registry"))]
     pub(crate) publication: Arc<Publication>,
+    #[cfg_attr(not(feature = "etcd"), allow(dead_code, reason = "read only by what shares a registry"))]
     pub(crate) masters: Arc<KnownMasters>,
     pub(crate) members: Arc<Members>,
     pub(crate) observed: Arc<Observed>,

@@ -63,7 +63,7 @@ fn world(seed: u64, verbose: bool) -> World<Scenario> {
     let workers: Vec<Worker> = (0..rng.usize(1..=5)).map(|slot| worker(slot, &mut rng)).collect();
     let fate = Fate::draw(&mut rng);
     let plans: Vec<Plan> = (0..rng.usize(1..=3)).map(|_| plan(fate, workers.len(), &mut rng)).collect();
-    let policy = if rng.bool() { PolicyName::LeastLoaded } else { PolicyName::WeightedRoundRobin };
+    let policy = *rng.choice(PolicyName::value_variants()).expect("there are policies");
     let loss = if rng.u32(0..4) == 0 { Loss::Phi } else { Loss::Missed };
     let normal_loss = if fate == Fate::Hiccups || rng.bool() { 0 } else { rng.u32(0..50) };
     let net = Network::new(Duration::from_micros(rng.u64(100..15_000)), normal_loss);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::experiment::Experiment;
+use super::Experiment;
 use super::message::{Body, ConnId, Host, Packet, Reply, Request, Segment, Timer};
 use super::network::{Arrival, Network};
 use crate::engine::{At, Engine};

@@ -10,8 +10,8 @@ use facefleet_stream::event_loop::{EventLoop, OPEN_TIME, READ_AHEAD, ReportClose
 use facefleet_stream::frame::{Finished, SourceFrame};
 use facefleet_stream::session::{Action, Disconnect, LinkEvent, LinkId, NoRoute, RouteEvent, Session, StreamSpec};
 
+use super::Experiment;
 use super::bus::Bus;
-use super::experiment::Experiment;
 use super::message::{ConnId, Host, Phase, Reply, Request, Segment, Timer};
 use super::worker::Worker;
 use crate::engine::At;

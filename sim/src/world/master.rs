@@ -7,8 +7,8 @@ use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::scheduler::Scheduler;
 
+use super::Experiment;
 use super::bus::Bus;
-use super::experiment::Experiment;
 use super::message::{Host, Reply, Request, Timer};
 use super::worker::Worker;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use facefleet_proto::{Heartbeat, Identity, Join, LegacyState, WorkerId};
 
+use super::Experiment;
 use super::bus::Bus;
-use super::experiment::Experiment;
 use super::message::{Host, Reply, Request, Timer};
 use crate::engine::At;
 

@@ -5,7 +5,6 @@
 
 mod bus;
 pub mod client;
-mod experiment;
 pub mod master;
 mod member;
 pub mod message;
@@ -13,17 +12,24 @@ pub mod network;
 pub mod worker;
 
 pub use bus::{Bus, CALL_TIMEOUT, KEEPALIVE};
-pub use experiment::Experiment;
 
-use bus::Event;
-use client::Client;
+use std::fmt;
+use std::time::Instant;
+
+use bytes::Bytes;
+use facefleet_cluster::scheduler::Scheduler;
+use facefleet_stream::event_loop::{EventLoop, Step};
+use facefleet_stream::frame::{Finished, Unreadable};
+use facefleet_stream::session::{Action, LinkEvent};
 use fastrand::Rng;
-use master::Master;
-use message::{Body, Host, Packet, Reply, Timer};
-use network::Network;
-use worker::Worker;
 
 use crate::engine::At;
+use bus::Event;
+use client::Client;
+use master::Master;
+use message::{Body, Host, Packet, Reply, Request, Timer};
+use network::Network;
+use worker::Worker;
 
 /// A cluster and its clients.
 #[derive(Debug)]
@@ -36,6 +42,59 @@ pub struct World<X: Experiment> {
     pub workers: Vec<Worker>,
     /// One for each stream, in the order in which they began.
     pub clients: Vec<Client>,
+}
+
+/// What happens to a world from outside, and who watches it. Every method but [`Experiment::happen`] may be left as it is.
+pub trait Experiment: Sized {
+    /// What happens from outside: it is scheduled with [`Bus::at`].
+    type Event: fmt::Debug;
+
+    /// Something from outside happens.
+    fn happen(world: &mut World<Self>, event: Self::Event);
+
+    /// A stream has looked at all that it has, and waits.
+    fn waits(_world: &mut World<Self>, _client: usize) {}
+
+    /// A stream has ended.
+    fn ended(_world: &mut World<Self>, _client: usize) {}
+
+    /// A frame that ends the process that works on it has ended this worker.
+    fn killed(_world: &mut World<Self>, _slot: usize) {}
+
+    /// The JPEG of a frame, or why there is none. See [`worker::CORRUPT`] and [`worker::KILLS`].
+    fn jpeg(&self, _client: usize, _frame: u64) -> Result<Bytes, Unreadable> {
+        Ok(Bytes::from_static(b"jpeg"))
+    }
+
+    /// A source gives this frame to its stream, whose own clock shows `now`.
+    fn given(&mut self, _client: usize, _frame: u64, _now: Instant) {}
+
+    /// A stream is about to take this event of a link.
+    fn link(&mut self, _client: usize, _event: &LinkEvent, _at: At) {}
+
+    /// A stream wants this done.
+    fn act(&mut self, _client: usize, _action: &Action, _at: At) {}
+
+    /// A stream was told to stop. `now` is the time on its own clock.
+    fn stopped(&mut self, _client: usize, _now: Instant) {}
+
+    /// A stream has taken a step. `now` is the time on its own clock.
+    fn step(&mut self, _client: usize, _step: Step, _stream: &mut EventLoop, _at: At, _now: Instant) {}
+
+    /// A frame goes to the report.
+    fn reported(&mut self, _client: usize, _finished: &Finished) {}
+
+    /// A worker has found the faces in a frame.
+    fn worked_on(&mut self, _client: usize, _frame: u64) {}
+
+    /// The master has answered a call.
+    fn called(_bus: &mut Bus<Self>, _from: Host, _request: &Request, _reply: &Reply, _scheduler: &Scheduler) {}
+
+    /// A packet has come to a cut.
+    fn held_up(&mut self) {}
+
+    /// A connection was given up, because its peer said nothing.
+    fn given_up_for_silence(&mut self) {}
 }
 
 impl<X: Experiment> World<X> {

@@ -8,8 +8,8 @@ use facefleet_proto::{DropReason, FaceBox, Heartbeat, Identity, Join, Load, Work
 use facefleet_stream::frame::{End, Found};
 use facefleet_stream::session::{Disconnect, DisconnectKind, FrameAnswer, FrameAttempt, Greeting, Pace};
 
+use super::Experiment;
 use super::bus::Bus;
-use super::experiment::Experiment;
 use super::member::{self, Member, Verdict};
 use super::message::{ConnId, Host, Job, Reply, Request, Segment, Timer};
 use crate::engine::At;

@@ -12,8 +12,8 @@ use std::path::Path;
 use super::{root, sources_below};
 
 /// The crates that the rule holds for, as folders.
-const CRATES: [&str; 11] =
-    ["proto", "vision", "service", "cluster", "stream", "bench", "master", "worker", "client", "e2e", "xtask"];
+const CRATES: [&str; 12] =
+    ["proto", "vision", "service", "cluster", "stream", "sim", "master", "worker", "client", "e2e", "bench", "xtask"];
 
 /// A module by the names that lead to it from the root of its crate.
 type Module = Vec<String>;
