@@ -13,6 +13,7 @@ mod tally;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use clap::ValueEnum as _;
 use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::scheduler::Scheduler;
