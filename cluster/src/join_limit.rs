@@ -7,7 +7,7 @@ use std::time::Instant;
 /// Joins that are taken at once from one address: a whole site may be behind it, and all its workers join again when their master
 /// was restarted.
 const AT_ONCE: f64 = 500.0;
-/// Joins that are taken a second from one address, once [`AT_ONCE`] are used up. Workers that are turned away try again by
+/// Joins that are taken a second from one address, once `AT_ONCE` are used up. Workers that are turned away try again by
 /// themselves.
 pub const PER_S: f64 = 200.0;
 /// How many times as many joins are taken from one IPv6 network with a prefix of 64 bits. One machine can use 2^64 addresses

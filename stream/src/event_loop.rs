@@ -27,7 +27,7 @@ pub const OPEN_TIME: Duration = Duration::from_secs(5);
 
 /// The outside world of one stream: its links, masters, source, report and clock.
 ///
-/// The `poll_` methods follow the rules of [`Future::poll`](std::future::Future::poll): one that returns `Pending` has seen to it
+/// The `poll_` methods follow the rules of [`Future::poll`]: one that returns `Pending` has seen to it
 /// that the task is woken when it has something.
 pub trait Transport {
     /// The time of the clock that the whole stream goes by.

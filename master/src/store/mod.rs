@@ -8,8 +8,8 @@
 //! etcd is down.
 //!
 //! Every master answers from memory. What changes the memory, and what must be written, is decided by the
-//! [scheduler](facefleet_cluster::scheduler) and its [book](facefleet_cluster::sharing::book), which are pure. [`etcd`] and
-//! [`peers`] are the adapters.
+//! [scheduler](facefleet_cluster::scheduler) and its [book](facefleet_cluster::sharing::book), which are pure. `etcd` and
+//! `peers` are the adapters.
 
 use std::str::FromStr;
 
