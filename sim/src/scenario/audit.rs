@@ -91,6 +91,8 @@ pub(super) struct Audit {
     /// How often in a row each was lost, and when it was last.
     losses: BTreeMap<SocketAddr, (u32, At)>,
     pub(super) used: BTreeSet<Life>,
+    /// When each life of a worker first worked on a frame of this stream.
+    pub(super) first_ok: BTreeMap<Life, At>,
     pub(super) last_send: At,
     /// When a frame was last worked on.
     pub(super) last_ok: At,
@@ -105,8 +107,8 @@ pub(super) struct Lane {
     pub(super) held: BTreeMap<u64, u32>,
     /// When it last had one.
     pub(super) had_frames: At,
-    /// When it first worked on a frame.
-    pub(super) first_ok: Option<At>,
+    /// Whether it has worked on a frame.
+    pub(super) is_measured: bool,
     /// Whether its last answer was a failure for which it blames itself.
     blames_itself: bool,
     /// Failures in a row for which it blames itself, while the stream had no other to ask.
@@ -197,6 +199,7 @@ impl Audit {
             lost_at: BTreeMap::new(),
             losses: BTreeMap::new(),
             used: BTreeSet::new(),
+            first_ok: BTreeMap::new(),
             last_send: At::ZERO,
             last_ok: At::ZERO,
         }
@@ -270,7 +273,7 @@ impl Audit {
             up: None,
             held: BTreeMap::new(),
             had_frames: now,
-            first_ok: None,
+            is_measured: false,
             blames_itself: false,
             broken: 0,
         };
@@ -380,7 +383,8 @@ impl Audit {
             lane.broken = if *elsewhere { lane.broken + u32::from(is_alone) } else { 0 };
             lane.blames_itself = *elsewhere;
             if matches!(end, End::Ok(_)) {
-                lane.first_ok = lane.first_ok.or(Some(now));
+                lane.is_measured = true;
+                self.first_ok.entry(up.life).or_insert(now);
             }
             assert!(lane.broken <= BROKEN << self.in_vain.min(16), "{:?} is broken, and is not left alone", up.life);
             Some((up.life, up.name.clone(), lane.address))

@@ -21,7 +21,7 @@ use facefleet_proto::view::StreamReport;
 use facefleet_proto::{Health, wire};
 use facefleet_stream::event_loop::{EventLoop, Step};
 use facefleet_stream::frame::{Finished, Unreadable};
-use facefleet_stream::session::{Action, LinkEvent, WORKERS_AT_FIRST};
+use facefleet_stream::session::{Action, LinkEvent};
 use fastrand::Rng;
 
 use crate::engine::At;
@@ -104,7 +104,7 @@ fn plan(fate: Fate, workers: usize, rng: &mut Rng) -> Plan {
     let is_slow = rng.u32(0..10) == 0;
     Plan {
         wanted: if rng.bool() { workers } else { rng.usize(1..=workers) },
-        workers_at_first: WORKERS_AT_FIRST,
+        workers_at_first: workers,
         max_age: is_live.then(|| Duration::from_millis(rng.u64(200..1000))),
         frames: if is_live { rng.u64(50..300) } else { rng.u64(50..500) } * if is_long { 5 } else { 1 },
         every: Duration::from_micros(if is_live { rng.u64(20_000..100_000) } else { rng.u64(500..3000) }),

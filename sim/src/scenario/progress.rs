@@ -128,7 +128,7 @@ fn check_that_workers_are_busy(world: &mut Stage, number: usize) {
         return;
     }
     let mut looked_at = 0;
-    for lane in audit.lanes.values().filter(|lane| lane.first_ok.is_some() && is_steady(world, lane)) {
+    for lane in audit.lanes.values().filter(|lane| lane.is_measured && is_steady(world, lane)) {
         let Some(up) = lane.up.as_ref().filter(|up| up.service <= FAST) else { continue };
         looked_at += 1;
         let is_busy = lane.held.len() >= (up.threads * AT_HAND) as usize || audit.has_suspect(lane);
@@ -150,12 +150,10 @@ fn check_that_workers_recover(world: &mut Stage, number: usize, calm: At) {
         let window = Duration::try_from_secs_f64(WINDOW as f64 / all).unwrap_or(Duration::MAX);
         for lane in audit.lanes.values().filter(|lane| is_well(world, lane)) {
             let worker = &world.workers[Worker::slot_of(lane.address)];
-            let is_known = lane.first_ok.is_some_and(|first| worker.first_slow().is_some_and(|slow| first < slow));
-            let slow_until = worker.slow_until().filter(|_| is_known);
-            let Some((slow_until, up)) = slow_until.zip(lane.up.as_ref()).filter(|(until, _)| *until <= now) else {
-                continue;
-            };
-            if up.service > window / OF_USE {
+            let Some((slow_until, up)) = worker.slow_until().zip(lane.up.as_ref()) else { continue };
+            let first_ok = audit.first_ok.get(&up.life);
+            let is_known = first_ok.is_some_and(|first| worker.first_slow().is_some_and(|slow| *first < slow));
+            if !is_known || slow_until > now || up.service > window / OF_USE {
                 continue;
             }
             looked_at += 1;

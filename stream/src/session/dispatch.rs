@@ -22,6 +22,9 @@ pub const WINDOW: usize = 256;
 /// from other streams.
 const FULL: f32 = 2.0;
 
+/// Lives of workers that are remembered after their link went down. A stream that sees more of them forgets the first ones.
+const MOST_REMEMBERED: usize = 1024;
+
 /// A frame that is to be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Assignment {
@@ -37,6 +40,8 @@ pub(crate) struct Dispatch {
     /// The frames that no worker has, by number.
     waiting: BTreeMap<u64, Waiting>,
     lanes: BTreeMap<LinkId, Lane>,
+    /// What workers were known for whose links are down.
+    known_for: BTreeMap<Peer, Duration>,
     /// Given for a live stream: how old a frame may be when it is worked on.
     max_age: Option<Duration>,
     /// How the newest workers were chosen.
@@ -61,7 +66,13 @@ pub(crate) enum Ending {
 impl Dispatch {
     /// `max_age` is how old a frame of a live stream may be when it is worked on; None for a file, whose frames wait.
     pub(crate) fn new(max_age: Option<Duration>) -> Dispatch {
-        Dispatch { waiting: BTreeMap::new(), lanes: BTreeMap::new(), max_age, sample: Sample::default() }
+        Dispatch {
+            waiting: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            known_for: BTreeMap::new(),
+            max_age,
+            sample: Sample::default(),
+        }
     }
 
     /// A worker is there. `frame_time` is what the master knows of it.
@@ -73,13 +84,18 @@ impl Dispatch {
         frame_time: Option<Duration>,
         now: Instant,
     ) {
-        self.lanes.insert(link, Lane::new(peer, threads, frame_time, now));
+        let known_for = self.known_for.remove(&peer);
+        self.lanes.insert(link, Lane::new(peer, threads, frame_time, known_for, now));
     }
 
     /// A worker is lost, or has said that it goes. Its frames wait again, in their place; those that have been lost too
     /// often are returned instead.
     pub(crate) fn link_down(&mut self, link: LinkId, ending: Ending) -> Vec<u64> {
-        let Some(Lane { peer, in_flight, .. }) = self.lanes.remove(&link) else { return Vec::new() };
+        let Some(Lane { peer, in_flight, known_for, .. }) = self.lanes.remove(&link) else { return Vec::new() };
+        self.known_for.extend(known_for.map(|known_for| (peer, known_for)));
+        if self.known_for.len() > MOST_REMEMBERED {
+            self.known_for.pop_first();
+        }
         let mut given_up = Vec::new();
         for (seq, frame) in in_flight {
             let history = match ending {

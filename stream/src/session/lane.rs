@@ -27,8 +27,8 @@ pub(super) const OVERDUE_FIRST: Duration = Duration::from_secs(5);
 const RETRIED_AFTER: u32 = 10;
 /// A worker that live frames find too slow or too far away is used again after this time.
 const RETRIED_LIVE_AFTER: Duration = Duration::from_millis(250);
-/// A worker whose answers take this many times as long as it is known to be capable of had a bad moment, or serves others. Nothing
-/// but a frame of this stream renews what is known of it, and faster workers leave it none.
+/// A worker that takes this many times as long for a frame as it is known to be capable of may have had a bad moment. Nothing but a
+/// frame of this stream renews what is known of it, and faster workers leave it none.
 const DOUBTED_FROM: u32 = 2;
 /// A worker that is doubted gets one frame when it has been idle for this time. Each further trial in vain doubles the wait, up to
 /// what [`RETRIED_AFTER`] says, so that a worker that stays slow does not hold up the window of a file's frames.
@@ -66,8 +66,9 @@ pub(super) struct Lane {
     frame_time: Option<Duration>,
     /// Whether the worker has worked on a frame.
     measured: bool,
-    /// The shortest time per frame that the worker is known for: what the master told when the link came up, or what was measured.
-    known_for: Option<Duration>,
+    /// The shortest time per frame that the worker is known for, over all links of this stream to it: what the master told when a link
+    /// came up, or what was measured.
+    pub(super) known_for: Option<Duration>,
     /// How often the worker was tried since it was last doubted.
     trials: u32,
     /// Whether the frame in flight is a trial, whose answer is worth more than what was known before.
@@ -88,13 +89,20 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(peer: Peer, threads: u32, frame_time: Option<Duration>, now: Instant) -> Lane {
+    /// `frame_time` is what the master knows of the worker, and `known_for` what this stream knew it for before.
+    pub(super) fn new(
+        peer: Peer,
+        threads: u32,
+        frame_time: Option<Duration>,
+        known_for: Option<Duration>,
+        now: Instant,
+    ) -> Lane {
         Lane {
             peer,
             threads: threads.max(1) as f32,
             frame_time,
             measured: false,
-            known_for: frame_time,
+            known_for: shorter(known_for, frame_time),
             trials: 0,
             is_tried: false,
             answer_time: None,
@@ -143,7 +151,7 @@ impl Lane {
                 None => self.answer_time.map(|mean| mean.mul_f32(self.threads / (held + 1.0).max(self.threads))),
             };
             self.measured = true;
-            self.known_for = self.known_for.into_iter().chain(self.frame_time).min();
+            self.known_for = shorter(self.known_for, self.frame_time);
             if !self.is_doubted() {
                 self.trials = 0;
             }
@@ -181,21 +189,11 @@ impl Lane {
         self.in_flight.len() < self.credit()
     }
 
-    /// Frames that the worker has worked on when it has answered `own` frames of this stream. Streams take turns: before each of
-    /// these frames goes one of each of the others, if they have as many.
-    fn ahead_of(&self, own: usize) -> f32 {
-        let own = own as f32;
-        own + self.others.min(own * (self.streams - 1.0))
-    }
-
-    /// Frames that the worker has worked on when it has answered all that it holds of this stream, and one more.
+    /// Frames that the worker has worked on when it has answered all that it holds of this stream, and one more. Streams take turns:
+    /// before each of these frames goes one of each of the others, if they have as many.
     fn ahead(&self) -> f32 {
-        self.ahead_of(self.in_flight.len() + 1)
-    }
-
-    /// When a worker that is so many frames behind has answered the last of them.
-    fn answers_after(&self, ahead: f32) -> Duration {
-        self.frame_time.unwrap_or_default().mul_f32((ahead / self.threads).max(1.0))
+        let own = (self.in_flight.len() + 1) as f32;
+        own + self.others.min(own * (self.streams - 1.0))
     }
 
     /// How the worker stands now.
@@ -211,7 +209,7 @@ impl Lane {
     /// When a frame that is sent now would be answered. A worker that has answered nothing yet gets its first frames early,
     /// so that it is measured.
     pub(super) fn answers_in(&self) -> Duration {
-        self.answers_after(self.ahead())
+        self.frame_time.unwrap_or_default().mul_f32((self.ahead() / self.threads).max(1.0))
     }
 
     /// The worker with the least gets the next frame: when it would be answered, but at once where the worker is to be tried.
@@ -248,8 +246,7 @@ impl Lane {
 
     /// Whether what is known of the worker is much worse than what it is known to be capable of.
     fn is_doubted(&self) -> bool {
-        let idle = self.answers_after(self.ahead_of(1));
-        self.measured && self.known_for.is_some_and(|known_for| idle > known_for * DOUBTED_FROM)
+        self.known_for.zip(self.frame_time).is_some_and(|(known_for, time)| time > known_for * DOUBTED_FROM)
     }
 
     /// Whether the worker is to get a frame for no other reason than to learn how it is now.
@@ -289,6 +286,10 @@ impl Lane {
     pub(super) fn forgive(&mut self, gap: Duration) {
         self.in_flight.values_mut().for_each(|frame| frame.sent += gap);
     }
+}
+
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
 }
 
 fn average(mean: Option<Duration>, newest: Duration) -> Duration {

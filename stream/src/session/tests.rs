@@ -23,7 +23,7 @@ fn spec(max_age: Option<Duration>) -> StreamSpec {
         masters: "master:50051".into(),
         source: "demo.mp4".into(),
         query,
-        workers_at_first: WORKERS_AT_FIRST,
+        workers_at_first: 8,
         open,
         max_frame_bytes: 16 << 20,
     }
