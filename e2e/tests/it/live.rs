@@ -83,7 +83,8 @@ fn a_run_of_which_nothing_came_in_time_says_what_to_do() {
 fn a_worker_that_stops_costs_what_it_held() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::start(1).unwrap();
-    let mut client = start(folder.path(), &cluster.master, &["--log", "warn,facefleet_client=debug,facefleet_stream=debug"]);
+    let mut client =
+        start(folder.path(), &cluster.master, &["--log", "warn,facefleet_client=debug,facefleet_stream=debug"]);
     client.wait_for_stderr("use the worker", |line| line.contains("takes frames").then_some(())).unwrap();
     cluster.workers[0].process.signal(nix::sys::signal::Signal::SIGSTOP);
     let _other = Service::worker("worker-2", cluster.master.address).unwrap();

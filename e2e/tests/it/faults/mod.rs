@@ -28,7 +28,16 @@ const AFTER_SECOND_PART: u64 = 150;
 /// workers it uses. The frames that come without the video's going on are some 55.
 pub(crate) fn start(masters: impl Display) -> (Process, VideoInParts) {
     let (input, master) = (asset("demo.mp4"), masters.to_string());
-    let args = ["run", text(&input), "--master", &master, "--json", "-", "--log", "warn,facefleet_client=debug,facefleet_stream=debug"];
+    let args = [
+        "run",
+        text(&input),
+        "--master",
+        &master,
+        "--json",
+        "-",
+        "--log",
+        "warn,facefleet_client=debug,facefleet_stream=debug",
+    ];
     let (mut client, video) = VideoInParts::client(&args);
     wait_for_frame(&mut client, FIRST_PART);
     (client, video)
