@@ -121,7 +121,7 @@ pub struct NodeState {
     /// on. 0: nothing, or not known.
     #[prost(uint32, tag = "28")]
     pub throttled: u32,
-    /// The leases of the streams that are open at the worker (AnalyzeOpen.lease_id), at most 4096 and each once. The master renews them.
+    /// The stream leases of the streams that are open at the worker (AnalyzeOpen.lease_id), at most 4096 and each once. The master renews them.
     #[prost(uint64, repeated, tag = "29")]
     pub lease_ids: ::prost::alloc::vec::Vec<u64>,
     /// The median and the 95th percentile of the times of the newest frames on a detector thread, in milliseconds. 0: there was no frame
@@ -181,8 +181,8 @@ pub struct RouteRequest {
     /// other workers. 0: an old client.
     #[prost(uint64, tag = "21")]
     pub epoch: u64,
-    /// A number that the client chooses at random and sends with every question of one stream. It names the place that the stream has or
-    /// waits for. 0: an old client, each of whose questions counts as a stream of its own.
+    /// The stream lease: a number that the client chooses at random and sends with every question of one stream. It names the place that
+    /// the stream has or waits for. 0: an old client, each of whose questions counts as a stream of its own.
     #[prost(uint64, tag = "22")]
     pub lease_id: u64,
     /// How long the stream has waited for a place in earlier questions that were not answered. It goes before streams that have waited
@@ -203,11 +203,12 @@ pub struct RouteReply {
     /// The workers to use, the best first.
     #[prost(message, repeated, tag = "16")]
     pub candidates: ::prost::alloc::vec::Vec<Candidate>,
-    /// The lease that holds the places of this route on its workers. Where the master limits the number of streams, it is the lease of the
-    /// question. 0: an old master.
+    /// The stream lease of the question, or, where it has none, one that the master has drawn for the stream. 0: there is no candidate, or
+    /// an old master.
     #[prost(uint64, tag = "17")]
     pub lease_id: u64,
-    /// How long the lease lasts, in milliseconds.
+    /// How long the stream keeps its place if no worker names it, in milliseconds. Where the master lets every stream in: how long it
+    /// counts a frame of the stream for each candidate.
     #[prost(uint32, tag = "18")]
     pub lease_ttl_ms: u32,
     /// The life of the master that answers.
@@ -237,7 +238,7 @@ pub struct Candidate {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TaskResult {
-    /// The worker that did the task. -1: none, the message only ends the lease.
+    /// The worker that did the task. -1: none, the message only ends the stream.
     #[prost(int32, tag = "1")]
     pub id: i32,
     #[prost(int32, tag = "2")]
@@ -248,7 +249,7 @@ pub struct TaskResult {
     /// The number of frames that the worker did.
     #[prost(int32, tag = "4")]
     pub performance: i32,
-    /// The lease that ends early. 0: none.
+    /// The stream lease of the stream that has ended: its place is free. 0: none.
     #[prost(uint64, tag = "16")]
     pub lease_id: u64,
     /// The life of the master that gave the worker's id. Another life ignores the measurements. 0: an old client, whose numbers may mean
@@ -348,7 +349,7 @@ pub struct Node {
 /// A client's report about one of its streams.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StreamReport {
-    /// The lease that names the stream (RouteRequest.lease_id). It is never 0.
+    /// The stream lease, which names the stream (RouteRequest.lease_id). It is never 0.
     #[prost(uint64, tag = "1")]
     pub lease_id: u64,
     /// The client's name for the stream, for people.
@@ -522,7 +523,7 @@ pub struct DecisionView {
     /// When the decision was made or reported, by the master's clock in milliseconds since 1970.
     #[prost(uint64, tag = "2")]
     pub time_ms: u64,
-    /// The stream for which the decision was made, and its name.
+    /// The stream lease of the stream for which the decision was made, and the name of the stream.
     #[prost(uint64, tag = "3")]
     pub lease_id: u64,
     #[prost(string, tag = "4")]
@@ -1570,7 +1571,7 @@ pub struct AnalyzeOpen {
     /// The age in milliseconds above which a frame is dropped when its turn comes. 0: no frame is too old.
     #[prost(uint32, tag = "6")]
     pub max_age_ms: u32,
-    /// The lease of the stream (RouteRequest.lease_id). The worker names it to its master for as long as the stream is open. 0: none.
+    /// The stream lease (RouteRequest.lease_id). The worker names it to its master for as long as the stream is open. 0: none.
     #[prost(uint64, tag = "7")]
     pub lease_id: u64,
     /// The side of the smallest face to find, in pixels of the frame as it was sent. 0: what the detector finds without enlarging the
