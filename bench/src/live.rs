@@ -83,7 +83,7 @@ struct Drawing {
 }
 
 impl Drawing {
-    /// Of all that so many cores could do meanwhile.
+    /// The processor time of drawing, in percent of what so many cores could do meanwhile.
     fn percent_of(&self, cores: usize) -> Option<f64> {
         Some(self.cpu?.as_secs_f64() / self.time.as_secs_f64() / cores as f64 * 100.0)
     }

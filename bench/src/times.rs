@@ -9,7 +9,7 @@ pub(crate) fn median_ms(times: impl IntoIterator<Item = Duration>) -> f64 {
     times[times.len() / 2].as_secs_f64() * 1e3
 }
 
-/// Of at least one number.
+/// The median of at least one number.
 pub(crate) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.into_iter().collect();
     numbers.sort_unstable_by(f64::total_cmp);

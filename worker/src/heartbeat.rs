@@ -65,7 +65,7 @@ struct Joined {
 
 /// The master at which a worker that was joined has to join again.
 enum Rejoin {
-    /// The same master, which does not know the worker any more.
+    /// The master that the worker had joined, which does not know it any more.
     Here,
     /// Another master, because this one is cut off from the shared registry.
     Elsewhere,

@@ -51,7 +51,7 @@ pub(crate) enum LoadError {
 #[derive(Clone, Copy)]
 pub(super) struct Load {
     pub(super) workers: u32,
-    /// That the workers share.
+    /// Connections that the workers share.
     pub(super) connections: u32,
     pub(super) routes_per_s: u32,
     pub(super) span: Duration,
@@ -68,7 +68,7 @@ pub(super) struct Seen {
     pub(super) lost: usize,
     /// The longest that the generator itself was behind.
     pub(super) behind: Duration,
-    /// Of the master, in cores.
+    /// Processor time that the master used, in cores.
     pub(super) cores: Option<f64>,
     pub(super) peak_mb: Option<f64>,
 }

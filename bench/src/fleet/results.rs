@@ -35,7 +35,7 @@ pub(super) struct Point {
     late: usize,
     /// Workers that the master did not take for healthy at the end.
     lost: usize,
-    /// Of the master. None where the system does not tell.
+    /// Processor time that the master used, in cores; None where the system does not tell.
     cores: Option<f64>,
     peak_mb: Option<f64>,
     /// The longest that the generator itself did not run: times of that moment are not the master's.

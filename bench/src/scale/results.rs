@@ -24,15 +24,15 @@ const FAIR_GOAL: f64 = 20.0;
 /// What was seen, each once a round.
 #[derive(Default)]
 pub(super) struct Rounds {
-    /// Of each of [`WORKERS`].
+    /// What was seen with each of the numbers of [`WORKERS`].
     pub(super) curve: [Vec<Seen>; WORKERS.len()],
     /// [`FAST`] equal workers.
     pub(super) fast_alone: Vec<Seen>,
-    /// The same beside one that takes ten times as long.
+    /// [`FAST`] equal workers beside one that takes ten times as long.
     pub(super) fast_with_slow: Vec<Seen>,
     /// Frames a second of live clients.
     pub(super) equal: Vec<Vec<f64>>,
-    /// The same where the first has a higher priority.
+    /// Frames a second of live clients, of which the first has a higher priority.
     pub(super) first_ahead: Vec<Vec<f64>>,
 }
 

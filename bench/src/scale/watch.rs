@@ -51,7 +51,7 @@ pub(super) fn watch(workers_ms: &[u32], clients: &[Vec<&str>], span: Duration) -
 struct Moment {
     at: Instant,
     answered: u32,
-    /// Of the client, of what it has started, of the cluster.
+    /// Processor time of the client, of what the client has started, and of the cluster.
     used: Option<[Duration; 3]>,
 }
 

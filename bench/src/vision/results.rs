@@ -19,7 +19,7 @@ const YUNET_AT: [Size; 2] = [Size { width: 320, height: 256 }, Size { width: 512
 pub(super) struct Results {
     pub(super) clip: PathBuf,
     pub(super) frames: usize,
-    /// Of the frames as they were sent.
+    /// Size of the frames as they were sent.
     pub(super) source: Size,
     pub(super) rounds: u32,
     /// The core that all of it ran on; None: wherever the system liked.

@@ -30,13 +30,13 @@ pub(super) struct Sides {
 pub(super) struct Costs {
     pub(super) size: Size,
     pub(super) detectors: Vec<Detector>,
-    /// Of a frame that only boxes are wanted of.
+    /// Milliseconds to decode a frame of which only boxes are wanted.
     pub(super) decode: f64,
-    /// Of the same.
+    /// Milliseconds to resize a frame of which only boxes are wanted.
     pub(super) resize: f64,
-    /// Of a frame of which a picture goes back.
+    /// Milliseconds to draw on a frame of which a picture goes back.
     pub(super) draw: f64,
-    /// Of the same.
+    /// Milliseconds to encode a frame of which a picture goes back.
     pub(super) encode: f64,
     /// How often a frame that only boxes are wanted of takes memory, at worst, when every frame was seen before.
     pub(super) allocations: u64,
