@@ -18,8 +18,45 @@ pub struct SourceFrame {
     pub time: Option<Duration>,
     /// The picture's file; None for video.
     pub image: Option<PathBuf>,
+    /// Width and height of the frame in its source, in pixels; None if the source is sent unchanged.
+    pub size: Option<(u32, u32)>,
+    /// How much larger the frame is in its source than in `jpeg`.
+    pub scale: Scale,
     /// A JPEG file, or why there is none.
     pub jpeg: Result<Bytes, Unreadable>,
+}
+
+/// The number of pixels of the source for one pixel of the JPEG that is sent. The two directions differ where the pixels of the
+/// source are not square, because faces are only found in their true shape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// The factor for places and widths.
+    pub across: f32,
+    /// The factor for heights.
+    pub down: f32,
+}
+
+impl Scale {
+    /// The scale of a frame that is sent as large as it is.
+    pub const ONE: Scale = Scale { across: 1.0, down: 1.0 };
+
+    /// Returns the scale of a frame of size `source` that is sent with size `sent`, both as width and height in pixels.
+    pub fn between(source: (u32, u32), sent: (u32, u32)) -> Scale {
+        let ratio = |source: u32, sent: u32| source as f32 / sent.max(1) as f32;
+        Scale { across: ratio(source.0, sent.0), down: ratio(source.1, sent.1) }
+    }
+
+    /// Converts a face from pixels of the JPEG to pixels of the source.
+    fn enlarge(self, face: &mut FaceBox) {
+        face.x *= self.across;
+        face.width *= self.across;
+        face.y *= self.down;
+        face.height *= self.down;
+        for point in face.landmarks.iter_mut().flatten() {
+            point.x *= self.across;
+            point.y *= self.down;
+        }
+    }
 }
 
 /// Why a picture cannot be sent.
@@ -43,6 +80,16 @@ pub struct Finished {
     pub end: End,
 }
 
+impl Finished {
+    /// Gives a frame its end, as a worker reported it for the JPEG that it was sent. Faces are converted to pixels of the source.
+    pub fn new(frame: SourceFrame, worker: Option<Arc<str>>, mut end: End) -> Finished {
+        if let End::Ok(Found { faces: Some(faces), .. }) = &mut end {
+            faces.iter_mut().for_each(|face| frame.scale.enlarge(face));
+        }
+        Finished { frame, worker, end }
+    }
+}
+
 /// What became of a frame.
 #[derive(Debug)]
 pub enum End {
@@ -62,7 +109,7 @@ pub enum End {
 /// What was found in a frame.
 #[derive(Debug)]
 pub struct Found {
-    /// In pixels of the frame; None from an old worker, which sends only a picture.
+    /// The faces, in pixels of the source once the frame is [`Finished`]; None from an old worker, which sends only a picture.
     pub faces: Option<Vec<FaceBox>>,
     /// An annotated JPEG, from an old worker.
     pub picture: Option<Bytes>,
@@ -91,5 +138,27 @@ impl From<Outcome> for End {
             Outcome::Dropped(reason) => End::Dropped(reason),
             Outcome::Failed { code, message, elsewhere: _ } => End::Failed { code, message },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use facefleet_proto::Point;
+
+    #[test]
+    fn faces_are_in_pixels_of_the_source() {
+        // 720x576 with pixels of 64:45 is 1024x576 when shown, and sent as 512x288.
+        let scale = Scale::between((720, 576), (512, 288));
+        let jpeg = Ok(Bytes::new());
+        let frame = SourceFrame { index: 0, time: None, image: None, size: Some((720, 576)), scale, jpeg };
+        let landmarks = Some([Point { x: 256.0, y: 144.0 }; 5]);
+        let face = FaceBox { x: 512.0, y: 288.0, width: 128.0, height: 144.0, score: 0.5, landmarks };
+        let end = End::Ok(Found { faces: Some(vec![face]), picture: None, stages: None });
+        let Finished { end: End::Ok(Found { faces: Some(faces), .. }), .. } = Finished::new(frame, None, end) else {
+            panic!("the end is kept");
+        };
+        let landmarks = Some([Point { x: 360.0, y: 288.0 }; 5]);
+        assert_eq!(faces, [FaceBox { x: 720.0, y: 576.0, width: 180.0, height: 288.0, score: 0.5, landmarks }]);
     }
 }

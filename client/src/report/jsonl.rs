@@ -145,10 +145,10 @@ fn rounded(value: f64, steps: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use facefleet_stream::frame::SourceFrame;
+    use facefleet_stream::frame::{Scale, SourceFrame};
 
     fn line(end: End, time: Option<Duration>, image: Option<PathBuf>) -> String {
-        let frame = SourceFrame { index: 7, time, image, jpeg: Ok(Vec::new().into()) };
+        let frame = SourceFrame { index: 7, time, image, size: None, scale: Scale::ONE, jpeg: Ok(Vec::new().into()) };
         serde_json::to_string(&FrameRecord::new(&Finished { frame, worker: Some("pi-1".into()), end })).unwrap()
     }
 

@@ -25,15 +25,20 @@ pub(crate) struct VideoInput {
     pub(crate) kind: VideoKind,
 }
 
-/// How ffmpeg opens an input.
+/// How ffmpeg opens an input, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VideoKind {
-    /// A file, or the URL of a file. It can be opened twice, and ffprobe can read its length.
+    /// A file on this machine. It can be opened again, and ffprobe can look at it first.
     File,
-    /// A network camera, or another live source with a URL.
+    /// Standard input, or a FIFO. Its bytes come once.
+    Pipe,
+    /// A URL that may be a file or a camera, such as `http://`. Only who opens it learns which, and some cameras take only one
+    /// viewer, so it is opened once.
+    Url,
+    /// A network camera, or another live source with a URL. It is opened once.
     Stream,
     /// A camera of this machine, through Video4Linux.
-    Camera,
+    Device,
 }
 
 /// Picture files.
@@ -62,6 +67,9 @@ pub enum InputError {
         /// The file.
         path: PathBuf,
     },
+    /// INPUT is standard input, which is a terminal or another device.
+    #[error("standard input is no file and no pipe: give a file name, or pipe a video into this program")]
+    Terminal,
     /// The folder has no pictures.
     #[error("{} has no pictures: files that end in {}", path.display(), PICTURE_ENDINGS.join(", "))]
     NoPictures {
@@ -72,8 +80,10 @@ pub enum InputError {
 
 /// File name extensions of pictures in a folder, in lower case.
 const PICTURE_ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
+/// The name of standard input.
+const STDIN: &str = "-";
 /// URL schemes of cameras and other sources that do not wait for their reader.
-const STREAM_SCHEMES: [&str; 7] = ["rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt"];
+const STREAM_SCHEMES: [&str; 8] = ["rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "rtp", "srt"];
 
 impl Input {
     /// Determines what `name` is.
@@ -81,12 +91,14 @@ impl Input {
     /// # Errors
     /// Fails if a file or folder cannot be read or is empty.
     pub(crate) fn new(name: &str) -> Result<Input, InputError> {
+        // ffmpeg takes both for a path, and does not decode percent signs in it.
+        let name = name.strip_prefix("file://").or(name.strip_prefix("file:")).unwrap_or(name);
         if let Some((scheme, _)) = name.split_once("://") {
-            let camera = STREAM_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str());
-            let kind = if camera { VideoKind::Stream } else { VideoKind::File };
+            let is_stream = STREAM_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str());
+            let kind = if is_stream { VideoKind::Stream } else { VideoKind::Url };
             return Ok(Input::Video(VideoInput { name: name.to_owned(), kind }));
         }
-        let path = Path::new(name);
+        let path = if name == STDIN { Path::new("/dev/stdin") } else { Path::new(name) };
         let unreadable = |source| InputError::Unreadable { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(unreadable)?;
         if metadata.is_dir() {
@@ -96,26 +108,31 @@ impl Input {
             }
             return Ok(Input::Pictures(PictureInput { paths, folder: Some(path.to_owned()) }));
         }
+        if is_fifo(&metadata) {
+            return Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::Pipe }));
+        }
         if is_device(&metadata) {
-            return Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::Camera }));
+            if name == STDIN {
+                return Err(InputError::Terminal);
+            }
+            return Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::Device }));
         }
         if metadata.is_file() && metadata.len() == 0 {
             return Err(InputError::Empty { path: path.to_owned() });
         }
+        // What is redirected from a file can be opened by its own name, and be read more than once.
+        let path = if name == STDIN { &path.canonicalize().map_err(unreadable)? } else { path };
         if is_picture(path).map_err(unreadable)? {
             return Ok(Input::Pictures(PictureInput { paths: vec![path.to_owned()], folder: None }));
         }
-        Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::File }))
+        Ok(Input::Video(VideoInput { name: path.display().to_string(), kind: VideoKind::File }))
     }
 }
 
 impl Input {
     /// Returns whether the source does not wait for its reader: a camera does not, a file does.
     pub(crate) fn is_live(&self) -> bool {
-        match self {
-            Input::Video(VideoInput { kind, name: _ }) => *kind != VideoKind::File,
-            Input::Pictures(_) => false,
-        }
+        matches!(self, Input::Video(VideoInput { kind: VideoKind::Stream | VideoKind::Device, name: _ }))
     }
 }
 
@@ -123,8 +140,9 @@ impl VideoInput {
     /// The name as an argument of ffmpeg.
     pub(crate) fn url(&self) -> OsString {
         match self.kind {
-            VideoKind::File if !self.name.contains("://") => ffmpeg::file(self.name.as_ref()),
-            _ => OsString::from(&self.name),
+            VideoKind::Pipe if self.name == STDIN => "pipe:0".into(),
+            VideoKind::File | VideoKind::Pipe => ffmpeg::file(self.name.as_ref()),
+            VideoKind::Url | VideoKind::Stream | VideoKind::Device => OsString::from(&self.name),
         }
     }
 }
@@ -132,6 +150,16 @@ impl VideoInput {
 #[cfg(unix)]
 fn is_device(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::FileTypeExt::is_char_device(&metadata.file_type())
+}
+
+#[cfg(unix)]
+fn is_fifo(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_fifo(_: &fs::Metadata) -> bool {
+    false
 }
 
 #[cfg(not(unix))]
@@ -175,9 +203,8 @@ mod tests {
     fn urls_are_cameras_or_files() {
         assert_eq!(kind("rtsp://10.0.0.9/stream1"), VideoKind::Stream);
         assert_eq!(kind("RTSP://10.0.0.9/stream1"), VideoKind::Stream);
-        assert_eq!(kind("https://example.org/a.mp4"), VideoKind::File);
-        assert!(Input::new("udp://10.0.0.9:5000").unwrap().is_live());
-        assert!(!Input::new("https://example.org/a.mp4").unwrap().is_live());
+        assert_eq!(kind("https://example.org/a.mp4"), VideoKind::Url);
+        assert_eq!(kind("udp://10.0.0.9:5000"), VideoKind::Stream);
     }
 
     #[test]

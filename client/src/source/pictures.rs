@@ -10,7 +10,7 @@ use image::{ImageFormat, ImageReader};
 use tokio::sync::mpsc;
 
 use crate::ffmpeg::FfmpegError;
-use facefleet_stream::frame::{SourceFrame, Unreadable};
+use facefleet_stream::frame::{Scale, SourceFrame, Unreadable};
 
 /// JPEG quality for pictures of other formats. It is high, because the JPEG is sent once and not stored.
 const QUALITY: u8 = 95;
@@ -20,7 +20,7 @@ pub(crate) fn start(paths: Vec<PathBuf>, limit: u64, frames: mpsc::Sender<Result
     std::thread::spawn(move || {
         for (index, path) in (0..limit).zip(paths) {
             let jpeg = read(&path);
-            let frame = SourceFrame { index, time: None, image: Some(path), jpeg };
+            let frame = SourceFrame { index, time: None, image: Some(path), size: None, scale: Scale::ONE, jpeg };
             if frames.blocking_send(Ok(frame)).is_err() {
                 return;
             }

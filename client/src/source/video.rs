@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::ffmpeg::{Ffmpeg, FfmpegError, KillOnDrop, Process, words};
 use crate::source::input::{VideoInput, VideoKind};
 use crate::source::matroska::Reader;
-use facefleet_stream::frame::SourceFrame;
+use facefleet_stream::frame::{Scale, SourceFrame};
 
 /// JPEG quality of the frames, in ffmpeg's scale from 2 (best) to 31. At 3 no detector finds a difference to the source, and a
 /// 640×360 frame takes 15 to 30 kB.
@@ -38,11 +38,11 @@ pub(crate) fn start(
 fn arguments(ffmpeg: Ffmpeg, input: &VideoInput, live: bool) -> Vec<OsString> {
     let how: &[&str] = match input.kind {
         VideoKind::File if live => &["-re"],
-        VideoKind::File => &[],
+        VideoKind::File | VideoKind::Pipe | VideoKind::Url => &[],
         // With UDP, a lost packet would damage many frames.
         VideoKind::Stream if input.name.starts_with("rtsp") => &["-rtsp_transport", "tcp"],
         VideoKind::Stream => &[],
-        VideoKind::Camera => &["-f", "v4l2"],
+        VideoKind::Device => &["-f", "v4l2"],
     };
     let before = ["-hide_banner", "-nostdin", "-v", "error"];
     // Selects every frame of the first video track that is not a cover picture, each with its own time in milliseconds.
@@ -60,7 +60,8 @@ fn read(process: &Process, limit: u64, frames: &Frames) {
         match reader.next_block() {
             Ok(Some(block)) => {
                 let jpeg = Ok(block.data.into());
-                let frame = SourceFrame { index, time: Some(block.time), image: None, jpeg };
+                let frame =
+                    SourceFrame { index, time: Some(block.time), image: None, size: None, scale: Scale::ONE, jpeg };
                 if frames.blocking_send(Ok(frame)).is_err() {
                     return;
                 }

@@ -170,15 +170,11 @@ impl Session {
                 let most = self.spec.max_frame_bytes;
                 let message = format!("its JPEG has {} bytes; at most {most} are sent", jpeg.len());
                 self.bytes += jpeg.len();
-                self.finish(Finished {
-                    frame,
-                    worker: None,
-                    end: End::Failed { code: FailureCode::TooLarge, message },
-                });
+                self.finish(Finished::new(frame, None, End::Failed { code: FailureCode::TooLarge, message }));
             }
             Ok(_) if self.spec.max_age().is_some() && self.bytes >= MOST_BYTES => {
                 let frame = SourceFrame { jpeg: Err(Unreadable("there was no room for it".into())), ..frame };
-                self.finish(Finished { frame, worker: None, end: End::Dropped(DropReason::QueueFull) });
+                self.finish(Finished::new(frame, None, End::Dropped(DropReason::QueueFull)));
             }
             Ok(jpeg) => {
                 self.bytes += jpeg.len();
@@ -192,7 +188,7 @@ impl Session {
             }
             Err(Unreadable(why)) => {
                 let end = End::Failed { code: FailureCode::Unreadable, message: why.clone() };
-                self.finish(Finished { frame, worker: None, end });
+                self.finish(Finished::new(frame, None, end));
             }
         }
         self.settle(now);
@@ -437,7 +433,7 @@ impl Session {
         if let End::Failed { code, message } = &end {
             tracing::warn!("frame {seq} failed ({code}): {message}");
         }
-        self.finish(Finished { frame, worker, end });
+        self.finish(Finished::new(frame, worker, end));
     }
 
     fn finish(&mut self, finished: Finished) {
