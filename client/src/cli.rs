@@ -18,6 +18,10 @@ use facefleet_vision::DetectorKind;
 
 /// The smallest value of `--detect-size`; in a smaller picture no detector finds a face.
 const LEAST_DETECT_SIZE: i64 = 32;
+/// The largest value of `--send-size`: no JPEG is larger.
+const MOST_SEND_SIZE: i64 = 65_535;
+/// The size at which workers search for faces, on the long side in pixels, if they are not told another.
+const DETECT_SIZE: u32 = 512;
 
 /// Finds faces in video, on a cluster of small machines or on this one.
 #[derive(Debug, Parser)]
@@ -130,6 +134,11 @@ pub struct RunArgs {
     /// takes longer [default: 512].
     #[arg(long, value_name = "PIXELS", env = "FACEFLEET_DETECT_SIZE", value_parser = clap::value_parser!(u32).range(LEAST_DETECT_SIZE..=i64::from(MAX_DETECT_SIZE)))]
     pub detect_size: Option<u32>,
+
+    /// Frames and pictures are made this small, on the long side in pixels, before they are sent [default: as small as they are
+    /// searched, see --detect-size; with --min-face, as large as they are].
+    #[arg(long, value_name = "PIXELS", env = "FACEFLEET_SEND_SIZE", value_parser = clap::value_parser!(u32).range(LEAST_DETECT_SIZE..=MOST_SEND_SIZE))]
+    pub send_size: Option<u32>,
 
     /// Also find eyes, nose and mouth, for --json and --annotate. Needs --detector yunet.
     #[arg(long, env = "FACEFLEET_LANDMARKS")]
@@ -326,6 +335,16 @@ impl RunArgs {
         }
     }
 
+    /// The long side of what is sent, in pixels. None: frames are sent as large as they are, because the smallest face is given in
+    /// their pixels.
+    pub(crate) fn send_size(&self) -> Option<u32> {
+        match (self.send_size, self.min_face) {
+            (Some(size), _) => Some(size),
+            (None, Some(_)) => None,
+            (None, None) => Some(self.detect_size.unwrap_or(DETECT_SIZE)),
+        }
+    }
+
     /// The path of an output of one stream, counted from 0: with several streams, each has a number in its file name.
     pub(crate) fn output(&self, path: Option<&PathBuf>, stream: usize) -> Option<PathBuf> {
         let path = path?;
@@ -412,6 +431,8 @@ mod tests {
             &["a.mp4", "--detect-size", "0"],
             &["a.mp4", "--detect-size", "31"],
             &["a.mp4", "--detect-size", "3841"],
+            &["a.mp4", "--send-size", "31"],
+            &["a.mp4", "--send-size", "65536"],
             &["a.mp4", "--master", "pi"],
             &["a.mp4", "--clients", "2", "--json", "-"],
             &["a.mp4", "--summary", "-"],
@@ -430,6 +451,19 @@ mod tests {
         assert_eq!(run_args(&["a.mp4", "--local"]).unwrap().cluster(), ClusterChoice::ThisMachine);
         assert_eq!(run_args(&["a.mp4", "--master", "pi:1", "--local"]).unwrap().cluster(), ClusterChoice::ThisMachine);
         assert_eq!(run_args(&["a.mp4", "--master", "pi:1"]).unwrap().cluster(), ClusterChoice::Named(&pi));
+    }
+
+    #[test]
+    fn frames_are_sent_as_large_as_they_are_searched() {
+        for (args, size) in [
+            (&["a.mp4"][..], Some(512)),
+            (&["a.mp4", "--detect-size", "1024"], Some(1024)),
+            (&["a.mp4", "--detect-size", "1024", "--send-size", "2048"], Some(2048)),
+            (&["a.mp4", "--min-face", "20"], None),
+        ] {
+            assert_eq!(run_args(args).unwrap().send_size(), size, "{args:?}");
+        }
+        assert_eq!(facefleet_vision::Fit::default(), facefleet_vision::Fit::Within(DETECT_SIZE));
     }
 
     #[test]

@@ -54,6 +54,13 @@ pub enum Error {
     Masters(#[from] MastersError),
 }
 
+impl Error {
+    /// Returns whether the user stopped the program, after which a shell ends its loops, too.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Error::Run(RunError::Interrupted { .. }))
+    }
+}
+
 /// Executes the command that was given on the command line.
 ///
 /// # Errors

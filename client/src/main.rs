@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use facefleet_client::cli::Cli;
+use facefleet_service::shutdown;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -11,5 +12,8 @@ async fn main() -> ExitCode {
     facefleet_service::log::init(&cli.log);
     #[cfg(feature = "otlp")]
     let _sends_the_last_spans = facefleet_service::otlp::init(&cli.log, cli.otlp(), "facefleet-client");
-    facefleet_service::cli::finish("facefleet-client", facefleet_client::run(cli.command).await)
+    let result = facefleet_client::run(cli.command).await;
+    let interrupted = result.as_ref().is_err_and(facefleet_client::Error::is_interruption);
+    let code = facefleet_service::cli::finish("facefleet-client", result);
+    if interrupted { ExitCode::from(shutdown::INTERRUPTED) } else { code }
 }

@@ -24,8 +24,8 @@ use crate::ffmpeg::FfmpegError;
 use crate::local::{Local, LocalError};
 use crate::masters;
 use crate::metrics::{self, Seen};
-use crate::report::{self, Outputs, Progress, Report, ReportError, Summary};
-use crate::source::{Input, InputError, Media, Source, source_name};
+use crate::report::{self, Ending, Outputs, PreparedReport, Progress, ReportError, Summary};
+use crate::source::{Input, InputError, Media, Reading, Source, SourceError, VideoKind, source_name};
 use crate::stream::{self, StreamError};
 use facefleet_stream::event_loop::STUCK_AFTER;
 use facefleet_stream::frame::Finished;
@@ -46,6 +46,9 @@ pub enum RunError {
     /// ffmpeg failed.
     #[error(transparent)]
     Ffmpeg(#[from] FfmpegError),
+    /// The source could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// An output could not be written.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -96,9 +99,21 @@ pub enum RunError {
         /// INPUT as it was given.
         input: String,
     },
+    /// The user stopped the run.
+    #[error("stopped at frame {ended}{}; the outputs are whole up to there", of_total(*total))]
+    Interrupted {
+        /// The number of frames whose outcome is known.
+        ended: u64,
+        /// The number of frames of all streams, if it is known.
+        total: Option<u64>,
+    },
     /// A stream ended early.
     #[error(transparent)]
     Stream(#[from] StreamError),
+}
+
+fn of_total(total: Option<u64>) -> String {
+    total.map_or_else(String::new, |total| format!(" of {total}"))
 }
 
 /// Runs all streams to their end, or until Ctrl-C.
@@ -107,27 +122,28 @@ pub enum RunError {
 /// Returns the first error. The other streams and their outputs are finished all the same.
 pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let stop = shutdown::on_signal().map_err(RunError::Signal)?;
-    let Some(prepared) = stop.run_until_cancelled(prepare(&args)).await else { return Ok(()) };
-    let Prepared { media, max_age, reports, local: _local, masters, http } = prepared?;
-    let limit = args.limit.map(u64::from);
-    let frames = media.frames().map(|all| limit.map_or(all, |limit| all.min(limit)) * u64::from(args.clients));
+    let interrupted = RunError::Interrupted { ended: 0, total: None };
+    let Some(prepared) = stop.run_until_cancelled(prepare(&args)).await else { return Err(interrupted) };
+    let Prepared { media, reports, progress, total, local: _local, masters, http } = prepared?;
 
     let started = clock::now();
-    let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
-    let progress = Progress::start(args.clients.into(), frames, terminal, started);
     let bar = progress[0].clone();
     let seen = Seen::by(args.clients.into());
     let told = progress[0].clone();
     let _site = http.map(|listener| serve_metrics(listener, metrics::of(&seen[0], move || told.counts())));
     let mut streams = JoinSet::new();
-    let streams_of = progress.into_iter().zip(seen).zip(reports).enumerate();
-    for (stream, ((progress, seen), (report, sender))) in streams_of {
-        let (spec, media, stop) = (spec(&args, &masters, max_age, stream), media.clone(), stop.clone());
-        let masters = masters.clone();
-        streams.spawn(async move {
-            let source = Source::open(&media, max_age.is_some(), limit);
-            (stream, one_stream(spec, masters, source, (report, sender), progress, seen, stop).await)
-        });
+    for (number, ((progress, seen), report)) in progress.into_iter().zip(seen).zip(reports).enumerate() {
+        let stream = Stream {
+            args: args.clone(),
+            number,
+            media: media.clone(),
+            masters: masters.clone(),
+            report,
+            progress,
+            seen,
+            stop: stop.clone(),
+        };
+        streams.spawn(async move { (number, stream.run().await) });
     }
     let mut summary = Summary { streams: vec![Counts::default(); args.clients.into()], ..Summary::default() };
     let (mut wrote, mut first_error) = (BTreeMap::new(), None);
@@ -141,6 +157,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     }
     bar.finish();
     summary.wrote = wrote.into_values().flatten().collect();
+    summary.warnings = bar.warnings();
     summary.took = clock::now().saturating_duration_since(started);
     if let Some(path) = &args.summary
         && let Err(error) = summary.write(path)
@@ -150,15 +167,20 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), RunError> {
     let json_to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     // An error here means that nobody reads the output, and the run is over and its files are written.
     let _ = if json_to_stdout { write!(io::stderr(), "{summary}") } else { write!(io::stdout(), "{summary}") };
+    if first_error.is_none() && stop.is_cancelled() {
+        let ended = summary.streams.iter().map(Counts::ended).sum();
+        first_error = Some(RunError::Interrupted { ended, total });
+    }
     first_error.map_or(Ok(()), Err)
 }
 
 /// Everything that a run needs before its first frame, so that a mistake is reported before anything starts.
 struct Prepared {
     media: Media,
-    /// The maximum age of a live frame; None if the stream is not live.
-    max_age: Option<Duration>,
-    reports: Vec<(Report, mpsc::Sender<Finished>)>,
+    reports: Vec<PreparedReport>,
+    progress: Vec<Progress>,
+    /// The number of frames of all streams, if it is known.
+    total: Option<u64>,
     local: Option<Local>,
     masters: HostPorts,
     /// The listener for metrics.
@@ -167,22 +189,34 @@ struct Prepared {
 
 async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
     let input = Input::new(&args.input)?;
-    let live = args.live.unwrap_or(input.is_live());
-    if live && matches!(input, Input::Pictures(_)) {
-        return Err(RunError::LivePictures { input: args.input.clone() });
-    }
-    if args.max_age.is_some() && !live {
+    let is_live = match &input {
+        Input::Pictures(_) if args.live == Some(true) => {
+            return Err(RunError::LivePictures { input: args.input.clone() });
+        }
+        Input::Pictures(_) => false,
+        // Only who opens a URL learns whether it is a camera.
+        Input::Video(video) => args.live.unwrap_or(!matches!(video.kind, VideoKind::File | VideoKind::Pipe)),
+    };
+    if args.max_age.is_some() && !is_live {
         return Err(RunError::MaxAgeOfFile { input: args.input.clone() });
     }
-    let max_age = live.then(|| args.max_age.map_or(MAX_AGE, |ms| Duration::from_millis(u32::from(ms).into())));
     let media = Media::of(input).await?;
+    let limit = args.limit.map(u64::from);
+    let total = media.frames().map(|all| limit.map_or(all, |limit| all.min(limit)) * u64::from(args.clients));
+    let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
+    let progress = Progress::start(args.clients.into(), total, terminal, clock::now());
     // The file is created before anything starts, because a wrong name must not cost a whole run.
     args.summary.iter().try_for_each(|path| report::reserve(path, &media))?;
     let mut reports = Vec::new();
-    for stream in 0..args.clients.into() {
-        let json = args.output(args.json.as_ref(), stream);
-        let annotate = args.output(args.annotate.as_ref(), stream);
-        reports.push(Report::start(&Outputs { media: media.clone(), json, annotate })?);
+    for (stream, progress) in progress.iter().enumerate() {
+        let outputs = Outputs {
+            media: media.clone(),
+            stream: stream_id(args, stream),
+            json: args.output(args.json.as_ref(), stream),
+            annotate: args.output(args.annotate.as_ref(), stream),
+            progress: progress.clone(),
+        };
+        reports.push(PreparedReport::of(&outputs).await?);
     }
     let http = match args.http {
         Some(address) => Some(listen::bind_http(address).await?),
@@ -201,7 +235,7 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
             (Some(local), masters)
         }
     };
-    Ok(Prepared { media, max_age, reports, local, masters, http })
+    Ok(Prepared { media, reports, progress, total, local, masters, http })
 }
 
 /// Serves the metrics until the guard is dropped.
@@ -216,9 +250,15 @@ fn serve_metrics(listener: TcpListener, metrics: Metrics) -> AbortOnDropHandle<(
     AbortOnDropHandle::new(tokio::spawn(http::serve(listener, site, open, CancellationToken::new())))
 }
 
+/// The name of a stream, counted from 0, as the master and JSON lines have it.
+fn stream_id(args: &RunArgs, stream: usize) -> String {
+    let source = source_name(&args.input);
+    if args.clients == 1 { source } else { format!("{source} #{}", stream + 1) }
+}
+
 fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: usize) -> StreamSpec {
     let source = source_name(&args.input);
-    let stream_id = if args.clients == 1 { source.clone() } else { format!("{source} #{}", stream + 1) };
+    let stream_id = stream_id(args, stream);
     let detector = args.detector.map(|kind| kind.name().to_owned());
     // The keys of `RandomState` come from the system, so that no two streams of a cluster choose the same lease.
     let lease = Some(RandomState::new().hash_one(stream).max(1));
@@ -250,29 +290,58 @@ fn spec(args: &RunArgs, masters: &HostPorts, max_age: Option<Duration>, stream: 
     }
 }
 
-async fn one_stream(
-    spec: StreamSpec,
+/// One stream of a run, before its first frame.
+struct Stream {
+    args: RunArgs,
+    /// Number of the stream, from 0.
+    number: usize,
+    media: Media,
     masters: HostPorts,
-    source: Result<Source, FfmpegError>,
-    (report, sender): (Report, mpsc::Sender<Finished>),
+    report: PreparedReport,
     progress: Progress,
     seen: Seen,
     stop: CancellationToken,
-) -> (Counts, Result<Vec<PathBuf>, RunError>) {
-    let source = match source {
-        Ok(source) => source,
-        Err(error) => return (Counts::default(), Err(error.into())),
-    };
-    let stuck = AbortOnDropHandle::new(tokio::spawn(stuck(stop.clone())));
-    let (counts, ended) = stream::run(spec, &masters, source, sender, progress, seen, stop).await;
-    let finished = tokio::select! {
-        finished = report.finish() => finished.map_err(RunError::from),
-        _ = stuck => Err(StreamError::Stuck.into()),
-    };
-    // A file that cannot be written ends the stream, so its error is the cause of all others.
-    let result =
-        finished.and_then(|files| ended.map_err(RunError::from).and_then(|()| verdict(&counts)).map(|()| files));
-    (counts, result)
+}
+
+impl Stream {
+    /// Runs the stream to its end. Returns what the ledger says, and the files that were written.
+    async fn run(self) -> (Counts, Result<Vec<PathBuf>, RunError>) {
+        let Stream { args, number, media, masters, report, progress, seen, stop } = self;
+        let limit = args.limit.map_or(u64::MAX, u64::from);
+        let reading = Reading {
+            send_size: args.send_size(),
+            in_real_time: args.live == Some(true),
+            limit,
+            with_planes: args.annotate.is_some(),
+        };
+        let (mut source, planes) = match Source::open(&media, reading, &progress) {
+            Ok(opened) => opened,
+            Err(error) => return (Counts::default(), Err(error.into())),
+        };
+        let is_live = match args.live {
+            Some(is_live) => is_live,
+            None => stop.run_until_cancelled(source.is_camera()).await.unwrap_or(false),
+        };
+        let max_age = is_live.then(|| args.max_age.map_or(MAX_AGE, |ms| Duration::from_millis(u32::from(ms).into())));
+        let (report, sender) = report.start(planes);
+        let stuck = AbortOnDropHandle::new(tokio::spawn(stuck(stop.clone())));
+        let spec = spec(&args, &masters, max_age, number);
+        let (counts, ended) = stream::run(spec, &masters, source, sender, progress, seen, stop.clone()).await;
+        let is_cut = ended.is_err() || stop.is_cancelled() || counts.sent >= limit;
+        let finished = tokio::select! {
+            finished = report.finish(Ending { is_cut }) => finished.map_err(RunError::from),
+            _ = stuck => Err(StreamError::Stuck.into()),
+        };
+        let result = match (finished, ended) {
+            // Without a source there is no picture to draw on, and the error of the source says why.
+            (Err(RunError::Report(ReportError::NoPicture { .. })), Err(ended)) => Err(ended.into()),
+            // A file that cannot be written ends the stream, so its error is the cause of all others.
+            (Err(error), _) => Err(error),
+            (Ok(_), Err(ended)) => Err(ended.into()),
+            (Ok(files), Ok(())) => verdict(&counts).map(|()| files),
+        };
+        (counts, result)
+    }
 }
 
 /// Returns some time after `stop`, so that a run that was stopped does not wait forever for somebody who reads its output.

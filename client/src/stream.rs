@@ -21,13 +21,12 @@ use tokio::sync::mpsc;
 use tokio::time::Interval;
 use tokio_util::sync::{CancellationToken, PollSender, WaitForCancellationFutureOwned};
 
-use crate::ffmpeg::FfmpegError;
 use crate::link::{Link, LinkEvent};
 use crate::metrics::Seen;
 use crate::report::Progress;
 use crate::reporter::Reporter;
 use crate::route::Masters;
-use crate::source::Source;
+use crate::source::{Source, SourceError};
 use crate::trace::Trace;
 
 /// Why a stream ended before its time.
@@ -35,7 +34,7 @@ use crate::trace::Trace;
 pub enum StreamError {
     /// Its source failed.
     #[error(transparent)]
-    Source(#[from] FfmpegError),
+    Source(#[from] SourceError),
     /// Whoever reads the output has stopped to.
     #[error("what was found could not be written for {} s, and its end is missing", STUCK_AFTER.as_secs())]
     Stuck,
@@ -102,7 +101,7 @@ struct Shell {
     masters: Masters,
     links: Links,
     source: Source,
-    source_error: Option<FfmpegError>,
+    source_error: Option<SourceError>,
     report: PollSender<Finished>,
     progress: Progress,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,

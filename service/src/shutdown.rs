@@ -6,7 +6,7 @@ use std::process;
 use tokio_util::sync::CancellationToken;
 
 /// The exit code that shells use for a program that Ctrl-C has ended: 128 plus the number of SIGINT.
-const INTERRUPTED: i32 = 130;
+pub const INTERRUPTED: u8 = 130;
 
 /// Returns a token that is cancelled at the first SIGINT or SIGTERM (Ctrl-C on Windows). The second signal ends the process at once,
 /// because whoever asks twice does not want to wait for a drain any longer.
@@ -26,7 +26,7 @@ pub fn on_signal() -> io::Result<CancellationToken> {
         signals.next().await;
         tracing::warn!("asked to stop again: ending at once");
         // The process ends here, because what it waits for may never end. A kill would leave files no less half-written.
-        process::exit(INTERRUPTED);
+        process::exit(INTERRUPTED.into());
     });
     Ok(token)
 }

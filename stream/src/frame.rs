@@ -16,6 +16,8 @@ pub struct SourceFrame {
     pub index: u64,
     /// Time since the start of the video; None for pictures.
     pub time: Option<Duration>,
+    /// When the frame came from a camera, in microseconds since 1970; None for files.
+    pub arrived: Option<u64>,
     /// The picture's file; None for video.
     pub image: Option<PathBuf>,
     /// Width and height of the frame in its source, in pixels; None if the source is sent unchanged.
@@ -151,7 +153,8 @@ mod tests {
         // 720x576 with pixels of 64:45 is 1024x576 when shown, and sent as 512x288.
         let scale = Scale::between((720, 576), (512, 288));
         let jpeg = Ok(Bytes::new());
-        let frame = SourceFrame { index: 0, time: None, image: None, size: Some((720, 576)), scale, jpeg };
+        let frame =
+            SourceFrame { index: 0, time: None, arrived: None, image: None, size: Some((720, 576)), scale, jpeg };
         let landmarks = Some([Point { x: 256.0, y: 144.0 }; 5]);
         let face = FaceBox { x: 512.0, y: 288.0, width: 128.0, height: 144.0, score: 0.5, landmarks };
         let end = End::Ok(Found { faces: Some(vec![face]), picture: None, stages: None });

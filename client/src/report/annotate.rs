@@ -5,26 +5,45 @@ use std::path::{Path, PathBuf};
 use crate::report::destination::{Outputs, check};
 use crate::report::error::ReportError;
 use crate::report::pictures::Pictures;
-use crate::report::video::Video;
-use crate::source::Media;
+use crate::report::video::{Video, VideoPlan};
+use crate::source::{Media, Planes};
 use facefleet_stream::frame::Finished;
 
-/// Writes annotated frames: to a video if the input is a video, to pictures if the input is pictures.
+/// An output for annotated frames that can be written: a video if the input is a video, pictures if the input is pictures.
+pub(super) enum Annotation {
+    Video(Box<VideoPlan>),
+    Pictures(Pictures),
+}
+
+impl Annotation {
+    /// Prepares the output. `out` is a video file for a video, a picture file for a picture, and a folder for a folder.
+    pub(super) async fn prepare(out: &Path, outputs: &Outputs) -> Result<Annotation, ReportError> {
+        check(out, &outputs.media)?;
+        match &outputs.media {
+            Media::Video(_) if out.is_dir() => Err(ReportError::IsFolder { path: out.to_owned() }),
+            Media::Video(video) => Ok(Annotation::Video(Box::new(VideoPlan::of(out, video, &outputs.progress).await?))),
+            Media::Pictures(pictures) => Pictures::new(out, pictures).map(Annotation::Pictures),
+        }
+    }
+
+    /// Starts to write. A video is drawn on `planes`.
+    pub(super) fn start(self, planes: Option<Planes>) -> Annotator {
+        match self {
+            Annotation::Video(video) => {
+                Annotator::Video(Box::new(video.start(planes.expect("an annotated video is read with its planes"))))
+            }
+            Annotation::Pictures(pictures) => Annotator::Pictures(pictures),
+        }
+    }
+}
+
+/// Writes annotated frames.
 pub(super) enum Annotator {
     Video(Box<Video>),
     Pictures(Pictures),
 }
 
 impl Annotator {
-    /// Opens the output. `out` is a video file for a video, a picture file for a picture, and a folder for a folder.
-    pub(super) fn open(out: &Path, outputs: &Outputs) -> Result<Annotator, ReportError> {
-        check(out, &outputs.media)?;
-        match &outputs.media {
-            Media::Video(video) => Ok(Annotator::Video(Box::new(Video::new(out, video)))),
-            Media::Pictures(pictures) => Pictures::new(out, pictures).map(Annotator::Pictures),
-        }
-    }
-
     pub(super) fn write(&mut self, finished: &Finished) -> Result<(), ReportError> {
         match self {
             Annotator::Video(video) => video.write(finished),
@@ -32,10 +51,11 @@ impl Annotator {
         }
     }
 
-    /// Completes the output and returns its path, or None if nothing was written.
-    pub(super) fn finish(self) -> Result<Option<PathBuf>, ReportError> {
+    /// Completes the output and returns its path, or None if nothing was written. `is_cut` says that the source was not read to its
+    /// end.
+    pub(super) fn finish(self, is_cut: bool) -> Result<Option<PathBuf>, ReportError> {
         match self {
-            Annotator::Video(video) => video.finish(),
+            Annotator::Video(video) => video.finish(is_cut),
             Annotator::Pictures(pictures) => Ok(pictures.finish()),
         }
     }

@@ -3,17 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use super::error::ReportError;
+use crate::report::Progress;
 use crate::source::Media;
 
 /// The outputs of one stream.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Outputs {
     /// The input that the outputs are made from.
     pub(crate) media: Media,
+    /// Name of the stream, as the master and JSON lines have it.
+    pub(crate) stream: String,
     /// The file for JSON lines; `-` is standard output.
     pub(crate) json: Option<PathBuf>,
     /// The video, the picture or the folder for annotated frames.
     pub(crate) annotate: Option<PathBuf>,
+    /// Where a person is told what an output cannot hold.
+    pub(crate) progress: Progress,
 }
 
 /// Checks that an output may be written to `path`. The folder must exist, because creating it would hide a typing error.
@@ -21,7 +26,8 @@ pub(crate) struct Outputs {
 /// # Errors
 /// Fails if `path` is the input, or if its folder does not exist.
 pub(super) fn check(path: &Path, media: &Media) -> Result<(), ReportError> {
-    let is = |input: &Path| matches!((path.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    // A hard link is the input, too. Err: one of them is not there.
+    let is = |input: &Path| same_file::is_same_file(path, input).unwrap_or(false);
     let is_input = match media {
         Media::Video(video) => is(video.input.name.as_ref()),
         Media::Pictures(pictures) => pictures.folder.iter().chain(&pictures.paths).any(|input| is(input)),

@@ -24,17 +24,25 @@ pub enum ReportError {
         /// The folder that does not exist.
         folder: PathBuf,
     },
+    /// A folder has the name of the output.
+    #[error("cannot write {}: it is a folder", path.display())]
+    IsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The output would overwrite the input.
     #[error("{} is the input itself: choose another name to write to", path.display())]
     IsInput {
         /// The file or folder.
         path: PathBuf,
     },
-    /// The first frame of a video could not be decoded, so its size is unknown.
-    #[error("cannot write {}: its first frame cannot be decoded", path.display())]
-    NoFirstFrame {
+    /// ffmpeg ended before it had handed over all frames at full size.
+    #[error("cannot write {}: there is no picture for frame {frame}", path.display())]
+    NoPicture {
         /// The video.
         path: PathBuf,
+        /// Number of the frame in its stream, from 0.
+        frame: u64,
     },
     /// A picture could not be encoded.
     #[error("cannot write {}: {problem}", path.display())]

@@ -7,32 +7,34 @@ use std::time::Duration;
 
 use facefleet_proto::{FaceBox, Point, StageTimes};
 use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use crate::report::destination::check;
+use crate::report::destination::{Outputs, check};
 use crate::report::error::ReportError;
-use crate::source::Media;
 use facefleet_stream::frame::{End, Finished, Found};
 
 /// Writes JSON lines to a file or to standard output.
 pub(super) struct JsonLines {
     path: PathBuf,
+    stream: String,
     out: BufWriter<Box<dyn Write + Send>>,
 }
 
 impl JsonLines {
     /// Creates the file, which must not be the input. The path `-` stands for standard output.
-    pub(super) fn create(path: &Path, media: &Media) -> Result<JsonLines, ReportError> {
+    pub(super) fn create(path: &Path, outputs: &Outputs) -> Result<JsonLines, ReportError> {
         let out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
             Box::new(io::stdout())
         } else {
-            check(path, media)?;
+            check(path, &outputs.media)?;
             Box::new(File::create(path).map_err(ReportError::write(path))?)
         };
-        Ok(JsonLines { path: path.to_owned(), out: BufWriter::new(out) })
+        Ok(JsonLines { path: path.to_owned(), stream: outputs.stream.clone(), out: BufWriter::new(out) })
     }
 
     pub(super) fn write(&mut self, finished: &Finished, flush: bool) -> Result<(), ReportError> {
-        let line = serde_json::to_string(&FrameRecord::new(finished)).expect("a line has only text keys");
+        let line = serde_json::to_string(&FrameRecord::new(&self.stream, finished)).expect("a line has only text keys");
         let written = writeln!(self.out, "{line}").and_then(|()| if flush { self.out.flush() } else { Ok(()) });
         written.map_err(ReportError::write(&self.path))
     }
@@ -48,8 +50,16 @@ impl JsonLines {
 #[derive(Serialize)]
 struct FrameRecord<'a> {
     index: u64,
+    stream: &'a str,
+    /// Time since the start of the source, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_s: Option<f64>,
+    /// When a camera's frame came, by this machine's clock (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+    /// Width and height of the frame in its source, in pixels, which is what places of faces are in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<(u32, u32)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
     worker: Option<&'a str>,
@@ -87,10 +97,13 @@ struct Stages {
 }
 
 impl<'a> FrameRecord<'a> {
-    fn new(Finished { frame, worker, end }: &'a Finished) -> FrameRecord<'a> {
+    fn new(stream: &'a str, Finished { frame, worker, end }: &'a Finished) -> FrameRecord<'a> {
         let record = FrameRecord {
             index: frame.index,
-            time_s: frame.time.map(|time| rounded(time.as_secs_f64(), 1e3)),
+            stream,
+            time_s: frame.time.map(|time| rounded(time.as_secs_f64(), 1e6)),
+            time: frame.arrived.map(rfc3339),
+            size: frame.size,
             image: frame.image.as_ref().map(|path| path.display().to_string()),
             worker: worker.as_deref(),
             outcome: "ok",
@@ -138,6 +151,13 @@ impl From<StageTimes> for Stages {
     }
 }
 
+/// Formats microseconds since 1970, to the millisecond.
+fn rfc3339(unix_us: u64) -> String {
+    let milliseconds = i128::from(unix_us / 1000);
+    let time = OffsetDateTime::from_unix_timestamp_nanos(milliseconds * 1_000_000);
+    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
 fn rounded(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
 }
@@ -148,8 +168,17 @@ mod tests {
     use facefleet_stream::frame::{Scale, SourceFrame};
 
     fn line(end: End, time: Option<Duration>, image: Option<PathBuf>) -> String {
-        let frame = SourceFrame { index: 7, time, image, size: None, scale: Scale::ONE, jpeg: Ok(Vec::new().into()) };
-        serde_json::to_string(&FrameRecord::new(&Finished { frame, worker: Some("pi-1".into()), end })).unwrap()
+        let frame = SourceFrame {
+            index: 7,
+            time,
+            arrived: None,
+            image,
+            size: None,
+            scale: Scale::ONE,
+            jpeg: Ok(Vec::new().into()),
+        };
+        serde_json::to_string(&FrameRecord::new("a.mp4", &Finished { frame, worker: Some("pi-1".into()), end }))
+            .unwrap()
     }
 
     #[test]
@@ -159,7 +188,7 @@ mod tests {
         let found = Found { faces: Some(vec![face]), picture: None, stages: Some(stages) };
         assert_eq!(
             line(End::Ok(found), Some(Duration::from_millis(844)), None),
-            r#"{"index":7,"time_s":0.844,"worker":"pi-1","outcome":"ok","faces":[{"box":[-1.0,20.0,30.3,40.0],"score":2.713}],"#
+            r#"{"index":7,"stream":"a.mp4","time_s":0.844,"worker":"pi-1","outcome":"ok","faces":[{"box":[-1.0,20.0,30.3,40.0],"score":2.713}],"#
                 .to_owned()
                 + r#""stages_ms":{"queue":0.0,"decode":0.0,"resize":0.0,"detect":12.345,"draw":0.0,"encode":0.0}}"#
         );
@@ -180,15 +209,15 @@ mod tests {
         let picture_only = Found { faces: None, picture: Some(Vec::new().into()), stages: None };
         assert_eq!(
             line(End::Ok(picture_only), None, Some("a/b.jpg".into())),
-            r#"{"index":7,"image":"a/b.jpg","worker":"pi-1","outcome":"ok","faces":null}"#
+            r#"{"index":7,"stream":"a.mp4","image":"a/b.jpg","worker":"pi-1","outcome":"ok","faces":null}"#
         );
         assert_eq!(
             line(End::Dropped("stale_client".into()), None, None),
-            r#"{"index":7,"worker":"pi-1","outcome":"dropped","reason":"stale_client","faces":null}"#
+            r#"{"index":7,"stream":"a.mp4","worker":"pi-1","outcome":"dropped","reason":"stale_client","faces":null}"#
         );
         assert_eq!(
             line(End::Failed { code: "truncated".into(), message: "it ends early".into() }, None, None),
-            r#"{"index":7,"worker":"pi-1","outcome":"failed","reason":"truncated","message":"it ends early","faces":null}"#
+            r#"{"index":7,"stream":"a.mp4","worker":"pi-1","outcome":"failed","reason":"truncated","message":"it ends early","faces":null}"#
         );
     }
 }

@@ -5,18 +5,21 @@ mod destination;
 mod drawing;
 mod error;
 mod jsonl;
+mod part;
 mod pictures;
 mod progress;
 mod summary;
 mod video;
 
 use std::path::PathBuf;
+use std::sync::mpsc as thread;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::source::Planes;
 use facefleet_stream::frame::Finished;
 
-use annotate::Annotator;
+use annotate::Annotation;
 pub(crate) use destination::Outputs;
 pub use error::ReportError;
 use jsonl::JsonLines;
@@ -26,20 +29,32 @@ pub(crate) use summary::{Summary, reserve};
 /// The number of frames that may wait to be written.
 const QUEUE: usize = 4;
 
-/// The running outputs of one stream. Frames are sent to them in frame order; when the sender is dropped, the files are
-/// completed.
-#[derive(Debug)]
-pub(crate) struct Report(oneshot::Receiver<Result<Vec<PathBuf>, ReportError>>);
+/// The outputs of one stream, before its first frame.
+pub(crate) struct PreparedReport {
+    lines: Option<JsonLines>,
+    annotation: Option<Annotation>,
+}
 
-impl Report {
-    /// Opens the files, and starts a thread that writes them, because the async runtime must not decode, draw or write.
+impl PreparedReport {
+    /// Opens the files, and finds out what they can hold.
     ///
     /// # Errors
     /// Fails if a file cannot be written to its destination. Nothing has been written then.
-    pub(crate) fn start(outputs: &Outputs) -> Result<(Report, mpsc::Sender<Finished>), ReportError> {
-        let mut annotator = outputs.annotate.as_deref().map(|out| Annotator::open(out, outputs)).transpose()?;
-        let mut lines = outputs.json.as_deref().map(|out| JsonLines::create(out, &outputs.media)).transpose()?;
+    pub(crate) async fn of(outputs: &Outputs) -> Result<PreparedReport, ReportError> {
+        let annotation = match &outputs.annotate {
+            Some(out) => Some(Annotation::prepare(out, outputs).await?),
+            None => None,
+        };
+        let lines = outputs.json.as_deref().map(|out| JsonLines::create(out, outputs)).transpose()?;
+        Ok(PreparedReport { lines, annotation })
+    }
+
+    /// Starts a thread that writes the files, because the async runtime must not draw or write.
+    pub(crate) fn start(self, planes: Option<Planes>) -> (Report, mpsc::Sender<Finished>) {
+        let PreparedReport { mut lines, annotation } = self;
+        let mut annotator = annotation.map(|annotation| annotation.start(planes));
         let (sender, mut frames) = mpsc::channel::<Finished>(QUEUE);
+        let (ending, ended) = thread::channel();
         let mut write = move || {
             while let Some(finished) = frames.blocking_recv() {
                 if let Some(lines) = &mut lines {
@@ -50,7 +65,9 @@ impl Report {
                     annotator.write(&finished)?;
                 }
             }
-            let annotated = annotator.take().map(Annotator::finish).transpose()?.flatten();
+            // Err: nobody waits for the outputs, and they are left as they are.
+            let Ok(Ending { is_cut }) = ended.recv() else { return Ok(Vec::new()) };
+            let annotated = annotator.take().map(|annotator| annotator.finish(is_cut)).transpose()?.flatten();
             let lines = lines.take().map(JsonLines::finish).transpose()?.flatten();
             Ok(annotated.into_iter().chain(lines).collect())
         };
@@ -58,15 +75,34 @@ impl Report {
         // The thread is not one of the runtime's, because the process waits for those at its end, and a write to a pipe
         // that nobody reads never ends.
         std::thread::spawn(move || written.send(write()));
-        Ok((Report(finished), sender))
+        (Report { ending, finished }, sender)
     }
+}
 
+/// The running outputs of one stream. Frames are sent to them in frame order; when the sender is dropped, the files can be
+/// completed.
+#[derive(Debug)]
+pub(crate) struct Report {
+    ending: thread::Sender<Ending>,
+    finished: oneshot::Receiver<Result<Vec<PathBuf>, ReportError>>,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    /// Whether the source was not read to its end.
+    pub(crate) is_cut: bool,
+}
+
+impl Report {
     /// Waits until the files are complete, and returns their paths.
     ///
     /// # Errors
     /// Fails if one of the files could not be written.
-    pub(crate) async fn finish(self) -> Result<Vec<PathBuf>, ReportError> {
-        self.0.await.expect("the report's thread does not panic")
+    pub(crate) async fn finish(self, ending: Ending) -> Result<Vec<PathBuf>, ReportError> {
+        // Err: a file could not be written, and the thread has ended with the reason.
+        let _ = self.ending.send(ending);
+        self.finished.await.expect("the report's thread does not panic")
     }
 }
 
@@ -76,32 +112,38 @@ mod tests {
 
     use super::*;
     use crate::source::{Input, Media};
+    use facefleet_service::clock;
 
     #[tokio::test]
     async fn the_input_is_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
-        let picture = folder.path().join("a.jpg");
+        let (picture, link) = (folder.path().join("a.jpg"), folder.path().join("link.jpg"));
         std::fs::write(&picture, b"\xFF\xD8\xFF\xE0 and so on").unwrap();
+        std::fs::hard_link(&picture, &link).unwrap();
         let one = Media::of(Input::new(picture.to_str().unwrap()).unwrap()).await.unwrap();
         let all = Media::of(Input::new(folder.path().to_str().unwrap()).unwrap()).await.unwrap();
+        let progress = Progress::start(1, None, false, clock::now()).remove(0);
         let outputs = |media: &Media, json: Option<&Path>, annotate: Option<&Path>| Outputs {
             media: media.clone(),
+            stream: "a".into(),
+            progress: progress.clone(),
             json: json.map(Path::to_owned),
             annotate: annotate.map(Path::to_owned),
         };
         for destructive in [
             outputs(&one, Some(&picture), None),
             outputs(&one, None, Some(&picture)),
+            outputs(&one, None, Some(&link)),
             outputs(&all, Some(&picture), None),
             outputs(&all, None, Some(folder.path())),
         ] {
-            let error = Report::start(&destructive).unwrap_err();
+            let Err(error) = PreparedReport::of(&destructive).await else { panic!("{destructive:?}") };
             assert!(matches!(error, ReportError::IsInput { .. }), "{error}");
         }
         assert!(std::fs::read(&picture).unwrap().len() > 4);
         let fine = outputs(&all, Some(&folder.path().join("b.jsonl")), Some(&folder.path().join("out")));
-        let (report, frames) = Report::start(&fine).unwrap();
+        let (report, frames) = PreparedReport::of(&fine).await.unwrap().start(None);
         drop(frames);
-        assert_eq!(report.finish().await.unwrap(), [folder.path().join("b.jsonl")]);
+        assert_eq!(report.finish(Ending { is_cut: false }).await.unwrap(), [folder.path().join("b.jsonl")]);
     }
 }

@@ -30,6 +30,7 @@ struct Run {
     /// The bar; None if stderr is not a terminal.
     bar: Option<ProgressBar>,
     shown: Instant,
+    warnings: Vec<String>,
 }
 
 impl Progress {
@@ -43,7 +44,8 @@ impl Progress {
             bar.with_style(ProgressStyle::with_template(style).expect("the template is a constant"))
         });
         let counts = vec![Counts::default(); streams];
-        let run = Arc::new(Mutex::new(Run { streams: counts, total, started: now, bar, shown: now }));
+        let run =
+            Arc::new(Mutex::new(Run { streams: counts, total, started: now, bar, shown: now, warnings: Vec::new() }));
         (0..streams).map(|stream| Progress { stream, run: run.clone() }).collect()
     }
 
@@ -83,6 +85,24 @@ impl Progress {
             Some(bar) => bar.println(line),
             None => say(line),
         }
+    }
+
+    /// Prints what a person has to know about an input or an output, once, and keeps it for the summary.
+    pub(crate) fn warn(&self, line: String) {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if run.warnings.contains(&line) {
+            return;
+        }
+        match &run.bar {
+            Some(bar) => bar.println(format!("warning: {line}")),
+            None => say(&format!("warning: {line}")),
+        }
+        run.warnings.push(line);
+    }
+
+    /// Returns what [`Progress::warn`] printed.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).warnings.clone()
     }
 
     /// Takes the bar away.

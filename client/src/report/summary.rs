@@ -21,6 +21,8 @@ pub(crate) struct Summary {
     pub(crate) streams: Vec<Counts>,
     pub(crate) took: Duration,
     pub(crate) wrote: Vec<PathBuf>,
+    /// What a person was told about the input and the outputs.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The summary as JSON. Programs read the keys: new keys may be added, existing ones never change.
@@ -33,6 +35,7 @@ struct Json<'a> {
     total: &'a Counts,
     streams: &'a [Counts],
     wrote: Vec<String>,
+    warnings: &'a [String],
 }
 
 /// Creates the file of the summary before a run, so that a wrong path does not cost the result of the run.
@@ -58,6 +61,7 @@ impl Summary {
             total: &total,
             streams: &self.streams,
             wrote: self.wrote.iter().map(|path| path.display().to_string()).collect(),
+            warnings: &self.warnings,
         };
         let json = serde_json::to_string_pretty(&json).expect("counts have only text keys") + "\n";
         fs::write(path, json).map_err(ReportError::write(path))
@@ -136,7 +140,12 @@ mod tests {
             ]
             .into(),
         };
-        let summary = Summary { streams: vec![counts], took: Duration::from_secs(2), wrote: vec!["a.mp4".into()] };
+        let summary = Summary {
+            streams: vec![counts],
+            took: Duration::from_secs(2),
+            wrote: vec!["a.mp4".into()],
+            ..Summary::default()
+        };
         let lines = [
             "10 frames in 2.0 s (5.0 frames/s), 9 faces",
             "  sent 10 = ok 7 + dropped 1 (1 stale_client) + failed 2 (2 truncated); 3 sent again",
@@ -153,7 +162,12 @@ mod tests {
         let path = folder.path().join("summary.json");
         let a = Counts { sent: 3, ok: 2, dropped: [("stale_worker".into(), 1)].into(), ..Counts::default() };
         let b = Counts { sent: 2, ok: 1, ..Counts::default() };
-        let summary = Summary { streams: vec![a, b], took: Duration::from_secs(2), wrote: vec!["a.mp4".into()] };
+        let summary = Summary {
+            streams: vec![a, b],
+            took: Duration::from_secs(2),
+            wrote: vec!["a.mp4".into()],
+            ..Summary::default()
+        };
         summary.write(&path).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!((&json["took_s"], &json["frames_per_s"]), (&2.0.into(), &2.0.into()));

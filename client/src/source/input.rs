@@ -129,14 +129,19 @@ impl Input {
     }
 }
 
-impl Input {
-    /// Returns whether the source does not wait for its reader: a camera does not, a file does.
-    pub(crate) fn is_live(&self) -> bool {
-        matches!(self, Input::Video(VideoInput { kind: VideoKind::Stream | VideoKind::Device, name: _ }))
-    }
-}
-
 impl VideoInput {
+    /// The name without user and password, for messages that others may read.
+    pub(crate) fn shown(&self) -> String {
+        match self.name.split_once("://") {
+            Some((scheme, rest)) => {
+                let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+                let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
+                format!("{scheme}://{}", &rest[host..])
+            }
+            None => self.name.clone(),
+        }
+    }
+
     /// The name as an argument of ffmpeg.
     pub(crate) fn url(&self) -> OsString {
         match self.kind {
@@ -205,6 +210,17 @@ mod tests {
         assert_eq!(kind("RTSP://10.0.0.9/stream1"), VideoKind::Stream);
         assert_eq!(kind("https://example.org/a.mp4"), VideoKind::Url);
         assert_eq!(kind("udp://10.0.0.9:5000"), VideoKind::Stream);
+    }
+
+    #[test]
+    fn messages_name_no_password() {
+        for (name, shown) in [
+            ("rtsp://ada:p@ss@cam.lan:554/a@b", "rtsp://cam.lan:554/a@b"),
+            ("http://cam.lan?user=a@b", "http://cam.lan?user=a@b"),
+            ("films/a@b.mp4", "films/a@b.mp4"),
+        ] {
+            assert_eq!(VideoInput { name: name.into(), kind: VideoKind::Stream }.shown(), shown);
+        }
     }
 
     #[test]

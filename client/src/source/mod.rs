@@ -1,10 +1,15 @@
 //! Sources of frames: videos and cameras through ffmpeg, and picture files.
 
+mod error;
 mod input;
-mod matroska;
+mod mpjpeg;
 mod name;
+mod pace;
 mod pictures;
+mod planes;
 mod probe;
+mod showinfo;
+mod silence;
 mod video;
 
 use std::task::{Context, Poll};
@@ -13,13 +18,17 @@ use facefleet_stream::event_loop::READ_AHEAD;
 use facefleet_stream::frame::SourceFrame;
 use tokio::sync::mpsc;
 
-use crate::ffmpeg::{Ffmpeg, FfmpegError, KillOnDrop};
+use crate::ffmpeg::{Ffmpeg, FfmpegError};
+use crate::report::Progress;
 
+pub use error::SourceError;
 pub use input::InputError;
-pub(crate) use input::{Input, PictureInput, VideoInput};
-pub(crate) use matroska::RgbWriter;
+pub(crate) use input::{Input, PictureInput, VideoInput, VideoKind};
 pub(crate) use name::{shown, source_name};
-pub(crate) use probe::Probe;
+pub(crate) use planes::{Planes, RawPicture};
+pub(crate) use probe::{Probe, Rate, Track, TrackKind};
+pub(crate) use showinfo::Colour;
+use silence::Silence;
 
 /// An input that was examined and can be read.
 #[derive(Clone, Debug)]
@@ -60,43 +69,102 @@ impl Media {
     }
 }
 
+/// How a source is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// The long side of the frames that are sent, in pixels; larger ones are made smaller. None: frames keep their size.
+    pub(crate) send_size: Option<u32>,
+    /// Whether a file is read at its own speed, like a camera.
+    pub(crate) in_real_time: bool,
+    /// Most frames that are read.
+    pub(crate) limit: u64,
+    /// Whether the frames of a video are also wanted at full size.
+    pub(crate) with_planes: bool,
+}
+
 /// A running source. Dropping it stops ffmpeg.
 #[derive(Debug)]
 pub(crate) struct Source {
-    frames: mpsc::Receiver<Result<SourceFrame, FfmpegError>>,
-    /// Kills ffmpeg on drop; None for pictures.
-    video: Option<KillOnDrop>,
+    frames: mpsc::Receiver<Result<SourceFrame, SourceError>>,
+    /// The first frame, when it was waited for before the stream started.
+    first: Option<Option<Result<SourceFrame, SourceError>>>,
+    /// How many frames were taken.
+    taken: u64,
+    /// None for pictures.
+    video: Option<video::Running>,
+    silence: Option<Silence>,
 }
 
 impl Source {
-    /// Starts to read at most `limit` frames. With `live`, a file is read at its own speed, like a camera.
+    /// Starts to read. What ffmpeg says about a file that is damaged goes to `progress`. Also returns the frames at full size, if they
+    /// are wanted and the source is a video.
     ///
     /// # Errors
     /// Fails if ffmpeg cannot be started.
-    pub(crate) fn open(media: &Media, live: bool, limit: Option<u64>) -> Result<Source, FfmpegError> {
+    pub(crate) fn open(
+        media: &Media,
+        reading: Reading,
+        progress: &Progress,
+    ) -> Result<(Source, Option<Planes>), SourceError> {
         let (sender, frames) = mpsc::channel(READ_AHEAD);
-        let limit = limit.unwrap_or(u64::MAX);
-        let video = match media {
-            Media::Video(video) => Some(video::start(video.ffmpeg, &video.input, live, limit, sender)?),
+        let (video, planes, silence) = match media {
+            Media::Video(video) => {
+                let silence = Silence::of(&video.input, progress);
+                let (running, planes) = video::start(video, reading, progress.clone(), sender)?;
+                (Some(running), planes, silence)
+            }
             Media::Pictures(pictures) => {
-                pictures::start(pictures.paths.clone(), limit, sender);
-                None
+                pictures::start(pictures.paths.clone(), reading.limit, sender);
+                (None, None, None)
             }
         };
-        Ok(Source { frames, video })
+        Ok((Source { frames, first: None, taken: 0, video, silence }, planes))
+    }
+
+    /// Waits for the first frame, and returns whether the source is a camera, which does not wait for its reader.
+    pub(crate) async fn is_camera(&mut self) -> bool {
+        if self.first.is_none() {
+            self.first = Some(std::future::poll_fn(|cx| self.poll_source(cx)).await);
+        }
+        self.video.as_ref().is_some_and(video::Running::is_camera)
     }
 
     /// Returns the next frame, or None at the end.
     ///
     /// # Errors
     /// Fails if ffmpeg failed. No frame follows an error.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<SourceFrame, FfmpegError>>> {
-        self.frames.poll_recv(cx)
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<SourceFrame, SourceError>>> {
+        let next = match self.first.take() {
+            Some(first) => Poll::Ready(first),
+            None => self.poll_source(cx),
+        };
+        if let Poll::Ready(Some(Ok(_))) = &next {
+            self.taken += 1;
+        }
+        next
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<SourceFrame, SourceError>>> {
+        let next = self.frames.poll_recv(cx);
+        let Some(silence) = &mut self.silence else { return next };
+        if next.is_ready() {
+            silence.is_over();
+            return next;
+        }
+        silence.poll_too_long(cx).map(|error| Some(Err(error)))
     }
 
     /// Stops reading: no frame follows.
     pub(crate) fn close(&mut self) {
         self.frames.close();
-        self.video = None;
+        if let Some(video) = &self.video {
+            video.closing.close(self.taken);
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.close();
     }
 }

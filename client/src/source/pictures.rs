@@ -20,7 +20,15 @@ pub(crate) fn start(paths: Vec<PathBuf>, limit: u64, frames: mpsc::Sender<Result
     std::thread::spawn(move || {
         for (index, path) in (0..limit).zip(paths) {
             let jpeg = read(&path);
-            let frame = SourceFrame { index, time: None, image: Some(path), size: None, scale: Scale::ONE, jpeg };
+            let frame = SourceFrame {
+                index,
+                time: None,
+                arrived: None,
+                image: Some(path),
+                size: None,
+                scale: Scale::ONE,
+                jpeg,
+            };
             if frames.blocking_send(Ok(frame)).is_err() {
                 return;
             }

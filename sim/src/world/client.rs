@@ -402,6 +402,7 @@ impl<X: Experiment> Transport for Shell<'_, X> {
         Poll::Ready(Some(SourceFrame {
             index,
             time: None,
+            arrived: None,
             image: None,
             size: None,
             scale: Scale::ONE,

@@ -39,7 +39,15 @@ fn greeting(name: &str) -> Greeting {
 }
 
 pub(super) fn frame(index: u64) -> SourceFrame {
-    SourceFrame { index, time: None, image: None, size: None, scale: Scale::ONE, jpeg: Ok(Bytes::from_static(b"jpeg")) }
+    SourceFrame {
+        index,
+        time: None,
+        arrived: None,
+        image: None,
+        size: None,
+        scale: Scale::ONE,
+        jpeg: Ok(Bytes::from_static(b"jpeg")),
+    }
 }
 
 pub(super) fn ok(seq: u64, attempt: u32) -> FrameAnswer {

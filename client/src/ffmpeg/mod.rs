@@ -1,6 +1,7 @@
 //! ffmpeg as a child process: finding it, asking for its version, reading its errors, and ending it in every case.
 
-use std::collections::VecDeque;
+mod log;
+
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use shared_child::SharedChild;
 use tokio::sync::oneshot;
 
-/// How many of the last lines of stderr are kept; ffmpeg names the cause at the end.
-const KEPT_LINES: usize = 12;
+pub(crate) use log::{Errors, Line};
+
 /// How long a program may take that only answers a question, such as ffprobe.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
@@ -61,8 +62,6 @@ pub enum FfmpegError {
 pub(crate) struct Ffmpeg {
     /// The flag that selects how frame times are kept; version 5.1 renamed it.
     pub(crate) fps_mode: &'static str,
-    /// Whether this build can encode H.264 with x264.
-    pub(crate) x264: bool,
 }
 
 impl Ffmpeg {
@@ -83,7 +82,7 @@ impl Ffmpeg {
             // A build from the repository has no number and is recent.
             _ => false,
         };
-        Ffmpeg { fps_mode: if old { "-vsync" } else { "-fps_mode" }, x264: said.contains("--enable-libx264") }
+        Ffmpeg { fps_mode: if old { "-vsync" } else { "-fps_mode" } }
     }
 }
 
@@ -105,20 +104,39 @@ where
     I: IntoIterator<Item = S>,
     S: AsRef<OsStr>,
 {
-    let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped());
-    let process = Arc::new(Process::spawn(program, command, task.clone())?);
+    let process = Arc::new(start(program, args, task.clone())?);
     let _ended = KillOnDrop(process.clone());
     let (sender, answer) = oneshot::channel();
-    std::thread::spawn(move || {
-        let said = io::read_to_string(process.stdout()).map_err(|source| FfmpegError::Start { program, source });
-        // Err: nobody waits for it any more.
-        let _ = sender.send(process.wait().and(said));
-    });
+    // Err: nobody waits for it any more.
+    std::thread::spawn(move || sender.send(answer_of(program, &process)));
     match tokio::time::timeout(ANSWER_TIME, answer).await {
         Ok(said) => said.expect("reading a pipe does not panic"),
         Err(_elapsed) => Err(FfmpegError::Silent { program, task }),
     }
+}
+
+/// Runs a program to its end and returns its stdout, on a thread that may wait for it.
+pub(crate) fn run<I, S>(program: &'static str, args: I, task: String) -> Result<String, FfmpegError>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    answer_of(program, &start(program, args, task)?)
+}
+
+fn start<I, S>(program: &'static str, args: I, task: String) -> Result<Process, FfmpegError>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+    Process::spawn(program, command, task)
+}
+
+fn answer_of(program: &'static str, process: &Process) -> Result<String, FfmpegError> {
+    let said = io::read_to_string(process.stdout()).map_err(|source| FfmpegError::Start { program, source });
+    process.wait().and(said)
 }
 
 /// Kills a process on drop, while another thread may wait for its end.
@@ -137,12 +155,23 @@ pub(crate) struct Process {
     program: &'static str,
     task: String,
     child: SharedChild,
-    stderr: Mutex<Option<JoinHandle<VecDeque<String>>>>,
+    log: Mutex<Option<JoinHandle<Errors>>>,
 }
 
 impl Process {
-    /// Starts the program. `task` completes the error message "it could not …".
-    pub(crate) fn spawn(program: &'static str, mut command: Command, task: String) -> Result<Process, FfmpegError> {
+    /// Starts the program, which is to log with `-v level+…`. `task` completes the error message "it could not …".
+    pub(crate) fn spawn(program: &'static str, command: Command, task: String) -> Result<Process, FfmpegError> {
+        Process::spawn_observed(program, command, task, |_| {})
+    }
+
+    /// Starts the program as [`Process::spawn`] does, and gives each line of its log to `observe`, on another thread. Returning from
+    /// `observe` late holds the program up.
+    pub(crate) fn spawn_observed(
+        program: &'static str,
+        mut command: Command,
+        task: String,
+        observe: impl FnMut(Line<'_>) + Send + 'static,
+    ) -> Result<Process, FfmpegError> {
         command.stderr(Stdio::piped());
         detach_from_terminal(&mut command);
         let child = SharedChild::spawn(&mut command).map_err(|source| match source.kind() {
@@ -150,8 +179,8 @@ impl Process {
             _ => FfmpegError::Start { program, source },
         })?;
         let stderr = child.take_stderr().expect("stderr is piped just above");
-        let keep = std::thread::spawn(move || last_lines(stderr));
-        Ok(Process { program, task, child, stderr: Mutex::new(Some(keep)) })
+        let log = std::thread::spawn(move || read_log(stderr, observe));
+        Ok(Process { program, task, child, log: Mutex::new(Some(log)) })
     }
 
     /// Takes the pipe to the program's stdin. May be called once.
@@ -170,19 +199,20 @@ impl Process {
         let _ = self.child.kill();
     }
 
-    /// Waits until the program ends.
+    /// Waits until the program ends, and returns the errors that it reported although it ended well: ffmpeg calls it a success
+    /// to have read what was left of a damaged file. May be called once.
     ///
     /// # Errors
-    /// Fails if the program ended with an error; the message holds the last lines of its stderr.
-    pub(crate) fn wait(&self) -> Result<(), FfmpegError> {
-        let Process { program, task, child, stderr } = self;
+    /// Fails if the program ended with an error; the message holds the last lines of its log.
+    pub(crate) fn wait(&self) -> Result<Errors, FfmpegError> {
+        let Process { program, task, child, log } = self;
         let status = child.wait().map_err(|source| FfmpegError::Start { program, source })?;
+        let log = log.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let errors = log.map(|log| log.join().expect("reading a pipe does not panic")).unwrap_or_default();
         if status.success() {
-            return Ok(());
+            return Ok(errors);
         }
-        let keep = stderr.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let lines = keep.map(|k| k.join().expect("reading a pipe does not panic")).unwrap_or_default();
-        let said = if lines.is_empty() { status.to_string() } else { Vec::from(lines).join("; ") };
+        let said = errors.joined().unwrap_or_else(|| status.to_string());
         Err(FfmpegError::Failed { program, task: task.clone(), said })
     }
 }
@@ -215,23 +245,21 @@ fn detach_from_terminal(command: &mut Command) {
     std::os::windows::process::CommandExt::creation_flags(command, CREATE_NEW_PROCESS_GROUP);
 }
 
-fn last_lines(stderr: impl io::Read) -> VecDeque<String> {
-    let mut kept = VecDeque::new();
+fn read_log(stderr: impl io::Read, mut observe: impl FnMut(Line<'_>)) -> Errors {
+    let mut errors = Errors::default();
     let mut reader = BufReader::new(stderr);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-        let text = String::from_utf8_lossy(&line).trim().to_owned();
-        line.clear();
-        if text.is_empty() {
-            continue;
+    let mut bytes = Vec::new();
+    while reader.read_until(b'\n', &mut bytes).is_ok_and(|n| n > 0) {
+        let text = String::from_utf8_lossy(&bytes);
+        let line = Line::parse(text.trim_end());
+        if line.is_error && !line.text.trim().is_empty() {
+            tracing::debug!("ffmpeg: {}", line.text);
+            errors.push(line.text.trim());
         }
-        tracing::debug!("ffmpeg: {text}");
-        if kept.len() == KEPT_LINES {
-            kept.pop_front();
-        }
-        kept.push_back(text);
+        observe(line);
+        bytes.clear();
     }
-    kept
+    errors
 }
 
 #[cfg(test)]
@@ -251,7 +279,6 @@ mod tests {
         for (said, flag) in cases {
             assert_eq!(Ffmpeg::from_version(said).fps_mode, flag, "{said}");
         }
-        assert!(Ffmpeg::from_version("ffmpeg version 7.1\nconfiguration: --enable-gpl --enable-libx264").x264);
     }
 
     #[tokio::test]

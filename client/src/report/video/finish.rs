@@ -1,0 +1,131 @@
+//! Adds to an encoded video what its source has besides pictures, and checks what was written.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::ffmpeg::{FfmpegError, Process, file, run, words};
+use crate::report::video::plan::{Carry, Plan};
+use crate::source::VideoInput;
+
+/// What is known once the last frame is encoded.
+pub(super) struct Ending {
+    /// The number of frames.
+    pub(super) frames: u64,
+    /// The time of the first frame in the source.
+    pub(super) first: Duration,
+    /// Time at which the sound ends with the picture; None if the source was read to its end, and all of its sound is kept.
+    pub(super) cut: Option<Duration>,
+    /// How long the last frame is shown, if that is not as long as the one before.
+    pub(super) last_frame: Option<Duration>,
+}
+
+/// Writes `whole`: the video `silent`, and the tracks, chapters and texts of `input`. People know the file as `name`.
+pub(super) fn add_tracks(
+    plan: &Plan,
+    input: &VideoInput,
+    silent: &Path,
+    whole: &Path,
+    ending: &Ending,
+    name: &Path,
+) -> Result<(), FfmpegError> {
+    let mut command = Command::new("ffmpeg");
+    command.args(arguments(plan, input, silent, whole, ending)).stdin(Stdio::null()).stdout(Stdio::null());
+    let task = format!("add the sound of {} to {}", input.shown(), name.display());
+    let errors = Process::spawn("ffmpeg", command, task.clone())?.wait()?;
+    // ffmpeg calls it a success when it could not write to the end.
+    match errors.joined().filter(|said| WRITE_ERRORS.iter().any(|error| said.contains(error))) {
+        Some(said) => Err(FfmpegError::Failed { program: "ffmpeg", task, said }),
+        None => Ok(()),
+    }
+}
+
+/// What ffmpeg logs when a file could not be written.
+const WRITE_ERRORS: [&str; 4] =
+    ["av_interleaved_write_frame", "Error writing trailer", "Error closing file", "No space left on device"];
+
+fn arguments(plan: &Plan, input: &VideoInput, silent: &Path, whole: &Path, ending: &Ending) -> Vec<OsString> {
+    let seconds = |time: Duration| format!("{:.6}", time.as_secs_f64());
+    let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error"]);
+    args.extend(words(&["-itsoffset", &seconds(ending.first), "-i"]));
+    args.push(file(silent));
+    if let Some(cut) = ending.cut {
+        args.extend(words(&["-t", &seconds(cut)]));
+    }
+    args.push("-i".into());
+    args.push(input.url());
+    args.extend(words(&["-map", "0:v:0", "-c:0", "copy"]));
+    for (number, (track, carry)) in (1..).zip(&plan.tracks) {
+        args.extend(words(&["-map", &format!("1:{}", track.index)]));
+        if *carry == Carry::Copied {
+            args.extend(words(&[&format!("-c:{number}"), "copy"]));
+        }
+    }
+    args.extend(words(&["-map_metadata", "1", "-map_chapters", "1"]));
+    if let Some(last_frame) = ending.last_frame {
+        args.extend(words(&["-bsf:v:0", &longer_last_frame(ending.frames, last_frame)]));
+    }
+    let format = whole.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    match format.as_str() {
+        // The index at the start lets a browser play the file before it is loaded completely.
+        "mp4" | "m4v" | "mov" => args.extend(words(&["-movflags", "+faststart"])),
+        "gif" => {
+            let hundredths = ending.last_frame.map_or(-1, |time| time.as_millis() as i64 / 10);
+            args.extend(words(&["-final_delay", &hundredths.to_string()]));
+        }
+        _ => {}
+    }
+    args.push(file(whole));
+    if !plan.tracks.is_empty() {
+        // Some formats count time from the first track that is read. The picture is read, too, so that the sound keeps its distance
+        // from it.
+        args.extend(words(&["-map", "1:V:0", "-c", "copy", "-f", "null", "-"]));
+    }
+    args
+}
+
+/// Returns the filter that sets the duration of the last packet of a video.
+fn longer_last_frame(frames: u64, duration: Duration) -> String {
+    let last = frames.saturating_sub(1);
+    format!("setts=pts=PTS:dts=DTS:duration=if(eq(N\\,{last})\\,{:.6}/TB\\,DURATION)", duration.as_secs_f64())
+}
+
+/// Counts the frames of a video that was written.
+///
+/// # Errors
+/// Fails if the file cannot be opened, or ffprobe finds an error in it.
+pub(super) fn frames_in(path: &Path, name: &Path) -> Result<u64, FfmpegError> {
+    let mut args = words(&["-v", "level+error", "-of", "json", "-select_streams", "v:0", "-count_packets"]);
+    args.extend(words(&["-show_entries", "stream=nb_read_packets", "-i"]));
+    args.push(file(path));
+    let task = format!("find the frames that were written to {}", name.display());
+    let said = run("ffprobe", args, task.clone())?;
+    let counted = serde_json::from_str::<Counted>(&said)
+        .ok()
+        .and_then(|counted| counted.streams.first()?.nb_read_packets.parse().ok());
+    counted.ok_or(FfmpegError::Failed { program: "ffprobe", task, said: "there is no video in the file".into() })
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    streams: Vec<CountedStream>,
+}
+
+#[derive(Deserialize)]
+struct CountedStream {
+    nb_read_packets: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_frame_is_longer() {
+        let filter = longer_last_frame(3, Duration::from_millis(4000));
+        assert_eq!(filter, "setts=pts=PTS:dts=DTS:duration=if(eq(N\\,2)\\,4.000000/TB\\,DURATION)");
+    }
+}

@@ -1,0 +1,183 @@
+//! The annotated video: boxes are drawn into the frames as they were decoded, and ffmpeg encodes them with the times of the source.
+//!
+//! The rest of the source (sound, subtitles, chapters, texts) is added after the last frame. `plan` decides beforehand what the container
+//! can hold, `encoder` encodes, and `finish` completes and checks the file, which then takes its place.
+
+mod drawing;
+mod encoder;
+mod finish;
+mod matroska;
+mod plan;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use facefleet_stream::frame::Finished;
+
+use crate::ffmpeg::FfmpegError;
+use crate::report::Progress;
+use crate::report::error::ReportError;
+use crate::report::part::Part;
+use crate::source::{self, Planes, Rate, RawPicture, VideoKind};
+use encoder::{Encoder, Setting};
+use finish::Ending;
+use plan::{Plan, Timing};
+
+/// Frames per second that an encoder is told where the source does not say.
+const USUAL_RATE: (u32, u32) = (25, 1);
+
+/// An annotated video that can be written.
+pub(crate) struct VideoPlan {
+    out: PathBuf,
+    video: source::Video,
+    plan: Plan,
+    whole: Part,
+    progress: Progress,
+}
+
+impl VideoPlan {
+    /// Finds out how `out` can be written.
+    ///
+    /// # Errors
+    /// Fails if it cannot. Nothing has been written then.
+    pub(crate) async fn of(out: &Path, video: &source::Video, progress: &Progress) -> Result<VideoPlan, ReportError> {
+        let whole = Part::of(out).map_err(ReportError::write(out))?;
+        let plan = Plan::of(whole.path(), out, video, progress).await?;
+        Ok(VideoPlan { out: out.to_owned(), video: video.clone(), plan, whole, progress: progress.clone() })
+    }
+
+    /// Starts to write the frames that come through `planes`.
+    pub(crate) fn start(self, planes: Planes) -> Video {
+        Video { plan: self, planes, started: None }
+    }
+}
+
+/// Writes one annotated video.
+pub(crate) struct Video {
+    plan: VideoPlan,
+    planes: Planes,
+    /// What was started with the first frame.
+    started: Option<Started>,
+}
+
+struct Started {
+    encoder: Encoder,
+    /// The file that ffmpeg encodes to; None if that is the whole video already.
+    silent: Option<Part>,
+    size: (u32, u32),
+    frames: u64,
+    /// The time of the first frame in the source.
+    first: Duration,
+    /// The time of the last frame since the first one.
+    time: Duration,
+    /// The time between the last two frames.
+    step: Duration,
+}
+
+impl Video {
+    /// Draws on the next frame, and encodes it.
+    pub(super) fn write(&mut self, finished: &Finished) -> Result<(), ReportError> {
+        let Some(mut picture) = self.planes.next() else {
+            return Err(ReportError::NoPicture { path: self.plan.out.clone(), frame: finished.frame.index });
+        };
+        drawing::draw(&mut picture, finished);
+        let time = finished.frame.time.unwrap_or_default();
+        let started = match &mut self.started {
+            Some(started) => started,
+            None => self.started.insert(self.plan.encode_from(&picture, time)?),
+        };
+        if picture.size != started.size {
+            picture = drawing::resized(&picture, started.size);
+        }
+        let time = even(time.saturating_sub(started.first), self.plan.video.probe.rate, picture.unit);
+        started.encoder.write(time, &picture.bytes, &self.plan.out)?;
+        started.frames += 1;
+        if time > started.time {
+            started.step = time - started.time;
+            started.time = time;
+        }
+        Ok(())
+    }
+
+    /// Completes the video and returns its path, or None if there was no frame. `is_cut` says that the source was not read to its end,
+    /// so that its sound ends with the picture.
+    pub(super) fn finish(self, is_cut: bool) -> Result<Option<PathBuf>, ReportError> {
+        let Video { plan: VideoPlan { out, video, plan, whole, progress }, planes: _, started } = self;
+        let Some(Started { encoder, silent, frames, first, time, step, size: _ }) = started else { return Ok(None) };
+        let errors = encoder.finish()?;
+        let failed =
+            |said: String| FfmpegError::Failed { program: "ffmpeg", task: format!("write {}", out.display()), said };
+        if let Some(said) = errors.joined() {
+            return Err(failed(said).into());
+        }
+        if let Some(silent) = &silent {
+            let last_frame = video.probe.end.filter(|_| !is_cut).map(|end| end.saturating_sub(first + time));
+            let ending = Ending {
+                frames,
+                first,
+                cut: is_cut.then_some(first + time + step),
+                last_frame: last_frame.filter(|longer| *longer > step + step / 2),
+            };
+            finish::add_tracks(&plan, &video.input, silent.path(), whole.path(), &ending, &out)?;
+        }
+        let written = finish::frames_in(whole.path(), &out)?;
+        match plan.timing {
+            Timing::Exact if written != frames => {
+                return Err(failed(format!("{frames} frames were encoded, and {written} are in the file")).into());
+            }
+            Timing::Even if written != frames => progress.warn(format!(
+                "{} has {written} frames for the {frames} of the source: it holds only frames at an even rate",
+                out.display()
+            )),
+            Timing::Exact | Timing::Even => {}
+        }
+        whole.publish().map_err(ReportError::write(&out))?;
+        Ok(Some(out))
+    }
+}
+
+impl VideoPlan {
+    fn encode_from(&self, first: &RawPicture, time: Duration) -> Result<Started, ReportError> {
+        // Nothing can be added from a source that cannot be opened again.
+        let silent = (self.video.input.kind == VideoKind::File).then(|| Part::of(&self.out)).transpose();
+        let silent = silent.map_err(ReportError::write(&self.out))?;
+        let rate = match self.video.probe.rate {
+            Rate::Even(n, d) | Rate::Uneven(n, d) => (n, d),
+            Rate::Unknown => USUAL_RATE,
+        };
+        let path = silent.as_ref().unwrap_or(&self.whole).path();
+        let setting = Setting { ffmpeg: self.video.ffmpeg, plan: &self.plan, rate, path, name: &self.out };
+        let encoder = Encoder::start(&setting, first)?;
+        let zero = Duration::ZERO;
+        Ok(Started { encoder, silent, size: first.size, frames: 0, first: time, time: zero, step: zero })
+    }
+}
+
+/// Removes the rounding to whole `unit`s from `time`, the time since the first frame: if it is close to a whole number of frame periods,
+/// exactly that number of periods is returned.
+fn even(time: Duration, rate: Rate, unit: Duration) -> Duration {
+    let Rate::Even(n, d) = rate else { return time };
+    let period = f64::from(d) / f64::from(n);
+    let frames = (time.as_secs_f64() / period).round();
+    let step = Duration::try_from_secs_f64(frames * period).unwrap_or(time);
+    // The time of the first frame and this time were both rounded, by at most half a unit each.
+    if step.abs_diff(time) <= unit { step } else { time }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn even_times_are_exact_again_and_uneven_ones_stay() {
+        let ms = Duration::from_millis;
+        let ntsc = Rate::Even(30_000, 1_001);
+        assert_eq!(even(ms(33), ntsc, ms(1)).as_micros(), 33_366);
+        assert_eq!(even(ms(3_600_030), ntsc, ms(1)).as_micros(), 3_600_029_766, "an hour later");
+        assert_eq!(even(ms(50), ntsc, ms(1)), ms(50));
+        assert_eq!(even(ms(170), Rate::Even(12, 1), ms(10)).as_micros(), 166_666);
+        assert_eq!(even(ms(170), Rate::Even(12, 1), ms(1)), ms(170));
+        assert_eq!(even(ms(33), Rate::Uneven(30, 1), ms(1)), ms(33));
+        assert_eq!(even(ms(33), Rate::Unknown, ms(1)), ms(33));
+    }
+}

@@ -1,0 +1,265 @@
+//! Decides how an annotated video is written, before its first frame.
+//!
+//! What a container can hold depends on the installed ffmpeg, so ffmpeg is asked: it writes five small frames, and then the beginning of
+//! each track, to where the video will be.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::ffmpeg::{Ffmpeg, FfmpegError, file, output_of, words};
+use crate::report::Progress;
+use crate::source::{Track, TrackKind, Video, VideoKind};
+
+/// How a video is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// The encoder and its settings, as arguments of ffmpeg.
+    pub(super) encoder: &'static [&'static str],
+    pub(super) timing: Timing,
+    /// The tracks of the source that come along, and how.
+    pub(super) tracks: Vec<(Track, Carry)>,
+}
+
+/// The times that the container can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timing {
+    /// Every frame keeps its time.
+    Exact,
+    /// All frames have the same distance.
+    Even,
+}
+
+/// How a track comes along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carry {
+    Copied,
+    /// Encoded with what ffmpeg takes for the container by default.
+    Encoded,
+}
+
+/// Endings for which people expect H.264, where ffmpeg would choose an older codec.
+const H264_ENDINGS: [&str; 12] = ["mp4", "m4v", "mov", "mkv", "ts", "mts", "m2t", "m2ts", "flv", "f4v", "3gp", "3g2"];
+
+const H264: &[&str] = &["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p"];
+/// HEVC in ten bits, which is what devices play high dynamic range from.
+const HEVC_HDR: &[&str] = &[
+    "-c:v",
+    "libx265",
+    "-preset",
+    "veryfast",
+    "-crf",
+    "20",
+    "-pix_fmt",
+    "yuv420p10le",
+    "-x265-params",
+    "log-level=error",
+];
+const H264_HDR: &[&str] = &["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p10le"];
+/// VP9 as fast as it can be; its default takes seconds for a frame.
+const VP9: &[&str] =
+    &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-row-mt", "1", "-b:v", "0", "-crf", "24"];
+const THEORA: &[&str] = &["-c:v", "libtheora", "-q:v", "9"];
+/// What ffmpeg takes by default, at a good quality instead of 200 kbit/s.
+const DEFAULT: &[&str] = &["-q:v", "2"];
+
+/// The encoders to try, the best first.
+fn encoders(ending: &str, is_hdr: bool) -> &'static [&'static [&'static str]] {
+    match ending {
+        _ if is_hdr && H264_ENDINGS.contains(&ending) => &[HEVC_HDR, H264_HDR, H264, DEFAULT],
+        _ if H264_ENDINGS.contains(&ending) => &[H264, DEFAULT],
+        "webm" => &[VP9, DEFAULT],
+        "ogv" | "ogg" => &[THEORA, DEFAULT],
+        _ => &[DEFAULT],
+    }
+}
+
+impl Plan {
+    /// Plans a video that is written to `part`, and tells `progress` what of `video` it cannot hold. People know the video as `out`.
+    ///
+    /// # Errors
+    /// Fails if ffmpeg cannot write such a file.
+    pub(super) async fn of(part: &Path, out: &Path, video: &Video, progress: &Progress) -> Result<Plan, FfmpegError> {
+        let ending = out.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let mut refused = None;
+        for encoder in encoders(&ending, video.probe.is_hdr) {
+            for timing in [Timing::Exact, Timing::Even] {
+                match try_frames(part, out, video.ffmpeg, encoder, timing).await {
+                    Ok(true) => {
+                        if video.probe.is_hdr && !encoder.contains(&"yuv420p10le") {
+                            let out = out.display();
+                            progress.warn(format!(
+                                "{out} holds 8 bits: high dynamic range becomes 256 steps; .mp4 and .mkv keep it"
+                            ));
+                        }
+                        let tracks = tracks(part, out, video, progress).await;
+                        return Ok(Plan { encoder, timing, tracks });
+                    }
+                    Ok(false) => {}
+                    Err(error @ FfmpegError::Failed { .. }) => refused = Some(error),
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+        Err(refused.unwrap_or_else(|| FfmpegError::Failed {
+            program: "ffmpeg",
+            task: format!("write {}", out.display()),
+            said: "it changes the times of frames".into(),
+        }))
+    }
+
+    /// The arguments that make ffmpeg keep the times of the frames that it gets, whose distance is a whole number of steps.
+    pub(super) fn timing_arguments(&self, ffmpeg: Ffmpeg, (n, d): (u32, u32)) -> Vec<OsString> {
+        match self.timing {
+            Timing::Exact => {
+                words(&[ffmpeg.fps_mode, "passthrough", "-enc_time_base", &format!("1:{}", steps_a_second(n))])
+            }
+            Timing::Even => words(&[ffmpeg.fps_mode, "cfr", "-r", &format!("{n}/{d}")]),
+        }
+    }
+}
+
+/// The time base of the encoder has at least this many steps per second, so that uneven frame times are kept.
+const LEAST_STEPS_A_SECOND: u32 = 10_000;
+
+/// Returns the steps per second in which both the times of `n`/`d` frames per second, for any `d`, and uneven ones are whole numbers.
+pub(super) fn steps_a_second(n: u32) -> u64 {
+    u64::from(n) * u64::from(LEAST_STEPS_A_SECOND.div_ceil(n.max(1)))
+}
+
+/// The times of the frames that are written on trial, in milliseconds.
+const TRIAL_MS: [f64; 5] = [0.0, 40.0, 100.0, 120.0, 160.0];
+/// How far a container may move a frame: half a step of a GIF.
+const MOST_MOVED_MS: f64 = 5.5;
+/// A container that says more frames per second than this has taken the time base for the rate, and no player expects that.
+const MOST_RATE: f64 = 1000.0;
+
+/// Writes five frames, and returns whether they are there, each at its time.
+async fn try_frames(
+    part: &Path,
+    out: &Path,
+    ffmpeg: Ffmpeg,
+    encoder: &'static [&'static str],
+    timing: Timing,
+) -> Result<bool, FfmpegError> {
+    let uneven = if timing == Timing::Exact { "eq(N\\,2)*200" } else { "0" };
+    let frames = format!("testsrc2=s=128x96:r=25:d=0.2,settb=1/10000,setpts='N*400+{uneven}'");
+    let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error", "-f", "lavfi", "-i", &frames]);
+    args.extend(words(encoder));
+    args.extend(Plan { encoder, timing, tracks: Vec::new() }.timing_arguments(ffmpeg, (25, 1)));
+    args.push(file(part));
+    output_of("ffmpeg", args, format!("write {}", out.display())).await?;
+    if timing == Timing::Even {
+        return Ok(true);
+    }
+    let mut args = words(&["-v", "level+error", "-of", "json", "-select_streams", "v:0"]);
+    args.extend(words(&["-show_entries", "packet=pts_time:stream=avg_frame_rate", "-i"]));
+    args.push(file(part));
+    let said = output_of("ffprobe", args, format!("read {}", part.display())).await?;
+    Ok(serde_json::from_str::<Trial>(&said).is_ok_and(|trial| trial.keeps_times()))
+}
+
+#[derive(Deserialize)]
+struct Trial {
+    packets: Vec<Packet>,
+    streams: Vec<Stream>,
+}
+
+#[derive(Deserialize)]
+struct Packet {
+    pts_time: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    avg_frame_rate: String,
+}
+
+impl Trial {
+    fn keeps_times(&self) -> bool {
+        let mut times: Vec<f64> = self
+            .packets
+            .iter()
+            .filter_map(|packet| packet.pts_time.as_ref()?.parse().ok())
+            .map(|s: f64| s * 1e3)
+            .collect();
+        times.sort_by(f64::total_cmp);
+        let first = times.first().copied().unwrap_or_default();
+        let rate = self.streams.first().and_then(|stream| stream.avg_frame_rate.split_once('/'));
+        let rate = rate.and_then(|(n, d)| Some(n.parse::<f64>().ok()? / d.parse::<f64>().ok()?));
+        times.len() == TRIAL_MS.len()
+            && times.iter().zip(TRIAL_MS).all(|(time, wanted)| (time - first - wanted).abs() <= MOST_MOVED_MS)
+            && rate.is_none_or(|rate| !(rate > MOST_RATE))
+    }
+}
+
+/// Finds out how each track of the source can come along.
+async fn tracks(part: &Path, out: &Path, video: &Video, progress: &Progress) -> Vec<(Track, Carry)> {
+    let mut carried = Vec::new();
+    match video.input.kind {
+        VideoKind::File => {}
+        VideoKind::Pipe => {
+            progress.warn(format!("{} has no sound: a pipe is read once, for its picture", out.display()))
+        }
+        VideoKind::Url | VideoKind::Stream | VideoKind::Device => {
+            progress.warn(format!(
+                "{} has no sound: {} is opened once, for its picture",
+                out.display(),
+                video.input.shown()
+            ));
+        }
+    }
+    for track in &video.probe.tracks {
+        if try_track(part, video, track, Carry::Copied).await {
+            carried.push((track.clone(), Carry::Copied));
+        } else if track.kind != TrackKind::Other && try_track(part, video, track, Carry::Encoded).await {
+            carried.push((track.clone(), Carry::Encoded));
+        } else {
+            let kind = match track.kind {
+                TrackKind::Sound => "sound",
+                TrackKind::Subtitles => "subtitles",
+                TrackKind::Other => "another track",
+            };
+            let codec = if track.codec.is_empty() { "unknown" } else { &track.codec };
+            progress.warn(format!("{} cannot hold {kind} of the source ({codec}): left out", out.display()));
+        }
+    }
+    carried
+}
+
+async fn try_track(part: &Path, video: &Video, track: &Track, carry: Carry) -> bool {
+    let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error", "-i"]);
+    args.push(video.input.url());
+    args.extend(words(&["-map", &format!("0:{}", track.index)]));
+    match (carry, track.kind) {
+        (Carry::Copied, _) => args.extend(words(&["-c", "copy", "-t", "0.5"])),
+        (Carry::Encoded, TrackKind::Sound) => args.extend(words(&["-frames:a", "2"])),
+        (Carry::Encoded, _) => args.extend(words(&["-t", "0.5"])),
+    }
+    args.push(file(part));
+    output_of("ffmpeg", args, format!("write {}", part.display())).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn even_and_uneven_times_are_whole_steps() {
+        assert_eq!([25, 30_000, 24_000, 12, 1].map(steps_a_second), [10_000, 30_000, 24_000, 10_008, 10_000]);
+    }
+
+    #[test]
+    fn a_container_has_to_keep_every_time() {
+        let trial = |times: &[&str], rate: &str| {
+            let packets = times.iter().map(|time| format!(r#"{{"pts_time": "{time}"}}"#)).collect::<Vec<_>>().join(",");
+            let json = format!(r#"{{"packets": [{packets}], "streams": [{{"avg_frame_rate": "{rate}"}}]}}"#);
+            serde_json::from_str::<Trial>(&json).unwrap().keeps_times()
+        };
+        assert!(trial(&["1.40", "1.44", "1.52", "1.50", "1.56"], "25/1"), "in any order, from any start");
+        assert!(!trial(&["0", "0.04", "0.08", "0.12", "0.16"], "25/1"), "moved");
+        assert!(!trial(&["0", "0.04", "0.1", "0.12"], "25/1"), "lost");
+        assert!(!trial(&["0", "0.04", "0.1", "0.12", "0.16"], "10000/1"), "the time base as a rate");
+    }
+}
