@@ -1,6 +1,8 @@
 //! Encodes baseline JPEGs, grey or with colour at half the resolution each way (4:2:0), with the tables of T.81, annex K.
 
 mod entropy;
+#[cfg(test)]
+pub(super) mod for_tests;
 mod header;
 mod huffman;
 mod quality;
