@@ -1,5 +1,7 @@
 //! Pixels in memory that is used again for the next frame.
 
+use image::RgbImage;
+
 use crate::geometry::Size;
 
 /// A grey picture with one byte for each pixel: rows from the top, pixels from the left, no padding. `pixels` is exactly as long
@@ -56,6 +58,24 @@ impl Planes {
 /// Returns the size of a plane with half as many pixels across and half as many down, rounded up.
 pub(crate) fn halved(size: Size) -> Size {
     Size { width: size.width.div_ceil(2), height: size.height.div_ceil(2) }
+}
+
+/// Yields the colours of a plane with half as many pixels each way: for each square of two by two pixels, row by row, the average
+/// of those that there are.
+pub(crate) fn quarters(picture: &RgbImage) -> impl Iterator<Item = [u8; 3]> {
+    let line = picture.width() as usize * 3;
+    picture.chunks(2 * line.max(1)).flat_map(move |lines| {
+        let (upper, lower) = lines.split_at(line);
+        // The last line of an odd number of lines stands for two.
+        let lower = if lower.is_empty() { upper } else { lower };
+        upper.chunks(6).zip(lower.chunks(6)).map(|(upper, lower)| {
+            std::array::from_fn(|i| {
+                let right = i + upper.len() - 3;
+                let sum = [upper[i], upper[right], lower[i], lower[right]].map(u16::from).iter().sum::<u16>();
+                ((sum + 2) / 4) as u8
+            })
+        })
+    })
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! Draws boxes, landmarks and scores on pictures.
 
+mod planes;
+mod raw;
+mod raw_format;
 mod score;
 
-use std::ops::Range;
+use std::ops;
 
 use image::{Rgb, RgbImage};
 
-use crate::colour;
 use crate::geometry::{Face, Point, Size};
-use crate::raster::{Planes, Raster};
+pub(crate) use planes::{faces_on_planes, scores_on_planes};
+pub use raw::{RawFrame, faces_on_raw};
+pub use raw_format::{Depth, Matrix, Range, RawFormat};
 
 /// The look of a face that is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,68 +37,27 @@ impl Style {
 /// Draws the outline of each face's box, and a dot on each of its landmarks, as far as they lie inside the picture.
 pub fn faces(picture: &mut RgbImage, faces: &[Face], style: Style) {
     let size = Size { width: picture.width(), height: picture.height() };
+    for Line { across, down } in lines(faces, style, size) {
+        for y in down {
+            across.clone().for_each(|x| picture.put_pixel(x, y, style.colour));
+        }
+    }
+}
+
+/// Yields everything that is painted for `faces` on a picture of `size`.
+fn lines(faces: &[Face], style: Style, size: Size) -> impl Iterator<Item = Line> {
     // A greater radius shows nothing more, and the square of this one fits a number.
     let thickness = style.thickness.min(size.width.max(size.height));
-    for face in faces {
-        let outlines = (0..thickness).map_while(|inset| outline(face, inset, size)).flatten();
-        for Line { across, down } in outlines.chain(dots(face, thickness, size)) {
-            for y in down {
-                across.clone().for_each(|x| picture.put_pixel(x, y, style.colour));
-            }
-        }
-    }
-}
-
-/// Draws boxes and landmarks as [`faces`] does, on a picture whose colour has half the resolution.
-pub(crate) fn faces_on_planes(picture: &mut Planes, faces: &[Face], style: Style) {
-    let size = picture.luma.size;
-    let thickness = style.thickness.min(size.width.max(size.height));
-    for face in faces {
-        let outlines = (0..thickness).map_while(|inset| outline(face, inset, size)).flatten();
-        for line in outlines.chain(dots(face, thickness, size)) {
-            paint(picture, &line, style.colour);
-        }
-    }
-}
-
-/// Writes each face's score at the top left corner of its box, as far as the label lies inside the picture.
-pub(crate) fn scores_on_planes(picture: &mut Planes, faces: &[Face], style: Style) {
-    let size = picture.luma.size;
-    for face in faces {
-        let (paper, ink) = score::label(face, style.thickness, size);
-        paint(picture, &paper, style.colour);
-        for line in ink {
-            paint(picture, &line, Rgb([0; 3]));
-        }
-    }
-}
-
-fn paint(picture: &mut Planes, Line { across, down }: &Line, Rgb(colour): Rgb<u8>) {
-    let [luma, blue, red] = colour::ycc(colour);
-    fill(&mut picture.luma, across, down, |_| luma);
-    // Half of nothing must not become something by rounding.
-    let halved = |pixels: &Range<u32>| if pixels.is_empty() { 0..0 } else { pixels.start / 2..pixels.end.div_ceil(2) };
-    // A line of one pixel covers half of each sample of colour that it crosses, and a wider line covers all of it.
-    let is_thin = across.len() == 1 || down.len() == 1;
-    let mixed = |old: u8, new: u8| if is_thin { ((u16::from(old) + u16::from(new)) / 2) as u8 } else { new };
-    for (plane, new) in [(&mut picture.blue, blue), (&mut picture.red, red)] {
-        fill(plane, &halved(across), &halved(down), |old| mixed(old, new));
-    }
-}
-
-fn fill(plane: &mut Raster, across: &Range<u32>, down: &Range<u32>, change: impl Fn(u8) -> u8) {
-    let row = plane.size.width as usize;
-    for y in down.clone() {
-        let start = y as usize * row;
-        let line = &mut plane.pixels[start + across.start as usize..start + across.end as usize];
-        line.iter_mut().for_each(|pixel| *pixel = change(*pixel));
-    }
+    faces.iter().flat_map(move |face| {
+        let outlines = (0..thickness).map_while(move |inset| outline(face, inset, size)).flatten();
+        outlines.chain(dots(face, thickness, size))
+    })
 }
 
 /// A rectangle of pixels inside a picture, which may be empty.
 struct Line {
-    across: Range<u32>,
-    down: Range<u32>,
+    across: ops::Range<u32>,
+    down: ops::Range<u32>,
 }
 
 /// Returns the four sides of a face's box, `inset` pixels inside of it; `None` when no inside is left.
@@ -133,8 +96,8 @@ fn pixel(place: f32) -> i64 {
 
 impl Line {
     /// Returns the part of a rectangle that lies in a picture of `size`.
-    fn inside(across: Range<i64>, down: Range<i64>, size: Size) -> Line {
-        let visible = |pixels: Range<i64>, side: u32| {
+    fn inside(across: ops::Range<i64>, down: ops::Range<i64>, size: Size) -> Line {
+        let visible = |pixels: ops::Range<i64>, side: u32| {
             let inside = |edge: i64| edge.clamp(0, side.into()) as u32;
             inside(pixels.start)..inside(pixels.end)
         };
@@ -145,6 +108,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raster::{Planes, Raster};
 
     const BLUE: Rgb<u8> = Style::LEGACY.colour;
 

@@ -34,7 +34,8 @@ pub enum Sampling {
     Half,
     /// Colour has half the resolution across and down: 4:2:0.
     Quarter,
-    /// Colour has any other resolution: 4:4:0, 4:1:1 and rarer ones.
+    /// Colour has any other resolution, such as 4:4:0 and 4:1:1, or a resolution above in other numbers: ffmpeg writes 4:2:2 as
+    /// 2x2, 1x2 and 1x2.
     Other,
 }
 

@@ -5,6 +5,8 @@
 
 mod bits;
 mod huffman;
+#[cfg(test)]
+mod sampling_tests;
 mod scan;
 mod tables;
 #[cfg(test)]
@@ -12,7 +14,7 @@ mod tests;
 
 use memchr::memchr;
 
-use super::structure::{Extent, Header, Sampling};
+use super::structure::{Extent, Header};
 use crate::error::FrameError;
 use crate::kernels::Kernels;
 use crate::raster::Raster;
@@ -64,7 +66,7 @@ impl Baseline {
         extent: Extent,
         planes: &mut [&mut Raster],
     ) -> Result<bool, FrameError> {
-        let known = matches!(header.components, 1 | 3) && header.sampling != Sampling::Other;
+        let known = matches!(header.components, 1 | 3);
         if !known || header.progressive || extent.scans != 1 || planes.len() > usize::from(header.components) {
             return Ok(false);
         }

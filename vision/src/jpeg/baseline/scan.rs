@@ -3,7 +3,7 @@
 use super::Damage;
 use super::bits::Bits;
 use super::huffman::{Step, Table};
-use super::tables::{Component, PLACES, Tables};
+use super::tables::{PLACES, Tables};
 use crate::geometry::Size;
 use crate::kernels::{Block, Kernels};
 use crate::raster::Raster;
@@ -22,8 +22,7 @@ impl Scan<'_> {
     pub(super) fn decode(&self, strips: &mut [Vec<u8>; 3], planes: &mut [&mut Raster]) -> Result<(), Damage> {
         let components = &self.tables.components[..];
         let Size { width, height } = self.tables.size;
-        let most = |side: fn(&Component) -> usize| components.iter().map(side).max().unwrap_or(1);
-        let (across, down) = (most(|c| c.across), most(|c| c.down));
+        let (across, down) = (components[0].across, components[0].down);
         let columns = (width as usize).div_ceil(8 * across);
         let rows = (height as usize).div_ceil(8 * down);
         let restart = if self.tables.restart == 0 { columns * rows } else { self.tables.restart };

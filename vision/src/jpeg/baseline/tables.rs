@@ -94,6 +94,13 @@ impl Tables {
             let [across, down, factors] = [across, down, factors].map(usize::from);
             self.components.push(Component { across, down, factors, dc: 0, ac: 0, id });
         }
+        // Colour that is finer than brightness, or not a whole number of times coarser, is left to others.
+        let sampling = |component: &Component| (component.across, component.down);
+        let (across, down) = sampling(self.components.first()?);
+        let is_known = |(a, d)| matches!((a, d), (1..=4, 1..=4)) && across.is_multiple_of(a) && down.is_multiple_of(d);
+        if !self.components.iter().map(sampling).all(is_known) {
+            return None;
+        }
         let red_green_blue = self.components.iter().map(|component| component.id).eq(*b"RGB");
         (!red_green_blue).then_some(())
     }

@@ -16,7 +16,10 @@ use crate::geometry::Size;
 use crate::jpeg::structure;
 
 /// Decodes as many planes as there are in `N`; `None` for a picture that this decoder leaves to others.
-fn decode<const N: usize>(bytes: &[u8], kernels: &'static Kernels) -> Result<Option<[Raster; N]>, FrameError> {
+pub(super) fn decode<const N: usize>(
+    bytes: &[u8],
+    kernels: &'static Kernels,
+) -> Result<Option<[Raster; N]>, FrameError> {
     let (header, extent) = (structure::header(bytes)?, structure::extent(bytes)?);
     let mut planes = [const { Raster::empty() }; N];
     let done = Baseline::new(kernels).decode(bytes, &header, extent, &mut planes.each_mut())?;
@@ -36,7 +39,7 @@ fn assert_same_as_zune(bytes: &[u8], what: &str) {
     }
 }
 
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     seed

@@ -1,6 +1,8 @@
 //! Encodes baseline JPEGs, grey or with colour at half the resolution each way (4:2:0), with the tables of T.81, annex K.
 
 mod entropy;
+#[cfg(test)]
+pub(super) mod for_tests;
 mod header;
 mod huffman;
 mod quality;
@@ -12,7 +14,7 @@ use crate::colour;
 use crate::error::EncodeError;
 use crate::geometry::Size;
 use crate::kernels::{Kernels, Pair, Quantiser};
-use crate::raster::{Planes, Raster, halved};
+use crate::raster::{Planes, Raster, halved, quarters};
 use entropy::{Before, Writer};
 pub(super) use huffman::STANDARD_TABLES;
 use huffman::{CHROMA, LUMA};
@@ -44,22 +46,9 @@ fn planes(picture: &RgbImage, size: Size) -> Planes {
     for (luma, pixel) in planes.luma.pixels.iter_mut().zip(picture.pixels()) {
         *luma = colour::luma(pixel.0);
     }
-    let half = halved(size).width as usize;
-    let line = size.width as usize * 3;
-    for (y, lines) in picture.chunks(2 * line).enumerate() {
-        let (upper, lower) = lines.split_at(line);
-        // The last line of an odd number of lines stands for two.
-        let lower = if lower.is_empty() { upper } else { lower };
-        for (x, (upper, lower)) in upper.chunks(6).zip(lower.chunks(6)).enumerate() {
-            let average = std::array::from_fn(|i| {
-                let right = i + upper.len() - 3;
-                let sum = [upper[i], upper[right], lower[i], lower[right]].map(u16::from).iter().sum::<u16>();
-                ((sum + 2) / 4) as u8
-            });
-            let [_, blue, red] = colour::ycc(average);
-            planes.blue.pixels[y * half + x] = blue;
-            planes.red.pixels[y * half + x] = red;
-        }
+    let colours = planes.blue.pixels.iter_mut().zip(&mut planes.red.pixels);
+    for ((blue, red), average) in colours.zip(quarters(picture)) {
+        [_, *blue, *red] = colour::ycc(average);
     }
     planes
 }
