@@ -28,7 +28,7 @@ pub use local::LocalError;
 pub use masters::MastersError;
 pub use report::ReportError;
 pub use run::RunError;
-pub use source::InputError;
+pub use source::{InputError, SourceError};
 pub use stream::StreamError;
 
 use capacity::Capacity;

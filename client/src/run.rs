@@ -14,7 +14,6 @@ use facefleet_service::listen::{self, ListenError};
 use facefleet_service::metrics::Metrics;
 use facefleet_service::{clock, grpc, shutdown};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -28,7 +27,6 @@ use crate::report::{self, Ending, Outputs, PreparedReport, Progress, ReportError
 use crate::source::{Input, InputError, Media, Reading, Source, SourceError, VideoKind, source_name};
 use crate::stream::{self, StreamError};
 use facefleet_stream::event_loop::STUCK_AFTER;
-use facefleet_stream::frame::Finished;
 use facefleet_stream::ledger::Counts;
 use facefleet_stream::session::{MOST_LINKS, StreamSpec, WORKERS_AT_FIRST};
 

@@ -43,6 +43,7 @@ impl Pace {
     }
 
     /// Waits until the frame of this `time` may pass.
+    #[expect(clippy::disallowed_methods, reason = "what is waited for is the time itself")]
     pub(super) fn wait(&self, time: Duration) {
         if let Some(wait) = self.wait_time(time, clock::now()) {
             thread::sleep(wait);

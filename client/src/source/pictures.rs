@@ -9,14 +9,14 @@ use facefleet_vision::jpeg;
 use image::{ImageFormat, ImageReader};
 use tokio::sync::mpsc;
 
-use crate::ffmpeg::FfmpegError;
+use crate::source::SourceError;
 use facefleet_stream::frame::{Scale, SourceFrame, Unreadable};
 
 /// JPEG quality for pictures of other formats. It is high, because the JPEG is sent once and not stored.
 const QUALITY: u8 = 95;
 
 /// Starts a thread that reads the pictures into `frames`. A full channel makes the thread wait.
-pub(crate) fn start(paths: Vec<PathBuf>, limit: u64, frames: mpsc::Sender<Result<SourceFrame, FfmpegError>>) {
+pub(crate) fn start(paths: Vec<PathBuf>, limit: u64, frames: mpsc::Sender<Result<SourceFrame, SourceError>>) {
     std::thread::spawn(move || {
         for (index, path) in (0..limit).zip(paths) {
             let jpeg = read(&path);

@@ -190,7 +190,7 @@ impl Trial {
         let rate = rate.and_then(|(n, d)| Some(n.parse::<f64>().ok()? / d.parse::<f64>().ok()?));
         times.len() == TRIAL_MS.len()
             && times.iter().zip(TRIAL_MS).all(|(time, wanted)| (time - first - wanted).abs() <= MOST_MOVED_MS)
-            && rate.is_none_or(|rate| !(rate > MOST_RATE))
+            && rate.is_none_or(|rate| rate <= MOST_RATE || rate.is_nan())
     }
 }
 
@@ -200,7 +200,7 @@ async fn tracks(part: &Path, out: &Path, video: &Video, progress: &Progress) -> 
     match video.input.kind {
         VideoKind::File => {}
         VideoKind::Pipe => {
-            progress.warn(format!("{} has no sound: a pipe is read once, for its picture", out.display()))
+            progress.warn(format!("{} has no sound: a pipe is read once, for its picture", out.display()));
         }
         VideoKind::Url | VideoKind::Stream | VideoKind::Device => {
             progress.warn(format!(
