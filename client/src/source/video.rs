@@ -110,7 +110,7 @@ fn arguments(ffmpeg: Ffmpeg, video: &Video, reading: Reading, planes: Option<&So
     args.push("-i".into());
     args.push(input.url());
     // The first video track that is not a cover picture.
-    let mut graph = "[0:V:0]showinfo@source=checksum=0".to_owned();
+    let mut graph = format!("[0:V:0]showinfo@source=checksum=0,{INCREASING_TIMES}");
     if planes.is_some() {
         let formats = if probe.is_hdr { planes::HDR_FORMAT } else { planes::FORMATS };
         graph += &format!(",split[source][full];[full]format={formats},showinfo@planes=checksum=0[planes];[source]");
@@ -119,15 +119,14 @@ fn arguments(ffmpeg: Ffmpeg, video: &Video, reading: Reading, planes: Option<&So
     }
     graph += &shrink(reading.send_size);
     args.extend(words(&["-filter_complex", &graph]));
-    // Times are taken from the filter. An encoder would refuse two frames with one time. With more threads, an encoder keeps frames
-    // back.
-    let untimed = [ffmpeg.fps_mode, "drop", "-threads", "1"];
+    // With more threads, an encoder keeps frames back.
+    let each_frame = [ffmpeg.fps_mode, "passthrough", "-enc_time_base", "1:1000000", "-threads", "1"];
     args.extend(words(&["-map", "[jpeg]", "-c:v", "mjpeg", "-q:v", QUALITY]));
-    args.extend(words(&untimed));
+    args.extend(words(&each_frame));
     args.extend(words(&["-f", "mpjpeg", "-flush_packets", "1", "pipe:1"]));
     if let Some(socket) = planes {
         args.extend(words(&["-map", "[planes]", "-c:v", "rawvideo"]));
-        args.extend(words(&untimed));
+        args.extend(words(&each_frame));
         args.extend(words(&["-f", "rawvideo", "-flush_packets", "1"]));
         args.push(socket.url());
     }
@@ -137,6 +136,11 @@ fn arguments(ffmpeg: Ffmpeg, video: &Video, reading: Reading, planes: Option<&So
     }
     args
 }
+
+/// The filter that gives each frame a time later than the one before, because encoders refuse two frames with one time. The true times
+/// were taken before.
+const INCREASING_TIMES: &str =
+    "settb=1/1000000,setpts='if(isnan(PREV_OUTPTS),PTS,if(isnan(PTS),PREV_OUTPTS+1,max(PTS,PREV_OUTPTS+1)))'";
 
 /// Returns the filter that makes a frame small enough to be sent, gives it square pixels, and converts its colours to those of a JPEG
 /// (BT.601 in full range, T.871).
@@ -246,6 +250,7 @@ fn warn(
     let name = &input.shown();
     let ended = pace.map(Pace::end).unwrap_or_default();
     if let Some((frames, end)) = promised
+        && frames_read < frames
         && ended + end.mul_f64(LEAST_CUT).max(std::time::Duration::from_secs_f64(LEAST_CUT_S)) < end
     {
         progress.warn(format!(

@@ -19,14 +19,15 @@ pub(super) struct Ending {
     pub(super) first: Duration,
     /// Time at which the sound ends with the picture; None if the source was read to its end, and all of its sound is kept.
     pub(super) cut: Option<Duration>,
-    /// How long the last frame is shown, if that is not as long as the one before.
+    /// How long the last frame is shown; None if that follows from an even rate.
     pub(super) last_frame: Option<Duration>,
 }
 
-/// Writes `whole`: the video `silent`, and the tracks, chapters and texts of `input`. People know the file as `name`.
+/// Writes `whole`: the video `silent`, and the tracks, chapters and texts of `input`, if that can be opened again. People know the file
+/// as `name`.
 pub(super) fn add_tracks(
     plan: &Plan,
-    input: &VideoInput,
+    input: Option<&VideoInput>,
     silent: &Path,
     whole: &Path,
     ending: &Ending,
@@ -34,7 +35,7 @@ pub(super) fn add_tracks(
 ) -> Result<(), FfmpegError> {
     let mut command = Command::new("ffmpeg");
     command.args(arguments(plan, input, silent, whole, ending)).stdin(Stdio::null()).stdout(Stdio::null());
-    let task = format!("add the sound of {} to {}", input.shown(), name.display());
+    let task = format!("complete {}", name.display());
     let errors = Process::spawn("ffmpeg", command, task.clone())?.wait()?;
     // ffmpeg calls it a success when it could not write to the end.
     match errors.joined().filter(|said| WRITE_ERRORS.iter().any(|error| said.contains(error))) {
@@ -47,16 +48,19 @@ pub(super) fn add_tracks(
 const WRITE_ERRORS: [&str; 4] =
     ["av_interleaved_write_frame", "Error writing trailer", "Error closing file", "No space left on device"];
 
-fn arguments(plan: &Plan, input: &VideoInput, silent: &Path, whole: &Path, ending: &Ending) -> Vec<OsString> {
+fn arguments(plan: &Plan, input: Option<&VideoInput>, silent: &Path, whole: &Path, ending: &Ending) -> Vec<OsString> {
     let seconds = |time: Duration| format!("{:.6}", time.as_secs_f64());
     let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error"]);
     args.extend(words(&["-itsoffset", &seconds(ending.first), "-i"]));
     args.push(file(silent));
-    if let Some(cut) = ending.cut {
-        args.extend(words(&["-t", &seconds(cut)]));
+    if let Some(input) = input {
+        if let Some(cut) = ending.cut {
+            args.extend(words(&["-t", &seconds(cut)]));
+        }
+        args.push("-i".into());
+        args.push(input.url());
+        args.extend(words(&["-map_metadata", "1", "-map_chapters", "1"]));
     }
-    args.push("-i".into());
-    args.push(input.url());
     args.extend(words(&["-map", "0:v:0", "-c:0", "copy"]));
     for (number, (track, carry)) in (1..).zip(&plan.tracks) {
         args.extend(words(&["-map", &format!("1:{}", track.index)]));
@@ -64,7 +68,6 @@ fn arguments(plan: &Plan, input: &VideoInput, silent: &Path, whole: &Path, endin
             args.extend(words(&[&format!("-c:{number}"), "copy"]));
         }
     }
-    args.extend(words(&["-map_metadata", "1", "-map_chapters", "1"]));
     if let Some(last_frame) = ending.last_frame {
         args.extend(words(&["-bsf:v:0", &longer_last_frame(ending.frames, last_frame)]));
     }

@@ -18,7 +18,7 @@ use crate::ffmpeg::FfmpegError;
 use crate::report::Progress;
 use crate::report::error::ReportError;
 use crate::report::part::Part;
-use crate::source::{self, Planes, Rate, RawPicture, VideoKind};
+use crate::source::{self, Planes, Probe, Rate, RawPicture, VideoKind};
 use encoder::{Encoder, Setting};
 use finish::Ending;
 use plan::{Plan, Timing};
@@ -62,8 +62,8 @@ pub(crate) struct Video {
 
 struct Started {
     encoder: Encoder,
-    /// The file that ffmpeg encodes to; None if that is the whole video already.
-    silent: Option<Part>,
+    /// The file that ffmpeg encodes to.
+    silent: Part,
     size: (u32, u32),
     frames: u64,
     /// The time of the first frame in the source.
@@ -110,16 +110,14 @@ impl Video {
         if let Some(said) = errors.joined() {
             return Err(failed(said).into());
         }
-        if let Some(silent) = &silent {
-            let last_frame = video.probe.end.filter(|_| !is_cut).map(|end| end.saturating_sub(first + time));
-            let ending = Ending {
-                frames,
-                first,
-                cut: is_cut.then_some(first + time + step),
-                last_frame: last_frame.filter(|longer| *longer > step + step / 2),
-            };
-            finish::add_tracks(&plan, &video.input, silent.path(), whole.path(), &ending, &out)?;
-        }
+        let ending = Ending {
+            frames,
+            first,
+            cut: is_cut.then_some(first + time + step),
+            last_frame: last_frame(&video.probe, first + time, step, is_cut),
+        };
+        let input = (video.input.kind == VideoKind::File).then_some(&video.input);
+        finish::add_tracks(&plan, input, silent.path(), whole.path(), &ending, &out)?;
         let written = finish::frames_in(whole.path(), &out)?;
         match plan.timing {
             Timing::Exact if written != frames => {
@@ -138,18 +136,26 @@ impl Video {
 
 impl VideoPlan {
     fn encode_from(&self, first: &RawPicture, time: Duration) -> Result<Started, ReportError> {
-        // Nothing can be added from a source that cannot be opened again.
-        let silent = (self.video.input.kind == VideoKind::File).then(|| Part::of(&self.out)).transpose();
-        let silent = silent.map_err(ReportError::write(&self.out))?;
+        let silent = Part::of(&self.out).map_err(ReportError::write(&self.out))?;
         let rate = match self.video.probe.rate {
             Rate::Even(n, d) | Rate::Uneven(n, d) => (n, d),
             Rate::Unknown => USUAL_RATE,
         };
-        let path = silent.as_ref().unwrap_or(&self.whole).path();
-        let setting = Setting { ffmpeg: self.video.ffmpeg, plan: &self.plan, rate, path, name: &self.out };
+        let setting =
+            Setting { ffmpeg: self.video.ffmpeg, plan: &self.plan, rate, path: silent.path(), name: &self.out };
         let encoder = Encoder::start(&setting, first)?;
         let zero = Duration::ZERO;
         Ok(Started { encoder, silent, size: first.size, frames: 0, first: time, time: zero, step: zero })
+    }
+}
+
+/// Returns how long the last frame is shown, which begins at time `last` of the source. None: it follows from an even rate.
+fn last_frame(probe: &Probe, last: Duration, step: Duration, is_cut: bool) -> Option<Duration> {
+    let rest = probe.end.filter(|_| !is_cut).map(|end| end.saturating_sub(last));
+    match (rest, probe.rate) {
+        (Some(rest), _) if rest > step + step / 2 => Some(rest),
+        (_, Rate::Even(..)) => None,
+        (rest, Rate::Uneven(..) | Rate::Unknown) => Some(rest.unwrap_or(step)).filter(|time| !time.is_zero()),
     }
 }
 
@@ -167,6 +173,19 @@ fn even(time: Duration, rate: Rate, unit: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_frame_is_shown_as_long_as_in_the_source() {
+        let ms = Duration::from_millis;
+        let probe = |rate, end: Option<u64>| Probe { rate, end: end.map(ms), ..Probe::default() };
+        let (even, uneven) = (Rate::Even(25, 1), Rate::Uneven(5, 1));
+        assert_eq!(last_frame(&probe(even, Some(2000)), ms(1960), ms(40), false), None);
+        assert_eq!(last_frame(&probe(even, Some(5000)), ms(1960), ms(40), false), Some(ms(3040)));
+        assert_eq!(last_frame(&probe(even, Some(5000)), ms(1960), ms(40), true), None, "stopped long before");
+        assert_eq!(last_frame(&probe(uneven, Some(4400)), ms(400), ms(200), false), Some(ms(4000)));
+        assert_eq!(last_frame(&probe(Rate::Unknown, None), ms(3800), ms(200), false), Some(ms(200)), "a camera");
+        assert_eq!(last_frame(&probe(Rate::Unknown, None), ms(0), ms(0), false), None, "one frame");
+    }
 
     #[test]
     fn even_times_are_exact_again_and_uneven_ones_stay() {
