@@ -1,0 +1,93 @@
+//! What can go wrong with a run.
+
+use std::io;
+use std::path::PathBuf;
+
+use facefleet_service::discovery::SeveralClusters;
+use facefleet_service::listen::ListenError;
+
+use crate::ffmpeg::FfmpegError;
+use crate::local::LocalError;
+use crate::report::ReportError;
+use crate::source::{InputError, SourceError};
+use crate::stream::StreamError;
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// INPUT cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// ffmpeg failed.
+    #[error(transparent)]
+    Ffmpeg(#[from] FfmpegError),
+    /// The source could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// An output could not be written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Several clusters were found.
+    #[error("{0}; or use this machine alone with --local")]
+    Several(#[from] SeveralClusters),
+    /// The cluster inside this process could not be started.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// The address of `--http` cannot be used.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The operating system refused a signal handler.
+    #[error("cannot listen for Ctrl-C")]
+    Signal(#[source] io::Error),
+    /// Frames were lost or counted twice, which is a bug in this program.
+    #[error("the ledger does not balance: {sent} frames were sent, and the outcome of {ended} is known")]
+    Unbalanced {
+        /// The number of frames that were read.
+        sent: u64,
+        /// The number of frames whose outcome is known.
+        ended: u64,
+    },
+    /// Every frame failed.
+    #[error("none of the {sent} frames could be processed; --json writes the reason for each")]
+    NoneOk {
+        /// The number of frames that were read.
+        sent: u64,
+    },
+    /// Every frame of a live stream was dropped.
+    #[error(
+        "all {sent} frames were dropped: they were too old before a worker was free; \
+         increase --max-age, send fewer frames, or add workers"
+    )]
+    AllDropped {
+        /// The number of frames that were read.
+        sent: u64,
+    },
+    /// `--live` was given for pictures.
+    #[error("--live is only for video: {input} consists of pictures, which have no frame rate")]
+    LivePictures {
+        /// INPUT as it was given.
+        input: String,
+    },
+    /// `--max-age` was given for a stream that is not live.
+    #[error("--max-age is only for live streams: add --live to play {input} in real time")]
+    MaxAgeOfFile {
+        /// INPUT as it was given.
+        input: String,
+    },
+    /// The user stopped the run.
+    #[error("stopped at frame {ended}{}; the outputs are whole up to there", of_total(*total))]
+    Interrupted {
+        /// The number of frames whose outcome is known.
+        ended: u64,
+        /// The number of frames of all streams, if it is known.
+        total: Option<u64>,
+    },
+    /// A stream ended early.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+}
+
+fn of_total(total: Option<u64>) -> String {
+    total.map_or_else(String::new, |total| format!(" of {total}"))
+}
+
