@@ -63,6 +63,10 @@ pub struct RunArgs {
     #[arg(value_name = "INPUT", env = "FACEFLEET_INPUT")]
     pub input: String,
 
+    /// Also search the subfolders of a folder of pictures.
+    #[arg(long, env = "FACEFLEET_RECURSIVE")]
+    pub recursive: bool,
+
     /// Address of the master; if the cluster has several, all of them: a:50051,b:50051 [default: the master that announces
     /// itself on this network; if there is none, everything runs on this machine, as with --local].
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER")]

@@ -33,7 +33,7 @@ use facefleet_stream::ledger::Counts;
 use facefleet_stream::session::{MOST_LINKS, StreamSpec, WORKERS_AT_FIRST};
 
 /// The largest JPEG that is sent, in bytes; the rest of the message needs a few bytes, too.
-const MOST_FRAME_BYTES: usize = grpc::MAX_MESSAGE_BYTES - 1024;
+pub(crate) const MOST_FRAME_BYTES: usize = grpc::MAX_MESSAGE_BYTES - 1024;
 /// The default of `--max-age`: how old a live frame may be when a worker starts to process it.
 const MAX_AGE: Duration = Duration::from_millis(500);
 
@@ -166,7 +166,8 @@ struct Prepared {
 }
 
 async fn prepare(args: &RunArgs) -> Result<Prepared, RunError> {
-    let input = Input::new(&args.input)?;
+    let input = Input::new(&args.input, args.recursive)?;
+    input.notes().iter().for_each(|note| eprintln!("{note}"));
     let live = args.live.unwrap_or(input.is_live());
     if live && matches!(input, Input::Pictures(_)) {
         return Err(RunError::LivePictures { input: args.input.clone() });

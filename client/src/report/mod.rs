@@ -82,8 +82,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let picture = folder.path().join("a.jpg");
         std::fs::write(&picture, b"\xFF\xD8\xFF\xE0 and so on").unwrap();
-        let one = Media::of(Input::new(picture.to_str().unwrap()).unwrap()).await.unwrap();
-        let all = Media::of(Input::new(folder.path().to_str().unwrap()).unwrap()).await.unwrap();
+        let one = Media::of(Input::new(picture.to_str().unwrap(), false).unwrap()).await.unwrap();
+        let all = Media::of(Input::new(folder.path().to_str().unwrap(), false).unwrap()).await.unwrap();
         let outputs = |media: &Media, json: Option<&Path>, annotate: Option<&Path>| Outputs {
             media: media.clone(),
             json: json.map(Path::to_owned),

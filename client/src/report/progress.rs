@@ -95,7 +95,7 @@ impl Progress {
 }
 
 /// Prints one line to stderr. An error is ignored, because a closed stderr must not end a run.
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -1,10 +1,13 @@
 //! Sources of frames: videos and cameras through ffmpeg, and picture files.
 
+mod content;
+mod folder;
 mod input;
 mod matroska;
 mod name;
 mod pictures;
 mod probe;
+mod still;
 mod video;
 
 use std::task::{Context, Poll};
@@ -20,6 +23,7 @@ pub(crate) use input::{Input, PictureInput, VideoInput};
 pub(crate) use matroska::RgbWriter;
 pub(crate) use name::{shown, source_name};
 pub(crate) use probe::Probe;
+pub(crate) use still::upright;
 
 /// An input that was examined and can be read.
 #[derive(Clone, Debug)]
@@ -79,7 +83,7 @@ impl Source {
         let video = match media {
             Media::Video(video) => Some(video::start(video.ffmpeg, &video.input, live, limit, sender)?),
             Media::Pictures(pictures) => {
-                pictures::start(pictures.paths.clone(), limit, sender);
+                pictures::start(pictures.paths.clone(), limit, Some(512), sender);
                 None
             }
         };
