@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{self, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -20,6 +20,8 @@ use facefleet_vision::DetectorKind;
 const LEAST_DETECT_SIZE: i64 = 32;
 /// The largest value of `--send-size`: no JPEG is larger.
 const MOST_SEND_SIZE: i64 = 65_535;
+/// The greatest value of `--jobs`.
+const MOST_JOBS: u16 = 200;
 /// The size at which workers search for faces, on the long side in pixels, if they are not told another.
 const DETECT_SIZE: u32 = 512;
 
@@ -61,11 +63,43 @@ pub enum Command {
 /// Find faces in a video, a camera stream or pictures.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// A video file, a picture, a folder of pictures, a URL (rtsp://, http://, …) or a camera (/dev/video0).
+    /// Video files, pictures, or folders of them; or one camera: a URL (rtsp://, http://, …), a device (/dev/video0), or - for
+    /// standard input.
     ///
     /// Every format that the installed ffmpeg can read is accepted.
-    #[arg(value_name = "INPUT", env = "FACEFLEET_INPUT")]
-    pub input: String,
+    #[arg(value_name = "INPUT", env = "FACEFLEET_INPUT", required = true)]
+    pub inputs: Vec<String>,
+
+    /// Also search the subfolders of a folder.
+    #[arg(long, env = "FACEFLEET_RECURSIVE")]
+    pub recursive: bool,
+
+    /// Write the outputs of each input to this folder: NAME.jsonl with one line of JSON per frame, and NAME with a box around each face.
+    /// A file is there when it is whole.
+    #[arg(long, value_name = "FOLDER", env = "FACEFLEET_OUT_DIR", conflicts_with_all = ["json", "annotate", "clients"])]
+    pub out_dir: Option<PathBuf>,
+
+    /// With --out-dir: the outputs to write.
+    #[arg(
+        long,
+        value_name = "KIND",
+        env = "FACEFLEET_OUTPUTS",
+        value_delimiter = ',',
+        default_value = "json,annotated"
+    )]
+    pub outputs: Vec<OutputKind>,
+
+    /// With --out-dir: leave out the inputs whose outputs are there, so that the same command goes on where it was stopped.
+    #[arg(long, env = "FACEFLEET_SKIP_DONE", requires = "out_dir")]
+    pub skip_done: bool,
+
+    /// With --out-dir: write outputs again that are there.
+    #[arg(long, env = "FACEFLEET_OVERWRITE", requires = "out_dir", conflicts_with = "skip_done")]
+    pub overwrite: bool,
+
+    /// With several inputs: how many of them are processed at a time.
+    #[arg(long, value_name = "N", env = "FACEFLEET_JOBS", default_value = "1", value_parser = jobs)]
+    pub jobs: NonZeroU16,
 
     /// Address of the master; if the cluster has several, all of them: a:50051,b:50051 [default: the master that announces
     /// itself on this network; if there is none, everything runs on this machine, as with --local].
@@ -152,6 +186,15 @@ pub struct RunArgs {
     /// faster [default: 40 pixels after scaling, see --detect-size].
     #[arg(long, value_name = "PIXELS", env = "FACEFLEET_MIN_FACE", value_parser = positive)]
     pub min_face: Option<f32>,
+}
+
+/// The outputs that are written for each of many inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputKind {
+    /// One line of JSON per frame.
+    Json,
+    /// The video or picture with a box around each face.
+    Annotated,
 }
 
 /// List the workers of a cluster.
@@ -250,6 +293,10 @@ pub struct CapacityArgs {
     pub json: bool,
 }
 
+fn jobs(text: &str) -> Result<NonZeroU16, String> {
+    text.parse().ok().filter(|jobs: &NonZeroU16| jobs.get() <= MOST_JOBS).ok_or(format!("must be 1 to {MOST_JOBS}"))
+}
+
 fn positive(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
@@ -308,6 +355,11 @@ impl RunArgs {
             let message = "--json - supports only one stream: with --clients, give a file name\n";
             return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
+        if self.inputs.len() > 1 && (self.json.is_some() || self.annotate.is_some() || self.clients > 1) {
+            let message =
+                "several inputs have several outputs: use --out-dir instead of --json, --annotate and --clients\n";
+            return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
         for stream in 0..self.clients.into() {
             let outputs = [self.output(self.json.as_ref(), stream), self.output(self.annotate.as_ref(), stream)];
             let outputs = [self.summary.clone()].into_iter().chain(outputs).flatten();
@@ -324,6 +376,11 @@ impl RunArgs {
             return Err(Cli::program().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
         Ok(())
+    }
+
+    /// The first input, which is the only one unless a run is over many.
+    pub(crate) fn input(&self) -> &str {
+        &self.inputs[0]
     }
 
     /// The cluster that this run uses.
@@ -436,6 +493,14 @@ mod tests {
             &["a.mp4", "--master", "pi"],
             &["a.mp4", "--clients", "2", "--json", "-"],
             &["a.mp4", "--summary", "-"],
+            &["a.mp4", "b.mp4", "--json", "x.jsonl"],
+            &["a.mp4", "b.mp4", "--clients", "2"],
+            &["a.mp4", "--out-dir", "out", "--annotate", "x.mp4"],
+            &["a.mp4", "--out-dir", "out", "--outputs", "xml"],
+            &["a.mp4", "--out-dir", "out", "--skip-done", "--overwrite"],
+            &["a.mp4", "--skip-done"],
+            &["a.mp4", "--jobs", "0"],
+            &["a.mp4", "--jobs", "201"],
             &["a.mp4", "--json", "x", "--summary", "./x"],
             &["a.mp4", "--json", "x.json", "--clients", "2", "--summary", "x-2.json"],
             &[],

@@ -57,7 +57,7 @@ pub enum Error {
 impl Error {
     /// Returns whether the user stopped the program, after which a shell ends its loops, too.
     pub fn is_interruption(&self) -> bool {
-        matches!(self, Error::Run(RunError::Interrupted { .. }))
+        matches!(self, Error::Run(RunError::Interrupted { .. } | RunError::InterruptedMany { .. }))
     }
 }
 

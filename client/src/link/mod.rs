@@ -21,6 +21,8 @@ use facefleet_stream::session::{Disconnect, DisconnectKind, LinkId};
 use event::Events;
 pub(crate) use event::LinkEvent;
 
+/// The largest JPEG that is sent, in bytes; the rest of the message needs a few bytes, too.
+pub(crate) const MOST_FRAME_BYTES: usize = grpc::MAX_MESSAGE_BYTES - 1024;
 /// The largest answer that is accepted, in bytes: boxes, or one picture of 500×400 from an old worker. The limit bounds the
 /// memory of answers that wait to be reported.
 const MOST_ANSWER_BYTES: usize = 1 << 20;

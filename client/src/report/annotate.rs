@@ -1,8 +1,9 @@
 //! Annotated frames, written in the form of their input.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::report::destination::{Outputs, check};
+use crate::report::Ending;
+use crate::report::destination::{Annotate, Outputs, check};
 use crate::report::error::ReportError;
 use crate::report::pictures::Pictures;
 use crate::report::video::{Video, VideoPlan};
@@ -16,13 +17,21 @@ pub(super) enum Annotation {
 }
 
 impl Annotation {
-    /// Prepares the output. `out` is a video file for a video, a picture file for a picture, and a folder for a folder.
-    pub(super) async fn prepare(out: &Path, outputs: &Outputs) -> Result<Annotation, ReportError> {
+    /// Prepares the output.
+    pub(super) async fn prepare(annotate: &Annotate, outputs: &Outputs) -> Result<Annotation, ReportError> {
+        let out = match annotate {
+            Annotate::EachPicture(files) => {
+                return Ok(Annotation::Pictures(Pictures::each(files.clone(), outputs.progress.clone())));
+            }
+            Annotate::To(out) => out,
+        };
         check(out, &outputs.media)?;
         match &outputs.media {
             Media::Video(_) if out.is_dir() => Err(ReportError::IsFolder { path: out.to_owned() }),
             Media::Video(video) => Ok(Annotation::Video(Box::new(VideoPlan::of(out, video, &outputs.progress).await?))),
-            Media::Pictures(pictures) => Pictures::new(out, pictures).map(Annotation::Pictures),
+            Media::Pictures(pictures) => {
+                Pictures::new(out, pictures, outputs.progress.clone()).map(Annotation::Pictures)
+            }
         }
     }
 
@@ -51,11 +60,10 @@ impl Annotator {
         }
     }
 
-    /// Completes the output and returns its path, or None if nothing was written. `is_cut` says that the source was not read to its
-    /// end.
-    pub(super) fn finish(self, is_cut: bool) -> Result<Option<PathBuf>, ReportError> {
+    /// Completes the output and returns its path, or None if nothing was written.
+    pub(super) fn finish(self, ending: Ending) -> Result<Option<PathBuf>, ReportError> {
         match self {
-            Annotator::Video(video) => video.finish(is_cut),
+            Annotator::Video(video) => video.finish(ending),
             Annotator::Pictures(pictures) => Ok(pictures.finish()),
         }
     }

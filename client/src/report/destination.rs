@@ -1,5 +1,6 @@
 //! Where the outputs of a stream are written, and whether they may be.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::error::ReportError;
@@ -13,12 +14,30 @@ pub(crate) struct Outputs {
     pub(crate) media: Media,
     /// Name of the stream, as the master and JSON lines have it.
     pub(crate) stream: String,
-    /// The file for JSON lines; `-` is standard output.
-    pub(crate) json: Option<PathBuf>,
-    /// The video, the picture or the folder for annotated frames.
-    pub(crate) annotate: Option<PathBuf>,
+    pub(crate) json: Option<Json>,
+    pub(crate) annotate: Option<Annotate>,
     /// Where a person is told what an output cannot hold.
     pub(crate) progress: Progress,
+}
+
+/// Where JSON lines are written.
+#[derive(Clone, Debug)]
+pub(crate) enum Json {
+    /// To a file that programs may follow from the start; `-` is standard output.
+    AtOnce(PathBuf),
+    /// To a file that gets its name when it is whole, so that every file that is there can be relied on.
+    WhenWhole(PathBuf),
+    /// To a file for each picture of the input.
+    EachPicture(BTreeMap<PathBuf, PathBuf>),
+}
+
+/// Where annotated frames are written.
+#[derive(Clone, Debug)]
+pub(crate) enum Annotate {
+    /// To a video file for a video, a picture file for a picture, and a folder for a folder.
+    To(PathBuf),
+    /// To a file for each picture of the input.
+    EachPicture(BTreeMap<PathBuf, PathBuf>),
 }
 
 /// Checks that an output may be written to `path`. The folder must exist, because creating it would hide a typing error.

@@ -1,4 +1,4 @@
-//! Drawing boxes and landmarks on a frame, at the size of the source.
+//! Drawing boxes and landmarks on a picture, at the size of the source.
 
 use facefleet_proto::FaceBox;
 use facefleet_vision::draw::{self, Style};
@@ -6,30 +6,34 @@ use facefleet_vision::{Face, FrameError, Limits, Point, Size, jpeg};
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
-use facefleet_stream::frame::{End, Finished, Found};
+use facefleet_stream::frame::Found;
 
-/// Returns the frame with its boxes, or None if the frame cannot be decoded. An old worker has drawn the boxes itself, on a
-/// picture of 500×400; that picture is stretched back to the size of the source.
-pub(super) fn annotated(finished: &Finished) -> Option<RgbImage> {
-    let decode = |jpeg: &[u8]| -> Result<RgbImage, FrameError> { jpeg::decode_rgb(jpeg, &Limits::default()) };
-    let mut picture = decode(finished.frame.jpeg.as_ref().ok()?).ok()?;
-    match &finished.end {
-        End::Ok(Found { faces: Some(faces), .. }) => {
-            let (width, height) = picture.dimensions();
+/// Draws what was found in a picture. An old worker has drawn the boxes itself, on a picture of 500×400; that picture is stretched
+/// to the size of this one, and replaces it.
+///
+/// # Errors
+/// Says why nothing can be drawn. A picture without a box would look as if it had no face.
+pub(super) fn draw(picture: &mut RgbImage, found: &Found) -> Result<(), String> {
+    let (width, height) = picture.dimensions();
+    match found {
+        Found { faces: Some(faces), .. } => {
             let faces: Vec<Face> = faces.iter().map(face).collect();
-            draw::faces(&mut picture, &faces, Style::video(Size { width, height }));
+            draw::faces(picture, &faces, Style::video(Size { width, height }));
         }
-        End::Ok(Found { faces: None, picture: Some(drawn), .. }) => {
-            if let Ok(drawn) = decode(drawn) {
-                picture = imageops::resize(&drawn, picture.width(), picture.height(), FilterType::Triangle);
-            }
+        Found { faces: None, picture: Some(drawn), .. } => {
+            let drawn = decode(drawn).map_err(|e| format!("its worker returned no picture: {e}"))?;
+            *picture = imageops::resize(&drawn, width, height, FilterType::Triangle);
         }
-        End::Ok(_) | End::Dropped(_) | End::Failed { .. } => {}
+        Found { faces: None, picture: None, .. } => return Err("no worker looked for faces in it".into()),
     }
-    Some(picture)
+    Ok(())
 }
 
-fn face(&FaceBox { x, y, width, height, score, landmarks }: &FaceBox) -> Face {
+pub(super) fn decode(jpeg: &[u8]) -> Result<RgbImage, FrameError> {
+    jpeg::decode_rgb(jpeg, &Limits::default())
+}
+
+pub(super) fn face(&FaceBox { x, y, width, height, score, landmarks }: &FaceBox) -> Face {
     let landmarks = landmarks.map(|points| points.map(|facefleet_proto::Point { x, y }| Point { x, y }));
     Face { x, y, width, height, score, landmarks }
 }

@@ -44,13 +44,21 @@ pub enum ReportError {
         /// Number of the frame in its stream, from 0.
         frame: u64,
     },
-    /// A picture could not be encoded.
-    #[error("cannot write {}: {problem}", path.display())]
-    Encode {
+    /// The name of a picture does not say in which format to write it.
+    #[error("cannot write {}: a picture is written to a file that ends in {endings}", path.display())]
+    NoPictureEnding {
         /// The picture.
         path: PathBuf,
-        /// The error of the encoder.
-        problem: String,
+        /// The endings of the formats that can be written.
+        endings: String,
+    },
+    /// The pictures of the input are in the folder for the output, and would be searched again by the next run.
+    #[error("{} is in {}, where the annotated pictures go: choose another folder for them", input.display(), path.display())]
+    HoldsInput {
+        /// The folder for the output.
+        path: PathBuf,
+        /// A picture of the input.
+        input: PathBuf,
     },
     /// ffmpeg could not encode the video.
     #[error(transparent)]

@@ -1,8 +1,9 @@
 //! The output `--json`: one line of JSON per frame.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use facefleet_proto::{FaceBox, Point, StageTimes};
@@ -10,39 +11,76 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::report::destination::{Outputs, check};
+use crate::report::destination::{Json, Outputs, check};
 use crate::report::error::ReportError;
+use crate::report::part::{self, Part};
 use facefleet_stream::frame::{End, Finished, Found};
 
-/// Writes JSON lines to a file or to standard output.
+/// Writes JSON lines to a file, to standard output, or to a file for each picture.
 pub(super) struct JsonLines {
-    path: PathBuf,
     stream: String,
-    out: BufWriter<Box<dyn Write + Send>>,
+    to: To,
+}
+
+enum To {
+    Out {
+        path: PathBuf,
+        out: BufWriter<Box<dyn Write + Send>>,
+        /// The file that gets its name when it is whole.
+        part: Option<Part>,
+    },
+    /// The file for each picture of the input.
+    EachPicture(BTreeMap<PathBuf, PathBuf>),
 }
 
 impl JsonLines {
     /// Creates the file, which must not be the input. The path `-` stands for standard output.
-    pub(super) fn create(path: &Path, outputs: &Outputs) -> Result<JsonLines, ReportError> {
-        let out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
-            Box::new(io::stdout())
-        } else {
-            check(path, &outputs.media)?;
-            Box::new(File::create(path).map_err(ReportError::write(path))?)
+    pub(super) fn create(json: &Json, outputs: &Outputs) -> Result<JsonLines, ReportError> {
+        let stream = outputs.stream.clone();
+        let to = match json {
+            Json::EachPicture(files) => To::EachPicture(files.clone()),
+            Json::AtOnce(path) if path.as_os_str() == "-" => {
+                To::Out { path: path.clone(), out: BufWriter::new(Box::new(io::stdout())), part: None }
+            }
+            Json::AtOnce(path) => {
+                check(path, &outputs.media)?;
+                let file = File::create(path).map_err(ReportError::write(path))?;
+                To::Out { path: path.clone(), out: BufWriter::new(Box::new(file)), part: None }
+            }
+            Json::WhenWhole(path) => {
+                check(path, &outputs.media)?;
+                let part = Part::of(path).map_err(ReportError::write(path))?;
+                let file = File::create(part.path()).map_err(ReportError::write(path))?;
+                To::Out { path: path.clone(), out: BufWriter::new(Box::new(file)), part: Some(part) }
+            }
         };
-        Ok(JsonLines { path: path.to_owned(), stream: outputs.stream.clone(), out: BufWriter::new(out) })
+        Ok(JsonLines { stream, to })
     }
 
     pub(super) fn write(&mut self, finished: &Finished, flush: bool) -> Result<(), ReportError> {
         let line = serde_json::to_string(&FrameRecord::new(&self.stream, finished)).expect("a line has only text keys");
-        let written = writeln!(self.out, "{line}").and_then(|()| if flush { self.out.flush() } else { Ok(()) });
-        written.map_err(ReportError::write(&self.path))
+        match &mut self.to {
+            To::Out { path, out, part: _ } => {
+                let written = writeln!(out, "{line}").and_then(|()| if flush { out.flush() } else { Ok(()) });
+                written.map_err(ReportError::write(path))
+            }
+            To::EachPicture(files) => match (&finished.end, &finished.frame.image) {
+                (End::Ok(_), Some(image)) => {
+                    let path = &files[image];
+                    part::write(path, format!("{line}\n").as_bytes()).map_err(ReportError::write(path))
+                }
+                // A file would say that the picture is done.
+                _ => Ok(()),
+            },
+        }
     }
 
-    /// Completes the output and returns the path of the file, or None for standard output.
-    pub(super) fn finish(mut self) -> Result<Option<PathBuf>, ReportError> {
-        self.out.flush().map_err(ReportError::write(&self.path))?;
-        Ok((self.path.as_os_str() != "-").then_some(self.path))
+    /// Completes the output and returns the path of the file, or None where there is none or several.
+    pub(super) fn finish(self) -> Result<Option<PathBuf>, ReportError> {
+        let To::Out { path, mut out, part } = self.to else { return Ok(None) };
+        out.flush().map_err(ReportError::write(&path))?;
+        part.map_or(Ok(()), Part::publish).map_err(ReportError::write(&path))?;
+        Ok((path.as_os_str() != "-").then_some(path))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::source::Planes;
 use facefleet_stream::frame::Finished;
 
 use annotate::Annotation;
-pub(crate) use destination::Outputs;
+pub(crate) use destination::{Annotate, Json, Outputs};
 pub use error::ReportError;
 use jsonl::JsonLines;
 pub(crate) use progress::Progress;
@@ -33,6 +33,7 @@ const QUEUE: usize = 4;
 pub(crate) struct PreparedReport {
     lines: Option<JsonLines>,
     annotation: Option<Annotation>,
+    progress: Progress,
 }
 
 impl PreparedReport {
@@ -42,16 +43,21 @@ impl PreparedReport {
     /// Fails if a file cannot be written to its destination. Nothing has been written then.
     pub(crate) async fn of(outputs: &Outputs) -> Result<PreparedReport, ReportError> {
         let annotation = match &outputs.annotate {
-            Some(out) => Some(Annotation::prepare(out, outputs).await?),
+            Some(annotate) => Some(Annotation::prepare(annotate, outputs).await?),
             None => None,
         };
-        let lines = outputs.json.as_deref().map(|out| JsonLines::create(out, outputs)).transpose()?;
-        Ok(PreparedReport { lines, annotation })
+        let lines = outputs.json.as_ref().map(|json| JsonLines::create(json, outputs)).transpose()?;
+        Ok(PreparedReport { lines, annotation, progress: outputs.progress.clone() })
+    }
+
+    /// Returns whether the frames of the source are wanted at full size.
+    pub(crate) fn wants_planes(&self) -> bool {
+        matches!(self.annotation, Some(Annotation::Video(_)))
     }
 
     /// Starts a thread that writes the files, because the async runtime must not draw or write.
     pub(crate) fn start(self, planes: Option<Planes>) -> (Report, mpsc::Sender<Finished>) {
-        let PreparedReport { mut lines, annotation } = self;
+        let PreparedReport { mut lines, annotation, progress } = self;
         let mut annotator = annotation.map(|annotation| annotation.start(planes));
         let (sender, mut frames) = mpsc::channel::<Finished>(QUEUE);
         let (ending, ended) = thread::channel();
@@ -64,10 +70,14 @@ impl PreparedReport {
                 if let Some(annotator) = &mut annotator {
                     annotator.write(&finished)?;
                 }
+                progress.picture_ended(&finished);
             }
             // Err: nobody waits for the outputs, and they are left as they are.
-            let Ok(Ending { is_cut }) = ended.recv() else { return Ok(Vec::new()) };
-            let annotated = annotator.take().map(|annotator| annotator.finish(is_cut)).transpose()?.flatten();
+            let Ok(ending) = ended.recv() else { return Ok(Vec::new()) };
+            if ending == Ending::Dropped {
+                return Ok(Vec::new());
+            }
+            let annotated = annotator.take().map(|annotator| annotator.finish(ending)).transpose()?.flatten();
             let lines = lines.take().map(JsonLines::finish).transpose()?.flatten();
             Ok(annotated.into_iter().chain(lines).collect())
         };
@@ -88,10 +98,14 @@ pub(crate) struct Report {
 }
 
 /// How a stream ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ending {
-    /// Whether the source was not read to its end.
-    pub(crate) is_cut: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The source was read to its end.
+    Complete,
+    /// The source was read in part, and the outputs are completed with that.
+    Cut,
+    /// The source was read in part, and what was written is dropped.
+    Dropped,
 }
 
 impl Report {
@@ -120,15 +134,15 @@ mod tests {
         let (picture, link) = (folder.path().join("a.jpg"), folder.path().join("link.jpg"));
         std::fs::write(&picture, b"\xFF\xD8\xFF\xE0 and so on").unwrap();
         std::fs::hard_link(&picture, &link).unwrap();
-        let one = Media::of(Input::new(picture.to_str().unwrap()).unwrap()).await.unwrap();
-        let all = Media::of(Input::new(folder.path().to_str().unwrap()).unwrap()).await.unwrap();
+        let one = Media::of(Input::new(picture.to_str().unwrap(), false).unwrap()).await.unwrap();
+        let all = Media::of(Input::new(folder.path().to_str().unwrap(), false).unwrap()).await.unwrap();
         let progress = Progress::start(1, None, false, clock::now()).remove(0);
         let outputs = |media: &Media, json: Option<&Path>, annotate: Option<&Path>| Outputs {
             media: media.clone(),
             stream: "a".into(),
             progress: progress.clone(),
-            json: json.map(Path::to_owned),
-            annotate: annotate.map(Path::to_owned),
+            json: json.map(|path| Json::AtOnce(path.to_owned())),
+            annotate: annotate.map(|path| Annotate::To(path.to_owned())),
         };
         for destructive in [
             outputs(&one, Some(&picture), None),
@@ -144,6 +158,6 @@ mod tests {
         let fine = outputs(&all, Some(&folder.path().join("b.jsonl")), Some(&folder.path().join("out")));
         let (report, frames) = PreparedReport::of(&fine).await.unwrap().start(None);
         drop(frames);
-        assert_eq!(report.finish(Ending { is_cut: false }).await.unwrap(), [folder.path().join("b.jsonl")]);
+        assert_eq!(report.finish(Ending::Complete).await.unwrap(), [folder.path().join("b.jsonl")]);
     }
 }

@@ -6,6 +6,21 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
+use crate::source::shown;
+
+/// How much of the name of a file is in the name of its part, in bytes. The names of files are limited to 255.
+const MOST_NAME_BYTES: usize = 100;
+
+/// Writes a file as a whole, in place of one that may be there. After an error the file is as it was.
+///
+/// # Errors
+/// Fails if the bytes cannot be written.
+pub(crate) fn write(out: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = Part::of(out)?;
+    fs::write(part.path(), bytes)?;
+    part.publish()
+}
+
 /// A file in the making. It has a name of its own beside its destination until it is published, and is deleted if it never is.
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -33,7 +48,7 @@ impl Part {
             Ok(_) => Destination::File(out.canonicalize()?),
             Err(_) => Destination::File(out.to_owned()),
         };
-        let name = out.file_name().unwrap_or_default().to_string_lossy();
+        let name = shown(&out.file_name().unwrap_or_default().to_string_lossy(), MOST_NAME_BYTES);
         let ending = out.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
         let prefix = format!(".{name}.part-");
         let mut builder = tempfile::Builder::new();
@@ -104,6 +119,11 @@ mod tests {
         assert!(part.path().extension().is_some_and(|ending| ending == "mp4"));
         drop(part);
         assert_eq!(names(folder.path()), ["out.mp4"]);
+        write(&out, b"newer").unwrap();
+        assert_eq!(fs::read_to_string(&out).unwrap(), "newer");
+        let long = folder.path().join(format!("{}.mp4", "x".repeat(251)));
+        write(&long, b"x").unwrap();
+        fs::remove_file(long).unwrap();
         let part = Part::of(&out).unwrap();
         fs::write(part.path(), "new").unwrap();
         part.publish().unwrap();

@@ -1,81 +1,207 @@
 //! Annotated pictures, as files.
 
+mod format;
+mod names;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use facefleet_vision::jpeg;
+use facefleet_stream::frame::{End, Finished, Unreadable};
 
-use crate::report::drawing::annotated;
+use crate::report::Progress;
+use crate::report::drawing::draw;
 use crate::report::error::ReportError;
-use crate::source::PictureInput;
-use facefleet_stream::frame::Finished;
+use crate::report::part;
+use crate::source::{self, PictureInput};
+use format::Format;
 
-/// JPEG quality of annotated pictures. It is high, because people keep them and look at them.
-const QUALITY: u8 = 92;
-
-/// Writes annotated pictures to one file or to a folder.
+/// Writes annotated pictures to one file or to a folder. Boxes are drawn in the pictures of the input, which are read a second time,
+/// because what a worker gets is smaller.
 pub(super) struct Pictures {
-    out: PathBuf,
-    /// Whether `out` is a folder. Pictures in it are named after their source.
-    is_folder: bool,
-    has_written: bool,
+    /// The file or folder; None if each picture has a place of its own.
+    out: Option<PathBuf>,
+    format: Format,
+    /// The file for each picture of the input.
+    files: BTreeMap<PathBuf, PathBuf>,
+    written: u64,
+    left_out: u64,
+    progress: Progress,
 }
 
 impl Pictures {
-    pub(super) fn new(out: &Path, input: &PictureInput) -> Result<Pictures, ReportError> {
-        let is_folder = input.folder.is_some();
-        if is_folder {
-            fs::create_dir_all(out).map_err(ReportError::write(out))?;
-        }
-        Ok(Pictures { out: out.to_owned(), is_folder, has_written: false })
+    /// Prepares the output for the pictures of `input`.
+    ///
+    /// # Errors
+    /// Fails if `out` cannot be a picture, or if it is to be a folder and cannot be created or has the input in it.
+    pub(super) fn new(out: &Path, input: &PictureInput, progress: Progress) -> Result<Pictures, ReportError> {
+        let (format, files) = match &input.folder {
+            Some(folder) => {
+                fs::create_dir_all(out).map_err(ReportError::write(out))?;
+                holds_no_input(out, &input.paths)?;
+                (Format::JPEG, names::in_folder(out, folder, &input.paths))
+            }
+            None => {
+                let files = input.paths.iter().map(|picture| (picture.clone(), out.to_owned()));
+                (Format::of(out)?, files.collect())
+            }
+        };
+        Ok(Pictures { out: Some(out.to_owned()), format, files, written: 0, left_out: 0, progress })
     }
 
-    /// Writes one annotated picture. A picture that cannot be decoded is left out; its line of JSON gives the reason.
+    /// Prepares a file for each picture.
+    pub(super) fn each(files: BTreeMap<PathBuf, PathBuf>, progress: Progress) -> Pictures {
+        Pictures { out: None, format: Format::JPEG, files, written: 0, left_out: 0, progress }
+    }
+
+    /// Writes one annotated picture. What cannot be annotated is left out, and the user is told why: a picture without boxes would
+    /// look as if it had no face.
     pub(super) fn write(&mut self, finished: &Finished) -> Result<(), ReportError> {
-        let Some(picture) = annotated(finished) else { return Ok(()) };
-        let path = match &finished.frame.image {
-            Some(image) if self.is_folder => self.out.join(name_of(image)),
-            _ => self.out.clone(),
-        };
-        self.has_written = true;
-        let encode_error = |problem: String| ReportError::Encode { path: path.clone(), problem };
-        if is_jpeg(&path) {
-            let jpeg = jpeg::encode_rgb(&picture, QUALITY).map_err(|e| encode_error(e.to_string()))?;
-            fs::write(&path, jpeg).map_err(ReportError::write(&path))
-        } else {
-            picture.save(&path).map_err(|e| encode_error(e.to_string()))
+        let picture = finished.frame.image.as_deref().expect("a frame of a picture names its file");
+        let file = &self.files[picture];
+        match annotated(picture, self.format, &finished.end) {
+            Ok(bytes) => {
+                self.written += 1;
+                if let Some(folder) = file.parent() {
+                    fs::create_dir_all(folder).map_err(ReportError::write(folder))?;
+                }
+                part::write(file, &bytes).map_err(ReportError::write(file))
+            }
+            Err(why) => {
+                self.left_out += 1;
+                self.progress.say(&format!("not annotated: {}: {why}", picture.display()));
+                Ok(())
+            }
         }
     }
 
     /// Returns the file or folder, or None if nothing was written.
     pub(super) fn finish(self) -> Option<PathBuf> {
-        self.has_written.then_some(self.out)
+        let Pictures { out, written, left_out, progress, .. } = self;
+        let out = out?;
+        if left_out > 0 {
+            progress.warn(format!("{left_out} of {} pictures are missing from {}", written + left_out, out.display()));
+        }
+        (written > 0).then_some(out)
     }
 }
 
-fn is_jpeg(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jpg") || e.eq_ignore_ascii_case("jpeg"))
+/// Returns the bytes of the annotated picture, or why there is none.
+fn annotated(picture: &Path, format: Format, end: &End) -> Result<Vec<u8>, String> {
+    let found = match end {
+        End::Ok(found) => found,
+        End::Dropped(reason) => return Err(format!("it was dropped ({})", reason.as_str())),
+        End::Failed { code: _, message } => return Err(message.clone()),
+    };
+    let mut pixels = source::upright(picture).map_err(|Unreadable(why)| why)?;
+    draw(&mut pixels, found)?;
+    format.encode(&pixels)
 }
 
-/// Returns the file name for the annotated picture of `image`. All are JPEGs, and `.jpg` is appended to other names, so that
-/// `a.jpg` and `a.png` do not become one file.
-fn name_of(image: &Path) -> PathBuf {
-    let name = PathBuf::from(image.file_name().unwrap_or_default());
-    if is_jpeg(&name) {
-        return name;
+/// Checks that none of `pictures` is in the folder `out`.
+fn holds_no_input(out: &Path, pictures: &[PathBuf]) -> Result<(), ReportError> {
+    let out_itself = out.canonicalize().map_err(ReportError::write(out))?;
+    let is_inside = |picture: &&PathBuf| picture.canonicalize().is_ok_and(|picture| picture.starts_with(&out_itself));
+    match pictures.iter().find(is_inside) {
+        Some(input) => Err(ReportError::HoldsInput { path: out.to_owned(), input: input.clone() }),
+        None => Ok(()),
     }
-    let mut name = name.into_os_string();
-    name.push(".jpg");
-    name.into()
 }
 
 #[cfg(test)]
 mod tests {
+    use facefleet_proto::{DropReason, FaceBox};
+    use facefleet_stream::frame::{Found, Scale, SourceFrame};
+    use image::{Rgb, RgbImage};
+
     use super::*;
 
+    fn progress() -> Progress {
+        Progress::start(1, None, false, facefleet_service::clock::now()).remove(0)
+    }
+
+    fn found(faces: Option<Vec<FaceBox>>) -> End {
+        End::Ok(Found { faces, picture: None, stages: None })
+    }
+
+    fn face(x: f32, y: f32, side: f32) -> FaceBox {
+        FaceBox { x, y, width: side, height: side, score: 1.0, landmarks: None }
+    }
+
+    fn finished(image: &Path, end: End) -> Finished {
+        let jpeg = Ok(Vec::new().into());
+        let image = Some(image.to_owned());
+        let frame = SourceFrame { index: 0, time: None, arrived: None, image, size: None, scale: Scale::ONE, jpeg };
+        Finished { frame, worker: None, end }
+    }
+
+    fn one(path: &Path) -> PictureInput {
+        PictureInput { paths: vec![path.to_owned()], folder: None, notes: Vec::new() }
+    }
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     #[test]
-    fn names_stay_apart() {
-        assert_eq!(name_of("x/a.JPG".as_ref()), Path::new("a.JPG"));
-        assert_eq!(name_of("x/a.png".as_ref()), Path::new("a.png.jpg"));
+    fn boxes_are_drawn_in_the_picture_as_large_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("a.png");
+        RgbImage::from_pixel(900, 700, Rgb([90; 3])).save(&source).unwrap();
+        for name in ["out.png", "out.JPG", "out.bmp", "out.webp"] {
+            let out = folder.path().join(name);
+            let mut pictures = Pictures::new(&out, &one(&source), progress()).unwrap();
+            pictures.write(&finished(&source, found(Some(vec![face(300.0, 200.0, 100.0)])))).unwrap();
+            assert_eq!(pictures.finish(), Some(out.clone()));
+            let drawn = image::open(&out).unwrap().into_rgb8();
+            assert_eq!(drawn.dimensions(), (900, 700));
+            let Rgb([red, green, _]) = *drawn.get_pixel(350, 201);
+            assert!(green > red + 60, "{name}: a green line");
+            assert!(drawn.get_pixel(350, 250).0[1].abs_diff(90) < 5, "{name}: nothing inside the box");
+        }
+        assert_eq!(names_in(folder.path()), ["a.png", "out.JPG", "out.bmp", "out.png", "out.webp"]);
+    }
+
+    #[test]
+    fn what_cannot_be_annotated_is_left_out_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, damaged) = (folder.path().join("a.png"), folder.path().join("b.png"));
+        RgbImage::new(40, 30).save(&source).unwrap();
+        fs::write(&damaged, b"\x89PNG\r\n\x1A\n and nothing more").unwrap();
+        let out = folder.path().join("out");
+        let input = PictureInput {
+            paths: vec![source.clone(), damaged.clone()],
+            folder: Some(folder.path().to_owned()),
+            notes: Vec::new(),
+        };
+        let mut pictures = Pictures::new(&out, &input, progress()).unwrap();
+        let failed = End::Failed { code: "truncated".into(), message: "it ends early".into() };
+        for (image, end) in [
+            (&source, failed),
+            (&source, End::Dropped(DropReason::Interrupted)),
+            (&source, found(None)),
+            (&damaged, found(Some(Vec::new()))),
+        ] {
+            pictures.write(&finished(image, end)).unwrap();
+        }
+        assert_eq!((pictures.written, pictures.left_out), (0, 4));
+        assert_eq!(pictures.finish(), None);
+        assert_eq!(names_in(&out), [""; 0]);
+    }
+
+    #[test]
+    fn an_output_that_is_no_picture_or_has_the_input_in_it_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("sub/a.png");
+        let refused = Pictures::new(&folder.path().join("a.mp4"), &one(&source), progress()).err().unwrap();
+        assert!(refused.to_string().contains("ends in jpg, jpeg"), "{refused}");
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        RgbImage::new(8, 8).save(&source).unwrap();
+        let input = PictureInput { folder: Some(folder.path().to_owned()), ..one(&source) };
+        let refused = Pictures::new(&folder.path().join("sub"), &input, progress()).err().unwrap();
+        assert!(matches!(refused, ReportError::HoldsInput { .. }), "{refused}");
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::report::destination::check;
 use crate::report::error::ReportError;
-use crate::report::progress::sum;
+use crate::report::progress::{Files, sum};
 use crate::source::Media;
 use facefleet_stream::ledger::{Counts, Share};
 
@@ -23,6 +23,8 @@ pub(crate) struct Summary {
     pub(crate) wrote: Vec<PathBuf>,
     /// What a person was told about the input and the outputs.
     pub(crate) warnings: Vec<String>,
+    /// What became of the files of a run over many; None for one input.
+    pub(crate) files: Option<Files>,
 }
 
 /// The summary as JSON. Programs read the keys: new keys may be added, existing ones never change.
@@ -36,6 +38,28 @@ struct Json<'a> {
     streams: &'a [Counts],
     wrote: Vec<String>,
     warnings: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<JsonFiles<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonFiles<'a> {
+    total: usize,
+    done: usize,
+    failed: Vec<FailedFile<'a>>,
+}
+
+#[derive(Serialize)]
+struct FailedFile<'a> {
+    file: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a Files> for JsonFiles<'a> {
+    fn from(Files { total, done, failed }: &'a Files) -> JsonFiles<'a> {
+        let failed = failed.iter().map(|(file, reason)| FailedFile { file, reason }).collect();
+        JsonFiles { total: *total, done: *done, failed }
+    }
 }
 
 /// Creates the file of the summary before a run, so that a wrong path does not cost the result of the run.
@@ -62,6 +86,7 @@ impl Summary {
             streams: &self.streams,
             wrote: self.wrote.iter().map(|path| path.display().to_string()).collect(),
             warnings: &self.warnings,
+            files: self.files.as_ref().map(JsonFiles::from),
         };
         let json = serde_json::to_string_pretty(&json).expect("counts have only text keys") + "\n";
         fs::write(path, json).map_err(ReportError::write(path))
@@ -78,7 +103,7 @@ impl fmt::Display for Summary {
         let (seconds, rate) = (self.took.as_secs_f64(), self.rate(&total));
         writeln!(f, "{} frames in {seconds:.1} s ({rate:.1} frames/s), {} faces", total.ended(), total.faces)?;
         writeln!(f, "  {}", balance(&total))?;
-        if self.streams.len() > 1 {
+        if self.streams.len() > 1 && self.files.is_none() {
             for (number, counts) in self.streams.iter().enumerate() {
                 writeln!(f, "  stream {}: {}", number + 1, balance(counts))?;
             }
@@ -86,6 +111,12 @@ impl fmt::Display for Summary {
         if !total.workers.is_empty() {
             let workers: Vec<String> = total.workers.iter().map(by_worker).collect();
             writeln!(f, "  by worker: {}", workers.join(", "))?;
+        }
+        if let Some(Files { total, done, failed }) = &self.files {
+            writeln!(f, "  {done} of {total} files done, {} failed", failed.len())?;
+            for (file, reason) in failed {
+                writeln!(f, "  failed: {file}: {reason}")?;
+            }
         }
         for path in &self.wrote {
             writeln!(f, "  wrote {}", path.display())?;

@@ -74,6 +74,44 @@ pub enum RunError {
         /// INPUT as it was given.
         input: String,
     },
+    /// A camera or a pipe is one of several inputs.
+    #[error("{input} is a camera or a pipe, which may have no end: run it by itself")]
+    EndlessAmongMany {
+        /// The input.
+        input: String,
+    },
+    /// Two inputs would be written to one output.
+    #[error("{one} and {other} would both be written to {}: run them with an --out-dir each", path.display())]
+    SameOutput {
+        /// The output.
+        path: PathBuf,
+        /// One of the inputs.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// An output of many exists.
+    #[error("{} exists: add --skip-done to go on where a run ended, or --overwrite to write all outputs again", path.display())]
+    Exists {
+        /// The output.
+        path: PathBuf,
+    },
+    /// Some of many inputs failed.
+    #[error("{failed} of {total} files failed")]
+    SomeFailed {
+        /// The number of files that failed.
+        failed: usize,
+        /// The number of files.
+        total: usize,
+    },
+    /// The user stopped a run over many inputs.
+    #[error("stopped after {done} of {total} files, whose outputs are whole; --skip-done goes on from there")]
+    InterruptedMany {
+        /// The number of files that are done.
+        done: usize,
+        /// The number of files.
+        total: usize,
+    },
     /// The user stopped the run.
     #[error("stopped at frame {ended}{}; the outputs are whole up to there", of_total(*total))]
     Interrupted {
@@ -90,4 +128,3 @@ pub enum RunError {
 fn of_total(total: Option<u64>) -> String {
     total.map_or_else(String::new, |total| format!(" of {total}"))
 }
-

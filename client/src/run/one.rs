@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::RunArgs;
 use crate::metrics::{self, Seen};
-use crate::report::{self, Outputs, PreparedReport, Progress, Summary, Visible};
+use crate::report::{self, Annotate, Json, Outputs, PreparedReport, Progress, Summary};
 use crate::run::RunError;
 use crate::run::cluster::{self, Cluster};
 use crate::run::stream::{Stream, Unfinished};
@@ -87,13 +87,15 @@ struct Prepared {
 
 impl Prepared {
     async fn of(args: &RunArgs) -> Result<Prepared, RunError> {
-        let input = Input::new(args.input())?;
+        let input = Input::new(args.input(), args.recursive)?;
         check_live(args, &input)?;
+        let notes = input.notes().to_vec();
         let media = Media::of(input).await?;
         let limit = args.limit.map(u64::from);
         let total = media.frames().map(|all| limit.map_or(all, |limit| all.min(limit)) * u64::from(args.clients));
         let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
         let progress = Progress::start(args.clients.into(), total, terminal, clock::now());
+        notes.into_iter().for_each(|note| progress[0].warn(note));
         // The file is created before anything starts, because a wrong name must not cost a whole run.
         args.summary.iter().try_for_each(|path| report::reserve(path, &media))?;
         let mut reports = Vec::new();
@@ -101,9 +103,8 @@ impl Prepared {
             let outputs = Outputs {
                 media: media.clone(),
                 stream: stream_id(args, stream),
-                json: args.output(args.json.as_ref(), stream),
-                annotate: args.output(args.annotate.as_ref(), stream),
-                visible: Visible::AtOnce,
+                json: args.output(args.json.as_ref(), stream).map(Json::AtOnce),
+                annotate: args.output(args.annotate.as_ref(), stream).map(Annotate::To),
                 progress: progress.clone(),
             };
             reports.push(PreparedReport::of(&outputs).await?);

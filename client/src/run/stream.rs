@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use facefleet_proto::{AnalyzeOpen, DropReason, RouteQuery};
 use facefleet_service::address::HostPorts;
-use facefleet_service::grpc;
 use facefleet_stream::event_loop::STUCK_AFTER;
 use facefleet_stream::ledger::Counts;
 use facefleet_stream::session::{MOST_LINKS, StreamSpec, WORKERS_AT_FIRST};
@@ -14,14 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::RunArgs;
+use crate::link::MOST_FRAME_BYTES;
 use crate::metrics::Seen;
 use crate::report::{Ending, PreparedReport, Progress, ReportError};
 use crate::run::RunError;
 use crate::source::{Media, Reading, Source, source_name};
 use crate::stream::{self, StreamError};
 
-/// The largest JPEG that is sent, in bytes; the rest of the message needs a few bytes, too.
-const MOST_FRAME_BYTES: usize = grpc::MAX_MESSAGE_BYTES - 1024;
 /// The default of `--max-age`: how old a live frame may be when a worker starts to process it.
 const MAX_AGE: Duration = Duration::from_millis(500);
 
@@ -69,7 +67,8 @@ impl Stream {
             Some(is_live) => is_live,
             None => self.stop.run_until_cancelled(source.is_camera()).await.unwrap_or(false),
         };
-        let max_age = is_live.then(|| self.args.max_age.map_or(MAX_AGE, |ms| Duration::from_millis(u32::from(ms).into())));
+        let max_age =
+            is_live.then(|| self.args.max_age.map_or(MAX_AGE, |ms| Duration::from_millis(u32::from(ms).into())));
         let spec = self.spec(max_age);
         let Stream { masters, report, progress, seen, stop, unfinished, .. } = self;
         let (report, sender) = report.start(planes);

@@ -1,11 +1,13 @@
 //! Interpretation of INPUT on the command line: video, camera or pictures.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::ffmpeg;
+use crate::source::content::{Content, is_motion_jpeg};
+use crate::source::folder;
 
 /// A source of frames, before it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub(crate) struct PictureInput {
     pub(crate) paths: Vec<PathBuf>,
     /// The folder, or None if INPUT is one picture.
     pub(crate) folder: Option<PathBuf>,
+    /// Lines for people: what is left out of the folder, and of which files only a part is read.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Why INPUT gives no frames.
@@ -71,26 +75,26 @@ pub enum InputError {
     #[error("standard input is no file and no pipe: give a file name, or pipe a video into this program")]
     Terminal,
     /// The folder has no pictures.
-    #[error("{} has no pictures: files that end in {}", path.display(), PICTURE_ENDINGS.join(", "))]
+    #[error("{} has no pictures (JPEG, PNG, BMP or WebP){notes}", path.display())]
     NoPictures {
         /// The folder.
         path: PathBuf,
+        /// What is in it instead, after a semicolon.
+        notes: String,
     },
 }
 
-/// File name extensions of pictures in a folder, in lower case.
-const PICTURE_ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
 /// The name of standard input.
 const STDIN: &str = "-";
 /// URL schemes of cameras and other sources that do not wait for their reader.
 const STREAM_SCHEMES: [&str; 8] = ["rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "rtp", "srt"];
 
 impl Input {
-    /// Determines what `name` is.
+    /// Determines what `name` is. With `recursive`, the pictures of a folder include those of its subfolders.
     ///
     /// # Errors
     /// Fails if a file or folder cannot be read or is empty.
-    pub(crate) fn new(name: &str) -> Result<Input, InputError> {
+    pub(crate) fn new(name: &str, recursive: bool) -> Result<Input, InputError> {
         // ffmpeg takes both for a path, and does not decode percent signs in it.
         let name = name.strip_prefix("file://").or(name.strip_prefix("file:")).unwrap_or(name);
         if let Some((scheme, _)) = name.split_once("://") {
@@ -102,11 +106,13 @@ impl Input {
         let unreadable = |source| InputError::Unreadable { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(unreadable)?;
         if metadata.is_dir() {
-            let paths = pictures_in(path).map_err(unreadable)?;
+            let found = folder::search(path, recursive).map_err(unreadable)?.without_videos(path);
+            let folder::Found { pictures: paths, notes, videos: _ } = found;
             if paths.is_empty() {
-                return Err(InputError::NoPictures { path: path.to_owned() });
+                let notes = notes.iter().map(|note| format!("; {note}")).collect();
+                return Err(InputError::NoPictures { path: path.to_owned(), notes });
             }
-            return Ok(Input::Pictures(PictureInput { paths, folder: Some(path.to_owned()) }));
+            return Ok(Input::Pictures(PictureInput { paths, folder: Some(path.to_owned()), notes }));
         }
         if is_fifo(&metadata) {
             return Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::Pipe }));
@@ -122,10 +128,22 @@ impl Input {
         }
         // What is redirected from a file can be opened by its own name, and be read more than once.
         let path = if name == STDIN { &path.canonicalize().map_err(unreadable)? } else { path };
-        if is_picture(path).map_err(unreadable)? {
-            return Ok(Input::Pictures(PictureInput { paths: vec![path.to_owned()], folder: None }));
+        let content = Content::of(path).map_err(unreadable)?;
+        if matches!(content, Content::Video | Content::Other) || is_motion_jpeg(path).map_err(unreadable)? {
+            return Ok(Input::Video(VideoInput { name: path.display().to_string(), kind: VideoKind::File }));
         }
-        Ok(Input::Video(VideoInput { name: path.display().to_string(), kind: VideoKind::File }))
+        let animated = content == Content::Animated;
+        let note = || format!("{} is an animated WebP: only its first picture is searched", path.display());
+        let notes = animated.then(note).into_iter().collect();
+        Ok(Input::Pictures(PictureInput { paths: vec![path.to_owned()], folder: None, notes }))
+    }
+
+    /// Lines for people: what of the input is not read.
+    pub(crate) fn notes(&self) -> &[String] {
+        match self {
+            Input::Video(_) => &[],
+            Input::Pictures(pictures) => &pictures.notes,
+        }
     }
 }
 
@@ -172,33 +190,12 @@ fn is_device(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Returns whether a file holds a still picture, by its first bytes and not by its name. A GIF is a video and read by ffmpeg.
-fn is_picture(path: &Path) -> io::Result<bool> {
-    use image::ImageFormat::{Bmp, Jpeg, Png, WebP};
-    let mut start = Vec::new();
-    File::open(path)?.take(16).read_to_end(&mut start)?;
-    Ok(matches!(image::guess_format(&start), Ok(Jpeg | Png | Bmp | WebP)))
-}
-
-fn pictures_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        if PICTURE_ENDINGS.contains(&ending.as_str()) && path.is_file() {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn kind(name: &str) -> VideoKind {
-        match Input::new(name) {
+        match Input::new(name, false) {
             Ok(Input::Video(video)) => video.kind,
             other => panic!("{name}: {other:?}"),
         }
@@ -234,20 +231,36 @@ mod tests {
         let jpeg_called_png = write("b.png", b"\xFF\xD8\xFF\xE0 and so on");
         let text_called_mp4 = write("c.mp4", b"hello");
         let empty = write("a.jpg", b"");
-        let one = Input::new(&jpeg_called_png).unwrap();
+        let one = Input::new(&jpeg_called_png, false).unwrap();
         assert!(matches!(one, Input::Pictures(PictureInput { folder: None, .. })));
+        assert_eq!(one.notes(), [""; 0]);
         assert_eq!(kind(&text_called_mp4), VideoKind::File);
-        assert!(matches!(Input::new(&empty), Err(InputError::Empty { .. })));
-        let all = Input::new(folder.path().to_str().unwrap()).unwrap();
-        let paths = [empty.into(), jpeg_called_png.into()].to_vec();
-        assert_eq!(all, Input::Pictures(PictureInput { paths, folder: Some(folder.path().to_owned()) }));
+        assert!(matches!(Input::new(&empty, false), Err(InputError::Empty { .. })));
+        let all = Input::new(folder.path().to_str().unwrap(), false).unwrap();
+        assert!(
+            all.notes()[0].ends_with("2 files that are no pictures and no videos (a.jpg, c.mp4)"),
+            "{:?}",
+            all.notes()
+        );
+        let Input::Pictures(PictureInput { paths, folder: Some(at), .. }) = all else { panic!("{all:?}") };
+        assert_eq!((paths, at.as_path()), (vec![jpeg_called_png.into()], folder.path()));
+    }
+
+    #[test]
+    fn motion_jpeg_is_a_video() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let jpeg = facefleet_vision::jpeg::encode_rgb(&image::RgbImage::new(16, 16), 80).unwrap();
+        fs::write(file.path(), jpeg.repeat(2)).unwrap();
+        assert_eq!(kind(file.path().to_str().unwrap()), VideoKind::File);
     }
 
     #[test]
     fn what_is_not_there_is_named() {
-        let error = Input::new("no/such/file.mp4").unwrap_err();
+        let error = Input::new("no/such/file.mp4", false).unwrap_err();
         assert!(error.to_string().contains("no/such/file.mp4"), "{error}");
         let empty = tempfile::tempdir().unwrap();
-        assert!(matches!(Input::new(empty.path().to_str().unwrap()), Err(InputError::NoPictures { .. })));
+        std::fs::write(empty.path().join("notes.txt"), "words").unwrap();
+        let error = Input::new(empty.path().to_str().unwrap(), false).unwrap_err();
+        assert!(error.to_string().ends_with("1 file that is no picture and no video (notes.txt)"), "{error}");
     }
 }

@@ -1,6 +1,8 @@
 //! Sources of frames: videos and cameras through ffmpeg, and picture files.
 
+mod content;
 mod error;
+pub(crate) mod folder;
 mod input;
 mod mpjpeg;
 mod name;
@@ -10,6 +12,7 @@ mod planes;
 mod probe;
 mod showinfo;
 mod silence;
+mod still;
 mod video;
 
 use std::task::{Context, Poll};
@@ -29,6 +32,7 @@ pub(crate) use planes::{Planes, RawPicture};
 pub(crate) use probe::{Probe, Rate, Track, TrackKind};
 pub(crate) use showinfo::Colour;
 use silence::Silence;
+pub(crate) use still::upright;
 
 /// An input that was examined and can be read.
 #[derive(Clone, Debug)]
@@ -114,7 +118,7 @@ impl Source {
                 (Some(running), planes, silence)
             }
             Media::Pictures(pictures) => {
-                pictures::start(pictures.paths.clone(), reading.limit, sender);
+                pictures::start(pictures.paths.clone(), reading.limit, reading.send_size, sender);
                 (None, None, None)
             }
         };

@@ -33,7 +33,9 @@ fn a_folder_of_pictures() {
     for name in ["c.jpg", "a.png", "b.bmp"] {
         astronaut.save(pictures.join(name)).unwrap();
     }
-    fs::write(pictures.join("notes.txt"), "not a picture, and not asked about").unwrap();
+    fs::write(pictures.join("notes.txt"), "not a picture").unwrap();
+    fs::create_dir(pictures.join("trip")).unwrap();
+    fs::copy(pictures.join("c.jpg"), pictures.join("trip/d")).unwrap();
     let run = |more: &[&str]| {
         let args = [&[text(&pictures), "--annotate", text(&out), "--json", "-"], more].concat();
         cluster.run(&args).unwrap().end().unwrap()
@@ -54,7 +56,56 @@ fn a_folder_of_pictures() {
     written.sort();
     assert_eq!(written, ["a.png.jpg", "b.bmp.jpg", "c.jpg"]);
 
+    let left_out = "1 subfolder (use --recursive), 1 file that is no still picture (notes.txt)";
+    assert!(ended.stderr.iter().any(|line| line.ends_with(left_out)), "{:?}", ended.stderr);
+
+    report::assert_balanced(&run(&["--recursive"]), 4);
+    assert!(out.join("trip/d.jpg").exists());
     report::assert_balanced(&run(&["--limit", "2"]), 2);
+}
+
+#[test]
+fn a_photo_is_searched_and_drawn_upright() {
+    let cluster = Cluster::start(1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (source, out) = (folder.path().join("turned.jpg"), folder.path().join("out.jpg"));
+    // Lying on its left side, with the word that it is to be turned by a quarter to the right.
+    let lying = image::open(asset("photos/astronaut.jpg")).unwrap().crop_imm(0, 0, 512, 400).rotate270().into_rgb8();
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    let mut encoder = image::codecs::jpeg::JpegEncoder::new(&mut jpeg);
+    // Big-endian TIFF with one entry: tag 0x112, a short, one of them, the value 6; no further directory.
+    let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
+    image::ImageEncoder::set_exif_metadata(&mut encoder, exif).unwrap();
+    encoder.encode_image(&lying).unwrap();
+    fs::write(&source, jpeg.into_inner()).unwrap();
+
+    let ended = cluster.run(&[text(&source), "--annotate", text(&out), "--json", "-"]).unwrap().end().unwrap();
+    report::assert_balanced(&ended, 1);
+    let lines = report::parse(&ended.stdout);
+    let [left, top, width, _] = lines[0].faces.as_ref().unwrap()[0].place;
+    let middle = (left + width / 2.0, top + width / 2.0);
+    assert!((200.0..250.0).contains(&middle.0) && (90.0..140.0).contains(&middle.1), "{:?}", lines[0]);
+    assert_eq!(image::image_dimensions(&out).unwrap(), (512, 400));
+}
+
+#[test]
+fn a_photo_of_48_million_pixels() {
+    let cluster = Cluster::start(1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (source, out) = (folder.path().join("large.png"), folder.path().join("out.jpg"));
+    let photo = image::open(asset("photos/astronaut.jpg")).unwrap().crop_imm(150, 40, 150, 150).into_rgb8();
+    let photo = image::imageops::resize(&photo, 2400, 2400, image::imageops::FilterType::Nearest);
+    let mut large = image::RgbImage::from_pixel(8064, 6048, image::Rgb([128; 3]));
+    image::imageops::replace(&mut large, &photo, 2700, 1700);
+    large.save(&source).unwrap();
+
+    let ended = cluster.run(&[text(&source), "--annotate", text(&out), "--json", "-"]).unwrap().end().unwrap();
+    report::assert_balanced(&ended, 1);
+    let lines = report::parse(&ended.stdout);
+    let [left, top, width, _] = lines[0].faces.as_ref().unwrap()[0].place;
+    let middle = (left + width / 2.0, top + width / 2.0);
+    assert!((3700.0..4100.0).contains(&middle.0) && (2700.0..3100.0).contains(&middle.1), "{:?}", lines[0]);
+    assert_eq!(image::image_dimensions(&out).unwrap(), (8064, 6048));
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod baseline;
 mod decode;
 mod encode;
 mod library;
+mod sequence;
+mod shrink;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,8 @@ pub use crate::error::EncodeError;
 pub(crate) use decode::Decoder;
 pub(crate) use encode::{Encoder, check_size};
 pub use encode::{QUALITY, encode_rgb};
+pub use sequence::is_sequence;
+pub use shrink::{Shrinker, Shrunk};
 pub use structure::{Header, Sampling, header};
 
 use image::RgbImage;

@@ -122,6 +122,7 @@ pub(super) mod marker {
     pub(in crate::jpeg) const SOS: u8 = 0xDA;
     pub(in crate::jpeg) const DQT: u8 = 0xDB;
     pub(in crate::jpeg) const DRI: u8 = 0xDD;
+    pub(in crate::jpeg) const APP2: u8 = 0xE2;
     pub(in crate::jpeg) const APP14: u8 = 0xEE;
 
     /// Returns whether a marker is one of SOF0 to SOF15. Three codes in that range mean something else: DHT, JPG and DAC.

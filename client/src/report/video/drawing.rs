@@ -1,11 +1,11 @@
 //! Draws boxes and landmarks on a raw frame, in the colours that its numbers stand for.
 
-use facefleet_proto::FaceBox;
 use facefleet_vision::draw::{self, Depth, Matrix, Range, RawFormat, RawFrame, Style};
-use facefleet_vision::{Face, Limits, Point, Size, jpeg};
+use facefleet_vision::{Face, Size};
 use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Luma};
 
+use crate::report::drawing::{decode, face};
 use crate::source::RawPicture;
 use facefleet_stream::frame::{End, Finished, Found};
 
@@ -23,7 +23,7 @@ pub(super) fn draw(picture: &mut RawPicture, finished: &Finished) {
             draw::faces_on_raw(&mut frame, &faces, Style::video(size));
         }
         End::Ok(Found { faces: None, picture: Some(drawn), .. }) => {
-            if let Ok(drawn) = jpeg::decode_rgb(drawn, &Limits::default()) {
+            if let Ok(drawn) = decode(drawn) {
                 frame.put(&imageops::resize(&drawn, size.width, size.height, FilterType::Triangle));
             }
         }
@@ -74,11 +74,6 @@ fn format(picture: &RawPicture) -> RawFormat {
         },
         range: if picture.colour.range == "pc" { Range::Full } else { Range::Limited },
     }
-}
-
-fn face(&FaceBox { x, y, width, height, score, landmarks }: &FaceBox) -> Face {
-    let landmarks = landmarks.map(|points| points.map(|facefleet_proto::Point { x, y }| Point { x, y }));
-    Face { x, y, width, height, score, landmarks }
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use std::time::Duration;
 use facefleet_stream::frame::Finished;
 
 use crate::ffmpeg::FfmpegError;
-use crate::report::Progress;
 use crate::report::error::ReportError;
 use crate::report::part::Part;
+use crate::report::{self as stream, Progress};
 use crate::source::{self, Planes, Probe, Rate, RawPicture, VideoKind};
 use encoder::{Encoder, Setting};
 use finish::Ending;
@@ -99,11 +99,12 @@ impl Video {
         Ok(())
     }
 
-    /// Completes the video and returns its path, or None if there was no frame. `is_cut` says that the source was not read to its end,
-    /// so that its sound ends with the picture.
-    pub(super) fn finish(self, is_cut: bool) -> Result<Option<PathBuf>, ReportError> {
+    /// Completes the video and returns its path, or None if there was no frame. If the source was not read to its end, its sound ends with
+    /// the picture.
+    pub(super) fn finish(self, ending: stream::Ending) -> Result<Option<PathBuf>, ReportError> {
         let Video { plan: VideoPlan { out, video, plan, whole, progress }, planes: _, started } = self;
         let Some(Started { encoder, silent, frames, first, time, step, size: _ }) = started else { return Ok(None) };
+        let is_cut = ending != stream::Ending::Complete;
         let errors = encoder.finish()?;
         let failed =
             |said: String| FfmpegError::Failed { program: "ffmpeg", task: format!("write {}", out.display()), said };

@@ -38,7 +38,7 @@ pub fn encode_rgb(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, EncodeErro
 }
 
 /// Converts a picture to JPEG's colours. Each colour sample is the average of the up to four pixels that it stands for.
-fn planes(picture: &RgbImage, size: Size) -> Planes {
+pub(super) fn planes(picture: &RgbImage, size: Size) -> Planes {
     let mut planes = Planes::empty();
     planes.luma.reshape(size);
     planes.blue.reshape(halved(size));
