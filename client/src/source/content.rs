@@ -68,6 +68,12 @@ fn is_video(start: &[u8]) -> bool {
         || start.len() >= 8 && (start[0] == 0x47 && start[3] & 0x10 != 0 || start[4] == 0x47 && start[7] & 0x10 != 0)
 }
 
+/// Returns whether the name of a file is that of a photo, and not of Motion JPEG. The whole of a file has to be read to know, and a folder may hold many
+/// photos.
+pub(super) fn is_named_as_photo(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ["jpg", "jpeg"].iter().any(|jpeg| ending.eq_ignore_ascii_case(jpeg)))
+}
+
 /// Returns whether a file is Motion JPEG: JPEGs of one size, one behind the other.
 pub(super) fn is_motion_jpeg(path: &Path) -> io::Result<bool> {
     let mut bytes = Vec::new();
