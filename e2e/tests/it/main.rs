@@ -6,6 +6,7 @@ mod admission;
 mod bad_input;
 mod bad_workers;
 mod capacity;
+mod cases;
 mod demo;
 mod detectors;
 mod discovery;
@@ -31,5 +32,9 @@ mod start_order;
 mod strangers;
 mod system;
 mod traces;
+#[allow(dead_code)]
+mod tracks;
 mod uneven;
+mod video_sound;
+mod video_written;
 mod watch;
