@@ -36,5 +36,6 @@ mod traces;
 mod tracks;
 mod uneven;
 mod video_sound;
+mod video_times;
 mod video_written;
 mod watch;

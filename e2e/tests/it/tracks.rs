@@ -129,8 +129,17 @@ impl Media {
         self.frames.iter().filter(move |frame| frame.stream_index == Some(index))
     }
 
+    /// A program stream has no time for a frame that begins where another one's packet does, nor has ASF for the last sound: such a
+    /// frame follows the one before at the distance of those two before it.
     fn times_of(&self, track: &Track) -> Vec<f64> {
-        self.frames_of(track).map(|frame| seconds(frame.best_effort_timestamp_time.as_deref())).collect()
+        let mut times: Vec<f64> = Vec::new();
+        for frame in self.frames_of(track) {
+            let said = frame.best_effort_timestamp_time.as_deref().and_then(|time| time.parse().ok());
+            let step = || times.last_chunk().map(|[a, b]| b + (b - a));
+            let time = said.or_else(step).expect("two frames with a time");
+            times.push(time);
+        }
+        times
     }
 }
 
