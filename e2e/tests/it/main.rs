@@ -24,6 +24,7 @@ mod old_worker;
 mod page;
 mod page_live;
 mod parts;
+mod patches;
 mod pictures;
 mod report;
 mod shared_settings;
@@ -32,9 +33,9 @@ mod start_order;
 mod strangers;
 mod system;
 mod traces;
-#[allow(dead_code)]
 mod tracks;
 mod uneven;
+mod video_looks;
 mod video_sound;
 mod video_times;
 mod video_written;
