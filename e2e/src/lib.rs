@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+pub mod camera;
 mod cluster;
 mod error;
 mod etcd;

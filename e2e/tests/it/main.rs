@@ -5,6 +5,7 @@ mod admin;
 mod admission;
 mod bad_input;
 mod bad_workers;
+mod cameras;
 mod capacity;
 mod cases;
 mod demo;
