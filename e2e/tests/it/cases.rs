@@ -55,6 +55,20 @@ impl Case {
         command
     }
 
+    /// Another program that starts the client: `program BEFORE… CLIENT ARGS…`.
+    pub(crate) fn started_by(&self, program: &str, before: &[&str], args: &[&str]) -> Command {
+        let client = self.command(args);
+        let mut command = Command::new(program);
+        command.current_dir(self.folder()).args(before).arg(client.get_program()).args(client.get_args());
+        for (name, value) in client.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
     /// Runs the client to its end.
     #[track_caller]
     pub(crate) fn run(&self, args: &[&str]) -> Ended {

@@ -1,11 +1,11 @@
 //! Each frame is answered once and written once, at its own time, and the encoder is told the rate of the source.
 
 #[cfg(target_os = "linux")]
-use std::process::Command;
-
 use facefleet_e2e::Process;
 
-use crate::cases::{Case, Done, assert_near, says};
+#[cfg(target_os = "linux")]
+use crate::cases::Done;
+use crate::cases::{Case, assert_near, says};
 use crate::report;
 use crate::tracks::Media;
 
@@ -52,18 +52,11 @@ fn frames_may_be_closer_than_a_millisecond() {
 fn one_core_changes_nothing() {
     let case = Case::new();
     make_burst(&case, 9, "in.mp4");
-    let client = case.command(&["in.mp4", "--annotate", "out.mp4", "--json", "-"]);
-    let mut pinned = Command::new("taskset");
     // The first core that this process may use.
     let cores = facefleet_e2e::proc::Status::of(std::process::id()).unwrap();
     let first = cores.value("Cpus_allowed_list").and_then(|list| list.split([',', '-']).next()).unwrap();
-    pinned.args(["-c", first]).arg(client.get_program()).args(client.get_args()).current_dir(case.folder());
-    for (name, value) in client.get_envs() {
-        match value {
-            Some(value) => pinned.env(name, value),
-            None => pinned.env_remove(name),
-        };
-    }
+    let args = ["in.mp4", "--annotate", "out.mp4", "--json", "-"];
+    let pinned = case.started_by("taskset", &["-c", first], &args);
     let done = Done::of(Process::start("client", pinned).unwrap().end().unwrap());
     assert_eq!(done.frames(), 50);
     assert_times_are_kept(&case, "in.mp4", "out.mp4", 0.006);
