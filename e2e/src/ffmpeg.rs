@@ -1,5 +1,6 @@
 //! Tools that look at what the programs wrote, and make what they read.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::Error;
@@ -9,7 +10,15 @@ use crate::Error;
 /// # Errors
 /// The tool is not installed, or failed.
 pub fn tool(name: &str, args: &[&str]) -> Result<Vec<u8>, Error> {
-    let output = Command::new(name).args(["-v", "error"]).args(args).output();
+    tool_in(Path::new("."), name, args)
+}
+
+/// Runs `ffmpeg` or `ffprobe` like [`tool`], in this folder, where names of files are short.
+///
+/// # Errors
+/// The tool is not installed, or failed.
+pub fn tool_in(folder: &Path, name: &str, args: &[&str]) -> Result<Vec<u8>, Error> {
+    let output = Command::new(name).current_dir(folder).args(["-v", "error"]).args(args).output();
     let output = output.map_err(|source| Error::Start { program: name.to_owned(), source })?;
     if output.status.success() {
         return Ok(output.stdout);

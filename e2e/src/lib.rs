@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+pub mod camera;
 mod cluster;
 mod error;
 mod etcd;
@@ -21,7 +22,7 @@ pub use browser::{Browser, PHONE, PROJECTOR, Screen};
 pub use cluster::{Cluster, LOOPBACK, Service, client, lasting_address};
 pub use error::Error;
 pub use etcd::Etcd;
-pub use ffmpeg::tool;
+pub use ffmpeg::{tool, tool_in};
 pub use process::{Ended, Process};
 pub use program::Program;
 pub use wait::{comes_true, wait_until};

@@ -11,6 +11,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(crate) struct Line {
     pub(crate) index: u64,
+    /// Seconds since the start of the file.
+    pub(crate) time_s: Option<f64>,
     pub(crate) image: Option<String>,
     pub(crate) worker: Option<String>,
     pub(crate) outcome: String,
