@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use facefleet_e2e::Ended;
+use jsonschema::Validator;
 use serde::Deserialize;
 
 /// One line of JSON, which is one frame.
@@ -50,15 +52,28 @@ pub(crate) struct Counts {
     pub(crate) failed: BTreeMap<String, u64>,
 }
 
+/// The form of every line.
+static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(include_str!("../../../docs/frames.schema.json")).expect("the schema is JSON");
+    jsonschema::validator_for(&schema).expect("the schema is one")
+});
+
 impl Line {
     pub(crate) fn count_of_faces(&self) -> usize {
         self.faces.as_ref().map_or(0, Vec::len)
     }
 }
 
-/// Every line of JSON among `lines`, each of which must be one.
+/// Every line of JSON among `lines`, each of which must be one, as the schema has it.
 pub(crate) fn parse<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Vec<Line> {
-    let parse = |line: T| serde_json::from_str(line.as_ref()).unwrap_or_else(|e| panic!("{e}: {}", line.as_ref()));
+    let parse = |line: T| {
+        let line = line.as_ref();
+        let json = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        if let Err(error) = SCHEMA.validate(&json) {
+            panic!("{error} at {}: {line}", error.instance_path());
+        }
+        serde_json::from_value(json).unwrap_or_else(|e| panic!("{e}: {line}"))
+    };
     lines.into_iter().map(parse).collect()
 }
 
