@@ -4,11 +4,13 @@ use super::baseline::Baseline;
 use super::encode::STANDARD_TABLES;
 use super::library::{self, Colours};
 use super::structure::{self, Extent, Header, marker};
+use crate::colour;
 use crate::error::FrameError;
 use crate::geometry::Size;
 use crate::job::Limits;
 use crate::kernels::Kernels;
 use crate::raster::{Planes, Raster};
+use crate::resize::Resizer;
 
 /// A decoder of JPEGs that holds the buffers it uses again from frame to frame.
 pub(crate) struct Decoder {
@@ -59,12 +61,31 @@ impl Decoder {
         Ok(())
     }
 
-    /// Decodes `bytes` to red, green and blue, three bytes a pixel.
+    /// Decodes `bytes` to red, green and blue, three bytes a pixel. Colour of a lower resolution is interpolated.
     ///
     /// A library may panic on hostile bytes; callers wrap this function in `no_panic`.
     pub(crate) fn decode_rgb(mut self, bytes: &[u8], limits: &Limits) -> Result<(Size, Vec<u8>), FrameError> {
         let (header, extent) = look_at(bytes, limits)?;
-        Ok((header.size, self.decode_interleaved(bytes, &header, extent, Colours::Rgb)?))
+        let Planes { mut luma, mut blue, mut red } = Planes::empty();
+        let mut planes = [&mut luma, &mut blue, &mut red];
+        if !self.baseline.decode(bytes, &header, extent, &mut planes[..header.components.min(3).into()])? {
+            return Ok((header.size, self.decode_interleaved(bytes, &header, extent, Colours::Rgb)?));
+        }
+        if header.components == 1 {
+            return Ok((header.size, luma.pixels.iter().flat_map(|&grey| [grey; 3]).collect()));
+        }
+        let mut resizer = Resizer::new(Kernels::best());
+        let [blue, red] = [blue, red].map(|mut plane| {
+            let mut whole = Raster::empty();
+            resizer.bring(&mut plane, header.size, &mut whole);
+            whole
+        });
+        let mut pixels = vec![0; luma.pixels.len() * 3];
+        let samples = luma.pixels.iter().zip(&blue.pixels).zip(&red.pixels);
+        for (pixel, ((&luma, &blue), &red)) in pixels.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
+            *pixel = colour::rgb([luma, blue, red]);
+        }
+        Ok((header.size, pixels))
     }
 
     fn decode_interleaved(

@@ -1,7 +1,7 @@
 //! Decodes and encodes JPEGs.
 //!
-//! The common kinds are decoded and encoded here, in `baseline` and `encode`; rarer kinds are decoded by the libraries
-//! `zune-jpeg` and `jpeg-decoder`. First `structure` walks the marker segments. Then `decode` gives each kind of JPEG to a
+//! The common kinds are decoded and encoded here, in `baseline` and `encode`; rarer kinds are decoded by the library
+//! `jpeg-decoder`. First `structure` walks the marker segments. Then `decode` gives each kind of JPEG to a
 //! decoder that handles it correctly, and sees to it that a scan that was cut short is an error.
 
 mod baseline;
@@ -17,7 +17,7 @@ pub use crate::error::EncodeError;
 pub(crate) use decode::Decoder;
 pub(crate) use encode::{Encoder, check_size};
 pub use encode::{QUALITY, encode_rgb};
-pub use structure::{Header, Sampling, header};
+pub use structure::{Header, header};
 
 use image::RgbImage;
 

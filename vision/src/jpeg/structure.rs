@@ -12,8 +12,6 @@ pub struct Header {
     pub components: u8,
     /// Whether the picture comes in several passes over the whole of it (progressive).
     pub progressive: bool,
-    /// Resolution of the colour components, compared with that of the first component.
-    pub sampling: Sampling,
     /// Whether the components are named R, G and B.
     pub(super) named_rgb: bool,
 }
@@ -23,20 +21,6 @@ impl Header {
     pub(super) fn is_rgb(&self, extent: Extent) -> bool {
         self.components == 3 && extent.adobe.map_or(self.named_rgb, |transform| transform == 0)
     }
-}
-
-/// The colour resolution of a JPEG.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sampling {
-    /// Colour has the resolution of the first component: 4:4:4, and every grey picture.
-    Full,
-    /// Colour has half the resolution across: 4:2:2.
-    Half,
-    /// Colour has half the resolution across and down: 4:2:0.
-    Quarter,
-    /// Colour has any other resolution, such as 4:4:0 and 4:1:1, or a resolution above in other numbers: ffmpeg writes 4:2:2 as
-    /// 2x2, 1x2 and 1x2.
-    Other,
 }
 
 /// Reads the header of a JPEG: the cheap first look, before anything is decoded or allocated.
@@ -269,16 +253,8 @@ fn parse_frame(segment: &Segment<'_>) -> Result<Header, FrameError> {
     if rest.len() != 3 * usize::from(components) {
         return Err(segment.bad("the frame header does not have the length its components need"));
     }
-    // The second of a component's bytes holds its sampling factors, across and down.
-    let sampling = match *rest {
-        [_, _, _] => Sampling::Full,
-        [_, 0x11, _, _, 0x11, _, _, 0x11, _] | [_, 0x11, _, _, 0x11, _, _, 0x11, _, _, 0x11, _] => Sampling::Full,
-        [_, 0x21, _, _, 0x11, _, _, 0x11, _] => Sampling::Half,
-        [_, 0x22, _, _, 0x11, _, _, 0x11, _] => Sampling::Quarter,
-        _ => Sampling::Other,
-    };
     let named_rgb = rest.iter().step_by(3).eq(b"RGB");
-    Ok(Header { size, components, progressive: segment.marker == 0xC2, sampling, named_rgb })
+    Ok(Header { size, components, progressive: segment.marker == 0xC2, named_rgb })
 }
 
 /// Names the kind of file that begins like `bytes`, with an article.
@@ -318,13 +294,8 @@ mod tests {
     #[test]
     fn header_and_extent_of_a_small_file() {
         let mut bytes = small(0xC0, 8, 640, 360);
-        let want = Header {
-            size: Size { width: 640, height: 360 },
-            components: 1,
-            progressive: false,
-            sampling: Sampling::Full,
-            named_rgb: false,
-        };
+        let want =
+            Header { size: Size { width: 640, height: 360 }, components: 1, progressive: false, named_rgb: false };
         assert_eq!(header(&bytes).unwrap(), want);
         assert!(header(&small(0xC2, 8, 1, 1)).unwrap().progressive);
         let want = Extent { scan_end: bytes.len() - 2, end: bytes.len(), scans: 1, adobe: None };

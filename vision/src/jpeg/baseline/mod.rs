@@ -1,7 +1,7 @@
 //! A decoder for the JPEGs that cameras and video tools send: baseline, grey or three components, one scan.
 //!
 //! The decoder reads every bit of a scan, keeps the planes that are wanted, and refuses a picture that has too few bits or too
-//! many, as a flipped bit nearly always does. All other kinds of JPEG go to the libraries.
+//! many, as a flipped bit nearly always does. All other kinds of JPEG go to the library.
 
 mod bits;
 mod huffman;
