@@ -11,6 +11,8 @@ mod library;
 mod structure;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod untidy_tests;
 mod zigzag;
 
 pub use crate::error::EncodeError;

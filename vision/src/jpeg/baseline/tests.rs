@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use memchr::memmem;
 use prerequisites::{FFMPEG, is_shared_data_there};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -22,8 +23,8 @@ pub(super) fn decode<const N: usize>(
 ) -> Result<Option<[Raster; N]>, FrameError> {
     let (header, extent) = (structure::header(bytes)?, structure::extent(bytes)?);
     let mut planes = [const { Raster::empty() }; N];
-    let done = Baseline::new(kernels).decode(bytes, &header, extent, &mut planes.each_mut())?;
-    Ok(done.then_some(planes))
+    let tidiness = Baseline::new(kernels).decode(bytes, &header, extent, &mut planes.each_mut())?;
+    Ok(tidiness.map(|_| planes))
 }
 
 fn zune(bytes: &[u8], colours: ColorSpace) -> Vec<u8> {
@@ -143,7 +144,7 @@ fn the_same_frames_as_zune_from_a_video() {
     let mut rest = &output.stdout[..];
     let mut count = 0;
     while !rest.is_empty() {
-        let (frame, others) = rest.split_at(structure::extent(rest).unwrap().end);
+        let (frame, others) = rest.split_at(memmem::find(rest, &[0xFF, 0xD9]).unwrap() + 2);
         assert_same_as_zune(frame, &format!("frame {count}"));
         rest = others;
         count += 1;
@@ -168,25 +169,20 @@ fn assert_corrupt(bytes: &[u8], want: &str) {
 }
 
 #[test]
-fn a_scan_has_exactly_the_bits_of_its_blocks() {
+fn a_scan_that_lacks_a_block_or_goes_on_in_its_middle_is_damaged() {
     let (bytes, start, end) = with_restarts();
     assert!(decode::<1>(&bytes, Kernels::scalar()).unwrap().is_some());
-    let marker = start + bytes[start..end].windows(2).position(|pair| pair == [0xFF, 0xD0]).unwrap();
+    let marker = start + memmem::find(&bytes[start..end], &[0xFF, 0xD0]).unwrap();
+    let next = start + memmem::find(&bytes[start..end], &[0xFF, 0xD1]).unwrap();
     let without = |from: usize, to: usize| [&bytes[..from], &bytes[to..]].concat();
     let with = |at: usize, more: &[u8]| [&bytes[..at], more, &bytes[at..]].concat();
 
-    assert_corrupt(&without(marker, marker + 2), "out of turn");
-    let last = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xD2]).unwrap();
-    assert_corrupt(&without(last, last + 2), "too many restart markers or too few");
-    assert_corrupt(&with(end, &[0xFF, 0xD3]), "too many restart markers or too few");
-    let mut swapped = bytes.clone();
-    swapped[marker + 1] = 0xD1;
-    assert_corrupt(&swapped, "out of turn");
     assert_corrupt(&without(marker - 4, marker), "ends too soon");
     assert_corrupt(&without(end - 4, end), "ends too soon");
+    assert_corrupt(&without(marker, next), "ends too soon");
+    assert_corrupt(&with(marker - 4, &[0xFF, 0xD0]), "ends too soon");
     assert_corrupt(&with(marker, &[0x55; 3]), "goes on");
-    assert_corrupt(&with(end, &[0x55]), "goes on");
-    assert_corrupt(&with(end, &[0, 0, 0x55]), "goes on");
+    assert_corrupt(&with(marker, &[0, 0, 0x55]), "goes on");
     assert!(decode::<1>(&with(end, &[0; 5]), Kernels::scalar()).unwrap().is_some(), "filled up with zeros");
 }
 
