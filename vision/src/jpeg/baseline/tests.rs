@@ -202,6 +202,10 @@ fn blocks_that_are_too_long_and_codes_of_nothing_are_found() {
     };
     assert!(decode::<1>(&picture(&[0b0100_0000]), Kernels::scalar()).unwrap().is_some());
     assert!(decode::<1>(&picture(&[0b0000_0000, 0b1011_1111]), Kernels::scalar()).is_err(), "bits are left");
+    for filling in [0b0101_1111, 0b0100_0000] {
+        assert!(decode::<1>(&picture(&[filling, 0x55]), Kernels::scalar()).unwrap().is_some(), "the block is whole");
+    }
+    assert_corrupt(&picture(&[0b0100_1000, 0x55]), "goes on");
     assert_corrupt(&picture(&[0b0010_1010, 0b1010_1010]), "more than 64");
     assert_corrupt(&picture(&[0b0110_0000]), "means nothing");
     assert_corrupt(&picture(&[0b0111_0000]), "stands for nothing");
