@@ -50,12 +50,6 @@ impl<'a> Bits<'a> {
         inverted.leading_zeros() >= count
     }
 
-    /// Returns whether the last `count` bytes before `end` are zero, or all bytes if there are fewer.
-    pub(super) fn only_zeros(&self, count: i64, end: usize) -> bool {
-        let start = end - usize::try_from(count).expect("bytes that are left");
-        self.bytes[start..end].iter().all(|&byte| byte == 0)
-    }
-
     /// Returns the number of bits between here and the byte at `end`. The number is negative when more bits were taken than there
     /// were.
     pub(super) fn left(&self, end: usize) -> i64 {

@@ -54,7 +54,7 @@ impl Scan<'_> {
                         // A marker is missing, so the next interval begins where it should stand.
                         (Some(start), ends) if ends.len() < intervals => {
                             tidiness = Tidiness::RestartMarkers;
-                            Place::new(self.bytes, start, place.end)
+                            Place { bits: Bits::new(self.bytes, start), before: [0; 3], ..place }
                         }
                         (Some(_), _) => return Err(TOO_LONG),
                     };
@@ -114,13 +114,18 @@ struct Place<'a> {
     bits: Bits<'a>,
     /// Place of the next restart marker, or the end of the scan.
     end: usize,
+    /// Place behind the last byte before `end` that is not zero. It is looked for once, because a sender may leave out any number
+    /// of restart markers before it.
+    filled_up_from: usize,
     /// DC coefficient of the block before, for each component.
     before: [i16; 3],
 }
 
 impl<'a> Place<'a> {
     fn new(bytes: &'a [u8], start: usize, end: usize) -> Self {
-        Place { bits: Bits::new(bytes, start), end, before: [0; 3] }
+        let last = bytes[start..end].iter().rposition(|&byte| byte != 0);
+        let filled_up_from = last.map_or(start, |last| start + last + 1);
+        Place { bits: Bits::new(bytes, start), end, filled_up_from, before: [0; 3] }
     }
 
     /// Reads a block, and calls `keep` with the place of each coefficient in zigzag order and the coefficient; the first one is
@@ -139,11 +144,14 @@ impl<'a> Place<'a> {
     /// The last byte of a block is filled up with equal bits. Other bits tell that the block before them was not the last one,
     /// but damaged.
     fn leftover(&self) -> Result<Option<usize>, Damage> {
-        match self.bits.left(self.end) {
-            ..0 => Err(TOO_SHORT),
-            left if self.bits.only_zeros(left / 8, self.end) => Ok(None),
-            left if self.bits.are_equal(left as u32 % 8) => Ok(Some(self.end - (left / 8) as usize)),
-            _ => Err(TOO_LONG),
+        let left = usize::try_from(self.bits.left(self.end)).map_err(|_| TOO_SHORT)?;
+        let start = self.end - left / 8;
+        if start >= self.filled_up_from {
+            Ok(None)
+        } else if self.bits.are_equal(left as u32 % 8) {
+            Ok(Some(start))
+        } else {
+            Err(TOO_LONG)
         }
     }
 }

@@ -211,6 +211,23 @@ fn blocks_that_are_too_long_and_codes_of_nothing_are_found() {
     assert_corrupt(&picture(&[0b0111_0000]), "stands for nothing");
 }
 
+/// A decoder that looked for the end of the zeros after each block would take minutes.
+#[test]
+fn half_a_million_restart_markers_that_are_lost_before_zeros_take_no_time() {
+    let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xDB, 0, 67, 0];
+    bytes.extend([1; 64]);
+    // Grey, 4096x8192, with a restart marker behind each block. The codes 0 stand for no difference, and for the end of a block.
+    bytes.extend([0xFF, 0xC0, 0, 11, 8, 0x20, 0, 0x10, 0, 1, 1, 0x11, 0, 0xFF, 0xDD, 0, 4, 0, 1]);
+    for class in [0, 0x10] {
+        bytes.extend([0xFF, 0xC4, 0, 20, class, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    bytes.extend([0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0]);
+    bytes.resize(bytes.len() + 512 * 1024 - 1, 0);
+    bytes.extend([0b0011_1111, 0xFF, 0xD9]);
+    let [luma] = decode(&bytes, Kernels::best()).unwrap().unwrap();
+    assert!(luma.pixels.iter().all(|&grey| grey == 128));
+}
+
 #[test]
 fn tables_that_are_not_there_or_not_tables_are_left_to_others() {
     let (bytes, start, _) = with_restarts();
