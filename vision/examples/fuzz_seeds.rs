@@ -51,6 +51,9 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         encoder.encode(pixels, width, height, colours).expect("a small picture can be a JPEG");
         bytes
     };
+    let restarts = kind(colour, ColorType::Rgb, subsampled, |encoder| encoder.set_restart_interval(3));
+    let end = restarts.len() - 2;
+    let marker = restarts.windows(2).position(|pair| pair == [0xFF, 0xD1]).expect("there are more than two intervals");
     vec![
         ("420", kind(colour, ColorType::Rgb, subsampled, |_| {})),
         ("444", kind(colour, ColorType::Rgb, full, |_| {})),
@@ -58,7 +61,10 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("440", kind(colour, ColorType::Rgb, SamplingFactor::F_1_2, |_| {})),
         ("grey", kind(&grey, ColorType::Luma, full, |_| {})),
         ("cmyk", kind(&four, ColorType::Cmyk, full, |_| {})),
-        ("restarts", kind(colour, ColorType::Rgb, subsampled, |encoder| encoder.set_restart_interval(3))),
+        ("no_end", restarts[..end].to_vec()),
+        ("strays", [&restarts[..2], &[0; 3], &restarts[2..end], b"\r\n", &restarts[end..]].concat()),
+        ("lost_restart", [&restarts[..marker], &restarts[marker + 2..]].concat()),
+        ("restarts", restarts),
         ("tables", kind(colour, ColorType::Rgb, subsampled, |encoder| encoder.set_optimized_huffman_tables(true))),
         ("progressive", kind(colour, ColorType::Rgb, subsampled, |encoder| encoder.set_progressive(true))),
     ]

@@ -76,11 +76,11 @@ impl Analyzer {
         let Buffers { decoder, source, .. } = &mut self.buffers;
         // Colour is only worth its time where someone will look at it. It stays in JPEG's own form from the decoder to the
         // encoder: nothing is converted, and the detector sees the same brightness with and without colour.
-        if job.task == Task::Faces && (job.picture || self.detector.wants_colour()) {
-            decoder.decode_planes(jpeg, &self.limits, source)?;
+        report.tidiness = if job.task == Task::Faces && (job.picture || self.detector.wants_colour()) {
+            decoder.decode_planes(jpeg, &self.limits, source)?
         } else {
-            decoder.decode_luma(jpeg, &self.limits, &mut source.luma)?;
-        }
+            decoder.decode_luma(jpeg, &self.limits, &mut source.luma)?
+        };
         report.source = source.luma.size;
         report.stages = Stages { decode: clock.lap(), ..Stages::default() };
         report.faces.clear();

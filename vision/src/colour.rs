@@ -19,6 +19,13 @@ pub(crate) fn ycc(rgb: [u8; 3]) -> [u8; 3] {
     [luma(rgb), blue as u8, red as u8]
 }
 
+/// Returns the red, green and blue of a colour as JPEG holds it. What lies outside of the colour cube is brought to its side.
+pub(crate) fn rgb([luma, blue, red]: [u8; 3]) -> [u8; 3] {
+    let [luma, blue, red] = [i32::from(luma), i32::from(blue) - 128, i32::from(red) - 128];
+    let with = |difference: i32| (luma + ((difference + 32_768) >> 16)).clamp(0, 255) as u8;
+    [with(91_881 * red), with(-22_554 * blue - 46_802 * red), with(116_130 * blue)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +40,8 @@ mod tests {
             ([0, 0, 255], [29, 255, 107]),
         ] {
             assert_eq!(ycc(rgb), want, "{rgb:?}");
+            let back = super::rgb(want);
+            assert!(back.iter().zip(rgb).all(|(a, b)| a.abs_diff(b) <= 2), "{rgb:?} comes back as {back:?}");
         }
     }
 
@@ -40,6 +49,7 @@ mod tests {
     fn grey_stays_the_same_grey() {
         for grey in 0..=255 {
             assert_eq!(ycc([grey; 3]), [grey, 128, 128]);
+            assert_eq!(rgb([grey, 128, 128]), [grey; 3]);
         }
     }
 }

@@ -58,7 +58,7 @@ pub enum FrameError {
         feature: &'static str,
     },
     /// The bytes end before the picture does.
-    #[error("the JPEG is cut off: its {length} bytes hold no end-of-image marker")]
+    #[error("the JPEG is cut off: its {length} bytes end before the picture does")]
     Truncated {
         /// Number of bytes that came.
         length: usize,

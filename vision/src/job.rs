@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::geometry::{Face, Fit, Size};
+use crate::tidiness::Tidiness;
 
 /// The most that a frame may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub struct Report {
     pub faces: Vec<Face>,
     /// A JPEG at the size the detector saw, if the job wanted one.
     pub picture: Option<Vec<u8>>,
+    /// How closely the frame keeps to the standard. An untidy frame was whole all the same.
+    pub tidiness: Tidiness,
     /// Time that each stage took.
     pub stages: Stages,
 }
@@ -82,6 +85,6 @@ impl Default for Report {
     /// Returns an empty report, for an analyzer to fill.
     fn default() -> Self {
         let source = Size { width: 0, height: 0 };
-        Report { source, faces: Vec::new(), picture: None, stages: Stages::default() }
+        Report { source, faces: Vec::new(), picture: None, tidiness: Tidiness::default(), stages: Stages::default() }
     }
 }

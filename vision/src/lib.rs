@@ -4,7 +4,8 @@
 //! it frames. Everything is Rust, so one binary file is all there is to install on a small board.
 //!
 //! The bytes come from strangers, so a frame is checked in a fixed order, and the first thing that is wrong ends it with a
-//! [`FrameError`]: signature, header, pixel limit, completeness. Only then is memory taken and the picture decoded.
+//! [`FrameError`]: signature, header, pixel limit, segments. Only then is memory taken and the picture decoded, and
+//! only a picture with all its blocks is looked at.
 //!
 //! ```
 //! use facefleet_vision::{Analyzer, DetectorKind, FrameError, Job, Limits};
@@ -29,6 +30,7 @@ pub mod jpeg;
 mod kernels;
 mod raster;
 mod resize;
+mod tidiness;
 
 pub use analyzer::Analyzer;
 pub use annotator::Annotator;
@@ -37,3 +39,4 @@ pub use error::FrameError;
 pub use geometry::{Face, Fit, Point, Size};
 pub use job::{Job, Limits, Report, Stages, Task};
 pub use kernels::Kernels;
+pub use tidiness::Tidiness;

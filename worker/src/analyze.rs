@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use facefleet_proto::{AnalyzeFrame, AnalyzeOpen, AnalyzeRequest, FaceBox, FrameOk, FrameResult, Opened, Outcome};
 use facefleet_proto::{Output, Point, Reply, StageTimes, Task, wire};
+use facefleet_service::clock;
 use facefleet_service::trace::StreamTrace;
 use facefleet_vision::{DetectorKind, Face, Fit, Job, Report, Stages, UnknownDetector};
 use futures_util::stream::{BoxStream, FuturesUnordered};
@@ -17,7 +18,7 @@ use crate::frame::{Frame, Verdict};
 use crate::live::Shown;
 use crate::pool::{Pool, StreamHandle, StreamSettings};
 use crate::stats::ReplyLoad;
-use crate::trace::Work;
+use crate::trace::{UntidyLog, Work};
 
 /// How long a stream may take to send its first message. It occupies one of the few places for streams in the meantime.
 pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(5);
@@ -64,8 +65,10 @@ where
         max_pending: stream.max_pending(),
         end: None,
     };
+    let mut untidy = UntidyLog::of(trace);
     let results = pending.ends().map(move |ended| {
         let EndedFrame { seq, attempt, verdict } = ended?;
+        untidy.note(seq, &verdict, clock::now());
         let outcome = options.outcome(verdict);
         let ReplyLoad { in_flight, frame_ms } = pool.reply_load();
         let streams = stream.sharing().try_into().unwrap_or(u32::MAX);
@@ -205,16 +208,18 @@ impl StreamOptions {
 
     fn outcome(self, verdict: Verdict) -> Outcome {
         match verdict {
-            Verdict::Done { report: Report { source, faces, picture, stages }, queued } => Outcome::Ok(FrameOk {
-                faces: if self.boxes { faces.into_iter().map(face_box).collect() } else { Vec::new() },
-                picture: picture.map(Bytes::from),
-                source_width: source.width,
-                source_height: source.height,
-                stages: {
-                    let Stages { decode, resize, detect, draw, encode } = stages;
-                    StageTimes { queue: queued, decode, resize, detect, draw, encode }
-                },
-            }),
+            Verdict::Done { report: Report { source, faces, picture, tidiness: _, stages }, queued } => {
+                Outcome::Ok(FrameOk {
+                    faces: if self.boxes { faces.into_iter().map(face_box).collect() } else { Vec::new() },
+                    picture: picture.map(Bytes::from),
+                    source_width: source.width,
+                    source_height: source.height,
+                    stages: {
+                        let Stages { decode, resize, detect, draw, encode } = stages;
+                        StageTimes { queue: queued, decode, resize, detect, draw, encode }
+                    },
+                })
+            }
             Verdict::Dropped(reason) => Outcome::Dropped(reason),
             Verdict::Failed(failure) => Outcome::Failed {
                 code: failure.code(),

@@ -4,11 +4,14 @@ use super::baseline::Baseline;
 use super::encode::STANDARD_TABLES;
 use super::library::{self, Colours};
 use super::structure::{self, Extent, Header, marker};
+use crate::colour;
 use crate::error::FrameError;
 use crate::geometry::Size;
 use crate::job::Limits;
 use crate::kernels::Kernels;
 use crate::raster::{Planes, Raster};
+use crate::resize::Resizer;
+use crate::tidiness::Tidiness;
 
 /// A decoder of JPEGs that holds the buffers it uses again from frame to frame.
 pub(crate) struct Decoder {
@@ -22,67 +25,110 @@ impl Decoder {
         Decoder { baseline: Baseline::new(kernels), sealed: Vec::new() }
     }
 
-    /// Decodes the brightness of `bytes`. This takes less time than all planes, because the blocks of colour are skipped and not
-    /// transformed.
+    /// Decodes the brightness of `bytes`, and returns how tidy they are. This takes less time than all planes, because the blocks
+    /// of colour are skipped and not transformed.
     ///
     /// A library may panic on hostile bytes; callers wrap this function in `no_panic`.
-    pub(crate) fn decode_luma(&mut self, bytes: &[u8], limits: &Limits, out: &mut Raster) -> Result<(), FrameError> {
-        let (header, extent) = look_at(bytes, limits)?;
-        if !self.baseline.decode(bytes, &header, extent, &mut [out])? {
-            out.reshape(header.size);
-            self.seal(bytes, extent);
-            library::decode(&self.sealed, &header, extent, Colours::Luma, &mut out.pixels)?;
+    pub(crate) fn decode_luma(
+        &mut self,
+        bytes: &[u8],
+        limits: &Limits,
+        out: &mut Raster,
+    ) -> Result<Tidiness, FrameError> {
+        let picture = Picture::of(bytes, limits)?;
+        if let Some(tidiness) = self.decode_common(picture, &mut [out])? {
+            return Ok(tidiness);
         }
-        Ok(())
+        out.reshape(picture.header.size);
+        self.decode_rare(picture, Colours::Luma, &mut out.pixels)
     }
 
-    /// Decodes all planes of `bytes`, the colour at its own resolution. The brightness is that of `decode_luma`.
+    /// Decodes all planes of `bytes`, the colour at its own resolution, and returns how tidy they are. The brightness is that of
+    /// `decode_luma`.
     ///
     /// A library may panic on hostile bytes; callers wrap this function in `no_panic`.
-    pub(crate) fn decode_planes(&mut self, bytes: &[u8], limits: &Limits, out: &mut Planes) -> Result<(), FrameError> {
-        let (header, extent) = look_at(bytes, limits)?;
-        if header.components == 1 {
+    pub(crate) fn decode_planes(
+        &mut self,
+        bytes: &[u8],
+        limits: &Limits,
+        out: &mut Planes,
+    ) -> Result<Tidiness, FrameError> {
+        let picture = Picture::of(bytes, limits)?;
+        if picture.header.components == 1 {
             out.without_colour();
             return self.decode_luma(bytes, limits, &mut out.luma);
         }
         let Planes { luma, blue, red } = out;
         let mut planes = [luma, blue, red];
-        if !self.baseline.decode(bytes, &header, extent, &mut planes)? {
-            let pixels = self.decode_interleaved(bytes, &header, extent, Colours::Ycc)?;
-            for (i, plane) in planes.into_iter().enumerate() {
-                plane.reshape(header.size);
-                for (to, pixel) in plane.pixels.iter_mut().zip(pixels.as_chunks::<3>().0) {
-                    *to = pixel[i];
-                }
+        if let Some(tidiness) = self.decode_common(picture, &mut planes)? {
+            return Ok(tidiness);
+        }
+        let mut pixels = picture.room_for_colour();
+        let tidiness = self.decode_rare(picture, Colours::Ycc, &mut pixels)?;
+        for (i, plane) in planes.into_iter().enumerate() {
+            plane.reshape(picture.header.size);
+            for (to, pixel) in plane.pixels.iter_mut().zip(pixels.as_chunks::<3>().0) {
+                *to = pixel[i];
             }
         }
-        Ok(())
+        Ok(tidiness)
     }
 
-    /// Decodes `bytes` to red, green and blue, three bytes a pixel.
+    /// Decodes `bytes` to red, green and blue, three bytes a pixel. Colour of a lower resolution is interpolated.
     ///
     /// A library may panic on hostile bytes; callers wrap this function in `no_panic`.
     pub(crate) fn decode_rgb(mut self, bytes: &[u8], limits: &Limits) -> Result<(Size, Vec<u8>), FrameError> {
-        let (header, extent) = look_at(bytes, limits)?;
-        Ok((header.size, self.decode_interleaved(bytes, &header, extent, Colours::Rgb)?))
+        let picture = Picture::of(bytes, limits)?;
+        let Header { size, components, .. } = picture.header;
+        let Planes { mut luma, mut blue, mut red } = Planes::empty();
+        let mut planes = [&mut luma, &mut blue, &mut red];
+        let mut pixels = picture.room_for_colour();
+        if self.decode_common(picture, &mut planes[..components.min(3).into()])?.is_none() {
+            self.decode_rare(picture, Colours::Rgb, &mut pixels)?;
+            return Ok((size, pixels));
+        }
+        let targets = pixels.as_chunks_mut::<3>().0.iter_mut();
+        if components == 1 {
+            targets.zip(luma.pixels).for_each(|(pixel, grey)| *pixel = [grey; 3]);
+            return Ok((size, pixels));
+        }
+        let mut resizer = Resizer::new(Kernels::best());
+        let [blue, red] = [blue, red].map(|mut plane| {
+            let mut whole = Raster::empty();
+            resizer.bring(&mut plane, size, &mut whole);
+            whole.pixels
+        });
+        for (pixel, ((luma, blue), red)) in targets.zip(luma.pixels.into_iter().zip(blue).zip(red)) {
+            *pixel = colour::rgb([luma, blue, red]);
+        }
+        Ok((size, pixels))
     }
 
-    fn decode_interleaved(
+    fn decode_common(
         &mut self,
-        bytes: &[u8],
-        header: &Header,
-        extent: Extent,
+        picture: Picture<'_>,
+        planes: &mut [&mut Raster],
+    ) -> Result<Option<Tidiness>, FrameError> {
+        let Picture { bytes, header, extent } = picture;
+        let scan = self.baseline.decode(bytes, &header, extent, planes).map_err(|error| picture.blame(error))?;
+        Ok(scan.map(|tidiness| extent.tidiness.or(tidiness)))
+    }
+
+    fn decode_rare(
+        &mut self,
+        picture: Picture<'_>,
         colours: Colours,
-    ) -> Result<Vec<u8>, FrameError> {
-        self.seal(bytes, extent);
-        let mut pixels = vec![0; header.size.pixels() as usize * 3];
-        library::decode(&self.sealed, header, extent, colours, &mut pixels)?;
-        Ok(pixels)
+        pixels: &mut [u8],
+    ) -> Result<Tidiness, FrameError> {
+        self.seal(picture.bytes);
+        let Picture { header, extent, .. } = picture;
+        library::decode(&self.sealed, &header, extent, colours, pixels).map_err(|error| picture.blame(error))?;
+        Ok(extent.tidiness)
     }
 
     /// Copies a JPEG for a library in such a way that a scan that was cut short is an error: each scan gets [`ONES`] at its end.
     /// The standard Huffman tables come before the picture's own, which replace them if there are any.
-    fn seal(&mut self, bytes: &[u8], extent: Extent) {
+    fn seal(&mut self, bytes: &[u8]) {
         self.sealed.clear();
         let [length_high, length_low] = (2 + STANDARD_TABLES.len() as u16).to_be_bytes();
         self.sealed.extend([0xFF, marker::SOI, 0xFF, marker::DHT, length_high, length_low]);
@@ -93,7 +139,38 @@ impl Decoder {
             self.sealed.extend_from_slice(&ONES);
             done = end;
         }
-        self.sealed.extend_from_slice(&bytes[done..extent.end]);
+        self.sealed.extend([0xFF, marker::EOI]);
+    }
+}
+
+/// A JPEG whose segments are known, and which may be decoded.
+#[derive(Clone, Copy)]
+struct Picture<'a> {
+    bytes: &'a [u8],
+    header: Header,
+    extent: Extent,
+}
+
+impl<'a> Picture<'a> {
+    /// Checks everything that can be checked before memory is taken.
+    fn of(bytes: &'a [u8], limits: &Limits) -> Result<Self, FrameError> {
+        let header = structure::header(bytes)?;
+        if header.size.pixels() > limits.max_pixels {
+            return Err(FrameError::TooManyPixels { size: header.size, limit: limits.max_pixels });
+        }
+        Ok(Picture { bytes, header, extent: structure::extent(bytes)? })
+    }
+
+    fn room_for_colour(&self) -> Vec<u8> {
+        vec![0; self.header.size.pixels() as usize * 3]
+    }
+
+    /// Returns what to say of a picture that a decoder refused: one without an end marker was most likely cut off.
+    fn blame(&self, error: FrameError) -> FrameError {
+        match (error, self.extent.tidiness) {
+            (FrameError::Corrupt { .. }, Tidiness::NoEndMarker) => FrameError::Truncated { length: self.bytes.len() },
+            (error, _) => error,
+        }
     }
 }
 
@@ -111,12 +188,3 @@ const ONES: [u8; 32] = {
     }
     bytes
 };
-
-/// Checks everything that can be checked before memory is taken.
-fn look_at(bytes: &[u8], limits: &Limits) -> Result<(Header, Extent), FrameError> {
-    let header = structure::header(bytes)?;
-    if header.size.pixels() > limits.max_pixels {
-        return Err(FrameError::TooManyPixels { size: header.size, limit: limits.max_pixels });
-    }
-    Ok((header, structure::extent(bytes)?))
-}

@@ -1,7 +1,7 @@
 //! Decodes and encodes JPEGs.
 //!
-//! The common kinds are decoded and encoded here, in `baseline` and `encode`; rarer kinds are decoded by the libraries
-//! `zune-jpeg` and `jpeg-decoder`. First `structure` walks the marker segments. Then `decode` gives each kind of JPEG to a
+//! The common kinds are decoded and encoded here, in `baseline` and `encode`; rarer kinds are decoded by the library
+//! `jpeg-decoder`. First `structure` walks the marker segments. Then `decode` gives each kind of JPEG to a
 //! decoder that handles it correctly, and sees to it that a scan that was cut short is an error.
 
 mod baseline;
@@ -13,6 +13,8 @@ mod shrink;
 mod structure;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod untidy_tests;
 mod zigzag;
 
 pub use crate::error::EncodeError;
@@ -21,7 +23,7 @@ pub(crate) use encode::{Encoder, check_size};
 pub use encode::{QUALITY, encode_rgb};
 pub use sequence::is_sequence;
 pub use shrink::{Shrinker, Shrunk};
-pub use structure::{Header, Sampling, header};
+pub use structure::{Header, header};
 
 use image::RgbImage;
 

@@ -10,7 +10,7 @@ use crate::geometry::Size;
 use crate::raster::{Planes, Raster};
 
 /// Returns a picture of smooth colours that differ everywhere, so that a block in a wrong place shows.
-fn gradient(width: u32, height: u32) -> RgbImage {
+pub(super) fn gradient(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let along = |at: u32, side: u32| (at * 200 / side.max(64)) as u8 + 20;
         image::Rgb([along(x, width), along(y, height), along(x + y, width + height)])
@@ -19,7 +19,7 @@ fn gradient(width: u32, height: u32) -> RgbImage {
 
 /// The meaning of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Colour {
+pub(super) enum Colour {
     /// The meaning that the encoder gives them.
     Usual(ColorType),
     /// Red, green and blue with the numbers 1, 2 and 3, a JFIF marker, and one of Adobe's.
@@ -30,19 +30,19 @@ enum Colour {
 
 /// One way to write a picture down.
 #[derive(Debug)]
-struct Variant {
+pub(super) struct Variant {
     colour: Colour,
     sampling: SamplingFactor,
-    progressive: bool,
+    pub(super) progressive: bool,
     /// Number of MCUs between restart markers; 0 for no markers.
-    restart: u16,
+    pub(super) restart: u16,
     /// Whether the tables are made for the picture. A baseline picture with tables of its own comes in one scan for each
     /// component.
-    own_tables: bool,
+    pub(super) own_tables: bool,
 }
 
 impl Variant {
-    fn all() -> Vec<Variant> {
+    pub(super) fn all() -> Vec<Variant> {
         let mut all = Vec::new();
         let usual = [ColorType::Rgb, ColorType::Luma, ColorType::Cmyk, ColorType::CmykAsYcck].map(Colour::Usual);
         for colour in usual.into_iter().chain([Colour::AdobeRgb, Colour::NamedRgb]) {
@@ -63,7 +63,12 @@ impl Variant {
         all
     }
 
-    fn encode(&self, picture: &RgbImage) -> Vec<u8> {
+    /// Returns whether the picture is grey, or has brightness and two colours.
+    pub(super) fn is_usual(&self) -> bool {
+        matches!(self.colour, Colour::Usual(ColorType::Luma | ColorType::Rgb))
+    }
+
+    pub(super) fn encode(&self, picture: &RgbImage) -> Vec<u8> {
         let (width, height) = picture.dimensions();
         let pixels: Vec<u8> = match self.colour {
             Colour::Usual(ColorType::Luma) => picture.pixels().map(|p| p[1]).collect(),
@@ -110,14 +115,14 @@ fn rename(bytes: &mut [u8], names: [u8; 3]) {
 
 /// The form to which a picture is decoded.
 #[derive(Clone, Copy, Debug)]
-enum Wanted {
+pub(super) enum Wanted {
     Luma,
     Rgb,
     Planes,
 }
 
 /// Returns the size, and the pixels with one byte or three each. Colour planes are enlarged to the size by repeating pixels.
-fn decode(bytes: &[u8], wanted: Wanted) -> Result<(Size, Vec<u8>), FrameError> {
+pub(super) fn decode(bytes: &[u8], wanted: Wanted) -> Result<(Size, Vec<u8>), FrameError> {
     let mut decoder = Decoder::new(Kernels::best());
     let limits = Limits::default();
     match wanted {

@@ -1,6 +1,6 @@
 //! Runs whole jobs on good frames.
 
-use facefleet_vision::{Analyzer, DetectorKind, Face, Fit, Job, Limits, Report, Size, Task, jpeg};
+use facefleet_vision::{Analyzer, DetectorKind, Face, Fit, Job, Limits, Report, Size, Task, Tidiness, jpeg};
 use image::RgbImage;
 
 use crate::pictures::{FACE, astronaut, astronaut_in, encode, stripes};
@@ -34,6 +34,24 @@ fn the_face_is_found_where_it_is_at_any_fit() {
         assert_eq!(report.picture, None);
         assert_one_face_at(&report.faces, FACE);
     }
+}
+
+#[test]
+fn an_untidy_frame_is_worked_on_and_said_to_be_untidy() {
+    let whole = encode(&astronaut());
+    let mut analyzer = analyzer();
+    let mut run = |jpeg: &[u8]| analyzer.analyze(jpeg, &Job::default()).unwrap();
+    let want = run(&whole);
+    assert_eq!(want.tidiness, Tidiness::Tidy);
+    let (data, end) = whole.split_at(whole.len() - 2);
+    for (jpeg, tidiness) in
+        [(data.to_vec(), Tidiness::NoEndMarker), ([data, b"\r\n", end].concat(), Tidiness::StrayBytes)]
+    {
+        let report = run(&jpeg);
+        assert_eq!((report.faces, report.tidiness), (want.faces.clone(), tidiness));
+    }
+    assert_one_face_at(&want.faces, FACE);
+    assert_eq!(run(&whole).tidiness, Tidiness::Tidy, "the frame after it is a frame by itself");
 }
 
 #[test]

@@ -44,10 +44,10 @@ impl<'a> Bits<'a> {
         self.count -= length;
     }
 
-    /// Returns whether the last `count` bytes before `end` are zero, or all bytes if there are fewer.
-    pub(super) fn only_zeros(&self, count: i64, end: usize) -> bool {
-        let start = end - usize::try_from(count).expect("bytes that are left");
-        self.bytes[start..end].iter().all(|&byte| byte == 0)
+    /// Returns whether the next `count` bits, 7 at most, are all ones or all zeros.
+    pub(super) fn are_equal(&self, count: u32) -> bool {
+        let inverted = if self.held.leading_ones() > 0 { !self.held } else { self.held };
+        inverted.leading_zeros() >= count
     }
 
     /// Returns the number of bits between here and the byte at `end`. The number is negative when more bits were taken than there

@@ -7,28 +7,26 @@ use super::tables::{PLACES, Tables};
 use crate::geometry::Size;
 use crate::kernels::{Block, Kernels};
 use crate::raster::Raster;
+use crate::tidiness::Tidiness;
 
 /// A scan and what is known about it.
 pub(super) struct Scan<'a> {
     pub(super) kernels: &'static Kernels,
     pub(super) tables: &'a Tables,
     pub(super) bytes: &'a [u8],
-    /// End of each restart interval.
+    /// Places of the restart markers, and the end of the scan.
     pub(super) ends: &'a [usize],
 }
 
 impl Scan<'_> {
     /// Decodes into `planes`. Components without a plane are read and forgotten. `strips` are buffers.
-    pub(super) fn decode(&self, strips: &mut [Vec<u8>; 3], planes: &mut [&mut Raster]) -> Result<(), Damage> {
+    pub(super) fn decode(&self, strips: &mut [Vec<u8>; 3], planes: &mut [&mut Raster]) -> Result<Tidiness, Damage> {
         let components = &self.tables.components[..];
         let Size { width, height } = self.tables.size;
         let (across, down) = (components[0].across, components[0].down);
         let columns = (width as usize).div_ceil(8 * across);
         let rows = (height as usize).div_ceil(8 * down);
         let restart = if self.tables.restart == 0 { columns * rows } else { self.tables.restart };
-        if self.ends.len() != (columns * rows).div_ceil(restart) {
-            return Err(Damage("too many restart markers or too few"));
-        }
         let strips = &mut strips[..planes.len()];
         for ((plane, strip), component) in planes.iter_mut().zip(&mut *strips).zip(components) {
             let side = |length: u32, part: usize, whole: usize| (length as usize * part).div_ceil(whole) as u32;
@@ -39,20 +37,32 @@ impl Scan<'_> {
             strip.resize(columns * component.across * 8 * component.down * 8, 0);
         }
 
-        let mut place = Place { bits: Bits::new(self.bytes, 0), before: [0; 3] };
+        let mut tidiness = Tidiness::Tidy;
         let mut ends = self.ends.iter();
-        let mut end = 0;
+        let mut place = Place::new(self.bytes, 0, ends.next().copied().unwrap_or(0));
         for row in 0..rows {
             for column in 0..columns {
-                if (row * columns + column).is_multiple_of(restart) {
-                    place.finish(end)?;
-                    place = Place { bits: Bits::new(self.bytes, end), before: [0; 3] };
-                    end = *ends.next().expect("there are as many intervals as the MCUs make");
+                let mcu = row * columns + column;
+                if mcu > 0 && mcu.is_multiple_of(restart) {
+                    let intervals = (columns * rows - mcu).div_ceil(restart);
+                    place = match (place.leftover()?, ends.as_slice()) {
+                        (None, []) => return Err(TOO_SHORT),
+                        (None, &[end, ..]) => {
+                            ends.next();
+                            Place::new(self.bytes, place.end, end)
+                        }
+                        // A marker is missing, so the next interval begins where it should stand.
+                        (Some(start), ends) if ends.len() < intervals => {
+                            tidiness = Tidiness::RestartMarkers;
+                            Place { bits: Bits::new(self.bytes, start), before: [0; 3], ..place }
+                        }
+                        (Some(_), _) => return Err(TOO_LONG),
+                    };
                 }
                 let read = self.mcu(&mut place, column, columns, strips);
                 // Bits behind the end may have looked like anything.
-                if place.bits.left(end) < 0 {
-                    return Err(Damage("the scan ends too soon"));
+                if place.bits.left(place.end) < 0 {
+                    return Err(TOO_SHORT);
                 }
                 read?;
             }
@@ -60,7 +70,10 @@ impl Scan<'_> {
                 copy_rows(strip, columns * component.across * 8, row * component.down * 8, plane);
             }
         }
-        place.finish(end)
+        match (place.leftover()?, ends.as_slice()) {
+            (None, []) => Ok(tidiness),
+            _ => Ok(tidiness.or(Tidiness::StrayBytes)),
+        }
     }
 
     fn mcu(&self, place: &mut Place<'_>, column: usize, columns: usize, strips: &mut [Vec<u8>]) -> Result<(), Damage> {
@@ -93,14 +106,28 @@ impl Scan<'_> {
     }
 }
 
+const TOO_SHORT: Damage = Damage("the scan ends too soon");
+const TOO_LONG: Damage = Damage("the scan goes on behind its last block");
+
 /// The place that decoding has reached in a restart interval.
 struct Place<'a> {
     bits: Bits<'a>,
+    /// Place of the next restart marker, or the end of the scan.
+    end: usize,
+    /// Place behind the last byte before `end` that is not zero. It is looked for once, because a sender may leave out any number
+    /// of restart markers before it.
+    filled_up_from: usize,
     /// DC coefficient of the block before, for each component.
     before: [i16; 3],
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    fn new(bytes: &'a [u8], start: usize, end: usize) -> Self {
+        let last = bytes[start..end].iter().rposition(|&byte| byte != 0);
+        let filled_up_from = last.map_or(start, |last| start + last + 1);
+        Place { bits: Bits::new(bytes, start), end, filled_up_from, before: [0; 3] }
+    }
+
     /// Reads a block, and calls `keep` with the place of each coefficient in zigzag order and the coefficient; the first one is
     /// the difference to the block before. Returns the last place.
     #[inline(always)]
@@ -112,13 +139,19 @@ impl Place<'_> {
         last
     }
 
-    /// Checks that the interval was read to its last byte, `end`. No more than filling may be left of that byte; some cameras
-    /// fill up with zero bytes too.
-    fn finish(&self, end: usize) -> Result<(), Damage> {
-        match self.bits.left(end) {
-            ..0 => Err(Damage("the scan ends too soon")),
-            left if self.bits.only_zeros(left / 8, end) => Ok(()),
-            _ => Err(Damage("the scan goes on behind its last block")),
+    /// Returns where the bytes behind the last block begin; `None` for none but zero bytes, with which some cameras fill up.
+    ///
+    /// The last byte of a block is filled up with equal bits. Other bits tell that the block before them was not the last one,
+    /// but damaged.
+    fn leftover(&self) -> Result<Option<usize>, Damage> {
+        let left = usize::try_from(self.bits.left(self.end)).map_err(|_| TOO_SHORT)?;
+        let start = self.end - left / 8;
+        if start >= self.filled_up_from {
+            Ok(None)
+        } else if self.bits.are_equal(left as u32 % 8) {
+            Ok(Some(start))
+        } else {
+            Err(TOO_LONG)
         }
     }
 }
