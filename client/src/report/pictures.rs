@@ -150,17 +150,17 @@ mod tests {
     fn boxes_are_drawn_in_the_picture_as_large_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("a.png");
-        RgbImage::from_pixel(900, 700, Rgb([90; 3])).save(&source).unwrap();
+        RgbImage::from_pixel(450, 350, Rgb([90; 3])).save(&source).unwrap();
         for name in ["out.png", "out.JPG", "out.bmp", "out.webp"] {
             let out = folder.path().join(name);
             let mut pictures = Pictures::new(&out, &one(&source), progress()).unwrap();
-            pictures.write(&finished(&source, found(Some(vec![face(300.0, 200.0, 100.0)])))).unwrap();
+            pictures.write(&finished(&source, found(Some(vec![face(150.0, 100.0, 60.0)])))).unwrap();
             assert_eq!(pictures.finish(), Some(out.clone()));
             let drawn = image::open(&out).unwrap().into_rgb8();
-            assert_eq!(drawn.dimensions(), (900, 700));
-            let Rgb([red, green, _]) = *drawn.get_pixel(350, 201);
+            assert_eq!(drawn.dimensions(), (450, 350));
+            let Rgb([red, green, _]) = *drawn.get_pixel(180, 100);
             assert!(green > red + 60, "{name}: a green line");
-            assert!(drawn.get_pixel(350, 250).0[1].abs_diff(90) < 5, "{name}: nothing inside the box");
+            assert!(drawn.get_pixel(180, 130).0[1].abs_diff(90) < 5, "{name}: nothing inside the box");
         }
         assert_eq!(names_in(folder.path()), ["a.png", "out.JPG", "out.bmp", "out.png", "out.webp"]);
     }
