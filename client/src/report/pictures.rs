@@ -2,6 +2,7 @@
 
 mod format;
 mod names;
+mod profile;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -93,9 +94,9 @@ fn annotated(picture: &Path, format: Format, end: &End) -> Result<Vec<u8>, Strin
         End::Dropped(reason) => return Err(format!("it was dropped ({})", reason.as_str())),
         End::Failed { code: _, message } => return Err(message.clone()),
     };
-    let mut pixels = source::upright(picture).map_err(|Unreadable(why)| why)?;
-    draw(&mut pixels, found)?;
-    format.encode(&pixels)
+    let mut picture = source::upright(picture).map_err(|Unreadable(why)| why)?;
+    draw(&mut picture.pixels, found)?;
+    format.encode(&picture)
 }
 
 /// Checks that none of `pictures` is in the folder `out`.

@@ -6,6 +6,7 @@ mod tests;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{Cursor, Read};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,6 +46,14 @@ pub(super) struct Ready {
     pub(super) scale: Scale,
 }
 
+/// A picture with all of its pixels.
+#[derive(Debug)]
+pub(crate) struct Upright {
+    pub(crate) pixels: RgbImage,
+    /// The colour profile (ICC) of the pixels, without which the colours of many phones look pale.
+    pub(crate) profile: Option<Vec<u8>>,
+}
+
 /// Creates what [`ready`] works with. Each thread needs its own.
 pub(super) fn shrinker() -> Shrinker {
     Shrinker::new(LIMITS, QUALITY)
@@ -74,13 +83,13 @@ pub(super) fn ready(path: &Path, send_size: Option<u32>, shrinker: &mut Shrinker
 ///
 /// # Errors
 /// Says why the picture cannot be read.
-pub(crate) fn upright(path: &Path) -> Result<RgbImage, Unreadable> {
+pub(crate) fn upright(path: &Path) -> Result<Upright, Unreadable> {
     guarded(|| {
         let still = Still::read(path)?;
         let (pixels, orientation) = still.decode()?;
         let mut picture = DynamicImage::ImageRgb8(pixels);
         picture.apply_orientation(orientation);
-        Ok(picture.into_rgb8())
+        Ok(Upright { pixels: picture.into_rgb8(), profile: still.profile() })
     })
 }
 
@@ -144,6 +153,13 @@ impl Still {
     fn orientation(&self) -> Orientation {
         let orientation = self.decoder().and_then(|mut decoder| decoder.orientation());
         orientation.unwrap_or(Orientation::NoTransforms)
+    }
+
+    /// Returns the colour profile, if it is one of red, green and blue. Grey and inks are converted without their profiles.
+    fn profile(&self) -> Option<Vec<u8>> {
+        const COLOUR_SPACE: Range<usize> = 16..20;
+        let profile = self.decoder().and_then(|mut decoder| decoder.icc_profile()).ok().flatten();
+        profile.filter(|profile| profile.get(COLOUR_SPACE) == Some(b"RGB "))
     }
 
     fn decoder(&self) -> image::ImageResult<impl ImageDecoder> {
