@@ -2,6 +2,7 @@
 
 mod format;
 mod names;
+mod profile;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -93,9 +94,9 @@ fn annotated(picture: &Path, format: Format, end: &End) -> Result<Vec<u8>, Strin
         End::Dropped(reason) => return Err(format!("it was dropped ({})", reason.as_str())),
         End::Failed { code: _, message } => return Err(message.clone()),
     };
-    let mut pixels = source::upright(picture).map_err(|Unreadable(why)| why)?;
-    draw(&mut pixels, found)?;
-    format.encode(&pixels)
+    let mut picture = source::upright(picture).map_err(|Unreadable(why)| why)?;
+    draw(&mut picture.pixels, found)?;
+    format.encode(&picture)
 }
 
 /// Checks that none of `pictures` is in the folder `out`.
@@ -150,17 +151,17 @@ mod tests {
     fn boxes_are_drawn_in_the_picture_as_large_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("a.png");
-        RgbImage::from_pixel(900, 700, Rgb([90; 3])).save(&source).unwrap();
+        RgbImage::from_pixel(450, 350, Rgb([90; 3])).save(&source).unwrap();
         for name in ["out.png", "out.JPG", "out.bmp", "out.webp"] {
             let out = folder.path().join(name);
             let mut pictures = Pictures::new(&out, &one(&source), progress()).unwrap();
-            pictures.write(&finished(&source, found(Some(vec![face(300.0, 200.0, 100.0)])))).unwrap();
+            pictures.write(&finished(&source, found(Some(vec![face(150.0, 100.0, 60.0)])))).unwrap();
             assert_eq!(pictures.finish(), Some(out.clone()));
             let drawn = image::open(&out).unwrap().into_rgb8();
-            assert_eq!(drawn.dimensions(), (900, 700));
-            let Rgb([red, green, _]) = *drawn.get_pixel(350, 201);
+            assert_eq!(drawn.dimensions(), (450, 350));
+            let Rgb([red, green, _]) = *drawn.get_pixel(180, 100);
             assert!(green > red + 60, "{name}: a green line");
-            assert!(drawn.get_pixel(350, 250).0[1].abs_diff(90) < 5, "{name}: nothing inside the box");
+            assert!(drawn.get_pixel(180, 130).0[1].abs_diff(90) < 5, "{name}: nothing inside the box");
         }
         assert_eq!(names_in(folder.path()), ["a.png", "out.JPG", "out.bmp", "out.png", "out.webp"]);
     }

@@ -22,8 +22,11 @@ pub(super) enum Content {
     Other,
 }
 
-/// The number of bytes by which a format is recognised.
-const SIGNATURE_BYTES: u64 = 16;
+/// The number of bytes by which a format is recognised: MPEG-TS shows only with its second packet.
+const SIGNATURE_BYTES: u64 = 200;
+/// The length of a packet of MPEG-TS, and the byte with which it begins.
+const TS_PACKET: usize = 188;
+const TS_SYNC: u8 = 0x47;
 /// How much of a JPEG is read to see whether another follows it: more than any frame of Motion JPEG takes.
 const MOST_LOOKED_AT: u64 = 64 << 20;
 
@@ -63,9 +66,14 @@ fn is_video(start: &[u8]) -> bool {
         || four == Some(b"ftyp") && !matches!(kind, Some(b"heic" | b"heix" | b"mif1" | b"avif"))
         || matches!(four, Some(b"moov" | b"mdat" | b"wide"))
         || brand == Some(b"RIFF") && kind == Some(b"AVI ")
-        // MPEG-TS begins each packet of 188 bytes with 0x47; those of a camcorder have four bytes before it. The signature alone is
-        // short, so that what follows has to look like a header.
-        || start.len() >= 8 && (start[0] == 0x47 && start[3] & 0x10 != 0 || start[4] == 0x47 && start[7] & 0x10 != 0)
+        // The packets of a camcorder have four bytes before them. The byte alone is the letter G, with which many texts begin.
+        || is_ts(start, TS_PACKET)
+        || start.get(4..).is_some_and(|start| is_ts(start, TS_PACKET + 4))
+}
+
+/// Returns whether two packets of MPEG-TS begin `step` bytes apart.
+fn is_ts(start: &[u8], step: usize) -> bool {
+    start.first() == Some(&TS_SYNC) && start.get(step) == Some(&TS_SYNC)
 }
 
 /// Returns whether the name of a file is that of a photo, and not of Motion JPEG. The whole of a file has to be read to know, and a folder may hold many
@@ -134,9 +142,11 @@ mod tests {
             (b"\0\0\0\x18ftypheic".to_vec(), Content::Other),
             (b"\x1A\x45\xDF\xA3....".to_vec(), Content::Video),
             (b"RIFF....AVI LIST".to_vec(), Content::Video),
-            (b"\x47\x40\x11\x10\0\x42\xF0\x25".to_vec(), Content::Video),
             (b"II*\0".to_vec(), Content::Other),
             (b"hello".to_vec(), Content::Other),
+            (b"Group photo of the ninth of May".repeat(9), Content::Other),
+            ([&b"\x47\x40\x11\x10"[..], &[0xFF; 184]].concat().repeat(2), Content::Video),
+            ([&b"\0\0\0\0\x47\x40\x11\x10"[..], &[0xFF; 184]].concat().repeat(2), Content::Video),
             (Vec::new(), Content::Other),
         ] {
             fs::write(&path, &bytes).unwrap();

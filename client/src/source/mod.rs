@@ -32,7 +32,7 @@ pub(crate) use planes::{Planes, RawPicture};
 pub(crate) use probe::{Probe, Rate, Track, TrackKind};
 pub(crate) use showinfo::Colour;
 use silence::Silence;
-pub(crate) use still::upright;
+pub(crate) use still::{Upright, upright};
 
 /// An input that was examined and can be read.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ mod tests;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{Cursor, Read};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,8 +30,8 @@ const LARGE_PIXELS: u64 = 25_000_000;
 const MOST_SENT_PIXELS: u64 = 40_000_000;
 /// The longest side of a JPEG, in pixels.
 const MOST_SIDE: u32 = 65_535;
-/// JPEG quality of what is sent. It is high, because the JPEG is sent once and not stored.
-const QUALITY: u8 = 95;
+/// JPEG quality of what is sent. From here to 100 the detectors find as many faces; what changes are faces at the edge of their score.
+const QUALITY: u8 = 90;
 
 /// Held while a large picture is decoded.
 static LARGE: Mutex<()> = Mutex::new(());
@@ -43,6 +44,14 @@ pub(super) struct Ready {
     pub(super) size: Option<(u32, u32)>,
     /// How much larger the upright picture is than `jpeg`.
     pub(super) scale: Scale,
+}
+
+/// A picture with all of its pixels.
+#[derive(Debug)]
+pub(crate) struct Upright {
+    pub(crate) pixels: RgbImage,
+    /// The colour profile (ICC) of the pixels, without which the colours of many phones look pale.
+    pub(crate) profile: Option<Vec<u8>>,
 }
 
 /// Creates what [`ready`] works with. Each thread needs its own.
@@ -58,20 +67,29 @@ const LIMITS: Limits = Limits { max_pixels: MOST_PIXELS };
 /// # Errors
 /// Says why the picture cannot be read. A JPEG with a damaged header is no error: workers say what is wrong with it.
 pub(super) fn ready(path: &Path, send_size: Option<u32>, shrinker: &mut Shrinker) -> Result<Ready, Unreadable> {
-    guarded(|| Still::read(path)?.ready(send_size, shrinker))
+    guarded(|| {
+        let still = Still::read(path)?;
+        if jpeg::is_sequence(&still.bytes) {
+            let path = path.display();
+            tracing::warn!(
+                "{path} is Motion JPEG: only its first picture is searched; as INPUT by itself it is a video"
+            );
+        }
+        still.ready(send_size, shrinker)
+    })
 }
 
 /// Reads a picture with all of its pixels, upright.
 ///
 /// # Errors
 /// Says why the picture cannot be read.
-pub(crate) fn upright(path: &Path) -> Result<RgbImage, Unreadable> {
+pub(crate) fn upright(path: &Path) -> Result<Upright, Unreadable> {
     guarded(|| {
         let still = Still::read(path)?;
         let (pixels, orientation) = still.decode()?;
         let mut picture = DynamicImage::ImageRgb8(pixels);
         picture.apply_orientation(orientation);
-        Ok(picture.into_rgb8())
+        Ok(Upright { pixels: picture.into_rgb8(), profile: still.profile() })
     })
 }
 
@@ -135,6 +153,13 @@ impl Still {
     fn orientation(&self) -> Orientation {
         let orientation = self.decoder().and_then(|mut decoder| decoder.orientation());
         orientation.unwrap_or(Orientation::NoTransforms)
+    }
+
+    /// Returns the colour profile, if it is one of red, green and blue. Grey and inks are converted without their profiles.
+    fn profile(&self) -> Option<Vec<u8>> {
+        const COLOUR_SPACE: Range<usize> = 16..20;
+        let profile = self.decoder().and_then(|mut decoder| decoder.icc_profile()).ok().flatten();
+        profile.filter(|profile| profile.get(COLOUR_SPACE) == Some(b"RGB "))
     }
 
     fn decoder(&self) -> image::ImageResult<impl ImageDecoder> {

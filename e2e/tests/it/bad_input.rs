@@ -197,7 +197,7 @@ fn bad_pictures_between_good_ones() {
         assert_eq!(Path::new(&out).join(name).exists(), reason.is_none(), "{name}");
     }
     let balance = "sent 8 = ok 4 + dropped 0 + failed 4 (1 truncated, 2 unreadable, 1 zero_size)";
-    let left_out = "2 files that are no still pictures (05-empty.jpg, 06-words.jpg)";
+    let left_out = "2 files that are no pictures and no videos (05-empty.jpg, 06-words.jpg)";
     assert_says(&ended, &[balance, left_out, "4 of 8 pictures are missing from"]);
     assert_works(&cluster);
 }

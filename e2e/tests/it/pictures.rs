@@ -56,7 +56,7 @@ fn a_folder_of_pictures() {
     written.sort();
     assert_eq!(written, ["a.png.jpg", "b.bmp.jpg", "c.jpg"]);
 
-    let left_out = "1 subfolder (use --recursive), 1 file that is no still picture (notes.txt)";
+    let left_out = "1 subfolder (use --recursive), 1 file that is no picture and no video (notes.txt)";
     assert!(ended.stderr.iter().any(|line| line.ends_with(left_out)), "{:?}", ended.stderr);
 
     report::assert_balanced(&run(&["--recursive"]), 4);

@@ -25,7 +25,7 @@ fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
 
 struct Read {
     ready: Result<Ready, Unreadable>,
-    upright: Result<RgbImage, Unreadable>,
+    upright: Result<Upright, Unreadable>,
 }
 
 fn read(bytes: &[u8], send_size: Option<u32>) -> Read {
@@ -51,7 +51,7 @@ fn a_turned_photo_is_upright_in_what_is_sent_and_in_what_is_drawn_on() {
     let Read { ready, upright } = read(&jpeg, None);
     let Ready { jpeg, size, scale } = ready.unwrap();
     assert_eq!((size, scale), (Some((48, 64)), Scale::ONE));
-    for picture in [jpeg::decode_rgb(&jpeg, &LIMITS).unwrap(), upright.unwrap()] {
+    for picture in [jpeg::decode_rgb(&jpeg, &LIMITS).unwrap(), upright.unwrap().pixels] {
         assert_eq!(picture.dimensions(), (48, 64));
         let red = |y| picture.get_pixel(24, y).0[0].abs_diff(200) < 20;
         assert!(red(8) && !red(56), "turned by a quarter to the right, left is above");
@@ -66,7 +66,7 @@ fn large_pictures_are_shrunk_and_keep_their_size_for_boxes() {
         let Ready { jpeg, size, scale } = ready.unwrap();
         assert_eq!((size, scale), (Some((300, 200)), Scale { across: 5.0, down: 5.0 }), "{format:?}");
         assert_eq!(jpeg::header(&jpeg).unwrap().size, Size { width: 60, height: 40 });
-        assert_eq!(upright.unwrap().dimensions(), (300, 200));
+        assert_eq!(upright.unwrap().pixels.dimensions(), (300, 200));
     }
 }
 
