@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn run_by(loss: Loss, announced_ms: Option<u64>, script: &[Op]) {
-        let joined = crate::test_clock::start();
+        let joined = facefleet_proto::test_clock::start();
         let at = |ms: u64| joined + Duration::from_millis(ms);
         let mut liveness = Liveness::new(announced_ms.map(Duration::from_millis), loss, joined);
         for op in script {

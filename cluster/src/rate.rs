@@ -35,7 +35,7 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
 
     #[test]
     fn a_rate_is_that_between_two_looks() {

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use facefleet_proto::backoff::Backoff;
 use facefleet_proto::{Heartbeat, Join, LegacyState, Load, WorkerId, wire};
 use facefleet_service::address::{HostPort, HostPorts, hears, local_towards};
-use facefleet_service::backoff::Backoff;
 use facefleet_service::{clock, grpc};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;

@@ -106,7 +106,7 @@ fn by_reason<R: Borrow<str>>(counts: &BTreeMap<R, u64>) -> BTreeMap<String, u64>
 
 #[cfg(test)]
 mod tests {
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
     use facefleet_proto::view::MAX_REPORTED_DECISIONS;
 
     use super::super::tests::{frame, ok, with_workers};

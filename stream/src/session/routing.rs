@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use facefleet_proto::backoff::Backoff;
 use facefleet_proto::{RouteQuery, WorkerId};
-
-use crate::backoff::Backoff;
 
 /// How soon a worker that joins is found by a stream that wants more.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -159,7 +158,7 @@ impl Routing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
 
     #[test]
     fn a_stream_that_is_short_of_workers_for_half_of_the_time_gets_no_more() {

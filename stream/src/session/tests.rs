@@ -7,7 +7,7 @@ use facefleet_proto::{AnalyzeOpen, Candidate, FailureCode, Route, RouteQuery, St
 use super::state::MOST_BYTES;
 use super::*;
 use crate::frame::{End, Found, SourceFrame};
-use crate::test_clock;
+use facefleet_proto::test_clock;
 
 /// A worker that nobody reaches; what its link says is what the test says.
 fn candidate(name: &str, port: u16) -> Candidate {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use facefleet_proto::backoff::Backoff;
 use facefleet_proto::{Candidate, WorkerId};
 
 use super::ids::Peer;
-use crate::backoff::Backoff;
 
 /// How long after its last loss a worker is treated as if it had never been lost.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::test_clock;
+use facefleet_proto::test_clock;
 use facefleet_proto::{Health, Identity, Join, Load, RouteQuery, TaskResult};
 use proptest::prelude::*;
 

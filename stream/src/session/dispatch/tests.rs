@@ -1,4 +1,4 @@
-use crate::test_clock;
+use facefleet_proto::test_clock;
 
 use super::super::lane::{OVERDUE_CEILING, OVERDUE_FIRST};
 use super::*;
