@@ -101,6 +101,7 @@ pub(super) struct Audit {
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) address: SocketAddr,
+    pub(super) connected: At,
     /// None until it takes frames.
     pub(super) up: Option<Up>,
     /// Frames in flight, and which attempt of each.
@@ -270,6 +271,7 @@ impl Audit {
         assert!(self.lanes.values().all(|lane| lane.address != address), "{now:?}: two links to {address}");
         let lane = Lane {
             address,
+            connected: now,
             up: None,
             held: BTreeMap::new(),
             had_frames: now,

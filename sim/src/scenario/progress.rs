@@ -19,6 +19,8 @@ pub(super) const SLOW_REPORT: Duration = Duration::from_millis(20);
 /// After a fault, waits may be as long as this.
 const SETTLED_AFTER: Duration = Duration::from_secs(6);
 const JOINED_IS_USED_AFTER: Duration = Duration::from_secs(2);
+/// A link to a worker has a frame within this time, the network's part of it included.
+const LINK_IS_USED_WITHIN: Duration = Duration::from_secs(1);
 /// A live stream has a frame done this often, where a worker has time for it.
 const LIVE_OK_WITHIN: Duration = Duration::from_secs(1);
 /// A worker that takes no longer for a frame is fast: it has credit for several frames a thread, and is not left out,
@@ -71,7 +73,9 @@ pub(super) fn check_that_it_is_used(world: &mut Stage, slot: usize, life: u32, s
             is_hungry && client.started < since && !client.is_done && audit.last_send > since + JOINED_IS_USED_AFTER;
         let address = Worker::address(slot);
         let had_room = audit.lanes.len() < audit.wanted && audit.full_at.is_none_or(|at| at < since);
-        let has_room = had_room || audit.lanes.values().any(|lane| lane.address == address);
+        // Where a link to another worker was in its place, it has not had all of the time.
+        let is_linked = |lane: &Lane| lane.address == address && now - lane.connected >= LINK_IS_USED_WITHIN;
+        let has_room = had_room || audit.lanes.values().any(is_linked);
         if !wants || !has_room || audit.lost_at.contains_key(&address) {
             continue;
         }

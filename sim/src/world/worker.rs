@@ -70,6 +70,8 @@ pub struct Worker {
     hiccup: Option<(At, u32)>,
     /// When its frames first took longer than usual.
     first_slow: Option<At>,
+    /// Until when its threads work, or worked, on a frame that takes longer than usual.
+    slow_until: Option<At>,
     /// How it treats frames.
     pub habit: Habit,
     is_draining: bool,
@@ -118,6 +120,7 @@ impl Worker {
             is_self_tested,
             hiccup: None,
             first_slow: None,
+            slow_until: None,
             habit,
             is_draining: false,
             member: Member::default(),
@@ -164,9 +167,9 @@ impl Worker {
         self.threads
     }
 
-    /// Until when its frames take, or took, longer than usual.
+    /// Until when its frames take, or took, longer than usual, as far as they have begun.
     pub fn slow_until(&self) -> Option<At> {
-        self.hiccup.map(|(until, _)| until)
+        self.slow_until
     }
 
     /// The streams that are open there.
@@ -232,6 +235,7 @@ impl Worker {
     /// From now on until then, frames that are begun take so many times as long.
     pub fn hiccup(&mut self, now: At, until: At, times: u32) {
         self.first_slow = self.first_slow.or(Some(now));
+        self.slow_until = self.slow_until.max(Some(until));
         self.hiccup = Some((until, times));
     }
 
@@ -413,13 +417,18 @@ impl Worker {
     }
 
     /// What a frame that is begun now will take.
-    fn next_service(&self, bus: &mut Bus<impl Experiment>) -> Duration {
-        let mean = match (self.habit, self.hiccup) {
+    fn next_service(&mut self, bus: &mut Bus<impl Experiment>) -> Duration {
+        let hiccup = self.hiccup.filter(|(until, _)| bus.now() < *until);
+        let mean = match (self.habit, hiccup) {
             (Habit::Fails { .. }, _) => Duration::from_millis(1),
-            (_, Some((until, times))) if bus.now() < until => self.service * times,
-            _ => self.service,
+            (_, Some((_, times))) => self.service * times,
+            (_, None) => self.service,
         };
-        mean.mul_f64(1.0 - JITTER + 2.0 * JITTER * bus.rng.f64())
+        let service = mean.mul_f64(1.0 - JITTER + 2.0 * JITTER * bus.rng.f64());
+        if hiccup.is_some() {
+            self.slow_until = self.slow_until.max(Some(bus.now() + service));
+        }
+        service
     }
 
     fn done(&mut self, conn: ConnId, job: &Job, spent: Duration, bus: &mut Bus<impl Experiment>) -> Option<Killed> {

@@ -115,10 +115,10 @@ impl Routing {
         !self.asking && self.next.is_none_or(|next| now >= next)
     }
 
-    /// The question for `missing` workers. `not_wanted` are numbers that this life of the master gave.
-    pub(super) fn ask(&mut self, missing: usize, not_wanted: Vec<WorkerId>) -> RouteQuery {
+    /// The question for `workers` workers. `not_wanted` are numbers that this life of the master gave.
+    pub(super) fn ask(&mut self, workers: usize, not_wanted: Vec<WorkerId>) -> RouteQuery {
         self.asking = true;
-        RouteQuery { wanted: missing, exclude: not_wanted, epoch: self.epoch, ..self.query.clone() }
+        RouteQuery { wanted: workers, exclude: not_wanted, epoch: self.epoch, ..self.query.clone() }
     }
 
     /// An answer has come. Returns whether another life of the master gave it than the one before.

@@ -108,6 +108,17 @@ impl Workers {
         self.known.get(&address).is_some_and(|known| known.cooling.as_ref().is_none_or(|cooling| now >= cooling.until))
     }
 
+    /// Whether the worker at `address` was lost, and has not proved since that it works.
+    pub(super) fn is_unproved(&self, address: SocketAddr) -> bool {
+        self.known.get(&address).is_some_and(|known| known.cooling.is_some())
+    }
+
+    /// How many unproved workers the master may offer.
+    pub(super) fn unproved(&self, now: Instant, is_linked: impl Fn(SocketAddr) -> bool) -> usize {
+        let addresses = self.known.keys().filter(|address| self.is_unproved(**address));
+        addresses.filter(|address| self.may_be_tried(**address, now) && !is_linked(**address)).count()
+    }
+
     /// All workers that are known, by address.
     pub(super) fn candidates(&self) -> impl Iterator<Item = &Candidate> {
         self.known.values().map(|known| &known.candidate)
