@@ -9,7 +9,6 @@ mod measured;
 use std::fmt;
 use std::time::Duration;
 
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_stream::frame::End;
 use facefleet_stream::session::{LinkEvent, MOST_LINKS, WORKERS_AT_FIRST};
@@ -64,8 +63,6 @@ pub struct Trial<'a> {
     pub cluster: &'a Cluster,
     /// How its master chooses workers.
     pub policy: PolicyName,
-    /// How its master sees that one is lost.
-    pub loss: Loss,
     /// How its clients use them.
     pub kind: Kind,
 }
@@ -133,13 +130,13 @@ enum Happening {
 }
 
 fn world(trial: Trial<'_>, seed: u64, measured: Measured) -> World<Cameras> {
-    let Trial { cluster, policy, loss, kind } = trial;
+    let Trial { cluster, policy, kind } = trial;
     let mut rng = Rng::with_seed(seed);
     let boards = cluster.boards(&mut rng);
     let rngs: Vec<Rng> = (0..cluster.cameras(&boards)).map(|_| rng.fork()).collect();
     let cameras = rngs.len();
     let experiment = Cameras { cluster: *cluster, kind, rngs, churn: rng.fork(), streams: Vec::new(), measured };
-    let master = Master::new(policy, loss, seed);
+    let master = Master::new(policy, seed);
     let mut world = World::new(rng, Network::new(NETWORK, 0), master, experiment, false);
     world.master.start(&mut world.bus);
     boards.into_iter().for_each(|board| add(&mut world, board));
@@ -254,7 +251,7 @@ mod tests {
         let mut cluster = CLUSTERS[0];
         cluster.span = Duration::from_secs(25);
         for kind in [Kind::OneRoute, Kind::AsNeeded, Kind::Many(2)] {
-            let trial = Trial { cluster: &cluster, policy: PolicyName::LeastLoaded, loss: Loss::Missed, kind };
+            let trial = Trial { cluster: &cluster, policy: PolicyName::LeastLoaded, kind };
             let figures = || run(trial, 3, Measured::default()).figures();
             let (first, again) = (figures(), figures());
             assert_eq!(format!("{first:?}"), format!("{again:?}"));

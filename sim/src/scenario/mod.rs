@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clap::ValueEnum as _;
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::scheduler::Scheduler;
 use facefleet_proto::view::StreamReport;
@@ -39,10 +38,6 @@ pub use tally::Tally;
 
 /// Within this time a worker that joins gets its first frame of a stream that could use it, and the network's part of it.
 const USED_WITHIN: Duration = Duration::from_millis(2250);
-/// The longest silence after which a worker is offered: three missed heartbeats, or what a rhythm that was disturbed by a bad
-/// network allows.
-const LOST_AFTER: Duration = Duration::from_secs(3);
-const LOST_AFTER_BY_PHI: Duration = Duration::from_secs(10);
 
 /// Runs the world of this seed until every stream has ended. `verbose` prints what happens.
 ///
@@ -65,14 +60,12 @@ fn world(seed: u64, verbose: bool) -> World<Scenario> {
     let fate = Fate::draw(&mut rng);
     let plans: Vec<Plan> = (0..rng.usize(1..=3)).map(|_| plan(fate, workers.len(), &mut rng)).collect();
     let policy = *rng.choice(PolicyName::value_variants()).expect("there are policies");
-    let loss = if rng.u32(0..4) == 0 { Loss::Phi } else { Loss::Missed };
     let normal_loss = if fate == Fate::Hiccups || rng.bool() { 0 } else { rng.u32(0..50) };
     let net = Network::new(Duration::from_micros(rng.u64(100..15_000)), normal_loss);
     let services: Vec<Duration> = workers.iter().map(|worker| worker.service).collect();
     let audits = plans.iter().map(|plan| Audit::new(plan.wanted, plan.max_age, services.clone())).collect();
-    let longest_silence = if loss == Loss::Phi { LOST_AFTER_BY_PHI } else { LOST_AFTER };
-    let scenario = Scenario { audits, longest_silence, ..Scenario::default() };
-    let mut world = World::new(rng, net, Master::new(policy, loss, 1), scenario, verbose);
+    let scenario = Scenario { audits, ..Scenario::default() };
+    let mut world = World::new(rng, net, Master::new(policy, 1), scenario, verbose);
     world.workers = workers;
     for plan in plans {
         let at = world.bus.between(0, 500);

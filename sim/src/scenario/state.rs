@@ -14,6 +14,9 @@ use crate::engine::At;
 use crate::world::message::Host;
 use crate::world::worker::Habit;
 
+/// The longest silence after which a worker may be offered: three missed heartbeats.
+const LOST_AFTER: Duration = Duration::from_secs(3);
+
 /// The experiment: a world to which a fate happens, and an audit of each stream in it.
 #[derive(Debug, Default)]
 pub(super) struct Scenario {
@@ -25,8 +28,6 @@ pub(super) struct Scenario {
     pub(super) worked_on: BTreeSet<(usize, u64)>,
     /// When the present life of the master last heard of each worker, and of which life of it.
     pub(super) heard: BTreeMap<SocketAddr, (u64, At)>,
-    /// The longest silence after which a worker may be offered.
-    pub(super) longest_silence: Duration,
     /// When a fault last struck or was mended.
     pub(super) disturbed: Option<At>,
     /// From then on there are no more faults.
@@ -123,7 +124,7 @@ impl Scenario {
             let (generation, heard) = self.heard[&candidate.address];
             assert_eq!(generation, candidate.generation, "the master offers another life than it heard of");
             let silent = now - heard;
-            assert!(silent <= self.longest_silence, "{now:?}: {candidate:?} is offered after {silent:?} of silence");
+            assert!(silent <= LOST_AFTER, "{now:?}: {candidate:?} is offered after {silent:?} of silence");
         }
         if offered.len() < query.wanted {
             let excusable = &self.audits[client].excusable;

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::scheduler::Scheduler;
 
@@ -24,21 +23,19 @@ pub struct Master {
     epoch: u64,
     scheduler: Scheduler,
     policy: PolicyName,
-    loss: Loss,
 }
 
 impl fmt::Debug for Master {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the master of epoch {}, {}, {:?}", self.epoch, self.policy.as_str(), self.loss)
+        write!(f, "the master of epoch {}, {}", self.epoch, self.policy.as_str())
     }
 }
 
 impl Master {
-    /// A master that is not up, and will choose workers and detect losses in this way. What it leaves to chance follows from
-    /// `epoch`.
-    pub fn new(policy: PolicyName, loss: Loss, epoch: u64) -> Master {
+    /// A master that is not up, and will choose workers in this way. What it leaves to chance follows from `epoch`.
+    pub fn new(policy: PolicyName, epoch: u64) -> Master {
         let scheduler = Scheduler::new(policy, epoch);
-        Master { is_up: false, is_dark: false, epoch, scheduler, policy, loss }
+        Master { is_up: false, is_dark: false, epoch, scheduler, policy }
     }
 
     /// Whether its process runs.
@@ -51,7 +48,7 @@ impl Master {
         if std::mem::replace(&mut self.is_up, true) {
             return;
         }
-        self.scheduler = Scheduler::new(self.policy, self.epoch).detecting(self.loss);
+        self.scheduler = Scheduler::new(self.policy, self.epoch);
         self.epoch += 1;
         bus.timer(EXPIRE_EVERY, Host::Master, Timer::Expire);
     }
