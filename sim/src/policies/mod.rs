@@ -17,6 +17,7 @@ use fastrand::Rng;
 use crate::engine::At;
 use crate::world::client::{Client, Plan};
 use crate::world::master::Master;
+use crate::world::message::Ends;
 use crate::world::network::Network;
 use crate::world::worker::{Habit, Worker};
 use crate::world::{Experiment, World};
@@ -154,7 +155,7 @@ fn world(trial: Trial<'_>, seed: u64, measured: Measured) -> World<Cameras> {
 
 /// A worker starts on a new board.
 fn add(world: &mut World<Cameras>, board: Board) {
-    let worker = Worker::new(world.workers.len(), board.threads, board.frame, Habit::Honest, true);
+    let worker = Worker::new(world.workers.len(), board.threads, board.frame, Habit::Honest);
     let mut worker = worker.with_weight(board.weight());
     worker.start(None, &mut world.bus);
     world.workers.push(worker);
@@ -193,7 +194,7 @@ fn replace(world: &mut World<Cameras>) {
         }
     };
     let board = mixed(churn);
-    world.workers[gone].end(true, &mut world.bus);
+    world.workers[gone].end(Ends::Machine, &mut world.bus);
     add(world, board);
 }
 
@@ -206,7 +207,7 @@ impl Experiment for Cameras {
             Happening::Begin(camera) => begin(world, camera),
             Happening::SlowDown => {
                 let times = world.bus.experiment.cluster.slow_down;
-                world.workers[0].service *= times;
+                world.workers[0].speed.service *= times;
             }
             Happening::Replace => {
                 replace(world);

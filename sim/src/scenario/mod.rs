@@ -62,7 +62,7 @@ fn world(seed: u64, verbose: bool) -> World<Scenario> {
     let policy = *rng.choice(PolicyName::value_variants()).expect("there are policies");
     let normal_loss = if fate == Fate::Hiccups || rng.bool() { 0 } else { rng.u32(0..50) };
     let net = Network::new(Duration::from_micros(rng.u64(100..15_000)), normal_loss);
-    let services: Vec<Duration> = workers.iter().map(|worker| worker.service).collect();
+    let services: Vec<Duration> = workers.iter().map(|worker| worker.speed.service).collect();
     let audits = plans.iter().map(|plan| Audit::new(plan.wanted, plan.max_age, services.clone())).collect();
     let scenario = Scenario { audits, ..Scenario::default() };
     let mut world = World::new(rng, net, Master::new(policy, 1), scenario, verbose);
@@ -88,7 +88,8 @@ fn worker(slot: usize, rng: &mut Rng) -> Worker {
         _ => Habit::Honest,
     };
     let (threads, service) = (rng.u32(1..=4), Duration::from_micros(rng.u64(15_000..300_000)));
-    Worker::new(slot, threads, service, habit, rng.u32(0..4) > 0)
+    let worker = Worker::new(slot, threads, service, habit);
+    if rng.u32(0..4) > 0 { worker } else { worker.without_self_test() }
 }
 
 fn plan(fate: Fate, workers: usize, rng: &mut Rng) -> Plan {

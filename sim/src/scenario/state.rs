@@ -11,7 +11,7 @@ use super::audit::Audit;
 use super::poison::Poison;
 use super::tally::Tally;
 use crate::engine::At;
-use crate::world::message::Host;
+use crate::world::message::{Ends, Host};
 use crate::world::worker::Habit;
 
 /// The longest silence after which a worker may be offered: three missed heartbeats.
@@ -67,11 +67,8 @@ impl Fate {
 pub(super) enum Fault {
     /// A process starts at a worker's address, under another name or its own.
     Start(usize, Option<String>),
-    /// A worker's process ends: its machine says so, or is `dark`.
-    Kill {
-        slot: usize,
-        dark: bool,
-    },
+    /// A worker's process ends.
+    Kill(usize, Ends),
     /// A worker is told to go.
     Drain(usize),
     /// A worker's machine has another idea of the time, in microseconds.
@@ -80,9 +77,7 @@ pub(super) enum Fault {
     Habit(usize, Habit),
     /// Something between resets all connections of a worker.
     Reset(usize),
-    KillMaster {
-        dark: bool,
-    },
+    KillMaster(Ends),
     StartMaster,
     Pause(Host),
     Resume(Host),
@@ -126,8 +121,10 @@ impl Scenario {
             let silent = now - heard;
             assert!(silent <= LOST_AFTER, "{now:?}: {candidate:?} is offered after {silent:?} of silence");
         }
-        if offered.len() < query.wanted {
-            let excusable = &self.audits[client].excusable;
+        let asked = self.audits[client].asked.as_ref().expect("a route answers a question");
+        // What a cut held up may be a question that its client has given up.
+        if offered.len() < query.wanted && *query == asked.query {
+            let excusable = &asked.excusable;
             let mut left_out = healthy.difference(&offered).filter(|address| !excusable.contains(address));
             let left_out = left_out.next();
             assert!(

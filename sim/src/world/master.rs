@@ -8,7 +8,7 @@ use facefleet_cluster::scheduler::Scheduler;
 
 use super::Experiment;
 use super::bus::Bus;
-use super::message::{Host, Reply, Request, Timer};
+use super::message::{Ends, Host, Reply, Request, Timer};
 use super::worker::Worker;
 
 /// How often the real master looks for lost workers.
@@ -53,10 +53,10 @@ impl Master {
         bus.timer(EXPIRE_EVERY, Host::Master, Timer::Expire);
     }
 
-    /// The process ends. Who calls it is told by its machine, unless that is `dark`.
-    pub fn end(&mut self, dark: bool, bus: &mut Bus<impl Experiment>) {
+    /// The process ends, alone or with its machine.
+    pub fn end(&mut self, ends: Ends, bus: &mut Bus<impl Experiment>) {
         self.is_up = false;
-        self.is_dark = dark;
+        self.is_dark = ends == Ends::Machine;
         bus.end_life(Host::Master);
     }
 
@@ -84,7 +84,7 @@ impl Master {
                 Err(refused) => Reply::Failed(refused.to_string()),
             },
             Request::Beat(beat) => Reply::Beaten { unknown: self.scheduler.heartbeat(beat, now).is_err(), epoch },
-            Request::Leave(id, generation, epoch) => {
+            Request::Leave { id, generation, epoch } => {
                 // Err: it was not in, and need not leave.
                 if let Ok(left) = self.scheduler.leave(*id, *generation, *epoch) {
                     let slot = Worker::slot_of(left.join.address);

@@ -15,13 +15,20 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// What a worker's process knows of its membership.
 #[derive(Debug, Default)]
 pub(super) struct Member {
-    /// The id, and the life of the master that gave it.
-    joined: Option<(WorkerId, u64)>,
+    joined: Option<Joined>,
     /// When to beat or join next; None while a call is under way.
     next_beat: Option<At>,
     failed_calls: u32,
     said_draining: bool,
     has_left: bool,
+}
+
+/// What a master said to a worker that joined.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joined {
+    pub(super) id: WorkerId,
+    /// The life of the master that gave the id.
+    pub(super) epoch: u64,
 }
 
 /// What a worker is to do.
@@ -45,12 +52,12 @@ impl Member {
         bus.timer(after, Host::Worker(slot), Timer::Member);
     }
 
-    /// The time to beat has come, unless it was moved. `beat` makes the message for the id and epoch that it is given, or joins.
+    /// The time to beat has come, unless it was moved. `request` makes the heartbeat of a worker that has joined, or lets it join.
     pub(super) fn beat(
         &mut self,
         slot: usize,
         is_draining: bool,
-        request: impl FnOnce(Option<(WorkerId, u64)>) -> Request,
+        request: impl FnOnce(Option<Joined>) -> Request,
         bus: &mut Bus<impl Experiment>,
     ) {
         if self.next_beat.is_none_or(|at| at > bus.now()) || self.has_left {
@@ -75,12 +82,12 @@ impl Member {
     ) -> Verdict {
         let wait = match *reply {
             Reply::Joined { id, epoch, again: _ } => {
-                self.joined = Some((id, epoch));
+                self.joined = Some(Joined { id, epoch });
                 Duration::ZERO
             }
             Reply::Beaten { unknown, epoch } => {
                 self.failed_calls = 0;
-                let is_known = !unknown && self.joined.is_some_and(|(_, joined)| joined == epoch);
+                let is_known = !unknown && self.joined.is_some_and(|joined| joined.epoch == epoch);
                 if !is_known {
                     self.joined = None;
                 }
@@ -105,8 +112,8 @@ impl Member {
             return Verdict::Stays;
         }
         match self.joined {
-            Some((id, epoch)) => {
-                bus.call(Host::Worker(slot), Request::Leave(id, generation, epoch));
+            Some(Joined { id, epoch }) => {
+                bus.call(Host::Worker(slot), Request::Leave { id, generation, epoch });
                 Verdict::Stays
             }
             None => Verdict::Goes,
