@@ -20,7 +20,7 @@ use crate::world::master::Master;
 use crate::world::message::Ends;
 use crate::world::network::Network;
 use crate::world::worker::{Habit, Worker};
-use crate::world::{Experiment, World};
+use crate::world::{Experiment, Log, World};
 pub use cluster::{Board, CAMERA_FPS, CLUSTERS, Cluster, mixed};
 use measured::WARM_UP;
 pub use measured::{Figures, Measured};
@@ -138,7 +138,7 @@ fn world(trial: Trial<'_>, seed: u64, measured: Measured) -> World<Cameras> {
     let cameras = rngs.len();
     let experiment = Cameras { cluster: *cluster, kind, rngs, churn: rng.fork(), streams: Vec::new(), measured };
     let master = Master::new(policy, seed);
-    let mut world = World::new(rng, Network::new(NETWORK, 0), master, experiment, false);
+    let mut world = World::new(rng, Network::new(NETWORK, 0), master, experiment, Log::Silent);
     world.master.start(&mut world.bus);
     boards.into_iter().for_each(|board| add(&mut world, board));
     for camera in 0..cameras {

@@ -29,22 +29,22 @@ use crate::world::master::Master;
 use crate::world::message::{Host, Reply, Request};
 use crate::world::network::Network;
 use crate::world::worker::{CORRUPT, Habit, KILLS, Worker};
-use crate::world::{Bus, Experiment, World};
+use crate::world::{Bus, Experiment, Log, World};
 use audit::{Audit, Truth};
 use poison::Poison;
 use progress::SLOW_REPORT;
-use state::{Fate, Fault, Happening, Scenario};
+use state::{Fate, Fault, Happening, Scenario, Sign};
 pub use tally::Tally;
 
 /// Within this time a worker that joins gets its first frame of a stream that could use it, and the network's part of it.
 const USED_WITHIN: Duration = Duration::from_millis(2250);
 
-/// Runs the world of this seed until every stream has ended. `verbose` prints what happens.
+/// Runs the world of this seed until every stream has ended.
 ///
 /// # Panics
 /// Something does not hold that must hold whatever happens.
-pub fn run(seed: u64, verbose: bool) -> Tally {
-    let mut world = world(seed, verbose);
+pub fn run(seed: u64, log: Log) -> Tally {
+    let mut world = world(seed, log);
     while !world.clients.iter().all(|client| client.is_done) {
         assert!(world.pass(At::MAX), "clients tick until they are done");
         let (now, bound) = (world.bus.now(), progress::bound(&world));
@@ -54,7 +54,7 @@ pub fn run(seed: u64, verbose: bool) -> Tally {
     world.bus.experiment.tally.finish(events)
 }
 
-fn world(seed: u64, verbose: bool) -> World<Scenario> {
+fn world(seed: u64, log: Log) -> World<Scenario> {
     let mut rng = Rng::with_seed(seed);
     let workers: Vec<Worker> = (0..rng.usize(1..=5)).map(|slot| worker(slot, &mut rng)).collect();
     let fate = Fate::draw(&mut rng);
@@ -65,7 +65,7 @@ fn world(seed: u64, verbose: bool) -> World<Scenario> {
     let services: Vec<Duration> = workers.iter().map(|worker| worker.speed.service).collect();
     let audits = plans.iter().map(|plan| Audit::new(plan.wanted, plan.max_age, services.clone())).collect();
     let scenario = Scenario { audits, ..Scenario::default() };
-    let mut world = World::new(rng, net, Master::new(policy, 1), scenario, verbose);
+    let mut world = World::new(rng, net, Master::new(policy, 1), scenario, log);
     world.workers = workers;
     for plan in plans {
         let at = world.bus.between(0, 500);
@@ -192,7 +192,7 @@ impl Experiment for Scenario {
         match (request, reply) {
             (Request::Join(join), Reply::Joined { id, again, .. }) => {
                 let Host::Worker(slot) = from else { unreachable!("only workers join") };
-                bus.experiment.heard.insert(join.address, (join.identity.generation, now));
+                bus.experiment.heard.insert(join.address, Sign { generation: join.identity.generation, at: now });
                 if !again {
                     let life = bus.life(from);
                     bus.at(now + USED_WITHIN, Happening::IsUsed { slot, life, since: now });
@@ -202,7 +202,7 @@ impl Experiment for Scenario {
             (Request::Beat(beat), Reply::Beaten { unknown: false, .. }) => {
                 let join = &scheduler.registry().get(beat.id).expect("it has just been heard of").join;
                 assert_eq!(Host::Worker(Worker::slot_of(join.address)), from, "a heartbeat of somebody else");
-                bus.experiment.heard.insert(join.address, (join.identity.generation, now));
+                bus.experiment.heard.insert(join.address, Sign { generation: join.identity.generation, at: now });
             }
             (Request::Route(query), Reply::Route(route)) => {
                 let Host::Client(number) = from else { unreachable!("only clients ask for routes") };

@@ -26,13 +26,21 @@ pub(super) struct Scenario {
     pub(super) poison: BTreeMap<(usize, u64), Poison>,
     /// Frames that a worker has truly done.
     pub(super) worked_on: BTreeSet<(usize, u64)>,
-    /// When the present life of the master last heard of each worker, and of which life of it.
-    pub(super) heard: BTreeMap<SocketAddr, (u64, At)>,
+    /// What the present life of the master last heard of each worker.
+    pub(super) heard: BTreeMap<SocketAddr, Sign>,
     /// When a fault last struck or was mended.
     pub(super) disturbed: Option<At>,
     /// From then on there are no more faults.
     pub(super) peace: At,
     pub(super) tally: Tally,
+}
+
+/// A sign of life.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sign {
+    /// Of which life of the worker.
+    pub(super) generation: u64,
+    pub(super) at: At,
 }
 
 /// What happens to the world.
@@ -116,9 +124,9 @@ impl Scenario {
         assert_eq!(offered.len(), route.candidates.len(), "nobody is offered twice");
         assert!(offered.len() <= query.wanted);
         for candidate in &route.candidates {
-            let (generation, heard) = self.heard[&candidate.address];
-            assert_eq!(generation, candidate.generation, "the master offers another life than it heard of");
-            let silent = now - heard;
+            let sign = self.heard[&candidate.address];
+            assert_eq!(sign.generation, candidate.generation, "the master offers another life than it heard of");
+            let silent = now - sign.at;
             assert!(silent <= LOST_AFTER, "{now:?}: {candidate:?} is offered after {silent:?} of silence");
         }
         let asked = self.audits[client].asked.as_ref().expect("a route answers a question");

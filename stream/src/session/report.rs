@@ -71,7 +71,7 @@ impl Session {
         Some(Decision { frame: Some(seq), chosen, next: next.and_then(|next| self.choice(next)) })
     }
 
-    fn choice(&self, (link, standing): (LinkId, Standing)) -> Option<Choice> {
+    fn choice(&self, sample::Contender { link, standing }: sample::Contender) -> Option<Choice> {
         let Standing { ahead, frame_time, threads, answers_in } = standing;
         Some(Choice {
             worker: self.name_of(link)?.to_owned(),

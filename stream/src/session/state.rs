@@ -10,7 +10,7 @@ use facefleet_proto::percentiles::Recent;
 use facefleet_proto::{AnalyzeFrame, Candidate, DropReason, FailureCode};
 
 use super::dispatch::{Assignment, Dispatch, Ending, WINDOW};
-use super::events::{Action, Disconnect, DisconnectKind, FrameAnswer, Greeting, LinkEvent, StreamSpec};
+use super::events::{Action, Disconnect, DisconnectKind, FrameAnswer, Greeting, LinkEvent, StreamSpec, Work};
 use super::ids::{FrameAttempt, LinkId};
 use super::reorder::Reorder;
 use super::routing::Routing;
@@ -85,7 +85,14 @@ struct OpenFrame {
     /// With a JPEG: one without ends as it comes.
     frame: SourceFrame,
     /// What a worker said that could not do it, while others are asked.
-    failure: Option<(Option<Arc<str>>, End)>,
+    failure: Option<Failure>,
+}
+
+/// The answer of a worker that could not do a frame.
+#[derive(Debug)]
+struct Failure {
+    worker: Option<Arc<str>>,
+    end: End,
 }
 
 impl Session {
@@ -247,8 +254,8 @@ impl Session {
             return None;
         };
         let (address, name) = (candidate.address, name.clone());
-        let good = matches!(end, End::Ok(_));
-        let Some(returned) = self.dispatch.answered(link, frame, pace, good, now) else {
+        let work = if matches!(end, End::Ok(_)) { Work::Done } else { Work::NotDone };
+        let Some(returned) = self.dispatch.answered(link, frame, pace, work, now) else {
             self.ledger.late();
             let broken = Disconnect::broken("it answered a frame twice, or one that it was not sent");
             self.close(link, &broken, now);
@@ -262,12 +269,12 @@ impl Session {
                 self.workers.proved(address);
                 self.in_vain = 0;
                 self.latencies.push(took.as_secs_f32() * 1e3);
-                let liars = self.dispatch.contradict(&returned);
-                if liars.is_empty() {
+                let wrong = self.dispatch.failed_at(&returned);
+                if wrong.is_empty() {
                     self.failed_in_a_row = 0;
                 }
-                for (liar, times) in liars {
-                    if times >= MOST_WRONG {
+                for liar in wrong {
+                    if self.dispatch.was_wrong(liar) >= MOST_WRONG {
                         self.close(liar, &Disconnect::broken("it fails frames that another worker can do"), now);
                     }
                 }
@@ -281,7 +288,8 @@ impl Session {
         let opinions = opinions.map(|few| if self.failed_in_a_row < MOST_FAILED { few } else { usize::MAX });
         if opinions.is_some_and(|opinions| self.dispatch.ask_another(returned, opinions)) {
             name.iter().for_each(|name| self.ledger.taken_back(name));
-            self.held.get_mut(&frame.seq).expect("a frame in flight is held").failure = Some((name, end));
+            self.held.get_mut(&frame.seq).expect("a frame in flight is held").failure =
+                Some(Failure { worker: name, end });
         } else {
             self.failed_in_a_row += u32::from(matches!(end, End::Failed { .. }));
             self.end(frame.seq, name, end);
@@ -293,7 +301,7 @@ impl Session {
             }
         }
         self.settle(now);
-        good.then_some(took)
+        (work == Work::Done).then_some(took)
     }
 
     /// A link has ended by itself.
@@ -327,7 +335,7 @@ impl Session {
         }
         for seq in self.dispatch.drop_hopeless() {
             let failure = self.held.get_mut(&seq).and_then(|held| held.failure.take());
-            let (worker, end) = failure.expect("a frame that was tried elsewhere has failed somewhere");
+            let Failure { worker, end } = failure.expect("a frame that was tried elsewhere has failed somewhere");
             self.end(seq, worker, end);
         }
         while let Some(assignment) = self.dispatch.next(now) {

@@ -26,8 +26,16 @@ struct Known {
     /// What the master told last of the worker, without its id where another life of the master gave that.
     candidate: Candidate,
     /// The life of the worker that was last spoken to.
-    life: Option<(String, u64, Peer)>,
+    life: Option<Life>,
     cooling: Option<Cooling>,
+}
+
+/// One life of a worker.
+#[derive(Debug)]
+struct Life {
+    name: String,
+    generation: u64,
+    peer: Peer,
 }
 
 /// A worker that was lost is left alone for a while, and longer each time.
@@ -62,11 +70,11 @@ impl Workers {
     pub(super) fn met(&mut self, address: SocketAddr, name: &str, generation: u64) -> Peer {
         let known = self.known.get_mut(&address).expect("only workers that were offered are connected to");
         match &known.life {
-            Some((before, life, peer)) if before == name && *life == generation => *peer,
+            Some(life) if life.name == name && life.generation == generation => life.peer,
             _ => {
                 let peer = Peer(self.next_peer);
                 self.next_peer += 1;
-                known.life = Some((name.to_owned(), generation, peer));
+                known.life = Some(Life { name: name.to_owned(), generation, peer });
                 peer
             }
         }

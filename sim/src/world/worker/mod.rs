@@ -13,7 +13,7 @@ use facefleet_stream::session::Greeting;
 
 use super::Experiment;
 use super::bus::Bus;
-use super::member::{self, Joined, Member, Verdict};
+use super::member::{self, Due, Joined, Member, Verdict};
 use super::message::{ConnId, Ends, Host, Reply, Request, Segment, Timer};
 use crate::engine::At;
 pub use habit::{CORRUPT, Habit, KILLS};
@@ -41,7 +41,6 @@ pub struct Worker {
     pub speed: Speed,
     /// How it treats frames.
     pub habit: Habit,
-    is_draining: bool,
     member: Member,
     streams: BTreeMap<ConnId, Stream>,
     /// Threads that work on a frame.
@@ -66,7 +65,6 @@ impl Worker {
             weight: 1,
             speed: Speed::new(service),
             habit,
-            is_draining: false,
             member: Member::default(),
             streams: BTreeMap::new(),
             busy: 0,
@@ -108,7 +106,7 @@ impl Worker {
 
     /// Whether it was told to go.
     pub fn is_draining(&self) -> bool {
-        self.is_draining
+        self.member.is_draining()
     }
 
     /// Detector threads.
@@ -138,7 +136,7 @@ impl Worker {
             queued: self.in_flight().saturating_sub(self.busy),
             frame_ms: self.speed.frame_time(now).map(|time| time.as_secs_f32() * 1e3),
             frames_per_s: self.speed.self_test().map(rate),
-            draining: self.is_draining,
+            draining: self.is_draining(),
             ..Load::default()
         }
     }
@@ -168,7 +166,6 @@ impl Worker {
         self.is_dark = false;
         self.name = name.unwrap_or_else(|| self.name.clone());
         self.generation = (unix_us + self.calendar) as u64;
-        self.is_draining = false;
         self.member = Member::default();
         self.busy = 0;
         self.speed.forget();
@@ -194,14 +191,11 @@ impl Worker {
 
     /// The process is told to go, as by SIGTERM.
     pub fn drain(&mut self, bus: &mut Bus<impl Experiment>) {
-        if !self.is_up || self.is_draining {
+        if !self.is_up || self.is_draining() {
             return;
         }
-        self.is_draining = true;
         bus.log(|| format!("w{} drains", self.slot));
-        if self.member.is_waiting() {
-            self.member.next_beat(self.slot, Duration::ZERO, bus);
-        }
+        self.member.drain(self.slot, bus);
         bus.timer(GRACE, self.host(), Timer::GraceOver);
         for conn in self.streams() {
             self.streams.get_mut(&conn).expect("it was there").unread.clear();
@@ -234,19 +228,17 @@ impl Worker {
     }
 
     fn beat(&mut self, bus: &mut Bus<impl Experiment>) {
-        let mut member = std::mem::take(&mut self.member);
-        let now = bus.now();
-        let request = |joined| match joined {
-            Some(Joined { id, epoch }) => Request::Beat(self.heartbeat(id, epoch, now)),
-            None => Request::Join(self.join()),
+        let request = match self.member.due(bus.now()) {
+            None => return,
+            Some(Due::Heartbeat(Joined { id, epoch })) => Request::Beat(self.heartbeat(id, epoch, bus.now())),
+            Some(Due::Join) => Request::Join(self.join()),
         };
-        member.beat(self.slot, self.is_draining, request, bus);
-        self.member = member;
+        bus.call(self.host(), request);
     }
 
     /// The master has answered its call.
     pub(super) fn answered(&mut self, reply: &Reply, bus: &mut Bus<impl Experiment>) {
-        if self.member.answered(self.slot, self.is_draining, reply, bus) == Verdict::Goes {
+        if self.member.answered(self.slot, reply, bus) == Verdict::Goes {
             self.end(Ends::Process, bus);
         }
     }
@@ -258,7 +250,7 @@ impl Worker {
     }
 
     fn leave_if_drained(&mut self, bus: &mut Bus<impl Experiment>) {
-        if self.is_draining && self.streams.is_empty() && !self.member.has_left() {
+        if self.is_draining() && self.streams.is_empty() && !self.member.has_left() {
             self.leave(bus);
         }
     }

@@ -52,12 +52,12 @@ impl Worker {
         }
         match segment {
             Segment::Connect => self.say(conn, Segment::Connected, bus),
-            Segment::Open { .. } if self.is_draining => {
+            Segment::Open { .. } if self.is_draining() => {
                 self.say(conn, Segment::Ended(Disconnect::broken("this worker is draining")), bus);
             }
             Segment::Open { max_age } => self.open(conn, max_age, bus),
             Segment::Frame(frame) => match self.streams.get_mut(&conn) {
-                Some(_) if self.is_draining => {}
+                Some(_) if self.member.is_draining() => {}
                 Some(stream) => {
                     stream.unread.push_back(frame);
                     self.work(conn, bus);
@@ -132,26 +132,25 @@ impl Worker {
             self.end(Ends::Process, bus);
             return Some(Killed);
         }
-        let is_corrupt = job.frame.jpeg == CORRUPT;
         self.busy -= 1;
-        if is_honest && !is_corrupt {
+        if is_honest && job.frame.jpeg != CORRUPT {
             bus.experiment.worked_on(conn.0, job.frame.seq);
             self.speed.measure(spent, bus.now());
         }
         if let Some(stream) = self.streams.get_mut(&conn) {
             stream.working -= 1;
             stream.served += spent;
-            self.answer_done(conn, job, is_corrupt, spent, bus);
+            self.answer_done(conn, job, spent, bus);
         }
         self.work(conn, bus);
         self.end_if_drained(conn, bus);
         None
     }
 
-    fn answer_done(&self, conn: ConnId, job: &Job, is_corrupt: bool, spent: Duration, bus: &mut Bus<impl Experiment>) {
+    fn answer_done(&self, conn: ConnId, job: &Job, spent: Duration, bus: &mut Bus<impl Experiment>) {
         let end = match self.habit {
             Habit::Fails { .. } => failed("device"),
-            _ if is_corrupt => failed("corrupt"),
+            _ if job.frame.jpeg == CORRUPT => failed("corrupt"),
             _ => End::Ok(found()),
         };
         if self.habit == Habit::Unasked && bus.one_in(5) {
@@ -194,7 +193,7 @@ impl Worker {
     }
 
     pub(super) fn end_if_drained(&mut self, conn: ConnId, bus: &mut Bus<impl Experiment>) {
-        if self.is_draining && self.streams.get(&conn).is_some_and(|stream| stream.held() == 0) {
+        if self.is_draining() && self.streams.get(&conn).is_some_and(|stream| stream.held() == 0) {
             self.streams.remove(&conn);
             let reason = "it ended the stream".to_owned();
             self.say(conn, Segment::Ended(Disconnect { kind: DisconnectKind::Left, reason }), bus);
