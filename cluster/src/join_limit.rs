@@ -66,7 +66,7 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
     use std::time::Duration;
 
     /// How many of `tries` may join.

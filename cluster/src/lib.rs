@@ -17,5 +17,3 @@ pub mod scheduler;
 pub mod settings;
 pub mod sharing;
 pub mod stream_lease;
-#[cfg(test)]
-mod test_clock;

@@ -1,27 +1,10 @@
 //! The signs of life of a worker, and how long a silent one counts as alive.
 //!
-//! By default a worker that announces its heartbeat interval is lost when it has missed three heartbeats. An old worker announces
-//! nothing and beats every 1 to 15 s, so its deadline follows the intervals that it shows. With [`Loss::Phi`] the deadline of
-//! every worker follows how regular its heartbeats are: shorter on a quiet network, longer on a bad one.
-
-mod phi;
+//! A worker that announces its heartbeat interval is lost when it has missed three heartbeats. An old worker announces nothing and
+//! beats every 1 to 15 s, so its deadline follows the intervals that it shows.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-
-use clap::ValueEnum;
-
-use phi::Arrivals;
-
-/// How a loss is detected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Loss {
-    /// Three heartbeats are missed.
-    #[default]
-    Missed,
-    /// A silence is far longer than the worker's heartbeats so far make likely (the φ accrual failure detector).
-    Phi,
-}
 
 /// Heartbeats that may be missed. A busy network loses two in a row sooner or later, but hardly three.
 const MISSED_BEATS: u32 = 3;
@@ -38,8 +21,6 @@ pub const FORGET_AFTER: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct Liveness {
     announced: Option<Duration>,
-    /// The intervals for [`Loss::Phi`]; None where missed heartbeats decide.
-    arrivals: Option<Arrivals>,
     /// The latest sign of life. Joining is one.
     seen: Instant,
     /// The latest heartbeat; None before the first. The time from joining to the first one tells nothing about the interval.
@@ -63,9 +44,8 @@ pub enum Check {
 
 impl Liveness {
     /// The signs of life of a worker that joins now. `announced` is its heartbeat interval; None: an old worker.
-    pub fn new(announced: Option<Duration>, loss: Loss, now: Instant) -> Liveness {
-        let arrivals = (loss == Loss::Phi).then(Arrivals::default);
-        Liveness { announced, arrivals, seen: now, beat: None, shown: VecDeque::new(), lost: false }
+    pub fn new(announced: Option<Duration>, now: Instant) -> Liveness {
+        Liveness { announced, seen: now, beat: None, shown: VecDeque::new(), lost: false }
     }
 
     /// Takes a heartbeat. Returns for how long the worker was silent, if it had been reported lost.
@@ -81,11 +61,6 @@ impl Liveness {
 
     /// Learns from an interval between two heartbeats.
     fn show(&mut self, interval: Duration) {
-        // A silence in which heartbeats were missed is an outage, and says nothing of how regular they are.
-        let was_outage = interval > self.missed();
-        if let Some(arrivals) = self.arrivals.as_mut().filter(|_| !was_outage) {
-            arrivals.push(interval);
-        }
         if self.announced.is_none() {
             if self.shown.len() == RECENT {
                 self.shown.pop_front();
@@ -119,12 +94,6 @@ impl Liveness {
 
     /// The longest silence that is no loss.
     fn deadline(&self) -> Duration {
-        let by_phi = self.arrivals.as_ref().and_then(Arrivals::longest_silence);
-        by_phi.unwrap_or_else(|| self.missed())
-    }
-
-    /// The silence after which [`MISSED_BEATS`] heartbeats are missed.
-    fn missed(&self) -> Duration {
         match (self.announced, self.shown.iter().max()) {
             (Some(interval), _) => (interval * MISSED_BEATS).max(SHORTEST),
             (None, Some(longest)) => (*longest * MISSED_BEATS).clamp(SHORTEST, LONGEST_UNANNOUNCED),
@@ -148,13 +117,9 @@ mod tests {
     use Op::{Back, Beat};
 
     fn run(announced_ms: Option<u64>, script: &[Op]) {
-        run_by(Loss::Missed, announced_ms, script);
-    }
-
-    fn run_by(loss: Loss, announced_ms: Option<u64>, script: &[Op]) {
-        let joined = crate::test_clock::start();
+        let joined = facefleet_proto::test_clock::start();
         let at = |ms: u64| joined + Duration::from_millis(ms);
-        let mut liveness = Liveness::new(announced_ms.map(Duration::from_millis), loss, joined);
+        let mut liveness = Liveness::new(announced_ms.map(Duration::from_millis), joined);
         for op in script {
             match *op {
                 Beat(ms) => assert_eq!(liveness.beat(at(ms)), None, "beat at {ms}"),
@@ -219,30 +184,5 @@ mod tests {
         script.extend((1..=8).map(|n| Beat(15_000 + n * 1000)));
         script.extend([Look(26_000, Same), Look(26_001, Lost)]);
         run(None, &script);
-    }
-
-    #[test]
-    fn by_phi_a_regular_worker_is_lost_sooner_and_an_outage_teaches_nothing() {
-        let mut script: Vec<Op> = (1..=20).map(|n| Beat(n * 1000)).collect();
-        script.extend([
-            Look(21_561, Same),
-            Look(21_562, Lost),
-            Back(40_000, 20_000),
-            Look(41_561, Same),
-            Look(41_562, Lost),
-        ]);
-        run_by(Loss::Phi, Some(1000), &script);
-    }
-
-    #[test]
-    fn by_phi_an_irregular_worker_is_given_more_time() {
-        let mut script: Vec<Op> = (1..=20).map(|n| Beat(n * 2000 - n % 2 * 900)).collect();
-        script.extend([Look(40_000 + 7000, Same), Look(40_000 + 7100, Lost)]);
-        run_by(Loss::Phi, Some(1000), &script);
-    }
-
-    #[test]
-    fn phi_begins_with_missed_heartbeats() {
-        run_by(Loss::Phi, Some(1000), &[Beat(1000), Look(4000, Same), Look(4001, Lost)]);
     }
 }

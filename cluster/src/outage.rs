@@ -92,7 +92,7 @@ impl MasterOutage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
 
     fn ids(outage: &MasterOutage) -> Vec<u32> {
         outage.vanished().map(|id| id.0).collect()

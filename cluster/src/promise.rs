@@ -94,7 +94,7 @@ impl Promises {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
 
     const A: WorkerId = WorkerId(0);
     const B: WorkerId = WorkerId(1);

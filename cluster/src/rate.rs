@@ -9,21 +9,28 @@ const SHORTEST: Duration = Duration::from_millis(200);
 /// The rate of a counter that is read now and then.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
-    mark: Option<(Instant, u64)>,
+    last: Option<Reading>,
     per_s: f32,
+}
+
+/// Where a counter stood at a moment.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    count: u64,
+    at: Instant,
 }
 
 impl Rate {
     /// Takes a reading: the counter stands at `count` now. A counter that has begun anew has a rate of 0 for once.
     pub fn count(&mut self, count: u64, now: Instant) {
-        if let Some((marked, before)) = self.mark {
-            let passed = now.saturating_duration_since(marked);
+        if let Some(before) = self.last {
+            let passed = now.saturating_duration_since(before.at);
             if passed < SHORTEST {
                 return;
             }
-            self.per_s = count.saturating_sub(before) as f32 / passed.as_secs_f32();
+            self.per_s = count.saturating_sub(before.count) as f32 / passed.as_secs_f32();
         }
-        self.mark = Some((now, count));
+        self.last = Some(Reading { count, at: now });
     }
 
     /// How much the counter went up a second between the last two readings; 0 before the second reading.
@@ -35,7 +42,7 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
 
     #[test]
     fn a_rate_is_that_between_two_looks() {

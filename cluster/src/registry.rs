@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::{Health, Heartbeat, Join, Load, WorkerId};
 
-use crate::liveness::{Check, Liveness, Loss};
+use crate::liveness::{Check, Liveness};
 use crate::rate::Rate;
 pub use ids::END_OF_IDS;
 use ids::Ids;
@@ -28,7 +28,6 @@ pub struct Registry {
     by_name: HashMap<String, WorkerId>,
     by_address: HashMap<SocketAddr, WorkerId>,
     ids: Ids,
-    loss: Loss,
     /// Names of workers that are out of service, registered or not.
     resting: BTreeSet<String>,
 }
@@ -129,11 +128,6 @@ pub enum Expired {
 }
 
 impl Registry {
-    /// A registry without workers that detects losses in this way.
-    pub fn new(loss: Loss) -> Registry {
-        Registry { loss, ..Registry::default() }
-    }
-
     /// Takes a worker in.
     ///
     /// A worker's identity is its name and its generation. The same identity keeps its id; a later generation takes
@@ -173,7 +167,7 @@ impl Registry {
         let mut replaced: Vec<Worker> = gone.filter_map(|id| self.remove(id)).collect();
         replaced.retain(|worker| worker.id != id);
 
-        self.enter(Worker { load, ..Worker::new(id, join, self.loss, now) });
+        self.enter(Worker { load, ..Worker::new(id, join, now) });
         Ok(Joined { id, again, replaced })
     }
 
@@ -187,7 +181,7 @@ impl Registry {
         let is_known = |worker: &Worker| worker.id == id && worker.join.identity == join.identity;
         match replaced.iter().position(is_known).map(|at| replaced.swap_remove(at)) {
             Some(known) => self.enter(Worker { join, is_let_go: false, ..known }),
-            None => self.enter(Worker::new(id, join, self.loss, now)),
+            None => self.enter(Worker::new(id, join, now)),
         }
         replaced
     }
@@ -300,11 +294,6 @@ impl Registry {
         changed
     }
 
-    /// How losses are detected.
-    pub fn loss(&self) -> Loss {
-        self.loss
-    }
-
     fn enter(&mut self, mut worker: Worker) {
         worker.is_resting = self.resting.contains(&worker.join.identity.name);
         self.by_name.insert(worker.join.identity.name.clone(), worker.id);
@@ -323,8 +312,8 @@ impl Registry {
 
 impl Worker {
     /// A worker that has joined just now.
-    fn new(id: WorkerId, join: Join, loss: Loss, now: Instant) -> Worker {
-        let liveness = Liveness::new(join.heartbeat_interval, loss, now);
+    fn new(id: WorkerId, join: Join, now: Instant) -> Worker {
+        let liveness = Liveness::new(join.heartbeat_interval, now);
         Worker {
             id,
             join,

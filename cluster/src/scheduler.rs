@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use facefleet_proto::{Candidate, Health, Heartbeat, Join, Route, RouteQuery, StreamLease, TaskResult, WorkerId};
 
 use crate::admission::{AdmissionName, Place, SlotAnswer, SlotCount, SlotRequest, Ticket};
-use crate::liveness::Loss;
 use crate::outage::{MasterOutage, Turn};
 use crate::policy::PolicyName;
 use crate::promise::{self, Promises};
@@ -91,11 +90,6 @@ impl Scheduler {
             book: None,
             last_route: LastRoute::default(),
         }
-    }
-
-    /// Detects losses in another way.
-    pub fn detecting(self, loss: Loss) -> Scheduler {
-        Scheduler { registry: Registry::new(loss), ..self }
     }
 
     /// Lets streams wait for this long, whenever not every stream is let in.

@@ -30,17 +30,15 @@ const REPEATED: usize = 100;
 /// Why nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AdminError {
-    /// The policy does not exist.
-    #[error("`{name}` is no policy; there are {}", known(PolicyName::value_variants().iter().map(|name| name.as_str())))]
-    UnknownPolicy {
+    /// The policy or admission does not exist.
+    #[error("`{name}` is no {what}; there are {}", known.join(", "))]
+    UnknownName {
+        /// What is to have the name.
+        what: &'static str,
         /// The name in the request.
         name: String,
-    },
-    /// The admission does not exist.
-    #[error("`{name}` is no admission; there are {}", known(AdmissionName::value_variants().iter().map(|name| name.as_str())))]
-    UnknownAdmission {
-        /// The name in the request.
-        name: String,
+        /// The names that there are.
+        known: Vec<String>,
     },
     /// No worker has this name or number.
     #[error("no worker has the name or number `{name}`{}", hint(.near))]
@@ -55,10 +53,6 @@ pub(crate) enum AdminError {
         "{MAX_WORKERS} workers are out of service, which is the most that a master remembers: resume some that are gone"
     )]
     TooManyRest,
-}
-
-fn known<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.collect::<Vec<_>>().join(", ")
 }
 
 fn hint(near: &[String]) -> String {
@@ -166,7 +160,7 @@ impl From<AdminError> for Status {
     fn from(error: AdminError) -> Status {
         let text = error.to_string();
         match error {
-            AdminError::UnknownPolicy { .. } | AdminError::UnknownAdmission { .. } => Status::invalid_argument(text),
+            AdminError::UnknownName { .. } => Status::invalid_argument(text),
             AdminError::UnknownWorker { .. } => Status::not_found(text),
             AdminError::TooManyRest => Status::resource_exhausted(text),
         }
@@ -185,17 +179,13 @@ struct Changed {
 fn changed(settings: &mut Settings, change: &AdminChange, scheduler: &Scheduler) -> Result<Changed, AdminError> {
     match change {
         AdminChange::Policy(name) => {
-            let find = |policy: &&PolicyName| policy.as_str() == name;
-            let policy = PolicyName::value_variants().iter().find(find);
-            let policy = *policy.ok_or_else(|| AdminError::UnknownPolicy { name: repeated(name) })?;
+            let policy: PolicyName = named("policy", name)?;
             let before = std::mem::replace(&mut settings.policy, policy);
             let said = now("policy", policy.as_str(), before.as_str());
             Ok(Changed { said, setting: Setting::Policy(Some(policy)) })
         }
         AdminChange::Admission(name) => {
-            let find = |admission: &&AdmissionName| admission.as_str() == name;
-            let admission = AdmissionName::value_variants().iter().find(find);
-            let admission = *admission.ok_or_else(|| AdminError::UnknownAdmission { name: repeated(name) })?;
+            let admission: AdmissionName = named("admission", name)?;
             let before = std::mem::replace(&mut settings.admission, admission);
             let said = now("admission", admission.as_str(), before.as_str());
             Ok(Changed { said, setting: Setting::Admission(Some(admission)) })
@@ -223,6 +213,15 @@ fn changed(settings: &mut Settings, change: &AdminChange, scheduler: &Scheduler)
             Ok(Changed { said, setting: Setting::Resume(name) })
         }
     }
+}
+
+/// The value that has this name on the command line.
+fn named<T: ValueEnum>(what: &'static str, name: &str) -> Result<T, AdminError> {
+    T::from_str(name, false).map_err(|_| {
+        let known = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let known = known.map(|value| value.get_name().to_owned()).collect();
+        AdminError::UnknownName { what, name: repeated(name), known }
+    })
 }
 
 fn now(what: &str, name: &str, before: &str) -> String {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::{ArgAction, CommandFactory, Parser};
 use clap_complete::Shell;
 use facefleet_cluster::admission::AdmissionName;
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_proto::parse_reachable;
 use facefleet_service::config_file::{self, ConfigArgs};
@@ -32,10 +31,6 @@ pub struct Args {
     /// How workers are chosen.
     #[arg(long, value_name = "POLICY", env = "FACEFLEET_POLICY", default_value = "least-loaded")]
     pub policy: PolicyName,
-
-    /// How the loss of a worker is detected.
-    #[arg(long, value_name = "DETECTION", env = "FACEFLEET_LOSS", default_value = "missed")]
-    pub loss: Loss,
 
     /// How many streams are let in at once, and which of those that wait is next.
     #[arg(long, value_name = "ADMISSION", env = "FACEFLEET_ADMISSION", default_value = "open")]
@@ -143,7 +138,6 @@ impl Args {
         let heartbeat_log = self.heartbeat_log.as_ref().map(open).transpose()?;
         Ok(Config {
             policy: self.policy,
-            loss: self.loss,
             admission: self.admission,
             max_wait: Duration::from_secs(self.max_wait.into()),
             heartbeat_log,
@@ -176,7 +170,6 @@ mod tests {
             ["--listen", "localhost"],
             ["--listen", "0.0.0.0:70000"],
             ["--policy", "fastest"],
-            ["--loss", "guess"],
             ["--admission", "closed"],
             ["--max-wait", "-1"],
             ["--max-wait", "86401"],

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use facefleet_cluster::admission::AdmissionName;
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_service::http::token::Token;
 use facefleet_service::listen::ListenError;
@@ -20,8 +19,6 @@ use crate::store::Store;
 pub struct Config {
     /// How workers are chosen.
     pub policy: PolicyName,
-    /// How losses are detected.
-    pub loss: Loss,
     /// Which streams are let in.
     pub admission: AdmissionName,
     /// How long a stream waits to be let in before it is refused.

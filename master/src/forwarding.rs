@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use facefleet_cluster::sharing::masters::Masters;
+use facefleet_cluster::sharing::masters::{Elder, Masters};
 use facefleet_proto::{Route, RouteQuery, TaskResult, wire};
 use facefleet_service::{clock, grpc};
 use tokio::time::timeout;
@@ -58,11 +58,11 @@ impl Forwarding {
         let mut failed = HashSet::new();
         loop {
             let elder = next_elder(&changes.borrow_and_update(), &mut failed);
-            let address = elder.as_ref().map(|(address, _)| *address);
+            let address = elder.as_ref().map(|elder| elder.address);
             let answer = tokio::select! {
-                answer = self.decide(elder.map(|(_, channels)| channels), &query, hops) => answer,
+                answer = self.decide(elder, &query, hops) => answer,
                 // The master that decides now must know of all streams that wait, or two masters give the same slots.
-                _ = changes.wait_for(|masters| next_elder(masters, &mut failed).map(|(elder, _)| elder) != address) => {
+                _ = changes.wait_for(|masters| next_elder(masters, &mut failed).map(|elder| elder.address) != address) => {
                     query.waited = waited + clock::now().saturating_duration_since(begun);
                     continue;
                 }
@@ -80,17 +80,24 @@ impl Forwarding {
     }
 
     /// Lets the elder decide, or this master if there is none.
-    async fn decide(&self, elder: Option<MasterChannels>, query: &RouteQuery, hops: u32) -> Result<Route, Status> {
-        let Some(mut elder) = elder else { return Ok(self.routing.route(query).await?) };
-        let reply = elder.routes.route_guide(forwarded(wire::RouteRequest::from(query.clone()), hops)).await?;
+    async fn decide(
+        &self,
+        elder: Option<Elder<MasterChannels>>,
+        query: &RouteQuery,
+        hops: u32,
+    ) -> Result<Route, Status> {
+        let Some(Elder { address: _, connection: mut channels }) = elder else {
+            return Ok(self.routing.route(query).await?);
+        };
+        let reply = channels.routes.route_guide(forwarded(wire::RouteRequest::from(query.clone()), hops)).await?;
         Route::try_from(reply.into_inner()).map_err(|invalid| Status::internal(invalid.to_string()))
     }
 
     /// Takes the result of a stream that has ended, and passes it on to the master that has let the stream in.
     pub(crate) async fn submit(&self, result: wire::TaskResult, hops: u32) {
         self.routing.submit(&TaskResult::from(result));
-        for (address, mut elder) in self.elders(hops) {
-            match timeout(PATIENCE, elder.short.submit_result(forwarded(result, hops))).await {
+        for Elder { address, connection: mut channels } in self.elders(hops) {
+            match timeout(PATIENCE, channels.short.submit_result(forwarded(result, hops))).await {
                 Ok(Ok(_)) => return,
                 // The slot becomes free without it, only later.
                 _ => tracing::debug!("the master at {address} was not told that a stream has ended"),
@@ -100,13 +107,13 @@ impl Forwarding {
 
     /// How many streams wait for the master that decides. None: that is this one, or it does not say.
     pub(crate) async fn waiting_elsewhere(&self, hops: u32) -> Option<u32> {
-        let (_, mut elder) = self.elders(hops).into_iter().next()?;
-        let summary = elder.short.list_nodes(forwarded(wire::ListNodesRequest { without_nodes: true }, hops));
+        let Elder { address: _, connection: mut channels } = self.elders(hops).into_iter().next()?;
+        let summary = channels.short.list_nodes(forwarded(wire::ListNodesRequest { without_nodes: true }, hops));
         Some(timeout(PATIENCE, summary).await.ok()?.ok()?.into_inner().waiting)
     }
 
     /// The masters that decide before this one.
-    fn elders(&self, hops: u32) -> Vec<(SocketAddr, MasterChannels)> {
+    fn elders(&self, hops: u32) -> Vec<Elder<MasterChannels>> {
         if self.asks_others(hops) { self.masters.borrow().elders() } else { Vec::new() }
     }
 
@@ -118,13 +125,10 @@ impl Forwarding {
 
 /// The oldest master that has not failed to answer. A master that was gone and is heard again counts as new, so it may decide
 /// again.
-fn next_elder(
-    masters: &Masters<MasterChannels>,
-    failed: &mut HashSet<SocketAddr>,
-) -> Option<(SocketAddr, MasterChannels)> {
+fn next_elder(masters: &Masters<MasterChannels>, failed: &mut HashSet<SocketAddr>) -> Option<Elder<MasterChannels>> {
     let elders = masters.elders();
-    failed.retain(|address| elders.iter().any(|(elder, _)| elder == address));
-    elders.into_iter().find(|(address, _)| !failed.contains(address))
+    failed.retain(|address| elders.iter().any(|elder| elder.address == *address));
+    elders.into_iter().find(|elder| !failed.contains(&elder.address))
 }
 
 /// How many masters have passed a request on. A number that cannot be read counts as the most.

@@ -45,7 +45,7 @@ use facefleet_proto::MASTER_DESCRIPTORS;
 use facefleet_proto::wire::master_server::{MasterServer, SERVICE_NAME};
 use facefleet_service::discovery;
 use facefleet_service::grpc as transport;
-use facefleet_service::health::{self, Health};
+use facefleet_service::health::{self, Health, ServingStatus};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task;
@@ -104,7 +104,7 @@ pub async fn run(
         master.queue.close();
         master.viewers.close();
         stopping.cancel();
-        health.set_serving(false).await;
+        health.set(ServingStatus::NotServing).await;
         health.clone().close().await;
     });
     let ended = tokio::select! {
@@ -164,7 +164,7 @@ async fn serve_once_ready(scheduler: &SharedScheduler, health: &Health, stopping
         tick.tick().await;
     }
     if !stopping.is_cancelled() {
-        health.set_serving(true).await;
+        health.set(ServingStatus::Serving).await;
     }
     std::future::pending().await
 }

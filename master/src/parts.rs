@@ -90,7 +90,7 @@ impl Parts {
 }
 
 fn scheduler(config: &Config) -> Scheduler {
-    let Config { policy, loss, admission, max_wait, store, .. } = config;
+    let Config { policy, admission, max_wait, store, .. } = config;
     let now = clock::now();
     let epoch = match store {
         // 0 would be an old master, which has no epoch; a clock that has not been set yet shows 0.
@@ -99,7 +99,7 @@ fn scheduler(config: &Config) -> Scheduler {
         #[cfg(feature = "etcd")]
         Store::Etcd(_) => 0,
     };
-    let mut scheduler = Scheduler::new(*policy, epoch).detecting(*loss).waiting_at_most(*max_wait);
+    let mut scheduler = Scheduler::new(*policy, epoch).waiting_at_most(*max_wait);
     scheduler.set(Settings { admission: *admission, ..scheduler.settings() }, now);
     match store {
         Store::Memory => scheduler,

@@ -8,6 +8,7 @@
 
 mod admin;
 mod analyze;
+pub mod backoff;
 mod invalid;
 mod join;
 mod node;
@@ -16,6 +17,8 @@ mod reason;
 mod result;
 mod route;
 mod state;
+#[cfg(feature = "test-clock")]
+pub mod test_clock;
 mod throttling;
 pub mod view;
 

@@ -4,7 +4,7 @@
 //! [reflection]: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
 
 use tonic::transport::server::Router;
-use tonic_health::ServingStatus;
+pub use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
 /// The largest request to either service, which is the name of a service, a file or a type.
@@ -19,14 +19,14 @@ pub struct Health {
 }
 
 /// Adds health checks and reflection to a server of `service`, whose protobuf file is in `descriptors`. The server reports that
-/// it is not serving until [`Health::set_serving`] says otherwise.
+/// it is not serving until [`Health::set`] says otherwise.
 ///
 /// # Panics
 /// Panics when `descriptors` is no `FileDescriptorSet`. They are generated, and a test of each program asks for them.
 pub async fn add_health_and_reflection(router: Router, service: &'static str, descriptors: &[u8]) -> (Router, Health) {
     let (reporter, health_service) = health_reporter();
     let health = Health { reporter, names: ["", service] };
-    health.set_serving(false).await;
+    health.set(ServingStatus::NotServing).await;
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure();
         builder
@@ -44,9 +44,8 @@ pub async fn add_health_and_reflection(router: Router, service: &'static str, de
 const GENERATED: &str = "the descriptors are generated";
 
 impl Health {
-    /// Sets whether the server reports that it takes work. Clients that watch the health are notified of a change.
-    pub async fn set_serving(&self, serving: bool) {
-        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    /// Sets what the server reports. Clients that watch the health are notified of a change.
+    pub async fn set(&self, status: ServingStatus) {
         for name in self.names {
             self.reporter.set_service_status(name, status).await;
         }

@@ -1,10 +1,9 @@
 //! What every facefleet process needs to be a service: the clock, the command line, configuration files, listening, finding
-//! the master, logging, shutdown, backoff, and one place each where gRPC servers and channels and the servers for browsers get
+//! the master, logging, shutdown, and one place each where gRPC servers and channels and the servers for browsers get
 //! their limits and timeouts.
 #![forbid(unsafe_code)]
 
 pub mod address;
-pub mod backoff;
 pub mod cli;
 pub mod clock;
 pub mod config_file;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use facefleet_sim::scenario::{Tally, run};
+use facefleet_sim::world::Log;
 
 /// Seeds that every test run tries.
 const SEEDS: u64 = 500;
@@ -14,7 +15,7 @@ const SEEDS: u64 = 500;
 fn streams_survive_any_luck() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a seed is a number"));
     if let Some(seed) = number("FACEFLEET_SEED") {
-        println!("{:#?}", run(seed, true));
+        println!("{:#?}", run(seed, Log::Printed));
         return;
     }
     let seeds = number("FACEFLEET_SEEDS").unwrap_or(SEEDS);
@@ -26,7 +27,7 @@ fn streams_survive_any_luck() {
             if seed >= seeds {
                 return total;
             }
-            match catch_unwind(AssertUnwindSafe(|| run(seed, false))) {
+            match catch_unwind(AssertUnwindSafe(|| run(seed, Log::Silent))) {
                 Ok(tally) => total.add(&tally),
                 Err(panic) => {
                     next.store(seeds, Ordering::Relaxed);
@@ -57,6 +58,6 @@ fn streams_survive_any_luck() {
 #[test]
 fn a_seed_has_one_history() {
     for seed in 0..5 {
-        assert_eq!(run(seed, false), run(seed, false), "seed {seed}");
+        assert_eq!(run(seed, Log::Silent), run(seed, Log::Silent), "seed {seed}");
     }
 }

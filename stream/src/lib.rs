@@ -4,10 +4,7 @@
 //! same actions, so that a simulation can replay any fate of a stream from a seed. The client is the shell around it.
 #![forbid(unsafe_code)]
 
-mod backoff;
 pub mod event_loop;
 pub mod frame;
 pub mod ledger;
 pub mod session;
-#[cfg(test)]
-mod test_clock;

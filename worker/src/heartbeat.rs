@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use facefleet_proto::backoff::Backoff;
 use facefleet_proto::{Heartbeat, Join, LegacyState, Load, WorkerId, wire};
 use facefleet_service::address::{HostPort, HostPorts, hears, local_towards};
-use facefleet_service::backoff::Backoff;
 use facefleet_service::{clock, grpc};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -232,8 +232,8 @@ impl Member {
             }
             if !stale {
                 contact.cut_off = 0;
-            }
-            if cut_off.lasts_too_long(stale, contact.cut_off, clock::now()) && contact.count() > 1 {
+                cut_off = CutOff::default();
+            } else if cut_off.lasts_too_long(contact.cut_off, clock::now()) && contact.count() > 1 {
                 tracing::info!("the master is cut off from the registry that it shares; joining the next one");
                 return Ok(Rejoin::Elsewhere);
             }
@@ -304,13 +304,9 @@ fn reachable_port(http: SocketAddr, ip: IpAddr) -> Option<NonZeroU16> {
 struct CutOff(Option<Instant>);
 
 impl CutOff {
-    /// Takes note of what the master says now (`stale`: it is cut off) and returns whether it is time for another master. `left` is
-    /// the number of masters before this one that were left for the same reason.
-    fn lasts_too_long(&mut self, stale: bool, left: u32, now: Instant) -> bool {
-        if !stale {
-            self.0 = None;
-            return false;
-        }
+    /// Takes note that the master is cut off now, and returns whether it is time for another one. `left` is the number of masters
+    /// before this one that were left for the same reason.
+    fn lasts_too_long(&mut self, left: u32, now: Instant) -> bool {
         let since = *self.0.get_or_insert(now);
         now.saturating_duration_since(since) >= STAY * (1 + left)
     }
@@ -355,15 +351,12 @@ mod tests {
     #[test]
     fn a_master_that_is_cut_off_has_time_to_come_back() {
         let (mut cut_off, joined) = (CutOff::default(), clock::now());
-        let mut lasts_too_long = |s, stale, left| cut_off.lasts_too_long(stale, left, joined + Duration::from_secs(s));
-        assert!(!lasts_too_long(3600, true, 0), "it has just been cut off, however long ago this worker joined");
-        assert!(!lasts_too_long(3609, true, 0));
-        assert!(!lasts_too_long(3609, false, 0), "it is back");
-        assert!(!lasts_too_long(3610, true, 0));
-        assert!(!lasts_too_long(3619, true, 0));
-        assert!(!lasts_too_long(3620, true, 1), "all seem to be cut off");
-        assert!(lasts_too_long(3620, true, 0));
-        assert!(lasts_too_long(3630, true, 1));
+        let mut lasts_too_long = |s, left| cut_off.lasts_too_long(left, joined + Duration::from_secs(s));
+        assert!(!lasts_too_long(3610, 0), "it has just been cut off, however long ago this worker joined");
+        assert!(!lasts_too_long(3619, 0));
+        assert!(!lasts_too_long(3620, 1), "all seem to be cut off");
+        assert!(lasts_too_long(3620, 0));
+        assert!(lasts_too_long(3630, 1));
     }
 
     #[test]

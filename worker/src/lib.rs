@@ -44,7 +44,7 @@ use facefleet_proto::wire::video_stream_server::{SERVICE_NAME, VideoStreamServer
 use facefleet_proto::{Identity, Join, MAX_NAME_BYTES, Opened, VIDEO_STREAM_DESCRIPTORS};
 use facefleet_service::address;
 use facefleet_service::clock;
-use facefleet_service::health::{self, Health};
+use facefleet_service::health::{self, Health, ServingStatus};
 use facefleet_service::http::{self, Probes};
 use facefleet_service::metrics::Metrics;
 use facefleet_vision::DetectorKind;
@@ -151,7 +151,7 @@ pub async fn run(
     let routes = facefleet_service::grpc::server(config.limits.streams.get().saturating_add(REFUSABLE_STREAMS))
         .add_service(service);
     let (routes, health) = health::add_health_and_reflection(routes, SERVICE_NAME, VIDEO_STREAM_DESCRIPTORS).await;
-    health.set_serving(true).await;
+    health.set(ServingStatus::Serving).await;
     let incoming = facefleet_service::grpc::incoming(listener, MAX_CONNECTIONS);
     let server = routes.serve_with_incoming_shutdown(incoming, close.cancelled());
     let metrics = metrics::of(&stats, &streams, &live);
@@ -194,7 +194,7 @@ pub async fn run(
             never = report_health(&duty, &health) => match never {},
         }
         duty.leave();
-        health.set_serving(false).await;
+        health.set(ServingStatus::NotServing).await;
         tracing::info!(frames = stats.in_flight(), "draining");
         streams.idle().await;
         health.close().await;
@@ -241,8 +241,11 @@ async fn report_health(duty: &DutyState, health: &Health) -> Infallible {
     let mut changes = duty.changes();
     loop {
         changes.changed().await.expect("this worker holds the sender");
-        let duty = *changes.borrow_and_update();
-        health.set_serving(duty == Duty::Serving).await;
+        let status = match *changes.borrow_and_update() {
+            Duty::Serving => ServingStatus::Serving,
+            Duty::Resting | Duty::Leaving => ServingStatus::NotServing,
+        };
+        health.set(status).await;
     }
 }
 

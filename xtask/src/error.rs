@@ -77,6 +77,8 @@ pub(crate) enum Error {
     Hosts(Vec<String>),
     #[error("dist-check makes a small Debian and starts it, which takes root")]
     NotRoot,
+    #[error(transparent)]
+    CannotRun(#[from] prerequisites::CannotRun),
     #[error("{script} failed; what it did is in {}", log.display())]
     Check { script: &'static str, log: PathBuf },
     #[error("the client ended well but did not write {}", .0.display())]

@@ -37,58 +37,59 @@ use crate::wait::Stop;
 enum Xtask {
     /// Run a master, three workers and the client on a video, all on this machine; results go to demo-out/
     Demo {
-        /// A file or anything else that ffmpeg reads
+        /// A video file, or anything else that ffmpeg can read
         #[arg(default_value = demo::DEFAULT_VIDEO)]
         video: String,
-        /// Play it as a camera would, again and again until Ctrl-C, to watch the cluster on its page; writes no results
+        /// Play the video in a loop, as a camera would, until Ctrl-C, and show the cluster on its page; writes no results
         #[arg(long)]
         watch: bool,
     },
     /// Run every check that a change has to pass
     Test {
-        /// Look for known vulnerabilities in dependencies as well; needs a network
+        /// Also check the dependencies for known vulnerabilities; needs network access
         #[arg(long)]
         advisories: bool,
     },
-    /// Measure the detectors, the stages of a frame and the whole system; `scale`: how a cluster grows to 16 workers; `sched`: the
-    /// policies in simulated clusters; `fleet`: a master with thousands of workers; `page`, `live` and `watched`: what looking costs
+    /// Run a benchmark: of the detectors, the stages of a frame and the whole system, or of what is named: `scale` (1 to 16 workers),
+    /// `sched` (scheduling policies in simulated clusters), `fleet` (a master with thousands of workers), `page`, `live`, `watched`
+    /// (the cost of watching)
     Bench {
-        /// Passed on to the benchmark, such as `scale --svg curve.svg --json curve.json`; see `cargo xtask bench -- --help`
+        /// Arguments for the benchmark, such as `scale --svg curve.svg --json curve.json`; see `cargo xtask bench -- --help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Run 4 workers and 6 clients with a fault every few seconds, and see whether frames are lost or anything grows
+    /// Run 4 workers and 6 clients with a fault every few seconds, and check that no frame is lost and nothing leaks
     Soak {
-        /// Passed on to the soak, such as `--minutes 20 --seed 7 --json soak.json`; see `cargo xtask soak -- --help`
+        /// Arguments for the soak, such as `--minutes 20 --seed 7 --json soak.json`; see `cargo xtask soak -- --help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Write the Rust code of proto/*.proto
+    /// Generate the Rust code from proto/*.proto
     Codegen,
     /// Make assets/demo.mp4 from assets/photos
     DemoVideo,
-    /// Write assets/yunet_2023mar.bin from the published ONNX file beside it
+    /// Convert the published ONNX file of YuNet into assets/yunet_2023mar.bin
     YunetWeights {
-        /// Write nothing, fail when the committed file is stale
+        /// Write nothing, and fail if the committed file is stale
         #[arg(long)]
         check: bool,
     },
-    /// Build the programs for a Raspberry Pi, check what they ask of it, and run them and the tests of the vision library on an
-    /// emulated one
+    /// Build the programs for a Raspberry Pi, check their size, memory and dependencies, and run them and the tests of the vision
+    /// library in an emulator
     PiCheck,
-    /// Make what is installed on other machines: an archive and Debian packages, in target/dist
+    /// Build the archives and Debian packages for other machines, in target/dist
     Dist {
-        /// Only for this processor
+        /// Build only for this architecture
         #[arg(long)]
         arch: Option<Arch>,
     },
-    /// Install, start, upgrade and remove the packages in small Debians of its own, and deploy to them; needs root
+    /// Install, start, upgrade and remove the packages in minimal Debian systems, and deploy to them; needs root
     DistCheck,
-    /// Install a worker on other machines over ssh, or bring it up to date, and start it
+    /// Install or update the worker on other machines over ssh, and start it
     Deploy(Deploy),
-    /// Feed the readers of models and frames with bytes that nobody would think of
+    /// Fuzz the parsers of models and frames
     Fuzz {
-        /// Seconds of a core for each of them; all run at once
+        /// CPU seconds for each parser; all run at once
         #[arg(long, value_name = "N", default_value = "60", value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },

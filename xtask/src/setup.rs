@@ -3,7 +3,7 @@
 use std::env;
 use std::process::{Command, Stdio};
 
-use prerequisites::{CHROMEDRIVER, ETCD, PROMTOOL, Tool};
+use prerequisites::{CHROMEDRIVER, ETCD, PROMTOOL, SYSTEMD, Tool};
 
 use crate::error::Error;
 use crate::process;
@@ -45,7 +45,7 @@ fn no_ffmpeg(how: String) -> Error {
 /// [`Error::Missing`] in place of skipped tests where [`prerequisites::all_are_required`], and [`Error::Interrupted`].
 pub(crate) fn test_tools(stop: &Stop) -> Result<(), Error> {
     let required = prerequisites::all_are_required();
-    for tool in [ETCD, PROMTOOL, CHROMEDRIVER] {
+    for tool in [ETCD, PROMTOOL, CHROMEDRIVER, SYSTEMD] {
         match test_tool(&tool, stop) {
             Err(error @ Error::Missing { .. }) if !required => {
                 println!("{error}; until then {} are skipped", tool.tests);

@@ -46,7 +46,7 @@ fn route_us(policy: PolicyName, workers: usize, wanted: usize) -> f64 {
     let mut rng = Rng::with_seed(1);
     for number in 0..workers {
         let board = mixed(&mut rng);
-        let worker = Worker::new(number, board.threads, board.frame, Habit::Honest, true).with_weight(board.weight());
+        let worker = Worker::new(number, board.threads, board.frame, Habit::Honest).with_weight(board.weight());
         let id = scheduler.join(worker.join(), start).expect("there is room").id;
         let heartbeat = worker.heartbeat(id, scheduler.epoch(), Duration::ZERO);
         scheduler.heartbeat(&heartbeat, start).expect("it has joined");

@@ -7,7 +7,6 @@ mod results;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_sim::policies::{CLUSTERS, Kind, Measured, Trial, run as run_trial};
 
@@ -41,7 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
         let ours = args.wanted.iter().map(|wanted| Kind::Many((*wanted).into()));
         for kind in [Kind::OneRoute, Kind::AsNeeded].into_iter().chain(ours) {
             for &policy in policies {
-                let trial = Trial { cluster, policy, loss: Loss::default(), kind };
+                let trial = Trial { cluster, policy, kind };
                 let seeds = args.seed..args.seed + cluster.seeds;
                 let measured = seeds.fold(Measured::default(), |measured, seed| run_trial(trial, seed, measured));
                 runs.push(Run::new(trial, measured.figures()));

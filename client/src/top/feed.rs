@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use facefleet_proto::backoff::Backoff;
 use facefleet_proto::view::ClusterView;
 use facefleet_proto::wire;
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_service::address::{HostPort, HostPorts};
-use facefleet_service::backoff::Backoff;
 use facefleet_service::grpc;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{sleep, timeout};

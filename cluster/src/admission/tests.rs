@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::repeat;
 
-use crate::test_clock;
+use facefleet_proto::test_clock;
 use proptest::prelude::*;
 
 use super::*;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::liveness::FORGET_AFTER;
-use crate::test_clock;
+use facefleet_proto::test_clock;
 use facefleet_proto::{Identity, LegacyState};
 
 /// A worker that beats once a second, at 10.0.0.1 and this port.

@@ -43,7 +43,7 @@ impl Scheduler {
             // Streams keep their numbers, and those that wait go on to wait. Slots go with the workers.
             let workers: Vec<WorkerId> = self.registry.workers().map(|worker| worker.id).collect();
             workers.into_iter().for_each(|id| self.admitting.withdraw(id));
-            let fresh = Scheduler::new(self.policy, epoch).detecting(self.registry.loss());
+            let fresh = Scheduler::new(self.policy, epoch);
             let before = std::mem::replace(self, fresh);
             // Each master has ids of its own, so that no two of them draw the same numbers for streams.
             self.leases = StreamLeases::new(epoch.wrapping_add(u64::from(ids.start) << 32));

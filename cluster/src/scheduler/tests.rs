@@ -1,6 +1,6 @@
 use super::*;
-use crate::test_clock;
 use clap::ValueEnum;
+use facefleet_proto::test_clock;
 use facefleet_proto::{Identity, Load, Throttling};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};

@@ -59,6 +59,15 @@ impl<C> Default for Masters<C> {
     }
 }
 
+/// A master that decides before this one.
+#[derive(Clone, Debug)]
+pub struct Elder<C> {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The connection to it.
+    pub connection: C,
+}
+
 impl<C: Clone> Masters<C> {
     /// A session has begun, and this master is registered since then. The other masters count as not registered until they are
     /// added again.
@@ -117,18 +126,22 @@ impl<C: Clone> Masters<C> {
 
     /// The masters that are heard and were registered before this one, the oldest first. The first of them decides what only
     /// one master may decide; if there is none, this master does.
-    pub fn elders(&self) -> Vec<(SocketAddr, C)> {
+    pub fn elders(&self) -> Vec<Elder<C>> {
         let older = |(_, other): &(&SocketAddr, &Other<C>)| other.is_heard && other.since < self.since;
         let mut elders: Vec<_> = self.others.iter().filter(older).collect();
         elders.sort_by_key(|(_, other)| other.since);
-        elders.into_iter().map(|(address, other)| (*address, other.connection.clone())).collect()
+        let elder = |(address, other): (&SocketAddr, &Other<C>)| Elder {
+            address: *address,
+            connection: other.connection.clone(),
+        };
+        elders.into_iter().map(elder).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
 
     fn at(port: u16) -> SocketAddr {
         SocketAddr::from(([10, 0, 0, 1], port))
@@ -139,7 +152,7 @@ mod tests {
     }
 
     fn elders(masters: &Masters<()>) -> Vec<u16> {
-        masters.elders().into_iter().map(|(address, ())| address.port()).collect()
+        masters.elders().into_iter().map(|elder| elder.address.port()).collect()
     }
 
     #[test]

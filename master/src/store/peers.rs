@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facefleet_cluster::sharing::masters::{Registered, Tried};
+use facefleet_proto::backoff::Backoff;
 use facefleet_proto::wire::master_client::MasterClient;
 use facefleet_proto::{Heartbeat, wire};
-use facefleet_service::backoff::Backoff;
 use facefleet_service::log_limit::LogLimit;
 use facefleet_service::{clock, grpc};
 use tokio::sync::Notify;

@@ -25,12 +25,11 @@ mod tests {
     use super::*;
     use crate::nodes::node;
     use facefleet_cluster::admission::SlotCount;
-    use facefleet_cluster::liveness::Loss;
     use facefleet_cluster::registry::Registry;
 
     /// Whether a worker with two threads and this load is slow.
     fn slow(load: Load) -> bool {
-        let (mut registry, now) = (Registry::new(Loss::default()), clock::now());
+        let (mut registry, now) = (Registry::default(), clock::now());
         let join = Join {
             address: "10.0.0.1:7".parse().unwrap(),
             weight: 1,

@@ -9,7 +9,6 @@ mod measured;
 use std::fmt;
 use std::time::Duration;
 
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_stream::frame::End;
 use facefleet_stream::session::{LinkEvent, MOST_LINKS, WORKERS_AT_FIRST};
@@ -18,9 +17,10 @@ use fastrand::Rng;
 use crate::engine::At;
 use crate::world::client::{Client, Plan};
 use crate::world::master::Master;
+use crate::world::message::Ends;
 use crate::world::network::Network;
 use crate::world::worker::{Habit, Worker};
-use crate::world::{Experiment, World};
+use crate::world::{Experiment, Log, World};
 pub use cluster::{Board, CAMERA_FPS, CLUSTERS, Cluster, mixed};
 use measured::WARM_UP;
 pub use measured::{Figures, Measured};
@@ -64,8 +64,6 @@ pub struct Trial<'a> {
     pub cluster: &'a Cluster,
     /// How its master chooses workers.
     pub policy: PolicyName,
-    /// How its master sees that one is lost.
-    pub loss: Loss,
     /// How its clients use them.
     pub kind: Kind,
 }
@@ -133,14 +131,14 @@ enum Happening {
 }
 
 fn world(trial: Trial<'_>, seed: u64, measured: Measured) -> World<Cameras> {
-    let Trial { cluster, policy, loss, kind } = trial;
+    let Trial { cluster, policy, kind } = trial;
     let mut rng = Rng::with_seed(seed);
     let boards = cluster.boards(&mut rng);
     let rngs: Vec<Rng> = (0..cluster.cameras(&boards)).map(|_| rng.fork()).collect();
     let cameras = rngs.len();
     let experiment = Cameras { cluster: *cluster, kind, rngs, churn: rng.fork(), streams: Vec::new(), measured };
-    let master = Master::new(policy, loss, seed);
-    let mut world = World::new(rng, Network::new(NETWORK, 0), master, experiment, false);
+    let master = Master::new(policy, seed);
+    let mut world = World::new(rng, Network::new(NETWORK, 0), master, experiment, Log::Silent);
     world.master.start(&mut world.bus);
     boards.into_iter().for_each(|board| add(&mut world, board));
     for camera in 0..cameras {
@@ -157,7 +155,7 @@ fn world(trial: Trial<'_>, seed: u64, measured: Measured) -> World<Cameras> {
 
 /// A worker starts on a new board.
 fn add(world: &mut World<Cameras>, board: Board) {
-    let worker = Worker::new(world.workers.len(), board.threads, board.frame, Habit::Honest, true);
+    let worker = Worker::new(world.workers.len(), board.threads, board.frame, Habit::Honest);
     let mut worker = worker.with_weight(board.weight());
     worker.start(None, &mut world.bus);
     world.workers.push(worker);
@@ -196,7 +194,7 @@ fn replace(world: &mut World<Cameras>) {
         }
     };
     let board = mixed(churn);
-    world.workers[gone].end(true, &mut world.bus);
+    world.workers[gone].end(Ends::Machine, &mut world.bus);
     add(world, board);
 }
 
@@ -209,7 +207,7 @@ impl Experiment for Cameras {
             Happening::Begin(camera) => begin(world, camera),
             Happening::SlowDown => {
                 let times = world.bus.experiment.cluster.slow_down;
-                world.workers[0].service *= times;
+                world.workers[0].speed.service *= times;
             }
             Happening::Replace => {
                 replace(world);
@@ -254,7 +252,7 @@ mod tests {
         let mut cluster = CLUSTERS[0];
         cluster.span = Duration::from_secs(25);
         for kind in [Kind::OneRoute, Kind::AsNeeded, Kind::Many(2)] {
-            let trial = Trial { cluster: &cluster, policy: PolicyName::LeastLoaded, loss: Loss::Missed, kind };
+            let trial = Trial { cluster: &cluster, policy: PolicyName::LeastLoaded, kind };
             let figures = || run(trial, 3, Measured::default()).figures();
             let (first, again) = (figures(), figures());
             assert_eq!(format!("{first:?}"), format!("{again:?}"));

@@ -6,7 +6,7 @@ use super::poison::Poison;
 use super::state::{Fate, Fault, Happening, Scenario};
 use crate::engine::At;
 use crate::world::World;
-use crate::world::message::{Body, Host, Segment};
+use crate::world::message::{Body, Ends, Host, Segment};
 use crate::world::worker::Habit;
 
 type Stage = World<Scenario>;
@@ -94,10 +94,10 @@ fn one(world: &mut Stage, at: At, until: At) {
     };
     let (fault, end) = match world.bus.rng.u32(0..15) {
         0 | 1 => {
-            let dark = world.bus.rng.bool();
+            let ends = ends(world);
             // Another one may come to the address of the first.
             let name = world.bus.one_in(4).then(|| format!("x{slot}"));
-            (Fault::Kill { slot, dark }, Some((until, Fault::Start(slot, name))))
+            (Fault::Kill(slot, ends), Some((until, Fault::Start(slot, name))))
         }
         2 => (Fault::Drain(slot), Some((at + REPLACED_AFTER, Fault::Start(slot, None)))),
         3 | 4 => (Fault::Pause(any), Some((until, Fault::Resume(any)))),
@@ -106,8 +106,8 @@ fn one(world: &mut Stage, at: At, until: At) {
         8 => (Fault::Slow(world.bus.rng.u32(2..20)), Some((until, Fault::Slow(1)))),
         9 => (Fault::Reset(slot), None),
         10 => {
-            let dark = world.bus.rng.bool();
-            (Fault::KillMaster { dark }, Some((until, Fault::StartMaster)))
+            let ends = ends(world);
+            (Fault::KillMaster(ends), Some((until, Fault::StartMaster)))
         }
         11 => (Fault::Calendar(slot, -world.bus.rng.i64(1..3_600_000_000)), None),
         12 if slot > 0 => {
@@ -129,6 +129,10 @@ fn one(world: &mut Stage, at: At, until: At) {
     if let Some((until, end)) = end {
         world.bus.at(until, Happening::Fault(end));
     }
+}
+
+fn ends(world: &mut Stage) -> Ends {
+    if world.bus.rng.bool() { Ends::Machine } else { Ends::Process }
 }
 
 /// A worker's frames take many times as long for a moment.
@@ -154,13 +158,13 @@ impl Fault {
     /// None for what begins or ends in peace.
     fn kind(&self) -> Option<&'static str> {
         match self {
-            Fault::Kill { dark: false, .. } => Some("kill"),
-            Fault::Kill { dark: true, .. } => Some("power off"),
+            Fault::Kill(_, Ends::Process) => Some("kill"),
+            Fault::Kill(_, Ends::Machine) => Some("power off"),
             Fault::Drain(_) => Some("drain"),
             Fault::Calendar(..) => Some("calendar"),
             Fault::Habit(..) => Some("habit"),
             Fault::Reset(_) => Some("reset"),
-            Fault::KillMaster { .. } => Some("master"),
+            Fault::KillMaster(_) => Some("master"),
             Fault::Pause(_) => Some("pause"),
             Fault::Cut(_) => Some("cut"),
             Fault::Loss(Some(_)) => Some("loss"),
@@ -187,7 +191,7 @@ pub(super) fn strike(world: &mut Stage, fault: Fault) {
     }
     match fault {
         Fault::Start(slot, name) => workers[slot].start(name, bus),
-        Fault::Kill { slot, dark } => workers[slot].end(dark, bus),
+        Fault::Kill(slot, ends) => workers[slot].end(ends, bus),
         Fault::Drain(slot) => workers[slot].drain(bus),
         Fault::Calendar(slot, wrong) => workers[slot].calendar = wrong,
         Fault::Habit(slot, habit) => workers[slot].habit = habit,
@@ -198,7 +202,7 @@ pub(super) fn strike(world: &mut Stage, fault: Fault) {
                 bus.send(client, worker, Body::Segment(conn, Segment::Reset));
             }
         }
-        Fault::KillMaster { dark } => master.end(dark, bus),
+        Fault::KillMaster(ends) => master.end(ends, bus),
         Fault::StartMaster => start_master(world),
         Fault::Pause(host) => bus.pause(host),
         Fault::Resume(host) => bus.resume(host),
@@ -206,7 +210,7 @@ pub(super) fn strike(world: &mut Stage, fault: Fault) {
         Fault::Heal => bus.heal(),
         Fault::Loss(loss) => bus.net.loss = loss.unwrap_or(bus.net.normal_loss),
         Fault::Slow(times) => bus.net.slowness = times,
-        Fault::Hiccup { slot, until, times } => workers[slot].hiccup(now, until, times),
+        Fault::Hiccup { slot, until, times } => workers[slot].speed.hiccup(now, until, times),
         Fault::Jump(client, by) => {
             clients[client].jump(by);
             bus.experiment.audits[client].jumped();

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clap::ValueEnum as _;
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::scheduler::Scheduler;
 use facefleet_proto::view::StreamReport;
@@ -30,26 +29,22 @@ use crate::world::master::Master;
 use crate::world::message::{Host, Reply, Request};
 use crate::world::network::Network;
 use crate::world::worker::{CORRUPT, Habit, KILLS, Worker};
-use crate::world::{Bus, Experiment, World};
+use crate::world::{Bus, Experiment, Log, World};
 use audit::{Audit, Truth};
 use poison::Poison;
 use progress::SLOW_REPORT;
-use state::{Fate, Fault, Happening, Scenario};
+use state::{Fate, Fault, Happening, Scenario, Sign};
 pub use tally::Tally;
 
 /// Within this time a worker that joins gets its first frame of a stream that could use it, and the network's part of it.
 const USED_WITHIN: Duration = Duration::from_millis(2250);
-/// The longest silence after which a worker is offered: three missed heartbeats, or what a rhythm that was disturbed by a bad
-/// network allows.
-const LOST_AFTER: Duration = Duration::from_secs(3);
-const LOST_AFTER_BY_PHI: Duration = Duration::from_secs(10);
 
-/// Runs the world of this seed until every stream has ended. `verbose` prints what happens.
+/// Runs the world of this seed until every stream has ended.
 ///
 /// # Panics
 /// Something does not hold that must hold whatever happens.
-pub fn run(seed: u64, verbose: bool) -> Tally {
-    let mut world = world(seed, verbose);
+pub fn run(seed: u64, log: Log) -> Tally {
+    let mut world = world(seed, log);
     while !world.clients.iter().all(|client| client.is_done) {
         assert!(world.pass(At::MAX), "clients tick until they are done");
         let (now, bound) = (world.bus.now(), progress::bound(&world));
@@ -59,20 +54,18 @@ pub fn run(seed: u64, verbose: bool) -> Tally {
     world.bus.experiment.tally.finish(events)
 }
 
-fn world(seed: u64, verbose: bool) -> World<Scenario> {
+fn world(seed: u64, log: Log) -> World<Scenario> {
     let mut rng = Rng::with_seed(seed);
     let workers: Vec<Worker> = (0..rng.usize(1..=5)).map(|slot| worker(slot, &mut rng)).collect();
     let fate = Fate::draw(&mut rng);
     let plans: Vec<Plan> = (0..rng.usize(1..=3)).map(|_| plan(fate, workers.len(), &mut rng)).collect();
     let policy = *rng.choice(PolicyName::value_variants()).expect("there are policies");
-    let loss = if rng.u32(0..4) == 0 { Loss::Phi } else { Loss::Missed };
     let normal_loss = if fate == Fate::Hiccups || rng.bool() { 0 } else { rng.u32(0..50) };
     let net = Network::new(Duration::from_micros(rng.u64(100..15_000)), normal_loss);
-    let services: Vec<Duration> = workers.iter().map(|worker| worker.service).collect();
+    let services: Vec<Duration> = workers.iter().map(|worker| worker.speed.service).collect();
     let audits = plans.iter().map(|plan| Audit::new(plan.wanted, plan.max_age, services.clone())).collect();
-    let longest_silence = if loss == Loss::Phi { LOST_AFTER_BY_PHI } else { LOST_AFTER };
-    let scenario = Scenario { audits, longest_silence, ..Scenario::default() };
-    let mut world = World::new(rng, net, Master::new(policy, loss, 1), scenario, verbose);
+    let scenario = Scenario { audits, ..Scenario::default() };
+    let mut world = World::new(rng, net, Master::new(policy, 1), scenario, log);
     world.workers = workers;
     for plan in plans {
         let at = world.bus.between(0, 500);
@@ -95,7 +88,8 @@ fn worker(slot: usize, rng: &mut Rng) -> Worker {
         _ => Habit::Honest,
     };
     let (threads, service) = (rng.u32(1..=4), Duration::from_micros(rng.u64(15_000..300_000)));
-    Worker::new(slot, threads, service, habit, rng.u32(0..4) > 0)
+    let worker = Worker::new(slot, threads, service, habit);
+    if rng.u32(0..4) > 0 { worker } else { worker.without_self_test() }
 }
 
 fn plan(fate: Fate, workers: usize, rng: &mut Rng) -> Plan {
@@ -198,7 +192,7 @@ impl Experiment for Scenario {
         match (request, reply) {
             (Request::Join(join), Reply::Joined { id, again, .. }) => {
                 let Host::Worker(slot) = from else { unreachable!("only workers join") };
-                bus.experiment.heard.insert(join.address, (join.identity.generation, now));
+                bus.experiment.heard.insert(join.address, Sign { generation: join.identity.generation, at: now });
                 if !again {
                     let life = bus.life(from);
                     bus.at(now + USED_WITHIN, Happening::IsUsed { slot, life, since: now });
@@ -208,7 +202,7 @@ impl Experiment for Scenario {
             (Request::Beat(beat), Reply::Beaten { unknown: false, .. }) => {
                 let join = &scheduler.registry().get(beat.id).expect("it has just been heard of").join;
                 assert_eq!(Host::Worker(Worker::slot_of(join.address)), from, "a heartbeat of somebody else");
-                bus.experiment.heard.insert(join.address, (join.identity.generation, now));
+                bus.experiment.heard.insert(join.address, Sign { generation: join.identity.generation, at: now });
             }
             (Request::Route(query), Reply::Route(route)) => {
                 let Host::Client(number) = from else { unreachable!("only clients ask for routes") };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use facefleet_stream::session::WINDOW;
 
-use super::audit::{Audit, Lane, Up};
+use super::audit::{Audit, Lane, Life, Up};
 use super::state::Scenario;
 use crate::engine::At;
 use crate::world::World;
@@ -19,6 +19,8 @@ pub(super) const SLOW_REPORT: Duration = Duration::from_millis(20);
 /// After a fault, waits may be as long as this.
 const SETTLED_AFTER: Duration = Duration::from_secs(6);
 const JOINED_IS_USED_AFTER: Duration = Duration::from_secs(2);
+/// A link to a worker has a frame within this time, the network's part of it included.
+const LINK_IS_USED_WITHIN: Duration = Duration::from_secs(1);
 /// A live stream has a frame done this often, where a worker has time for it.
 const LIVE_OK_WITHIN: Duration = Duration::from_secs(1);
 /// A worker that takes no longer for a frame is fast: it has credit for several frames a thread, and is not left out,
@@ -44,14 +46,14 @@ fn calm_since(world: &Stage) -> Option<At> {
 /// Whether the worker at the other end of this link is the one that the stream takes it for, and does its work.
 fn is_well(world: &Stage, lane: &Lane) -> bool {
     let worker = &world.workers[Worker::slot_of(lane.address)];
-    let is_same = lane.up.as_ref().is_some_and(|up| up.life.1 == worker.generation());
+    let is_same = lane.up.as_ref().is_some_and(|up| up.life.generation == worker.generation());
     is_same && worker.is_up() && !worker.is_draining() && worker.habit == Habit::Honest
 }
 
 /// Whether it is well, and its frames have taken what they should for a while.
 fn is_steady(world: &Stage, lane: &Lane) -> bool {
     let worker = &world.workers[Worker::slot_of(lane.address)];
-    is_well(world, lane) && worker.slow_until().is_none_or(|until| until + SETTLED_AFTER <= world.bus.now())
+    is_well(world, lane) && worker.speed.slow_until().is_none_or(|until| until + SETTLED_AFTER <= world.bus.now())
 }
 
 /// A worker joined two seconds ago. If the world has been calm, every file that could do with it uses it: a camera, or
@@ -71,12 +73,14 @@ pub(super) fn check_that_it_is_used(world: &mut Stage, slot: usize, life: u32, s
             is_hungry && client.started < since && !client.is_done && audit.last_send > since + JOINED_IS_USED_AFTER;
         let address = Worker::address(slot);
         let had_room = audit.lanes.len() < audit.wanted && audit.full_at.is_none_or(|at| at < since);
-        let has_room = had_room || audit.lanes.values().any(|lane| lane.address == address);
+        // Where a link to another worker was in its place, it has not had all of the time.
+        let is_linked = |lane: &Lane| lane.address == address && now - lane.connected >= LINK_IS_USED_WITHIN;
+        let has_room = had_room || audit.lanes.values().any(is_linked);
         if !wants || !has_room || audit.lost_at.contains_key(&address) {
             continue;
         }
         tally.newcomers += 1;
-        let used = audit.used.contains(&(slot, generation));
+        let used = audit.used.contains(&Life { slot, generation });
         assert!(used, "{now:?}: w{slot} joined at {since:?}, and a stream that has work does not use it");
     }
 }
@@ -113,7 +117,7 @@ fn check_that_it_goes_on(world: &mut Stage, number: usize, max_age: Duration, ca
     let ups = audit.lanes.values().filter(has_time).filter_map(|lane| lane.up.as_ref());
     let Some(up) = ups.min_by_key(|up| up.since) else { return };
     let now = world.bus.now();
-    let steady = world.workers[up.life.0].slow_until().map_or(At::ZERO, |until| until + SETTLED_AFTER);
+    let steady = world.workers[up.life.slot].speed.slow_until().map_or(At::ZERO, |until| until + SETTLED_AFTER);
     let since = calm.max(client.started).max(up.since).max(steady);
     let waits = now.saturating_sub(since.max(audit.last_ok));
     assert!(waits <= LIVE_OK_WITHIN, "{now:?}: c{number} is live, has {up:?}, and no frame for {waits:?}");
@@ -150,9 +154,9 @@ fn check_that_workers_recover(world: &mut Stage, number: usize, calm: At) {
         let window = Duration::try_from_secs_f64(WINDOW as f64 / all).unwrap_or(Duration::MAX);
         for lane in audit.lanes.values().filter(|lane| is_well(world, lane)) {
             let worker = &world.workers[Worker::slot_of(lane.address)];
-            let Some((slow_until, up)) = worker.slow_until().zip(lane.up.as_ref()) else { continue };
+            let Some((slow_until, up)) = worker.speed.slow_until().zip(lane.up.as_ref()) else { continue };
             let first_ok = audit.first_ok.get(&up.life);
-            let is_known = first_ok.is_some_and(|first| worker.first_slow().is_some_and(|slow| *first < slow));
+            let is_known = first_ok.is_some_and(|first| worker.speed.first_slow().is_some_and(|slow| *first < slow));
             if !is_known || slow_until > now || up.service > window / OF_USE {
                 continue;
             }
@@ -175,7 +179,7 @@ fn check_that_workers_recover(world: &mut Stage, number: usize, calm: At) {
 
 /// When every stream has ended at the latest: the slowest worker does all of the work when there is peace.
 pub(super) fn bound(world: &Stage) -> At {
-    let slowest = world.workers.iter().map(|worker| worker.service / worker.threads()).max();
+    let slowest = world.workers.iter().map(|worker| worker.speed.service / worker.threads()).max();
     let plans = || world.clients.iter().map(Client::plan);
     let all: u64 = plans().map(|plan| plan.frames).sum();
     let all = u32::try_from(all).expect("few");

@@ -11,8 +11,11 @@ use super::audit::Audit;
 use super::poison::Poison;
 use super::tally::Tally;
 use crate::engine::At;
-use crate::world::message::Host;
+use crate::world::message::{Ends, Host};
 use crate::world::worker::Habit;
+
+/// The longest silence after which a worker may be offered: three missed heartbeats.
+const LOST_AFTER: Duration = Duration::from_secs(3);
 
 /// The experiment: a world to which a fate happens, and an audit of each stream in it.
 #[derive(Debug, Default)]
@@ -23,15 +26,21 @@ pub(super) struct Scenario {
     pub(super) poison: BTreeMap<(usize, u64), Poison>,
     /// Frames that a worker has truly done.
     pub(super) worked_on: BTreeSet<(usize, u64)>,
-    /// When the present life of the master last heard of each worker, and of which life of it.
-    pub(super) heard: BTreeMap<SocketAddr, (u64, At)>,
-    /// The longest silence after which a worker may be offered.
-    pub(super) longest_silence: Duration,
+    /// What the present life of the master last heard of each worker.
+    pub(super) heard: BTreeMap<SocketAddr, Sign>,
     /// When a fault last struck or was mended.
     pub(super) disturbed: Option<At>,
     /// From then on there are no more faults.
     pub(super) peace: At,
     pub(super) tally: Tally,
+}
+
+/// A sign of life.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sign {
+    /// Of which life of the worker.
+    pub(super) generation: u64,
+    pub(super) at: At,
 }
 
 /// What happens to the world.
@@ -66,11 +75,8 @@ impl Fate {
 pub(super) enum Fault {
     /// A process starts at a worker's address, under another name or its own.
     Start(usize, Option<String>),
-    /// A worker's process ends: its machine says so, or is `dark`.
-    Kill {
-        slot: usize,
-        dark: bool,
-    },
+    /// A worker's process ends.
+    Kill(usize, Ends),
     /// A worker is told to go.
     Drain(usize),
     /// A worker's machine has another idea of the time, in microseconds.
@@ -79,9 +85,7 @@ pub(super) enum Fault {
     Habit(usize, Habit),
     /// Something between resets all connections of a worker.
     Reset(usize),
-    KillMaster {
-        dark: bool,
-    },
+    KillMaster(Ends),
     StartMaster,
     Pause(Host),
     Resume(Host),
@@ -120,13 +124,15 @@ impl Scenario {
         assert_eq!(offered.len(), route.candidates.len(), "nobody is offered twice");
         assert!(offered.len() <= query.wanted);
         for candidate in &route.candidates {
-            let (generation, heard) = self.heard[&candidate.address];
-            assert_eq!(generation, candidate.generation, "the master offers another life than it heard of");
-            let silent = now - heard;
-            assert!(silent <= self.longest_silence, "{now:?}: {candidate:?} is offered after {silent:?} of silence");
+            let sign = self.heard[&candidate.address];
+            assert_eq!(sign.generation, candidate.generation, "the master offers another life than it heard of");
+            let silent = now - sign.at;
+            assert!(silent <= LOST_AFTER, "{now:?}: {candidate:?} is offered after {silent:?} of silence");
         }
-        if offered.len() < query.wanted {
-            let excusable = &self.audits[client].excusable;
+        let asked = self.audits[client].asked.as_ref().expect("a route answers a question");
+        // What a cut held up may be a question that its client has given up.
+        if offered.len() < query.wanted && *query == asked.query {
+            let excusable = &asked.excusable;
             let mut left_out = healthy.difference(&offered).filter(|address| !excusable.contains(address));
             let left_out = left_out.next();
             assert!(

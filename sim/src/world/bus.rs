@@ -32,8 +32,24 @@ pub(super) enum Event<E> {
 /// Calls that are not answered, and who waits for them: in which life.
 #[derive(Debug, Default)]
 struct Calls {
-    open: HashMap<u64, (Host, u32)>,
+    open: HashMap<u64, Caller>,
     made: u64,
+}
+
+/// A process that waits for an answer.
+#[derive(Debug)]
+struct Caller {
+    host: Host,
+    life: u32,
+}
+
+/// Whether what happens in a world is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// Every event is a line on stdout.
+    Printed,
+    /// Nothing is printed.
+    Silent,
 }
 
 /// The engine of one world, its network and its experiment.
@@ -52,7 +68,7 @@ pub struct Bus<X: Experiment> {
     stopped: BTreeMap<Host, Vec<Event<X::Event>>>,
     /// Clients that have something to look at.
     woken: VecDeque<usize>,
-    verbose: bool,
+    log: Log,
 }
 
 impl<X: Experiment> fmt::Debug for Bus<X> {
@@ -62,7 +78,7 @@ impl<X: Experiment> fmt::Debug for Bus<X> {
 }
 
 impl<X: Experiment> Bus<X> {
-    pub(super) fn new(rng: Rng, net: Network, experiment: X, verbose: bool) -> Bus<X> {
+    pub(super) fn new(rng: Rng, net: Network, experiment: X, log: Log) -> Bus<X> {
         Bus {
             engine: Engine::new(),
             rng,
@@ -72,7 +88,7 @@ impl<X: Experiment> Bus<X> {
             lives: BTreeMap::new(),
             stopped: BTreeMap::new(),
             woken: VecDeque::new(),
-            verbose,
+            log,
         }
     }
 
@@ -98,7 +114,7 @@ impl<X: Experiment> Bus<X> {
 
     /// Prints a line of the world's log, if somebody reads it.
     pub fn log(&self, line: impl FnOnce() -> String) {
-        if self.verbose {
+        if self.log == Log::Printed {
             println!("{:>10.4} {}", self.now().as_secs_f64(), line());
         }
     }
@@ -215,14 +231,14 @@ impl<X: Experiment> Bus<X> {
         let call = self.calls.made;
         self.calls.made += 1;
         let life = self.life(from);
-        self.calls.open.insert(call, (from, life));
+        self.calls.open.insert(call, Caller { host: from, life });
         self.send(from, Host::Master, Body::Call(call, request));
         self.timer(CALL_TIMEOUT, from, Timer::CallOver(call));
     }
 
     /// The end of a call. Returns who waits for it, unless that life is over or it has ended before.
     pub(super) fn caller(&mut self, call: u64) -> Option<Host> {
-        let (host, life) = self.calls.open.remove(&call)?;
+        let Caller { host, life } = self.calls.open.remove(&call)?;
         (self.life(host) == life).then_some(host)
     }
 

@@ -3,13 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use facefleet_cluster::liveness::Loss;
 use facefleet_cluster::policy::PolicyName;
 use facefleet_cluster::scheduler::Scheduler;
 
 use super::Experiment;
 use super::bus::Bus;
-use super::message::{Host, Reply, Request, Timer};
+use super::message::{Ends, Host, Reply, Request, Timer};
 use super::worker::Worker;
 
 /// How often the real master looks for lost workers.
@@ -24,21 +23,19 @@ pub struct Master {
     epoch: u64,
     scheduler: Scheduler,
     policy: PolicyName,
-    loss: Loss,
 }
 
 impl fmt::Debug for Master {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the master of epoch {}, {}, {:?}", self.epoch, self.policy.as_str(), self.loss)
+        write!(f, "the master of epoch {}, {}", self.epoch, self.policy.as_str())
     }
 }
 
 impl Master {
-    /// A master that is not up, and will choose workers and detect losses in this way. What it leaves to chance follows from
-    /// `epoch`.
-    pub fn new(policy: PolicyName, loss: Loss, epoch: u64) -> Master {
+    /// A master that is not up, and will choose workers in this way. What it leaves to chance follows from `epoch`.
+    pub fn new(policy: PolicyName, epoch: u64) -> Master {
         let scheduler = Scheduler::new(policy, epoch);
-        Master { is_up: false, is_dark: false, epoch, scheduler, policy, loss }
+        Master { is_up: false, is_dark: false, epoch, scheduler, policy }
     }
 
     /// Whether its process runs.
@@ -51,15 +48,15 @@ impl Master {
         if std::mem::replace(&mut self.is_up, true) {
             return;
         }
-        self.scheduler = Scheduler::new(self.policy, self.epoch).detecting(self.loss);
+        self.scheduler = Scheduler::new(self.policy, self.epoch);
         self.epoch += 1;
         bus.timer(EXPIRE_EVERY, Host::Master, Timer::Expire);
     }
 
-    /// The process ends. Who calls it is told by its machine, unless that is `dark`.
-    pub fn end(&mut self, dark: bool, bus: &mut Bus<impl Experiment>) {
+    /// The process ends, alone or with its machine.
+    pub fn end(&mut self, ends: Ends, bus: &mut Bus<impl Experiment>) {
         self.is_up = false;
-        self.is_dark = dark;
+        self.is_dark = ends == Ends::Machine;
         bus.end_life(Host::Master);
     }
 
@@ -87,7 +84,7 @@ impl Master {
                 Err(refused) => Reply::Failed(refused.to_string()),
             },
             Request::Beat(beat) => Reply::Beaten { unknown: self.scheduler.heartbeat(beat, now).is_err(), epoch },
-            Request::Leave(id, generation, epoch) => {
+            Request::Leave { id, generation, epoch } => {
                 // Err: it was not in, and need not leave.
                 if let Ok(left) = self.scheduler.leave(*id, *generation, *epoch) {
                     let slot = Worker::slot_of(left.join.address);

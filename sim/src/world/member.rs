@@ -15,13 +15,29 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// What a worker's process knows of its membership.
 #[derive(Debug, Default)]
 pub(super) struct Member {
-    /// The id, and the life of the master that gave it.
-    joined: Option<(WorkerId, u64)>,
+    joined: Option<Joined>,
     /// When to beat or join next; None while a call is under way.
     next_beat: Option<At>,
     failed_calls: u32,
+    /// Whether it was told to go.
+    is_draining: bool,
     said_draining: bool,
     has_left: bool,
+}
+
+/// What a master said to a worker that joined.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joined {
+    pub(super) id: WorkerId,
+    /// The life of the master that gave the id.
+    pub(super) epoch: u64,
+}
+
+/// What a worker tells its master.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Due {
+    Heartbeat(Joined),
+    Join,
 }
 
 /// What a worker is to do.
@@ -32,8 +48,16 @@ pub(super) enum Verdict {
 }
 
 impl Member {
-    pub(super) fn is_waiting(&self) -> bool {
-        self.next_beat.is_some()
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining
+    }
+
+    /// The worker is told to go, and tells its master at once.
+    pub(super) fn drain(&mut self, slot: usize, bus: &mut Bus<impl Experiment>) {
+        self.is_draining = true;
+        if self.next_beat.is_some() {
+            self.next_beat(slot, Duration::ZERO, bus);
+        }
     }
 
     pub(super) fn has_left(&self) -> bool {
@@ -45,46 +69,37 @@ impl Member {
         bus.timer(after, Host::Worker(slot), Timer::Member);
     }
 
-    /// The time to beat has come, unless it was moved. `beat` makes the message for the id and epoch that it is given, or joins.
-    pub(super) fn beat(
-        &mut self,
-        slot: usize,
-        is_draining: bool,
-        request: impl FnOnce(Option<(WorkerId, u64)>) -> Request,
-        bus: &mut Bus<impl Experiment>,
-    ) {
-        if self.next_beat.is_none_or(|at| at > bus.now()) || self.has_left {
-            return;
+    /// What the worker is to tell its master now, if it is time for it.
+    pub(super) fn due(&mut self, now: At) -> Option<Due> {
+        if self.next_beat.is_none_or(|at| at > now) || self.has_left {
+            return None;
         }
-        if self.joined.is_some() {
-            self.said_draining = is_draining;
-        } else if is_draining {
-            return;
-        }
+        let due = match self.joined {
+            Some(joined) => {
+                self.said_draining = self.is_draining;
+                Due::Heartbeat(joined)
+            }
+            None if self.is_draining => return None,
+            None => Due::Join,
+        };
         self.next_beat = None;
-        bus.call(Host::Worker(slot), request(self.joined));
+        Some(due)
     }
 
     /// The master has answered this worker.
-    pub(super) fn answered(
-        &mut self,
-        slot: usize,
-        is_draining: bool,
-        reply: &Reply,
-        bus: &mut Bus<impl Experiment>,
-    ) -> Verdict {
+    pub(super) fn answered(&mut self, slot: usize, reply: &Reply, bus: &mut Bus<impl Experiment>) -> Verdict {
         let wait = match *reply {
             Reply::Joined { id, epoch, again: _ } => {
-                self.joined = Some((id, epoch));
+                self.joined = Some(Joined { id, epoch });
                 Duration::ZERO
             }
             Reply::Beaten { unknown, epoch } => {
                 self.failed_calls = 0;
-                let is_known = !unknown && self.joined.is_some_and(|(_, joined)| joined == epoch);
+                let is_known = !unknown && self.joined.is_some_and(|joined| joined.epoch == epoch);
                 if !is_known {
                     self.joined = None;
                 }
-                if is_known && self.said_draining == is_draining { HEARTBEAT } else { Duration::ZERO }
+                if is_known && self.said_draining == self.is_draining { HEARTBEAT } else { Duration::ZERO }
             }
             Reply::Failed(_) if self.has_left => return Verdict::Goes,
             Reply::Failed(_) => {
@@ -105,8 +120,8 @@ impl Member {
             return Verdict::Stays;
         }
         match self.joined {
-            Some((id, epoch)) => {
-                bus.call(Host::Worker(slot), Request::Leave(id, generation, epoch));
+            Some(Joined { id, epoch }) => {
+                bus.call(Host::Worker(slot), Request::Leave { id, generation, epoch });
                 Verdict::Stays
             }
             None => Verdict::Goes,

@@ -18,6 +18,15 @@ pub enum Host {
     Client(usize),
 }
 
+/// What ends when a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// The process alone. Its machine tells whoever speaks to it that nobody is there.
+    Process,
+    /// The machine, too: nothing comes back from it.
+    Machine,
+}
+
 /// The connection of one stream to one worker: the client's number, and the name that its session has for the link.
 pub type ConnId = (usize, LinkId);
 
@@ -78,8 +87,15 @@ pub enum Request {
     Join(Join),
     /// A worker's heartbeat.
     Beat(Heartbeat),
-    /// A worker leaves: its id, generation and the epoch of the master that gave the id.
-    Leave(WorkerId, u64, u64),
+    /// A worker leaves.
+    Leave {
+        /// The worker's id.
+        id: WorkerId,
+        /// The life of the worker.
+        generation: u64,
+        /// The life of the master that gave the id.
+        epoch: u64,
+    },
     /// A client asks for workers.
     Route(RouteQuery),
     /// A client's stream has ended.

@@ -11,7 +11,7 @@ pub mod message;
 pub mod network;
 pub mod worker;
 
-pub use bus::{Bus, CALL_TIMEOUT, KEEPALIVE};
+pub use bus::{Bus, CALL_TIMEOUT, KEEPALIVE, Log};
 
 use std::fmt;
 use std::time::Instant;
@@ -98,9 +98,9 @@ pub trait Experiment: Sized {
 }
 
 impl<X: Experiment> World<X> {
-    /// A world in which nothing runs yet. `verbose` prints what happens in it.
-    pub fn new(rng: Rng, net: Network, master: Master, experiment: X, verbose: bool) -> World<X> {
-        World { bus: Bus::new(rng, net, experiment, verbose), master, workers: Vec::new(), clients: Vec::new() }
+    /// A world in which nothing runs yet.
+    pub fn new(rng: Rng, net: Network, master: Master, experiment: X, log: Log) -> World<X> {
+        World { bus: Bus::new(rng, net, experiment, log), master, workers: Vec::new(), clients: Vec::new() }
     }
 
     /// Adds a client, whose stream starts then.

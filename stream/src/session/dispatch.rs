@@ -10,10 +10,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::events::Pace;
+use super::events::{Pace, Work};
 use super::history::FrameHistory;
 use super::ids::{FrameAttempt, LinkId, Peer};
-use super::lane::Lane;
+use super::lane::{Lane, OVERDUE_CEILING, OVERDUE_FIRST};
 use super::sample::Sample;
 
 /// Frames that may be between the source and the report: those in flight, and those that wait for their turn.
@@ -219,19 +219,18 @@ impl Dispatch {
         Duration::try_from_secs_f32(WINDOW as f32 / 2.0 / rate).unwrap_or(Duration::MAX)
     }
 
-    /// An answer came. None: it was not awaited from there (any more), and is not to be counted. `good`: the frame was
-    /// worked on.
+    /// An answer came. None: it was not awaited from there (any more), and is not to be counted.
     pub(crate) fn answered(
         &mut self,
         link: LinkId,
         frame: FrameAttempt,
         pace: Pace,
-        good: bool,
+        work: Work,
         now: Instant,
     ) -> Option<Returned> {
         let lane = self.lanes.get_mut(&link)?;
         let sent = lane.answered(frame)?;
-        lane.learn(&sent, pace, good, now);
+        lane.learn(&sent, pace, work, now);
         let peer = lane.peer;
         Some(Returned { seq: frame.seq, peer, arrived: sent.arrived, history: sent.history })
     }
@@ -250,14 +249,14 @@ impl Dispatch {
         true
     }
 
-    /// A frame was worked on that other workers could not do. Returns the links to those, and how often in a row each was
-    /// contradicted so.
-    pub(crate) fn contradict(&mut self, returned: &Returned) -> Vec<(LinkId, u32)> {
-        let wrong = self.lanes.iter_mut().filter(|(_, lane)| returned.history.failed_at.contains(&lane.peer));
-        wrong.map(|(link, lane)| (*link, lane.was_wrong())).collect()
+    /// The links to the workers that could not do a frame.
+    pub(crate) fn failed_at(&self, returned: &Returned) -> Vec<LinkId> {
+        let failed = self.lanes.iter().filter(|(_, lane)| returned.history.failed_at.contains(&lane.peer));
+        failed.map(|(link, _)| *link).collect()
     }
 
-    /// A link has failed a frame by its own fault. Returns how often in a row it was wrong.
+    /// A link has failed a frame by its own fault: it says so, or another worker has done the frame. Returns how often in a row it was
+    /// wrong.
     pub(crate) fn was_wrong(&mut self, link: LinkId) -> u32 {
         self.lanes.get_mut(&link).map_or(0, Lane::was_wrong)
     }
@@ -285,8 +284,9 @@ impl Dispatch {
 
     /// Links that keep an answer back for too long: to be closed, and given to [`Dispatch::link_down`].
     pub(crate) fn overdue(&self, now: Instant) -> Vec<LinkId> {
-        let alternative = self.lanes.values().any(Lane::has_answered);
-        let overdue = |lane: &Lane| lane.overdue(alternative, self.max_age, now);
+        let has_alternative = self.lanes.values().any(Lane::has_answered);
+        let first = if has_alternative { OVERDUE_FIRST } else { OVERDUE_CEILING };
+        let overdue = |lane: &Lane| lane.overdue(first, self.max_age, now);
         self.lanes.iter().filter(|(_, lane)| overdue(lane)).map(|(link, _)| *link).collect()
     }
 

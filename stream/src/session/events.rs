@@ -117,6 +117,13 @@ pub struct Pace {
     pub streams: u32,
 }
 
+/// Whether a worker has worked on a frame that it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    Done,
+    NotDone,
+}
+
 /// The end of a link.
 #[derive(Clone, Debug)]
 pub struct Disconnect {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::events::Pace;
+use super::events::{Pace, Work};
 use super::history::FrameHistory;
 use super::ids::{FrameAttempt, Peer};
 
@@ -130,20 +130,21 @@ impl Lane {
     }
 
     /// Learns from the answer to `frame`. A failure says nothing of how long a frame takes.
-    pub(super) fn learn(&mut self, frame: &InFlight, pace: Pace, good: bool, now: Instant) {
+    pub(super) fn learn(&mut self, frame: &InFlight, pace: Pace, work: Work, now: Instant) {
         self.last_answer = now;
         let took = now.saturating_duration_since(frame.sent);
         self.answer_time = Some(average(self.answer_time, took));
         let held = self.in_flight.len() as f32;
         let others = (pace.in_flight as f32 - held).max(0.0);
-        let is_tried = good && std::mem::take(&mut self.is_tried);
+        let is_done = work == Work::Done;
+        let is_tried = is_done && std::mem::take(&mut self.is_tried);
         self.others = if is_tried { others } else { self.others + (others - self.others) * NEWEST };
         let streams = pace.streams.max(1) as f32;
         self.streams = streams.max(self.streams + (streams - self.streams) * NEWEST);
         if let Some(stayed) = pace.stayed {
             self.network = average(Some(self.network), took.saturating_sub(stayed));
         }
-        if good {
+        if is_done {
             self.wrong = 0;
             self.frame_time = match pace.frame_time {
                 Some(time) => Some(average(self.frame_time.filter(|_| self.measured && !is_tried), time)),
@@ -271,13 +272,12 @@ impl Lane {
         self.answer_time.is_some()
     }
 
-    /// Whether the worker keeps an answer back for too long. `alternative`: another worker is known to answer.
-    pub(super) fn overdue(&self, alternative: bool, max_age: Option<Duration>, now: Instant) -> bool {
+    /// Whether the worker keeps an answer back for too long. The first one may take `first`.
+    pub(super) fn overdue(&self, first: Duration, max_age: Option<Duration>, now: Instant) -> bool {
         let floor = max_age.map_or(OVERDUE_FLOOR, |age| (age * 2).clamp(OVERDUE_FLOOR_LIVE, OVERDUE_CEILING));
         let limit = match self.answer_time {
             Some(time) => (time * OVERDUE_FACTOR).clamp(floor, OVERDUE_CEILING),
-            None if alternative => OVERDUE_FIRST,
-            None => OVERDUE_CEILING,
+            None => first,
         };
         self.in_flight.values().any(|frame| now.saturating_duration_since(frame.sent) > limit)
     }

@@ -45,7 +45,7 @@ impl Session {
             self.workers.forget_ids();
             self.links.values_mut().for_each(|link| link.candidate.id = None);
         }
-        let offered: Vec<SocketAddr> = candidates.iter().map(|candidate| candidate.address).collect();
+        let mut offered: Vec<SocketAddr> = candidates.iter().map(|candidate| candidate.address).collect();
         let none_known = self.workers.candidates().next().is_none();
         candidates.into_iter().for_each(|candidate| self.workers.offered(candidate));
         let linked = self.linked();
@@ -57,6 +57,8 @@ impl Session {
             let why = detector.map_or_else(String::new, |name| format!(": no worker has the detector `{name}`"));
             self.say(format!("waiting for a worker to join the master at {}{why}", self.spec.masters));
         }
+        // A worker that takes frames and answers none has time for more, and a master that knows no better offers it first.
+        offered.sort_by_key(|address| self.workers.is_unproved(*address));
         for address in offered {
             self.connect(address, now);
         }

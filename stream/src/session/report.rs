@@ -71,7 +71,7 @@ impl Session {
         Some(Decision { frame: Some(seq), chosen, next: next.and_then(|next| self.choice(next)) })
     }
 
-    fn choice(&self, (link, standing): (LinkId, Standing)) -> Option<Choice> {
+    fn choice(&self, sample::Contender { link, standing }: sample::Contender) -> Option<Choice> {
         let Standing { ahead, frame_time, threads, answers_in } = standing;
         Some(Choice {
             worker: self.name_of(link)?.to_owned(),
@@ -106,7 +106,7 @@ fn by_reason<R: Borrow<str>>(counts: &BTreeMap<R, u64>) -> BTreeMap<String, u64>
 
 #[cfg(test)]
 mod tests {
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
     use facefleet_proto::view::MAX_REPORTED_DECISIONS;
 
     use super::super::tests::{frame, ok, with_workers};

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use facefleet_proto::backoff::Backoff;
 use facefleet_proto::{RouteQuery, WorkerId};
-
-use crate::backoff::Backoff;
 
 /// How soon a worker that joins is found by a stream that wants more.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -27,8 +26,7 @@ pub(super) struct Routing {
     wanted: usize,
     /// Workers to use at least, if there may be so many.
     at_first: usize,
-    /// Whether the workers in use were too few at the last look, and when that was.
-    was_short: (bool, Option<Instant>),
+    last_look: Option<Look>,
     /// How much longer the workers in use have been too few than enough.
     short_for: Duration,
     /// Since when the workers in use have always been enough; None: they are not.
@@ -46,6 +44,14 @@ pub(super) struct Routing {
     seed: u64,
 }
 
+/// A look at the workers in use.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    /// Whether they were too few.
+    is_short: bool,
+    at: Instant,
+}
+
 impl Routing {
     pub(super) fn new(query: RouteQuery, at_first: usize, seed: u64) -> Routing {
         let at_first = query.wanted.min(at_first);
@@ -53,7 +59,7 @@ impl Routing {
             query,
             wanted: at_first,
             at_first,
-            was_short: (false, None),
+            last_look: None,
             short_for: Duration::ZERO,
             enough_since: None,
             epoch: 0,
@@ -74,9 +80,11 @@ impl Routing {
     /// Takes in whether the workers in use are too few now. Where that is so for most of the time, twice as many are wanted, and at
     /// once.
     pub(super) fn short(&mut self, is_short: bool, now: Instant) {
-        let (was_short, before) = std::mem::replace(&mut self.was_short, (is_short, Some(now)));
-        let passed = before.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
-        self.short_for = if was_short { self.short_for + passed } else { self.short_for.saturating_sub(passed) };
+        if let Some(before) = self.last_look.replace(Look { is_short, at: now }) {
+            let passed = now.saturating_duration_since(before.at);
+            let short_for = self.short_for;
+            self.short_for = if before.is_short { short_for + passed } else { short_for.saturating_sub(passed) };
+        }
         if self.short_for >= SHORT_FOR {
             self.short_for = Duration::ZERO;
             self.wanted = self.wanted.saturating_mul(2).min(self.query.wanted);
@@ -116,10 +124,10 @@ impl Routing {
         !self.asking && self.next.is_none_or(|next| now >= next)
     }
 
-    /// The question for `missing` workers. `not_wanted` are numbers that this life of the master gave.
-    pub(super) fn ask(&mut self, missing: usize, not_wanted: Vec<WorkerId>) -> RouteQuery {
+    /// The question for `workers` workers. `not_wanted` are numbers that this life of the master gave.
+    pub(super) fn ask(&mut self, workers: usize, not_wanted: Vec<WorkerId>) -> RouteQuery {
         self.asking = true;
-        RouteQuery { wanted: missing, exclude: not_wanted, epoch: self.epoch, ..self.query.clone() }
+        RouteQuery { wanted: workers, exclude: not_wanted, epoch: self.epoch, ..self.query.clone() }
     }
 
     /// An answer has come. Returns whether another life of the master gave it than the one before.
@@ -159,7 +167,7 @@ impl Routing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_clock;
+    use facefleet_proto::test_clock;
 
     #[test]
     fn a_stream_that_is_short_of_workers_for_half_of_the_time_gets_no_more() {

@@ -24,9 +24,16 @@ pub(super) struct Choice {
     /// Number of the frame.
     pub(super) seq: u64,
     /// The worker that was chosen, before it had the frame.
-    pub(super) chosen: (LinkId, Standing),
+    pub(super) chosen: Contender,
     /// The best of the others.
-    pub(super) next: Option<(LinkId, Standing)>,
+    pub(super) next: Option<Contender>,
+}
+
+/// A worker that a frame could go to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Contender {
+    pub(super) link: LinkId,
+    pub(super) standing: Standing,
 }
 
 impl Sample {
@@ -37,10 +44,10 @@ impl Sample {
 
     /// This frame goes to `chosen`, which has not got it yet.
     pub(super) fn add(&mut self, seq: u64, chosen: LinkId, lanes: &BTreeMap<LinkId, Lane>, now: Instant) {
-        let standing = |(link, lane): (&LinkId, &Lane)| (*link, lane.standing());
+        let contender = |(link, lane): (&LinkId, &Lane)| Contender { link: *link, standing: lane.standing() };
         let others = lanes.iter().filter(|(link, _)| **link != chosen);
-        let next = others.min_by_key(|(_, lane)| lane.answers_in()).map(standing);
-        let Some(chosen) = lanes.get_key_value(&chosen).map(standing) else { return };
+        let next = others.min_by_key(|(_, lane)| lane.answers_in()).map(contender);
+        let Some(chosen) = lanes.get_key_value(&chosen).map(contender) else { return };
         if self.choices.len() == MAX_REPORTED_DECISIONS {
             self.choices.pop_front();
         }

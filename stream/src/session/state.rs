@@ -10,7 +10,7 @@ use facefleet_proto::percentiles::Recent;
 use facefleet_proto::{AnalyzeFrame, Candidate, DropReason, FailureCode};
 
 use super::dispatch::{Assignment, Dispatch, Ending, WINDOW};
-use super::events::{Action, Disconnect, DisconnectKind, FrameAnswer, Greeting, LinkEvent, StreamSpec};
+use super::events::{Action, Disconnect, DisconnectKind, FrameAnswer, Greeting, LinkEvent, StreamSpec, Work};
 use super::ids::{FrameAttempt, LinkId};
 use super::reorder::Reorder;
 use super::routing::Routing;
@@ -29,6 +29,9 @@ pub const MOST_LINKS: usize = 256;
 /// broken, or have limits of its own; three where they blame themselves.
 const OPINIONS: usize = 2;
 const OPINIONS_ELSEWHERE: usize = 3;
+/// Where so many frames in a row have failed, the workers that agree may all be broken, and a frame fails only when every worker that
+/// there is was asked.
+const MOST_FAILED: u32 = 3;
 /// A worker is left alone after so many failures in a row that another worker has contradicted, or that ended their frames
 /// though it blames itself for them.
 const MOST_WRONG: u32 = 3;
@@ -62,6 +65,8 @@ pub struct Session {
     last_tick: Option<Instant>,
     /// How often, since the last good answer, a worker was left alone that blames itself for its failures.
     in_vain: u32,
+    /// How many frames have failed since one was worked on that no worker had failed before.
+    failed_in_a_row: u32,
     /// Milliseconds from a frame's arrival to its result, since the last report.
     pub(super) latencies: Recent,
 }
@@ -80,7 +85,14 @@ struct OpenFrame {
     /// With a JPEG: one without ends as it comes.
     frame: SourceFrame,
     /// What a worker said that could not do it, while others are asked.
-    failure: Option<(Option<Arc<str>>, End)>,
+    failure: Option<Failure>,
+}
+
+/// The answer of a worker that could not do a frame.
+#[derive(Debug)]
+struct Failure {
+    worker: Option<Arc<str>>,
+    end: End,
 }
 
 impl Session {
@@ -102,6 +114,7 @@ impl Session {
             source_ended: false,
             last_tick: None,
             in_vain: 0,
+            failed_in_a_row: 0,
             latencies: Recent::new(LATENCIES_KEPT),
             spec,
         }
@@ -237,8 +250,8 @@ impl Session {
             return None;
         };
         let (address, name) = (candidate.address, name.clone());
-        let good = matches!(end, End::Ok(_));
-        let Some(returned) = self.dispatch.answered(link, frame, pace, good, now) else {
+        let work = if matches!(end, End::Ok(_)) { Work::Done } else { Work::NotDone };
+        let Some(returned) = self.dispatch.answered(link, frame, pace, work, now) else {
             self.ledger.late();
             let broken = Disconnect::broken("it answered a frame twice, or one that it was not sent");
             self.close(link, &broken, now);
@@ -252,8 +265,12 @@ impl Session {
                 self.workers.proved(address);
                 self.in_vain = 0;
                 self.latencies.push(took.as_secs_f32() * 1e3);
-                for (liar, times) in self.dispatch.contradict(&returned) {
-                    if times >= MOST_WRONG {
+                let wrong = self.dispatch.failed_at(&returned);
+                if wrong.is_empty() {
+                    self.failed_in_a_row = 0;
+                }
+                for liar in wrong {
+                    if self.dispatch.was_wrong(liar) >= MOST_WRONG {
                         self.close(liar, &Disconnect::broken("it fails frames that another worker can do"), now);
                     }
                 }
@@ -264,10 +281,13 @@ impl Session {
             // Nothing of a file is left out.
             End::Dropped(_) => self.spec.max_age().is_none().then_some(OPINIONS_ELSEWHERE),
         };
+        let opinions = opinions.map(|few| if self.failed_in_a_row < MOST_FAILED { few } else { usize::MAX });
         if opinions.is_some_and(|opinions| self.dispatch.ask_another(returned, opinions)) {
             name.iter().for_each(|name| self.ledger.taken_back(name));
-            self.held.get_mut(&frame.seq).expect("a frame in flight is held").failure = Some((name, end));
+            self.held.get_mut(&frame.seq).expect("a frame in flight is held").failure =
+                Some(Failure { worker: name, end });
         } else {
+            self.failed_in_a_row += u32::from(matches!(end, End::Failed { .. }));
             self.end(frame.seq, name, end);
             // It may be the only one that the stream has, and not the only one that there is. But where there is no
             // better one, the run must come to its end: so each time twice as many frames are let through.
@@ -277,7 +297,7 @@ impl Session {
             }
         }
         self.settle(now);
-        good.then_some(took)
+        (work == Work::Done).then_some(took)
     }
 
     /// A link has ended by itself.
@@ -311,7 +331,7 @@ impl Session {
         }
         for seq in self.dispatch.drop_hopeless() {
             let failure = self.held.get_mut(&seq).and_then(|held| held.failure.take());
-            let (worker, end) = failure.expect("a frame that was tried elsewhere has failed somewhere");
+            let Failure { worker, end } = failure.expect("a frame that was tried elsewhere has failed somewhere");
             self.end(seq, worker, end);
         }
         while let Some(assignment) = self.dispatch.next(now) {
@@ -333,8 +353,10 @@ impl Session {
         let missing = self.routing.wanted().saturating_sub(self.links.len());
         if missing > 0 && self.routing.is_due(now) {
             let linked = self.linked();
-            let not_wanted = self.workers.not_wanted(now, |address| linked.contains(&address));
-            let question = self.routing.ask(missing, not_wanted);
+            let is_linked = |address| linked.contains(&address);
+            let not_wanted = self.workers.not_wanted(now, is_linked);
+            // The master may prefer workers that this stream has lost, so it is asked for as many others.
+            let question = self.routing.ask(missing + self.workers.unproved(now, is_linked), not_wanted);
             self.actions.push_back(Action::Ask(question));
         }
     }

@@ -7,7 +7,7 @@ use facefleet_proto::{AnalyzeOpen, Candidate, FailureCode, Route, RouteQuery, St
 use super::state::MOST_BYTES;
 use super::*;
 use crate::frame::{End, Found, Scale, SourceFrame};
-use crate::test_clock;
+use facefleet_proto::test_clock;
 
 /// A worker that nobody reaches; what its link says is what the test says.
 fn candidate(name: &str, port: u16) -> Candidate {
@@ -165,6 +165,47 @@ fn a_failure_is_asked_about_elsewhere_and_a_liar_is_left_alone() {
     session.frame(frame(3), now);
     session.answer(LinkId(1), failed(3, 0, true), now);
     assert_eq!(session.ledger().counts().failed["panicked"], 1);
+}
+
+#[test]
+fn broken_workers_that_agree_do_not_keep_a_stream_from_one_that_works() {
+    let now = test_clock::start();
+    let mut session = with_workers(&["a", "b", "c"], None, now);
+    for seq in 0..6 {
+        session.frame(frame(seq), now);
+        session.answer(LinkId(0), failed(seq, 0, false), now);
+        session.answer(LinkId(1), failed(seq, 1, false), now);
+        if actions(&mut session).into_iter().filter_map(sent).any(|sent| sent == (LinkId(2), seq)) {
+            session.answer(LinkId(2), ok(seq, 2), now);
+        }
+    }
+    let counts = session.ledger().counts();
+    assert_eq!((counts.failed["panicked"], counts.ok), (3, 3), "two agree on three frames; later ones go to all");
+    assert_eq!(session.links.keys().collect::<Vec<_>>(), [&LinkId(2)], "both were contradicted three times");
+}
+
+#[test]
+fn a_worker_that_was_lost_comes_after_those_that_were_not() {
+    let start = test_clock::start();
+    let query = RouteQuery { wanted: 1, ..RouteQuery::default() };
+    let mut session = Session::new(StreamSpec { query, ..spec(None) }, 1);
+    session.tick(start);
+    session.routed(route(&[candidate("mute", 1)], 1), start);
+    session.link_up(LinkId(0), greeting("mute"), start);
+    session.frame(frame(0), start);
+    actions(&mut session);
+    let lost = start + Duration::from_secs(21);
+    session.link_down(LinkId(0), &Disconnect::broken("its answer is overdue"), lost);
+    let asked = question(&mut session).unwrap();
+    assert_eq!((asked.wanted, asked.exclude), (1, vec![WorkerId(1)]), "it is left alone for a moment");
+    session.routed(route(&[], 1), lost);
+    let later = lost + Duration::from_secs(2);
+    session.tick(later);
+    let asked = question(&mut session).unwrap();
+    assert_eq!((asked.wanted, asked.exclude), (2, vec![]), "it may be all that there is");
+    session.routed(route(&[candidate("mute", 1), candidate("good", 2)], 1), later);
+    let connects = actions(&mut session);
+    assert!(matches!(&connects[..], [Action::Connect(_, to, _)] if to.name == "good"), "{connects:?}");
 }
 
 #[test]

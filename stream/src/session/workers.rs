@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use facefleet_proto::backoff::Backoff;
 use facefleet_proto::{Candidate, WorkerId};
 
 use super::ids::Peer;
-use crate::backoff::Backoff;
 
 /// How long after its last loss a worker is treated as if it had never been lost.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
@@ -26,8 +26,16 @@ struct Known {
     /// What the master told last of the worker, without its id where another life of the master gave that.
     candidate: Candidate,
     /// The life of the worker that was last spoken to.
-    life: Option<(String, u64, Peer)>,
+    life: Option<Life>,
     cooling: Option<Cooling>,
+}
+
+/// One life of a worker.
+#[derive(Debug)]
+struct Life {
+    name: String,
+    generation: u64,
+    peer: Peer,
 }
 
 /// A worker that was lost is left alone for a while, and longer each time.
@@ -62,11 +70,11 @@ impl Workers {
     pub(super) fn met(&mut self, address: SocketAddr, name: &str, generation: u64) -> Peer {
         let known = self.known.get_mut(&address).expect("only workers that were offered are connected to");
         match &known.life {
-            Some((before, life, peer)) if before == name && *life == generation => *peer,
+            Some(life) if life.name == name && life.generation == generation => life.peer,
             _ => {
                 let peer = Peer(self.next_peer);
                 self.next_peer += 1;
-                known.life = Some((name.to_owned(), generation, peer));
+                known.life = Some(Life { name: name.to_owned(), generation, peer });
                 peer
             }
         }
@@ -106,6 +114,17 @@ impl Workers {
     /// Whether the worker at `address` may be connected to.
     pub(super) fn may_be_tried(&self, address: SocketAddr, now: Instant) -> bool {
         self.known.get(&address).is_some_and(|known| known.cooling.as_ref().is_none_or(|cooling| now >= cooling.until))
+    }
+
+    /// Whether the worker at `address` was lost, and has not proved since that it works.
+    pub(super) fn is_unproved(&self, address: SocketAddr) -> bool {
+        self.known.get(&address).is_some_and(|known| known.cooling.is_some())
+    }
+
+    /// How many unproved workers the master may offer.
+    pub(super) fn unproved(&self, now: Instant, is_linked: impl Fn(SocketAddr) -> bool) -> usize {
+        let addresses = self.known.keys().filter(|address| self.is_unproved(**address));
+        addresses.filter(|address| self.may_be_tried(**address, now) && !is_linked(**address)).count()
     }
 
     /// All workers that are known, by address.

@@ -11,7 +11,8 @@ const MULTI_PICTURE: &[u8] = b"MPF\0";
 /// sequence: either the second picture has another size, or a segment of the Multi-Picture Format lists it.
 pub fn is_sequence(bytes: &[u8]) -> bool {
     let Ok(first) = structure::extent(bytes) else { return false };
-    let (this, next) = (structure::header(bytes), structure::header(&bytes[first.end..]));
+    let Some(behind) = bytes[first.scan_end..].strip_prefix(&[0xFF, marker::EOI]) else { return false };
+    let (this, next) = (structure::header(bytes), structure::header(behind));
     let same_size = matches!((this, next), (Ok(this), Ok(next)) if this.size == next.size);
     same_size && !is_multi_picture(bytes)
 }

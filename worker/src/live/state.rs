@@ -30,6 +30,15 @@ struct LiveState {
     closed: bool,
 }
 
+/// The buffers of the studio, in which pictures are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Buffers {
+    /// They take memory, and may be freed.
+    Held,
+    /// They are free.
+    Free,
+}
+
 /// The next task of the studio.
 #[derive(Debug)]
 pub(super) enum StudioTask {
@@ -85,16 +94,15 @@ impl Live {
         Ok(Watcher { live: self.clone(), stream, pictures: Some(pictures) })
     }
 
-    /// Waits for the studio's next task. `rest` gives the time before which no picture may be drawn, if there is one. `has_buffers`
-    /// says that the studio has buffers that it could free.
-    pub(super) fn next_task(&self, rest: impl Fn(Instant) -> Option<Instant>, has_buffers: bool) -> StudioTask {
+    /// Waits for the studio's next task. `rest` gives the time before which no picture may be drawn, if there is one.
+    pub(super) fn next_task(&self, rest: impl Fn(Instant) -> Option<Instant>, buffers: Buffers) -> StudioTask {
         let mut state = self.state();
         loop {
             if state.closed {
                 return StudioTask::End;
             }
             let is_watched = state.gallery.watchers() > 0;
-            if has_buffers && !is_watched {
+            if buffers == Buffers::Held && !is_watched {
                 return StudioTask::Forget;
             }
             let now = clock::now();
@@ -231,11 +239,11 @@ mod tests {
         let door = live.open(Some(7), "door");
         let _watcher = live.watch(7).unwrap();
         live.offer(7, frame);
-        assert!(matches!(live.next_task(|_| None, true), StudioTask::Draw(Drawing { stream: 7, .. })));
+        assert!(matches!(live.next_task(|_| None, Buffers::Held), StudioTask::Draw(Drawing { stream: 7, .. })));
         drop(door);
-        assert!(matches!(live.next_task(|_| panic!("nobody looks"), true), StudioTask::Forget));
+        assert!(matches!(live.next_task(|_| panic!("nobody looks"), Buffers::Held), StudioTask::Forget));
         live.close();
-        assert!(matches!(live.next_task(|_| None, true), StudioTask::End));
+        assert!(matches!(live.next_task(|_| None, Buffers::Held), StudioTask::End));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use facefleet_vision::{Annotator, FrameError, Limits};
 
 use super::budget::Budget;
 use super::gallery::{AnsweredFrame, Drawing, Found};
-use super::state::{Live, StudioTask};
+use super::state::{Buffers, Live, StudioTask};
 use super::thread::{CpuTime, lower_priority};
 
 /// The long side of a picture in pixels. The picture is large enough to show faces on a whole screen, and has only a ninth of the
@@ -43,7 +43,8 @@ fn work(live: &Live, limits: Limits) {
     let mut budget = Budget::new(available_parallelism().map_or(1, Into::into));
     let mut annotator = None;
     loop {
-        match live.next_task(|now| budget.rest_until(now), annotator.is_some()) {
+        let buffers = if annotator.is_some() { Buffers::Held } else { Buffers::Free };
+        match live.next_task(|now| budget.rest_until(now), buffers) {
             StudioTask::End => return,
             StudioTask::Forget => annotator = None,
             StudioTask::Draw(Drawing { stream, frame }) => {

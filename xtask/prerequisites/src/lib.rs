@@ -1,8 +1,9 @@
-//! What tests need beside Rust and the checkout, and what becomes of a test where it is missing.
+//! What tests and checks need beside Rust and the checkout, and what becomes of one where it is missing.
 //!
 //! A test that starts etcd, for instance, begins with `if !ETCD.is_there() { return }`. Where etcd is missing, the test is
 //! **skipped**: it says so on stderr, and adds a line to the file that [`SKIPPED`] names, from which `cargo xtask test` counts.
 //! With `FACEFLEET_REQUIRE=all`, as continuous integration sets it, the test **fails** instead, so no check passes by skipping.
+//! A check that is no test calls [`skip`].
 //!
 //! Files of the shared data folder are the exception: the folder is no part of a checkout and no package manager brings it,
 //! so a test that lacks one of them is skipped everywhere.
@@ -12,12 +13,14 @@ mod record;
 mod tools;
 
 use std::env;
+use std::error::Error;
+use std::fmt;
 use std::panic::Location;
 use std::path::Path;
 use std::thread;
 
 pub use record::{SKIPPED, Skips};
-pub use tools::{CHROMEDRIVER, ETCD, FFMPEG, PROMTOOL, Tool};
+pub use tools::{CHROMEDRIVER, ETCD, FFMPEG, PROMTOOL, SYSTEMD, Tool};
 
 /// The variable of the environment that makes a missing tool a failure. Its one value is `all`.
 pub const REQUIRE: &str = "FACEFLEET_REQUIRE";
@@ -43,10 +46,35 @@ pub fn all_are_required() -> bool {
 /// With [`all_are_required`], which is the failure of the test.
 #[track_caller]
 pub fn lacking(what: &str) {
-    let test = name_of_test(Location::caller());
-    assert!(!all_are_required(), "{test} cannot run: {what}; {REQUIRE}=all makes that a failure");
-    record::skip(&test, what);
+    skip(&name_of_test(Location::caller()), what).unwrap_or_else(|cannot_run| panic!("{cannot_run}"));
 }
+
+/// Skips a check that is no test because it lacks something, which is said as in [`lacking`].
+///
+/// # Errors
+/// The check is required to run.
+pub fn skip(check: &str, what: &str) -> Result<(), CannotRun> {
+    if all_are_required() {
+        return Err(CannotRun { check: check.to_owned(), what: what.to_owned() });
+    }
+    record::skip(check, what);
+    Ok(())
+}
+
+/// A check lacks something, and [`all_are_required`].
+#[derive(Debug)]
+pub struct CannotRun {
+    check: String,
+    what: String,
+}
+
+impl fmt::Display for CannotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot run: {}; {REQUIRE}=all makes that a failure", self.check, self.what)
+    }
+}
+
+impl Error for CannotRun {}
 
 /// Whether a file of the shared data is there. If not, the test that asks is skipped.
 #[track_caller]

@@ -26,6 +26,13 @@ pub const ETCD: Tool =
 /// Checks metrics and the sample configuration of Prometheus. Debian has it only in the package of the whole server.
 pub const PROMTOOL: Tool =
     Tool { program: "promtool", version: "--version", packages: &["prometheus"], tests: "the checks of metrics" };
+/// Judges how much of a machine a service can reach. Every Debian that boots has it, and a container has not.
+pub const SYSTEMD: Tool = Tool {
+    program: "systemd-analyze",
+    version: "--version",
+    packages: &["systemd"],
+    tests: "the checks of what the services can reach",
+};
 /// Drives Chromium, which its package brings. The fonts are for people who look at the pictures that the tests take.
 pub const CHROMEDRIVER: Tool = Tool {
     program: "chromedriver",
@@ -50,10 +57,14 @@ impl Tool {
     pub fn is_there(&self) -> bool {
         let starts = self.starts();
         if !starts {
-            let install = self.install().join(" ");
-            lacking(&format!("{} is not installed (Debian: sudo {install})", self.program));
+            lacking(&self.missing());
         }
         starts
+    }
+
+    /// What to say where the program is missing.
+    pub fn missing(&self) -> String {
+        format!("{} is not installed (Debian: sudo {})", self.program, self.install().join(" "))
     }
 
     /// The command that installs it on Debian, word by word.

@@ -5,7 +5,7 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use prerequisites::{ETCD, REQUIRE, SKIPPED, Skips, is_shared_data_there};
+use prerequisites::{ETCD, REQUIRE, SKIPPED, Skips, is_shared_data_there, skip};
 
 /// Says to a test below that it is the one that is looked at.
 const CHILD: &str = "FACEFLEET_TEST_PREREQUISITES";
@@ -39,6 +39,22 @@ fn needs_etcd() {
     assert!(skips.status.success(), "{skips:?}");
     assert!(String::from_utf8_lossy(&skips.stderr).contains(&format!("SKIPPED needs_etcd: {why}")), "{skips:?}");
     assert_eq!(Skips::read(&skipped).unwrap().to_string(), format!("1 ({why})"));
+}
+
+#[test]
+fn is_a_check() {
+    if env::var_os(CHILD).is_some() {
+        let outcome = skip("deploy", "no systemd can be started here").map_err(|cannot_run| cannot_run.to_string());
+        return outcome.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let skipped = folder.path().join("skipped");
+    let failed = run("is_a_check", "all", &skipped);
+    let said = String::from_utf8_lossy(&failed.stdout);
+    assert!(!failed.status.success() && said.contains("deploy cannot run: no systemd can be started here"), "{said}");
+    assert_eq!(Skips::read(&skipped).unwrap(), Skips::default());
+    assert!(run("is_a_check", "", &skipped).status.success());
+    assert_eq!(Skips::read(&skipped).unwrap().to_string(), "1 (no systemd can be started here)");
 }
 
 #[test]

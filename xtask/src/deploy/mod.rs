@@ -22,18 +22,18 @@ const LISTED: Duration = Duration::from_secs(10);
 /// Where to, and how.
 #[derive(Args)]
 pub(crate) struct Deploy {
-    /// Machines with Debian or Raspberry Pi OS, as ssh knows them; it must get in with a key, and be root or may use sudo without a
-    /// password
+    /// Machines with Debian or Raspberry Pi OS, as ssh knows them; ssh must log in with a key, as root or as a user who may use sudo
+    /// without a password
     #[arg(required = true, value_name = "[USER@]HOST", value_parser = remote::host)]
     hosts: Vec<String>,
-    /// The master that the workers are to join, as these machines reach it [default: what their configuration says, or the one
-    /// that announces itself in their network]
+    /// The masters that the workers join, as these machines reach them [default: those in their configuration, or the one that
+    /// announces itself on their network]
     #[arg(long, value_name = "HOST:PORT[,...]", env = "FACEFLEET_MASTER", value_parser = remote::address)]
     master: Option<String>,
-    /// Take the packages that are in this folder and build none
+    /// Install the packages from this folder instead of building them
     #[arg(long, value_name = "FOLDER")]
     packages: Option<PathBuf>,
-    /// Say what would be done, and do nothing
+    /// Print what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
 }

@@ -10,6 +10,8 @@ use std::fs::{self, File};
 use std::path::{self, Path, PathBuf};
 use std::process::Command;
 
+use prerequisites::skip;
+
 use super::contents::Parts;
 use super::{VERSION, build, empty, parts, write};
 use crate::error::Error;
@@ -36,7 +38,8 @@ const BEGUN: &str = "begun";
 /// Runs the whole check.
 ///
 /// # Errors
-/// [`Error::Check`] with the script that failed, and those of building the packages and the Debian.
+/// [`Error::Check`] with the script that failed, [`Error::CannotRun`] where a Debian cannot be started and everything is required, and
+/// those of building the packages and the Debian.
 pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
     let start = now();
     let step = |name: &str| println!("\n== {:.0} s: {name}", start.elapsed().as_secs_f64());
@@ -67,7 +70,7 @@ pub(crate) fn run(stop: &Stop) -> Result<(), Error> {
             step(&format!("{release}, deploy"));
             check.deploy(release, &parts.programs[0], &client)?;
         } else {
-            println!("SKIPPED: deploy, which needs a systemd that can be started, too");
+            skip(&format!("deploy to {release}"), "no systemd can be started here")?;
         }
     }
     step("done");
@@ -126,7 +129,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Runs a script inside of the Debian, which sees the packages and pictures, and prints what it did. False: nothing can be
-    /// started so here.
+    /// started so here, and the script was skipped.
     fn run(&self, script: &'static str, release: &str, start: Start) -> Result<bool, Error> {
         let result = self.folder.join("result");
         empty(&result)?;
@@ -151,7 +154,8 @@ impl Check<'_> {
         match outcome {
             Err(Error::Failed { .. }) if result.join(BEGUN).exists() => Err(Error::Check { script, log }),
             Err(Error::Failed { status, .. }) => {
-                println!("SKIPPED: {script}: no Debian could be started here ({status}); see {}", console.display());
+                let why = format!("no Debian can be started here ({status}; see {})", console.display());
+                skip(&format!("{script} in {release}"), &why)?;
                 Ok(false)
             }
             outcome => outcome.map(|()| true),

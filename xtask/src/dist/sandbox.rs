@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use prerequisites::{SYSTEMD, skip};
+
 use crate::error::Error;
 use crate::process;
-use crate::setup;
 use crate::wait::Stop;
 
 /// The units that the packages bring.
@@ -16,16 +17,16 @@ const MOST: u32 = 25;
 /// Asks systemd about each unit of the checkout at `root`, and prints its word.
 ///
 /// # Errors
-/// [`Error::Exposed`] for a unit that can reach more than it should.
+/// [`Error::Exposed`] for a unit that can reach more than it should, and [`Error::CannotRun`] where nobody can tell and everything is
+/// required.
 pub(super) fn check(root: &Path, stop: &Stop) -> Result<(), Error> {
-    if !setup::starts("systemd-analyze") {
-        println!("SKIPPED: nobody here can tell how well the services are shut in; systemd-analyze is missing");
-        return Ok(());
+    if !SYSTEMD.starts() {
+        return Ok(skip("the check of what the services can reach", &SYSTEMD.missing())?);
     }
     UNITS.into_iter().try_for_each(|unit| {
-        let mut analyze = Command::new("systemd-analyze");
+        let mut analyze = Command::new(SYSTEMD.program);
         analyze.args(["security", "--no-pager", "--offline=true", &format!("--threshold={MOST}")]).arg(root.join(unit));
-        let lines = process::output("systemd-analyze", &mut analyze, stop).map_err(|error| match error {
+        let lines = process::output(SYSTEMD.program, &mut analyze, stop).map_err(|error| match error {
             Error::Failed { .. } => Error::Exposed { unit, most: f64::from(MOST) / 10.0 },
             error => error,
         })?;

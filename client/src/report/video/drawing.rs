@@ -3,10 +3,10 @@
 use facefleet_vision::draw::{self, Depth, Matrix, Range, RawFormat, RawFrame, Style};
 use facefleet_vision::{Face, Size};
 use image::imageops::{self, FilterType};
-use image::{ImageBuffer, Luma};
+use image::{ImageBuffer, Luma, Rgb};
 
 use crate::report::drawing::{decode, face};
-use crate::source::RawPicture;
+use crate::source::{Colour, RawPicture};
 use facefleet_stream::frame::{End, Finished, Found};
 
 /// From this height on, players take a video that does not say its matrix for BT.709.
@@ -20,7 +20,8 @@ pub(super) fn draw(picture: &mut RawPicture, finished: &Finished) {
     match &finished.end {
         End::Ok(Found { faces: Some(faces), .. }) => {
             let faces: Vec<Face> = faces.iter().map(face).collect();
-            draw::faces_on_raw(&mut frame, &faces, Style::video(size));
+            let style = Style { colour: bright(&picture.colour, Style::video(size).colour), ..Style::video(size) };
+            draw::faces_on_raw(&mut frame, &faces, style);
         }
         End::Ok(Found { faces: None, picture: Some(drawn), .. }) => {
             if let Ok(drawn) = decode(drawn) {
@@ -59,6 +60,17 @@ where
     imageops::resize(&plane, to.0, to.1, FilterType::Triangle).into_raw()
 }
 
+/// Returns a colour as bright as in a video of standard range. In high dynamic range, the greatest number is far brighter than white.
+fn bright(colour: &Colour, Rgb(rgb): Rgb<u8>) -> Rgb<u8> {
+    // The share of the numbers below the white of graphics (ITU-R BT.2408, table 1).
+    let share = match colour.transfer.as_str() {
+        "smpte2084" => 0.58,
+        "arib-std-b67" => 0.75,
+        _ => 1.0,
+    };
+    Rgb(rgb.map(|value| (f32::from(value) * share) as u8))
+}
+
 fn size(picture: &RawPicture) -> Size {
     Size { width: picture.size.0, height: picture.size.1 }
 }
@@ -79,8 +91,13 @@ fn format(picture: &RawPicture) -> RawFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Colour;
     use std::time::Duration;
+
+    #[test]
+    fn boxes_are_no_brighter_than_white() {
+        let of = |transfer: &str| bright(&Colour { transfer: transfer.into(), ..Colour::default() }, Rgb([40, 200, 0]));
+        assert_eq!([of("bt709"), of("smpte2084")], [Rgb([40, 200, 0]), Rgb([23, 116, 0])]);
+    }
 
     #[test]
     fn each_plane_is_resized() {

@@ -2,13 +2,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::test_clock;
+use facefleet_proto::test_clock;
 use facefleet_proto::{Health, Identity, Join, Load, RouteQuery, TaskResult};
 use proptest::prelude::*;
 
 use super::*;
 use crate::admission::{NAMED_TTL, Order, SETTLES_WITHIN};
-use crate::liveness::Loss;
 use crate::outage::Turn;
 use crate::policy::PolicyName;
 use crate::scheduler::Scheduler;
@@ -24,7 +23,7 @@ fn limit() -> Limit {
 
 fn scheduler() -> (Scheduler, Instant) {
     let start = test_clock::start();
-    let mut scheduler = Scheduler::new(PolicyName::default(), EPOCH).detecting(Loss::default());
+    let mut scheduler = Scheduler::new(PolicyName::default(), EPOCH);
     scheduler.set_limit(Some(limit()), start);
     (scheduler, start + SETTLES_WITHIN)
 }

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
-use crate::test_clock;
 use clap::ValueEnum;
+use facefleet_proto::test_clock;
 use facefleet_proto::{Heartbeat, Identity, Join, LegacyState, Load, RouteQuery};
 
 use super::*;

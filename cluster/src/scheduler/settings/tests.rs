@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::test_clock;
+use facefleet_proto::test_clock;
 use facefleet_proto::{Heartbeat, Identity, Join, LegacyState, Load, RouteQuery, TaskResult, WorkerId};
 
 use super::*;

@@ -33,6 +33,8 @@ struct Soak {
     members: Vec<Member>,
     /// None: there is one master.
     routes: Option<Routes>,
+    /// From then on, steady members are left alone.
+    steady_from: Instant,
     notes: Notes,
 }
 
@@ -43,25 +45,25 @@ pub(crate) fn run(args: &Args) -> Result<bool, Error> {
     println!("{} minutes with seed {seed}", args.minutes);
     let masters = usize::from(args.masters);
     let cast = cast(masters);
-    let mut soak = Soak::start(masters, &cast)?;
+    let mut soak = Soak::start(masters, &cast, total)?;
     let start = clock::now();
     let mut chance = Chance::new(seed, masters);
     let mut plan = chance.plan();
     let (mut next_fault, mut next_sample, mut next_word) = (start + plan.after, start, Duration::from_secs(60));
-    let steady_are_left_alone = start + total / 3;
     loop {
         let now = clock::now();
         let elapsed = now.saturating_duration_since(start);
         if elapsed >= total {
             break;
         }
-        soak.look_after_all(now, true)?;
+        soak.look_after_all(now)?;
+        soak.let_all_come_back(now)?;
         if now >= next_sample {
             soak.members.iter_mut().for_each(|member| member.sample(now));
             next_sample += SAMPLE;
         }
         if now >= next_fault {
-            soak.do_fault(plan, now >= steady_are_left_alone, now)?;
+            soak.do_fault(plan, now)?;
             plan = chance.plan();
             next_fault = now + plan.after;
         }
@@ -82,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Error> {
 }
 
 impl Soak {
-    fn start(masters: usize, cast: &[(String, Role)]) -> Result<Soak, Error> {
+    fn start(masters: usize, cast: &[(String, Role)], total: Duration) -> Result<Soak, Error> {
         if masters > 1 && !ETCD.starts() {
             return Err(Error::NoEtcd);
         }
@@ -90,10 +92,10 @@ impl Soak {
         let members = cast.iter().map(|(name, role)| Member::start(name.clone(), *role, &stage));
         let members = members.collect::<Result<_, _>>()?;
         let routes = (masters > 1).then(|| Routes::ask(&stage.masters)).transpose()?;
-        Ok(Soak { stage, members, routes, notes: Notes::default() })
+        Ok(Soak { stage, members, routes, steady_from: clock::now() + total / 3, notes: Notes::default() })
     }
 
-    fn look_after_all(&mut self, now: Instant, goes_on: bool) -> Result<(), Error> {
+    fn look_after_all(&mut self, now: Instant) -> Result<(), Error> {
         for member in &mut self.members {
             let News { life, problem } = member.look_after(&mut self.notes.frames, now)?;
             self.notes.lives.extend(life);
@@ -101,21 +103,23 @@ impl Soak {
                 eprintln!("{problem}");
             }
             self.notes.problems.extend(problem);
-            if goes_on {
-                member.come_back(&self.stage, now)?;
-            }
         }
         Ok(())
     }
 
+    /// Starts whoever has been away for long enough.
+    fn let_all_come_back(&mut self, now: Instant) -> Result<(), Error> {
+        self.members.iter_mut().try_for_each(|member| member.come_back(&self.stage, now))
+    }
+
     /// Does a fault, unless its target is away or is to be left alone.
-    fn do_fault(&mut self, plan: Plan, steady_are_left_alone: bool, now: Instant) -> Result<(), Error> {
+    fn do_fault(&mut self, plan: Plan, now: Instant) -> Result<(), Error> {
         let Plan { fault, target, absence, after: _ } = plan;
         let fitting: Vec<usize> = (0..self.members.len()).filter(|at| fault.fits(&self.members[*at].role)).collect();
         let target = fitting[target % fitting.len()];
         let is_left_alone = match self.members[target].role {
             Role::Master { steady, .. } => {
-                (steady && steady_are_left_alone) || (self.routes.is_some() && !self.has_a_master_without(target))
+                (steady && now >= self.steady_from) || (self.routes.is_some() && !self.has_a_master_without(target))
             }
             Role::Etcd => !self.has_a_master_without(target),
             Role::Worker { .. } | Role::Client { .. } => false,
@@ -163,7 +167,8 @@ impl Soak {
         let start = clock::now();
         loop {
             let now = clock::now();
-            self.look_after_all(now, true)?;
+            self.look_after_all(now)?;
+            self.let_all_come_back(now)?;
             let doubts = routes.doubts(workers);
             if doubts.is_empty() {
                 return Ok(());
@@ -186,7 +191,7 @@ impl Soak {
                 member.ask_to_end(signal, now, now)?;
             }
             while self.members.iter().any(|member| member.role.turn_to_end() == turn && !member.is_away()) {
-                self.look_after_all(clock::now(), false)?;
+                self.look_after_all(clock::now())?;
                 pause();
             }
         }

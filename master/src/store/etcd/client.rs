@@ -66,6 +66,14 @@ pub(crate) enum EtcdError {
 /// A connection to one member.
 pub(super) struct Etcd(Grpc<Channel>);
 
+/// All keys at one moment.
+pub(super) struct Snapshot {
+    /// In the order in which they were written.
+    pub(super) kvs: Vec<KeyValue>,
+    /// The moment.
+    pub(super) revision: i64,
+}
+
 /// The lease of a master, while it is kept alive.
 pub(super) struct Lease {
     pub(super) id: i64,
@@ -86,9 +94,8 @@ impl Etcd {
         Ok(kvs.into_iter().next())
     }
 
-    /// Reads all keys from `prefix` to before `end`. Returns them in the order in which they were written, and the revision of the
-    /// answer.
-    pub(super) async fn all(&mut self, prefix: &str, end: &str) -> Result<(Vec<KeyValue>, i64), EtcdError> {
+    /// Reads all keys from `prefix` to before `end`.
+    pub(super) async fn all(&mut self, prefix: &str, end: &str) -> Result<Snapshot, EtcdError> {
         let request = RangeRequest {
             key: prefix.into(),
             range_end: end.into(),
@@ -96,7 +103,7 @@ impl Etcd {
             sort_target: SortTarget::ModRevision.into(),
         };
         let RangeResponse { header, kvs } = self.call("/etcdserverpb.KV/Range", request).await?;
-        Ok((kvs, header.unwrap_or_default().revision))
+        Ok(Snapshot { kvs, revision: header.unwrap_or_default().revision })
     }
 
     /// Does all of `ops` in one revision, and returns it.

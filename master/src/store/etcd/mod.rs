@@ -28,7 +28,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::peers::Peers;
 use crate::publication::Publication;
 use crate::shared_scheduler::{Locked, SharedScheduler};
-use client::{Etcd, EtcdError, Lease};
+use client::{Etcd, EtcdError, Lease, Snapshot};
 use keys::Key;
 use messages::{DeleteRequest, Event, EventType, KeyValue, Op, PutRequest, WatchResponse};
 
@@ -121,9 +121,9 @@ impl Registrar {
         let address = self.address_towards(member).await?;
         let here = [(keys::lease(lease.id), String::new()), (keys::master(self.me), address.to_string())];
         etcd.write(here.map(|(key, value)| put(key, value.into_bytes(), lease.id)).into()).await?;
-        let (all, revision) = etcd.all(keys::PREFIX, keys::END).await?;
+        let Snapshot { kvs, revision } = etcd.all(keys::PREFIX, keys::END).await?;
         let mut watch = etcd.watch(keys::PREFIX, keys::END, revision + 1).await?;
-        self.begin(epoch, ids, all, address);
+        self.begin(epoch, ids, kvs, address);
         tracing::info!(epoch, "the registry in etcd at {member} is shared as {address}");
 
         let mut keep = interval(KEEP_EVERY);

@@ -1,6 +1,5 @@
-use crate::test_clock;
+use facefleet_proto::test_clock;
 
-use super::super::lane::{OVERDUE_CEILING, OVERDUE_FIRST};
 use super::*;
 
 const A: LinkId = LinkId(0);
@@ -35,12 +34,12 @@ fn pace(frame_time: Duration) -> Pace {
 
 /// A good answer. False: it was not awaited.
 fn ok(dispatch: &mut Dispatch, (seq, attempt, link): Flight, pace: Pace, now: Instant) -> bool {
-    dispatch.answered(link, FrameAttempt { seq, attempt }, pace, true, now).is_some()
+    dispatch.answered(link, FrameAttempt { seq, attempt }, pace, Work::Done, now).is_some()
 }
 
 /// A failure, of which `opinions` are wanted. False: it is final.
 fn asks_another(dispatch: &mut Dispatch, (seq, attempt, link): Flight, opinions: usize, now: Instant) -> bool {
-    let answered = dispatch.answered(link, FrameAttempt { seq, attempt }, Pace::default(), false, now).unwrap();
+    let answered = dispatch.answered(link, FrameAttempt { seq, attempt }, Pace::default(), Work::NotDone, now).unwrap();
     dispatch.ask_another(answered, opinions)
 }
 
@@ -260,9 +259,11 @@ fn a_worker_that_fails_what_others_can_do_is_told_apart() {
         assert_eq!(bad.2, A);
         assert!(asks_another(&mut dispatch, bad, 2, t0));
         let good = send(&mut dispatch, t0)[0];
-        let answered =
-            dispatch.answered(B, FrameAttempt { seq: good.0, attempt: good.1 }, Pace::default(), true, t0).unwrap();
-        assert_eq!(dispatch.contradict(&answered), [(A, nth as u32 + 1)]);
+        let answered = dispatch
+            .answered(B, FrameAttempt { seq: good.0, attempt: good.1 }, Pace::default(), Work::Done, t0)
+            .unwrap();
+        assert_eq!(dispatch.failed_at(&answered), [A]);
+        assert_eq!(dispatch.was_wrong(A), nth as u32 + 1);
     }
 }
 

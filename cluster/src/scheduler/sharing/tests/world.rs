@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::test_clock;
+use facefleet_proto::test_clock;
 use facefleet_proto::{Identity, Join, LegacyState, Load, Route, RouteQuery, WorkerId};
 
 use super::super::*;
