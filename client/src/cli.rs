@@ -111,7 +111,7 @@ pub struct RunArgs {
     #[arg(long, env = "FACEFLEET_LOCAL")]
     pub local: bool,
 
-    /// Maximum number of workers per stream. A stream starts with at most 8 workers and adds more while those cannot process
+    /// Maximum number of workers per stream. A stream starts with at most 4 workers and adds more while those cannot process
     /// all of its frames [default: as many as needed, at most 256].
     #[arg(long, value_name = "N", env = "FACEFLEET_WORKERS")]
     pub workers: Option<NonZeroUsize>,
