@@ -67,7 +67,7 @@ pub struct RunArgs {
     /// standard input.
     ///
     /// Every format that the installed ffmpeg can read is accepted.
-    #[arg(value_name = "INPUT", env = "FACEFLEET_INPUT", required = true)]
+    #[arg(id = "input", value_name = "INPUT", env = "FACEFLEET_INPUT", required = true)]
     pub inputs: Vec<String>,
 
     /// Also search the subfolders of a folder.

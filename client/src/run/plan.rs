@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{OutputKind, RunArgs};
+use crate::report::ReportError;
 use crate::run::RunError;
-use crate::source::{Input, PictureInput, VideoInput, VideoKind, folder, source_name};
+use crate::source::{Input, InputError, PictureInput, VideoInput, VideoKind, folder, source_name};
 
 /// The files of a run over many.
 #[derive(Debug, Default)]
@@ -75,9 +76,16 @@ struct Plan<'a> {
 impl Plan<'_> {
     fn add(&mut self, input: &str) -> Result<(), RunError> {
         let path = Path::new(input);
+        if let Some(out) = self.args.out_dir.as_ref().filter(|_| self.is_output(path)) {
+            return Err(RunError::Report(ReportError::HoldsInput { path: out.clone(), input: path.to_owned() }));
+        }
         if path.is_dir() {
-            let unreadable = |source| crate::source::InputError::Unreadable { path: path.to_owned(), source };
+            let unreadable = |source| InputError::Unreadable { path: path.to_owned(), source };
             let found = folder::search(path, self.args.recursive).map_err(unreadable)?;
+            if found.pictures.is_empty() && found.videos.is_empty() {
+                let notes = found.notes.iter().map(|note| format!("; {note}")).collect();
+                return Err(InputError::NoPictures { path: path.to_owned(), notes }.into());
+            }
             self.files.notes.extend(found.notes);
             for file in found.pictures {
                 self.picture(&file, file.strip_prefix(path).unwrap_or(&file))?;
@@ -94,11 +102,11 @@ impl Plan<'_> {
                 paths.iter().try_for_each(|file| self.picture(file, Path::new(file.file_name().unwrap_or_default())))
             }
             Input::Video(video) => match video.kind {
-                VideoKind::File => {
+                VideoKind::File if !video.name.contains("://") => {
                     let name = Path::new(&video.name).file_name().unwrap_or_default().to_owned();
                     self.video(video, Path::new(&name))
                 }
-                VideoKind::Url => {
+                VideoKind::File | VideoKind::Url => {
                     let name = video.name.rsplit('/').next().and_then(|name| name.split(['?', '#']).next());
                     let name = name.filter(|name| !name.is_empty()).map_or_else(|| source_name(input), str::to_owned);
                     self.video(video, Path::new(&name))
@@ -182,7 +190,7 @@ impl Plan<'_> {
     fn check_inputs(&self) -> Result<(), RunError> {
         let is_input = |path: &Path| path.canonicalize().is_ok_and(|path| self.inputs.contains(&path));
         match self.written_from.keys().find(|path| is_input(path)) {
-            Some(path) => Err(RunError::Report(crate::report::ReportError::IsInput { path: path.clone() })),
+            Some(path) => Err(RunError::Report(ReportError::IsInput { path: path.clone() })),
             None => Ok(()),
         }
     }
@@ -192,5 +200,5 @@ impl Plan<'_> {
 pub(super) fn make_room(path: &Path) -> Result<(), RunError> {
     let Some(folder) = path.parent() else { return Ok(()) };
     fs::create_dir_all(folder)
-        .map_err(|source| RunError::Report(crate::report::ReportError::Write { path: folder.to_owned(), source }))
+        .map_err(|source| RunError::Report(ReportError::Write { path: folder.to_owned(), source }))
 }

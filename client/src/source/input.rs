@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::ffmpeg;
-use crate::source::content::{Content, is_motion_jpeg};
+use crate::source::content::{Content, is_motion_jpeg, is_named_as_photo};
 use crate::source::folder;
 
 /// A source of frames, before it is opened.
@@ -30,7 +30,7 @@ pub(crate) struct VideoInput {
 /// How ffmpeg opens an input, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VideoKind {
-    /// A file on this machine. It can be opened again, and ffprobe can look at it first.
+    /// A file on this machine or behind a URL. It can be opened again, and ffprobe can look at it first.
     File,
     /// Standard input, or a FIFO. Its bytes come once.
     Pipe,
@@ -89,6 +89,9 @@ const STDIN: &str = "-";
 /// URL schemes of cameras and other sources that do not wait for their reader.
 const STREAM_SCHEMES: [&str; 8] = ["rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "rtp", "srt"];
 
+/// Endings of video files in URLs.
+const FILE_ENDINGS: [&str; 12] = ["mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "flv", "wmv", "ogv", "gif"];
+
 impl Input {
     /// Determines what `name` is. With `recursive`, the pictures of a folder include those of its subfolders.
     ///
@@ -98,8 +101,11 @@ impl Input {
         // ffmpeg takes both for a path, and does not decode percent signs in it.
         let name = name.strip_prefix("file://").or(name.strip_prefix("file:")).unwrap_or(name);
         if let Some((scheme, _)) = name.split_once("://") {
-            let is_stream = STREAM_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str());
-            let kind = if is_stream { VideoKind::Stream } else { VideoKind::Url };
+            let kind = match scheme.to_ascii_lowercase() {
+                scheme if STREAM_SCHEMES.contains(&scheme.as_str()) => VideoKind::Stream,
+                _ if names_a_file(name) => VideoKind::File,
+                _ => VideoKind::Url,
+            };
             return Ok(Input::Video(VideoInput { name: name.to_owned(), kind }));
         }
         let path = if name == STDIN { Path::new("/dev/stdin") } else { Path::new(name) };
@@ -129,12 +135,20 @@ impl Input {
         // What is redirected from a file can be opened by its own name, and be read more than once.
         let path = if name == STDIN { &path.canonicalize().map_err(unreadable)? } else { path };
         let content = Content::of(path).map_err(unreadable)?;
-        if matches!(content, Content::Video | Content::Other) || is_motion_jpeg(path).map_err(unreadable)? {
+        let moves = content == Content::Picture && is_motion_jpeg(path).map_err(unreadable)?;
+        if matches!(content, Content::Video | Content::Other) || moves && !is_named_as_photo(path) {
             return Ok(Input::Video(VideoInput { name: path.display().to_string(), kind: VideoKind::File }));
         }
-        let animated = content == Content::Animated;
-        let note = || format!("{} is an animated WebP: only its first picture is searched", path.display());
-        let notes = animated.then(note).into_iter().collect();
+        let name = path.display();
+        let note = match content {
+            Content::Animated => Some(format!("{name} is an animated WebP: only its first picture is searched")),
+            // ffmpeg goes by the name, and reads one picture.
+            _ if moves => {
+                Some(format!("{name} is Motion JPEG: only its first picture is searched; rename it to .mjpeg"))
+            }
+            _ => None,
+        };
+        let notes = note.into_iter().collect();
         Ok(Input::Pictures(PictureInput { paths: vec![path.to_owned()], folder: None, notes }))
     }
 
@@ -145,6 +159,13 @@ impl Input {
             Input::Pictures(pictures) => &pictures.notes,
         }
     }
+}
+
+/// Returns whether the path of a URL ends as that of a video file, which no camera does.
+fn names_a_file(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let ending = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, ending)| ending);
+    FILE_ENDINGS.iter().any(|file| ending.eq_ignore_ascii_case(file))
 }
 
 impl VideoInput {
@@ -164,8 +185,8 @@ impl VideoInput {
     pub(crate) fn url(&self) -> OsString {
         match self.kind {
             VideoKind::Pipe if self.name == STDIN => "pipe:0".into(),
-            VideoKind::File | VideoKind::Pipe => ffmpeg::file(self.name.as_ref()),
-            VideoKind::Url | VideoKind::Stream | VideoKind::Device => OsString::from(&self.name),
+            VideoKind::File | VideoKind::Pipe if !self.name.contains("://") => ffmpeg::file(self.name.as_ref()),
+            _ => OsString::from(&self.name),
         }
     }
 }
@@ -205,7 +226,8 @@ mod tests {
     fn urls_are_cameras_or_files() {
         assert_eq!(kind("rtsp://10.0.0.9/stream1"), VideoKind::Stream);
         assert_eq!(kind("RTSP://10.0.0.9/stream1"), VideoKind::Stream);
-        assert_eq!(kind("https://example.org/a.mp4"), VideoKind::Url);
+        assert_eq!(kind("https://example.org/a.MP4?key=1"), VideoKind::File);
+        assert_eq!(kind("http://example.org/cgi-bin/mjpg?channel=1.mp4"), VideoKind::Url);
         assert_eq!(kind("udp://10.0.0.9:5000"), VideoKind::Stream);
     }
 
@@ -252,6 +274,11 @@ mod tests {
         let jpeg = facefleet_vision::jpeg::encode_rgb(&image::RgbImage::new(16, 16), 80).unwrap();
         fs::write(file.path(), jpeg.repeat(2)).unwrap();
         assert_eq!(kind(file.path().to_str().unwrap()), VideoKind::File);
+        let photo = file.path().with_extension("jpg");
+        fs::copy(file.path(), &photo).unwrap();
+        let named = Input::new(photo.to_str().unwrap(), false).unwrap();
+        fs::remove_file(&photo).unwrap();
+        assert!(named.notes()[0].contains("rename it to .mjpeg"), "{:?}", named.notes());
     }
 
     #[test]

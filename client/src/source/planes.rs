@@ -152,10 +152,12 @@ impl Socket {
         if queue.send(pictures).is_err() {
             return Ok(());
         }
+        // ffmpeg scales frames of another size to that of the first.
+        let (bytes, size) = (bytes(&first), first.size);
         for shown in std::iter::once(first).chain(shown) {
-            let mut picture = vec![0; bytes(&shown)];
+            let mut picture = vec![0; bytes];
             stream.read_exact(&mut picture)?;
-            let Shown { time: _, unit, size, aspect, format, colour } = shown;
+            let Shown { time: _, unit, size: _, aspect, format, colour } = shown;
             let is_ten_bits = format == HDR_FORMAT;
             if sender.send(RawPicture { bytes: picture, size, aspect, is_ten_bits, colour, unit }).is_err() {
                 return Ok(());

@@ -21,6 +21,8 @@ pub(crate) struct Probe {
     pub(crate) is_hdr: bool,
     /// Whether the file has sound.
     pub(crate) has_sound: bool,
+    /// The number of chapters.
+    pub(crate) chapters: usize,
     /// Everything in the file but the video that is read.
     pub(crate) tracks: Vec<Track>,
 }
@@ -67,8 +69,8 @@ impl Probe {
             return Ok(Probe::default());
         }
         const ENTRIES: &str = "format=format_name,duration,start_time:stream=index,codec_type,codec_name,avg_frame_rate,\
-                               r_frame_rate,nb_frames,start_time,duration,color_transfer:stream_disposition=attached_pic";
-        let mut args = words(&["-v", "level+error", "-of", "json", "-show_entries", ENTRIES, "-i"]);
+                               r_frame_rate,nb_frames,start_time,duration,color_transfer:stream_disposition=attached_pic:chapter=id";
+        let mut args = words(&["-v", "level+error", "-of", "json", "-show_chapters", "-show_entries", ENTRIES, "-i"]);
         args.push(input.url());
         let task = format!("read {}", input.name);
         let said = output_of("ffprobe", args, task.clone()).await?;
@@ -99,6 +101,7 @@ impl Probe {
             end: end.and_then(|end| Duration::try_from_secs_f64(end).ok()),
             is_hdr: HDR_TRANSFERS.contains(&video.color_transfer.as_str()),
             has_sound: tracks.iter().any(|track| track.kind == TrackKind::Sound),
+            chapters: output.chapters.len(),
             tracks,
         })
     }
@@ -143,6 +146,8 @@ struct FfprobeOutput {
     format: Format,
     #[serde(default)]
     streams: Vec<Stream>,
+    #[serde(default)]
+    chapters: Vec<serde::de::IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -195,7 +200,7 @@ mod tests {
             {"index": 1, "codec_type": "video", "codec_name": "h264", "avg_frame_rate": "30000/1001",
              "r_frame_rate": "30000/1001", "nb_frames": "299", "start_time": "1.25", "duration": "9.0",
              "color_transfer": "smpte2084"},
-            {"index": 2, "codec_type": "subtitle", "codec_name": "mov_text"}]}"#;
+            {"index": 2, "codec_type": "subtitle", "codec_name": "mov_text"}], "chapters": [{"id": 0}, {"id": 1}]}"#;
         let track = |index, kind, codec: &str| Track { index, kind, codec: codec.into() };
         let expected = Probe {
             frames: Some(299),
@@ -203,6 +208,7 @@ mod tests {
             end: Some(Duration::from_millis(9750)),
             is_hdr: true,
             has_sound: true,
+            chapters: 2,
             tracks: vec![track(0, TrackKind::Sound, "aac"), track(2, TrackKind::Subtitles, "mov_text")],
         };
         assert_eq!(probe(answer), Some(expected));

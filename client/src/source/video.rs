@@ -23,6 +23,8 @@ use facefleet_vision::jpeg;
 /// JPEG quality of the frames, in ffmpeg's scale from 2 (best) to 31. See docs/performance.md for what other values do to the faces
 /// that are found.
 const QUALITY: &str = "3";
+/// How long ffmpeg waits for a silent network, in microseconds: longer than this program does.
+const MOST_SILENCE_US: &str = "60000000";
 /// ffmpeg's name for Motion JPEG from a server, which has no times of its own.
 const MOTION_JPEG: &str = "mpjpeg";
 
@@ -102,8 +104,11 @@ fn arguments(ffmpeg: Ffmpeg, video: &Video, reading: Reading, planes: Option<&So
     let how: &[&str] = match input.kind {
         // With UDP, a lost packet would damage many frames.
         VideoKind::Stream if input.name.starts_with("rtsp") => &["-rtsp_transport", "tcp"],
+        // ffmpeg that waits for a silent camera does not notice that this program was killed.
+        VideoKind::Stream if input.name.starts_with("udp") => &["-timeout", MOST_SILENCE_US],
+        VideoKind::Url | VideoKind::Stream => &["-rw_timeout", MOST_SILENCE_US],
         VideoKind::Device => &["-f", "v4l2"],
-        VideoKind::File | VideoKind::Pipe | VideoKind::Url | VideoKind::Stream => &[],
+        VideoKind::File | VideoKind::Pipe => &[],
     };
     let mut args = words(&["-hide_banner", "-nostdin", "-nostats", "-v", "level+info"]);
     args.extend(words(how));

@@ -17,6 +17,7 @@ mod fixed;
 mod fixed_fields;
 mod interrupt;
 mod live;
+mod many;
 mod masters;
 mod media;
 mod memory;

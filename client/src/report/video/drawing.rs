@@ -1,9 +1,9 @@
 //! Draws boxes and landmarks on a raw frame, in the colours that its numbers stand for.
 
 use facefleet_vision::draw::{self, Depth, Matrix, Range, RawFormat, RawFrame, Style};
-use facefleet_vision::{Face, Size};
+use facefleet_vision::{Face, Point, Size};
+use image::Rgb;
 use image::imageops::{self, FilterType};
-use image::{ImageBuffer, Luma, Rgb};
 
 use crate::report::drawing::{decode, face};
 use crate::source::{Colour, RawPicture};
@@ -19,7 +19,11 @@ pub(super) fn draw(picture: &mut RawPicture, finished: &Finished) {
     let mut frame = RawFrame { bytes: &mut picture.bytes, size, format };
     match &finished.end {
         End::Ok(Found { faces: Some(faces), .. }) => {
-            let faces: Vec<Face> = faces.iter().map(face).collect();
+            // ffmpeg gives all frames the size of the first, and faces are in pixels of the frame's own.
+            let (across, down) = finished.frame.size.map_or((1.0, 1.0), |(width, height)| {
+                (size.width as f32 / width as f32, size.height as f32 / height as f32)
+            });
+            let faces: Vec<Face> = faces.iter().map(|found| stretched(face(found), across, down)).collect();
             let style = Style { colour: bright(&picture.colour, Style::video(size).colour), ..Style::video(size) };
             draw::faces_on_raw(&mut frame, &faces, style);
         }
@@ -32,32 +36,15 @@ pub(super) fn draw(picture: &mut RawPicture, finished: &Finished) {
     }
 }
 
-/// Returns a frame in another size, for a source whose frames change theirs: a video has one.
-pub(super) fn resized(picture: &RawPicture, (width, height): (u32, u32)) -> RawPicture {
-    let halved = |(width, height): (u32, u32)| (width.div_ceil(2), height.div_ceil(2));
-    let (from, to) = (picture.size, (width, height));
-    let planes = [(from, to), (halved(from), halved(to)), (halved(from), halved(to))];
-    let sample = if picture.is_ten_bits { 2 } else { 1 };
-    let (mut bytes, mut rest) = (Vec::new(), &picture.bytes[..]);
-    for (from, to) in planes {
-        let (plane, others) = rest.split_at(from.0 as usize * from.1 as usize * sample);
-        rest = others;
-        if picture.is_ten_bits {
-            let samples = plane.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-            bytes.extend(scaled::<u16>(samples, from, to).into_iter().flat_map(u16::to_le_bytes));
-        } else {
-            bytes.extend(scaled::<u8>(plane.to_vec(), from, to));
-        }
+fn stretched(face: Face, across: f32, down: f32) -> Face {
+    Face {
+        x: face.x * across,
+        y: face.y * down,
+        width: face.width * across,
+        height: face.height * down,
+        score: face.score,
+        landmarks: face.landmarks.map(|points| points.map(|Point { x, y }| Point { x: x * across, y: y * down })),
     }
-    RawPicture { bytes, size: to, aspect: picture.aspect, colour: picture.colour.clone(), ..*picture }
-}
-
-fn scaled<S: image::Primitive + 'static>(plane: Vec<S>, from: (u32, u32), to: (u32, u32)) -> Vec<S>
-where
-    Luma<S>: image::Pixel<Subpixel = S>,
-{
-    let plane = ImageBuffer::<Luma<S>, _>::from_raw(from.0, from.1, plane).expect("as many samples as the size says");
-    imageops::resize(&plane, to.0, to.1, FilterType::Triangle).into_raw()
 }
 
 /// Returns a colour as bright as in a video of standard range. In high dynamic range, the greatest number is far brighter than white.
@@ -91,7 +78,6 @@ fn format(picture: &RawPicture) -> RawFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn boxes_are_no_brighter_than_white() {
@@ -100,18 +86,9 @@ mod tests {
     }
 
     #[test]
-    fn each_plane_is_resized() {
-        let unknown = || "unknown".to_owned();
-        let colour = Colour { range: unknown(), matrix: unknown(), primaries: unknown(), transfer: unknown() };
-        let bytes = [vec![200; 16], vec![90; 4], vec![30; 4]].concat();
-        let unit = Duration::from_millis(1);
-        let picture = RawPicture { bytes, size: (4, 4), aspect: (1, 1), is_ten_bits: false, colour, unit };
-        let larger = resized(&picture, (5, 6));
-        assert_eq!(larger.bytes, [vec![200; 30], vec![90; 9], vec![30; 9]].concat());
-        let samples = [vec![800_u16; 16], vec![512; 4], vec![100; 4]].concat();
-        let bytes = samples.into_iter().flat_map(u16::to_le_bytes).collect();
-        let ten = resized(&RawPicture { bytes, is_ten_bits: true, ..picture }, (2, 2));
-        let samples: Vec<u16> = ten.bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-        assert_eq!(samples, [800, 800, 800, 800, 512, 100]);
+    fn a_frame_of_another_size_is_drawn_in_that_of_the_first() {
+        let face = |x, side| Face { x, y: x, width: side, height: side, score: 1.0, landmarks: None };
+        let stretched = stretched(face(10.0, 20.0), 2.0, 0.5);
+        assert_eq!([stretched.x, stretched.y, stretched.width, stretched.height], [20.0, 5.0, 40.0, 10.0]);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::ffmpeg::{FfmpegError, Process, file, run, words};
-use crate::report::video::plan::{Carry, Plan};
+use crate::report::video::plan::Plan;
 use crate::source::VideoInput;
 
 /// What is known once the last frame is encoded.
@@ -64,9 +64,7 @@ fn arguments(plan: &Plan, input: Option<&VideoInput>, silent: &Path, whole: &Pat
     args.extend(words(&["-map", "0:v:0", "-c:0", "copy"]));
     for (number, (track, carry)) in (1..).zip(&plan.tracks) {
         args.extend(words(&["-map", &format!("1:{}", track.index)]));
-        if *carry == Carry::Copied {
-            args.extend(words(&[&format!("-c:{number}"), "copy"]));
-        }
+        args.extend(carry.arguments(number));
     }
     if let Some(last_frame) = ending.last_frame {
         args.extend(words(&["-bsf:v:0", &longer_last_frame(ending.frames, last_frame)]));
@@ -96,29 +94,39 @@ fn longer_last_frame(frames: u64, duration: Duration) -> String {
     format!("setts=pts=PTS:dts=DTS:duration=if(eq(N\\,{last})\\,{:.6}/TB\\,DURATION)", duration.as_secs_f64())
 }
 
-/// Counts the frames of a video that was written.
+/// What is in a file that was written.
+pub(super) struct Written {
+    pub(super) frames: u64,
+    pub(super) chapters: usize,
+}
+
+/// Looks at a video that was written.
 ///
 /// # Errors
-/// Fails if the file cannot be opened, or ffprobe finds an error in it.
-pub(super) fn frames_in(path: &Path, name: &Path) -> Result<u64, FfmpegError> {
+/// Fails if the file cannot be opened, or if there is no video in it.
+pub(super) fn look_at(path: &Path, name: &Path) -> Result<Written, FfmpegError> {
     let mut args = words(&["-v", "level+error", "-of", "json", "-select_streams", "v:0", "-count_packets"]);
-    args.extend(words(&["-show_entries", "stream=nb_read_packets", "-i"]));
+    args.extend(words(&["-show_chapters", "-show_entries", "stream=nb_read_packets:chapter=id", "-i"]));
     args.push(file(path));
     let task = format!("find the frames that were written to {}", name.display());
     let said = run("ffprobe", args, task.clone())?;
-    let counted = serde_json::from_str::<Counted>(&said)
-        .ok()
-        .and_then(|counted| counted.streams.first()?.nb_read_packets.parse().ok());
-    counted.ok_or(FfmpegError::Failed { program: "ffprobe", task, said: "there is no video in the file".into() })
+    let found = serde_json::from_str::<Found>(&said).ok();
+    let written = found.and_then(|Found { streams, chapters }| {
+        Some(Written { frames: streams.first()?.nb_read_packets.parse().ok()?, chapters: chapters.len() })
+    });
+    written.ok_or(FfmpegError::Failed { program: "ffprobe", task, said: "there is no video in the file".into() })
 }
 
 #[derive(Deserialize)]
-struct Counted {
-    streams: Vec<CountedStream>,
+struct Found {
+    #[serde(default)]
+    streams: Vec<FoundStream>,
+    #[serde(default)]
+    chapters: Vec<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
-struct CountedStream {
+struct FoundStream {
     nb_read_packets: String,
 }
 

@@ -20,7 +20,7 @@ use crate::report::part::Part;
 use crate::report::{self as stream, Progress};
 use crate::source::{self, Planes, Probe, Rate, RawPicture, VideoKind};
 use encoder::{Encoder, Setting};
-use finish::Ending;
+use finish::{Ending, Written};
 use plan::{Plan, Timing};
 
 /// Frames per second that an encoder is told where the source does not say.
@@ -64,7 +64,6 @@ struct Started {
     encoder: Encoder,
     /// The file that ffmpeg encodes to.
     silent: Part,
-    size: (u32, u32),
     frames: u64,
     /// The time of the first frame in the source.
     first: Duration,
@@ -86,9 +85,6 @@ impl Video {
             Some(started) => started,
             None => self.started.insert(self.plan.encode_from(&picture, time)?),
         };
-        if picture.size != started.size {
-            picture = drawing::resized(&picture, started.size);
-        }
         let time = even(time.saturating_sub(started.first), self.plan.video.probe.rate, picture.unit);
         started.encoder.write(time, &picture.bytes, &self.plan.out)?;
         started.frames += 1;
@@ -103,7 +99,7 @@ impl Video {
     /// the picture.
     pub(super) fn finish(self, ending: stream::Ending) -> Result<Option<PathBuf>, ReportError> {
         let Video { plan: VideoPlan { out, video, plan, whole, progress }, planes: _, started } = self;
-        let Some(Started { encoder, silent, frames, first, time, step, size: _ }) = started else { return Ok(None) };
+        let Some(Started { encoder, silent, frames, first, time, step }) = started else { return Ok(None) };
         let is_cut = ending != stream::Ending::Complete;
         let errors = encoder.finish()?;
         let failed =
@@ -119,7 +115,10 @@ impl Video {
         };
         let input = (video.input.kind == VideoKind::File).then_some(&video.input);
         finish::add_tracks(&plan, input, silent.path(), whole.path(), &ending, &out)?;
-        let written = finish::frames_in(whole.path(), &out)?;
+        let Written { frames: written, chapters } = finish::look_at(whole.path(), &out)?;
+        if chapters < video.probe.chapters {
+            progress.warn(format!("{} cannot hold the chapters of the source: left out", out.display()));
+        }
         match plan.timing {
             Timing::Exact if written != frames => {
                 return Err(failed(format!("{frames} frames were encoded, and {written} are in the file")).into());
@@ -146,7 +145,7 @@ impl VideoPlan {
             Setting { ffmpeg: self.video.ffmpeg, plan: &self.plan, rate, path: silent.path(), name: &self.out };
         let encoder = Encoder::start(&setting, first)?;
         let zero = Duration::ZERO;
-        Ok(Started { encoder, silent, size: first.size, frames: 0, first: time, time: zero, step: zero })
+        Ok(Started { encoder, silent, frames: 0, first: time, time: zero, step: zero })
     }
 }
 

@@ -37,6 +37,32 @@ pub(super) enum Carry {
     Copied,
     /// Encoded with what ffmpeg takes for the container by default.
     Encoded,
+    /// Encoded with the encoder of this name: ffmpeg has no default for subtitles.
+    EncodedAs(&'static str),
+}
+
+/// The encoders that subtitles are tried with: those of text, then those of pictures.
+const SUBTITLE_ENCODERS: [&str; 6] = ["mov_text", "srt", "webvtt", "ass", "dvbsub", "dvdsub"];
+
+impl Carry {
+    /// The ways in which a track may come along, the best first.
+    fn all(kind: TrackKind) -> Vec<Carry> {
+        let encoded = match kind {
+            TrackKind::Sound => vec![Carry::Encoded],
+            TrackKind::Subtitles => SUBTITLE_ENCODERS.map(Carry::EncodedAs).to_vec(),
+            TrackKind::Other => Vec::new(),
+        };
+        [vec![Carry::Copied], encoded].concat()
+    }
+
+    /// The arguments of ffmpeg for a track that is number `output` in the output.
+    pub(super) fn arguments(self, output: usize) -> Vec<OsString> {
+        match self {
+            Carry::Copied => words(&[&format!("-c:{output}"), "copy"]),
+            Carry::Encoded => Vec::new(),
+            Carry::EncodedAs(encoder) => words(&[&format!("-c:{output}"), encoder]),
+        }
+    }
 }
 
 /// Endings for which people expect H.264, where ffmpeg would choose an older codec.
@@ -212,34 +238,57 @@ async fn tracks(part: &Path, out: &Path, video: &Video, progress: &Progress) -> 
         }
     }
     for track in &video.probe.tracks {
-        if try_track(part, video, track, Carry::Copied).await {
-            carried.push((track.clone(), Carry::Copied));
-        } else if track.kind != TrackKind::Other && try_track(part, video, track, Carry::Encoded).await {
-            carried.push((track.clone(), Carry::Encoded));
-        } else {
-            let kind = match track.kind {
-                TrackKind::Sound => "sound",
-                TrackKind::Subtitles => "subtitles",
-                TrackKind::Other => "another track",
-            };
-            let codec = if track.codec.is_empty() { "unknown" } else { &track.codec };
-            progress.warn(format!("{} cannot hold {kind} of the source ({codec}): left out", out.display()));
+        let mut way = None;
+        for carry in Carry::all(track.kind) {
+            if try_track(part, video, track, carry).await {
+                way = Some(carry);
+                break;
+            }
+        }
+        match way {
+            Some(carry) => carried.push((track.clone(), carry)),
+            None => {
+                let kind = match track.kind {
+                    TrackKind::Sound => "sound",
+                    TrackKind::Subtitles => "subtitles",
+                    TrackKind::Other => "another track",
+                };
+                let codec = if track.codec.is_empty() { "unknown" } else { &track.codec };
+                progress.warn(format!("{} cannot hold {kind} of the source ({codec}): left out", out.display()));
+            }
         }
     }
     carried
 }
 
+/// How much of a track is written on trial, in seconds. Subtitles may come late.
+const TRIAL_SECONDS: [&str; 2] = ["0.5", "20"];
+
+/// Writes the beginning of a track, and returns whether it is there and recognized.
 async fn try_track(part: &Path, video: &Video, track: &Track, carry: Carry) -> bool {
     let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error", "-i"]);
     args.push(video.input.url());
     args.extend(words(&["-map", &format!("0:{}", track.index)]));
+    args.extend(carry.arguments(0));
     match (carry, track.kind) {
-        (Carry::Copied, _) => args.extend(words(&["-c", "copy", "-t", "0.5"])),
-        (Carry::Encoded, TrackKind::Sound) => args.extend(words(&["-frames:a", "2"])),
-        (Carry::Encoded, _) => args.extend(words(&["-t", "0.5"])),
+        // An encoder of sound starts with the first frame, which may come late.
+        (Carry::Encoded, _) => args.extend(words(&["-frames:a", "2"])),
+        (_, TrackKind::Subtitles) => args.extend(words(&["-t", TRIAL_SECONDS[1]])),
+        (_, TrackKind::Sound | TrackKind::Other) => args.extend(words(&["-t", TRIAL_SECONDS[0]])),
     }
     args.push(file(part));
-    output_of("ffmpeg", args, format!("write {}", part.display())).await.is_ok()
+    if output_of("ffmpeg", args, format!("write {}", part.display())).await.is_err() {
+        return false;
+    }
+    let wanted = match track.kind {
+        TrackKind::Sound => "audio",
+        TrackKind::Subtitles => "subtitle",
+        TrackKind::Other => return true,
+    };
+    let mut args = words(&["-v", "level+error", "-of", "csv=p=0", "-show_entries", "stream=codec_type", "-i"]);
+    args.push(file(part));
+    let kinds = output_of("ffprobe", args, format!("read {}", part.display())).await;
+    kinds.is_ok_and(|kinds| kinds.lines().any(|kind| kind.trim_end_matches(',') == wanted))
 }
 
 #[cfg(test)]
