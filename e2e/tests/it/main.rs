@@ -38,6 +38,7 @@ mod traces;
 mod tracks;
 mod uneven;
 mod video_looks;
+mod video_matrix;
 mod video_pipes;
 mod video_sound;
 mod video_times;

@@ -105,11 +105,10 @@ impl Media {
         Some(samples as f64 / rate)
     }
 
-    /// Seconds from the first sound to the first picture; less than 0 where the picture begins first.
-    #[track_caller]
-    pub(crate) fn picture_after_sound(&self) -> f64 {
-        let sound = self.tracks("audio").first().copied().expect("a sound track");
-        self.times()[0] - self.times_of(sound)[0]
+    /// Seconds from the first sound to the first picture; less than 0 where the picture begins first, None where one is missing.
+    pub(crate) fn picture_after_sound(&self) -> Option<f64> {
+        let sound = self.tracks("audio").first().copied()?;
+        Some(self.times().first()? - self.times_of(sound).first()?)
     }
 
     /// Seconds from the start of the file to its first picture.
