@@ -6,9 +6,11 @@
 mod allocations;
 mod alone;
 mod cpu;
+mod faces;
 mod fleet;
 mod frames;
 mod in_worker;
+mod jpegs;
 mod live;
 mod looks;
 mod page;
@@ -17,6 +19,7 @@ mod sched;
 mod svg;
 mod system;
 mod times;
+mod video;
 mod vision;
 mod watched;
 
@@ -48,6 +51,10 @@ enum What {
     System(system::Args),
     /// Measure the detectors and the stages of a frame's way side by side, at several sizes.
     Vision(vision::Args),
+    /// Measure what it does to the faces that are found when frames are made small before they are sent.
+    Faces(faces::Args),
+    /// Measure what a frame takes to be sent, as large as it is and made small, and what an annotated video takes beside its encoder.
+    Video(video::Args),
     /// Measure how many frames a second 1 to 16 workers do that only take time, and what the client needs for it.
     Scale(scale::Args),
     /// Measure how a master does with 10 to 10,000 workers and 2,000 routes a second.
@@ -89,6 +96,10 @@ enum Error {
     Folder(std::io::Error),
     #[error(transparent)]
     Live(#[from] live::LiveError),
+    #[error("this system does not tell {0}; Linux does")]
+    Untold(&'static str),
+    #[error("the client did not write the annotated video: {0}")]
+    Client(String),
     #[error("the simulated cluster: {0}")]
     Simulation(#[from] scale::SimulationError),
 }
@@ -106,6 +117,8 @@ fn main() -> ExitCode {
     let done = match what.unwrap_or(What::System(system)) {
         What::System(args) => system::run(&args),
         What::Vision(args) => vision::run(&args),
+        What::Video(args) => video::run(&args),
+        What::Faces(args) => faces::run(&args),
         What::Scale(args) => scale::run(&args),
         What::Fleet(args) => fleet::run(&args),
         What::Page(args) => page::run(&args),

@@ -15,7 +15,9 @@ use crate::{Error, frames, write_file, write_json};
 use results::{Results, Rounds};
 use watch::watch;
 
-pub(crate) use simulated::{Args as ClusterArgs, COMMAND as SIMULATED_CLUSTER, SimulationError, serve};
+pub(crate) use simulated::{
+    Args as ClusterArgs, COMMAND as SIMULATED_CLUSTER, SimulationError, serve, start as start_cluster,
+};
 
 /// The clusters of the curve.
 const WORKERS: [u32; 5] = [1, 2, 4, 8, 16];

@@ -83,7 +83,7 @@ async fn loopback() -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 /// Starts a process with such a cluster, and waits until all of it is there. Returns it with the master's address.
-pub(super) fn start(workers_ms: &[u32]) -> Result<(Process, String), Error> {
+pub(crate) fn start(workers_ms: &[u32]) -> Result<(Process, String), Error> {
     let own =
         env::current_exe().map_err(|source| Error::File { path: "the benchmark's own program".into(), source })?;
     let mut command = Command::new(own);
