@@ -113,11 +113,8 @@ impl Plan {
             for timing in [Timing::Exact, Timing::Even] {
                 match try_frames(part, out, video.ffmpeg, encoder, timing).await {
                     Ok(true) => {
-                        if video.probe.is_hdr && !encoder.contains(&"yuv420p10le") {
-                            let out = out.display();
-                            progress.warn(format!(
-                                "{out} holds 8 bits: high dynamic range becomes 256 steps; .mp4 and .mkv keep it"
-                            ));
+                        if video.probe.is_hdr {
+                            progress.say(&fate_of_hdr(encoder, out));
                         }
                         let tracks = tracks(part, out, video, progress).await;
                         return Ok(Plan { encoder, timing, tracks });
@@ -143,6 +140,16 @@ impl Plan {
             }
             Timing::Even => words(&[ffmpeg.fps_mode, "cfr", "-r", &format!("{n}/{d}")]),
         }
+    }
+}
+
+/// Says what becomes of high dynamic range.
+fn fate_of_hdr(encoder: &[&str], out: &Path) -> String {
+    let out = out.display();
+    if encoder.contains(&"yuv420p10le") {
+        format!("{out} keeps the high dynamic range of the source, in 10 bits")
+    } else {
+        format!("warning: {out} holds 8 bits: high dynamic range becomes 256 steps; .mp4 and .mkv keep it")
     }
 }
 
