@@ -22,6 +22,7 @@ pub(crate) struct Media {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Track {
     index: u64,
+    /// Empty for a track that ffprobe does not know.
     #[serde(default)]
     codec_type: String,
     pub(crate) codec_name: Option<String>,

@@ -12,6 +12,9 @@ use crate::start_order::wait_for_frame;
 /// A hundred frames whose number stands at the start of the file.
 const HUNDRED: &str = "-f lavfi -i testsrc2=s=320x240:r=25:d=4 -c:v libx264 -preset veryfast -crf 36 -g 25";
 
+/// Words that say of a file that not all of it is there, ours and those of ffmpeg.
+const EARLY: [&str; 2] = ["early", "prematurely"];
+
 /// The client has failed, has said of OUT that it could not be written, and has not said that it was.
 #[track_caller]
 fn assert_not_written(ended: &Ended, out: &str, why: &str) {
@@ -114,7 +117,7 @@ fn a_file_that_is_cut_off_is_said_to_end_early() {
         // The index of an mp4 is at its end unless that is asked for; the others know nothing of this flag.
         let index_first = if name == "whole.mp4" { "-movflags +faststart" } else { "" };
         let whole = fs::read(case.make(&format!("{HUNDRED} {index_first}"), name)).unwrap();
-        assert!(!case.done(&[name]).says(&["early"]), "{name} is whole");
+        assert!(!case.done(&[name]).says(&EARLY), "{name} is whole");
         let half = name.replace("whole", "half");
         fs::write(case.path(&half), &whole[..whole.len() / 2]).unwrap();
         let there = media::video(&case.path(&half)).frames;
@@ -122,8 +125,8 @@ fn a_file_that_is_cut_off_is_said_to_end_early() {
 
         let done = case.annotate(&half, "out.mp4");
         assert_eq!((done.frames(), media::video(&case.path("out.mp4")).frames), (there, there), "{half}");
-        assert!(done.says(&["early"]), "{half}: {:#?}", done.ended.stderr);
-        assert!(!case.done(&[&half, "--limit", "10"]).says(&["early"]), "nobody asked for what is missing in {half}");
+        assert!(done.says(&EARLY), "{half}: {:#?}", done.ended.stderr);
+        assert!(!case.done(&[&half, "--limit", "10"]).says(&EARLY), "nobody asked for what is missing in {half}");
     }
 }
 
@@ -196,7 +199,7 @@ fn an_output_that_cannot_be_is_refused_before_the_first_frame() {
         ("missing/out.mp4", "folder"),
         ("folder.mp4", "folder"),
         ("out.xyz", "xyz"),
-        ("out", "ending"),
+        ("out", "format"),
         ("out.wav", "wav"),
     ] {
         let ended = case.run(&["in.mp4", "--annotate", out, "--json", "faces.jsonl"]);
