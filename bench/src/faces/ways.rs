@@ -41,7 +41,9 @@ impl Way {
         let chain = format!("framestep={step},scale={size}out_color_matrix=bt601:out_range=pc,format=yuvj420p");
         let clip = clip.to_string_lossy();
         let quality = ["-q:v", self.quality, "-qmin", "1"];
-        jpegs::make(&[&["-i", &clip, "-map", "0:V:0", "-vf", &chain], &quality[..], &["-f", "mpjpeg", "-"]].concat())
+        // Each frame once, at whatever times they are.
+        let output = ["-fps_mode", "passthrough", "-f", "mpjpeg", "-"];
+        jpegs::make(&[&["-i", &clip, "-map", "0:V:0", "-vf", &chain], &quality[..], &output].concat())
     }
 }
 

@@ -148,12 +148,13 @@ const INCREASING_TIMES: &str =
     "settb=1/1000000,setpts='if(isnan(PREV_OUTPTS),PTS,if(isnan(PTS),PREV_OUTPTS+1,max(PTS,PREV_OUTPTS+1)))'";
 
 /// Returns the filter that makes a frame small enough to be sent, gives it square pixels, and converts its colours to those of a JPEG
-/// (BT.601 in full range, T.871).
+/// (BT.601 in full range, T.871). The method is named because older versions of ffmpeg would take another one, with which fewer faces are
+/// found (docs/performance.md).
 fn shrink(send_size: Option<u32>) -> String {
     let factor = send_size.map_or_else(|| "1".to_owned(), |side| format!("min(1,{side}/max(iw*sar,ih))"));
     format!(
-        "scale=w='max(1,round(iw*sar*{factor}))':h='max(1,round(ih*{factor}))':out_color_matrix=bt601:out_range=pc,\
-         format=yuvj420p[jpeg]"
+        "scale=w='max(1,round(iw*sar*{factor}))':h='max(1,round(ih*{factor}))':flags=bicubic:\
+         out_color_matrix=bt601:out_range=pc,format=yuvj420p[jpeg]"
     )
 }
 
