@@ -57,6 +57,19 @@ pub enum FfmpegError {
     },
 }
 
+impl FfmpegError {
+    /// Replaces the path of a file in the making by the name that people know it by.
+    pub(crate) fn about(self, part: &Path, name: &Path) -> FfmpegError {
+        match self {
+            FfmpegError::Failed { program, task, said } => {
+                let said = said.replace(&*part.to_string_lossy(), &name.to_string_lossy());
+                FfmpegError::Failed { program, task, said }
+            }
+            other => other,
+        }
+    }
+}
+
 /// The properties of the installed ffmpeg that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ffmpeg {

@@ -24,6 +24,12 @@ pub enum ReportError {
         /// The folder that does not exist.
         folder: PathBuf,
     },
+    /// The name of a video has no ending, which says in which format to write it.
+    #[error("cannot write {}: give it an ending that says in which format, such as .mp4 or .mkv", path.display())]
+    NoEnding {
+        /// The video.
+        path: PathBuf,
+    },
     /// A folder has the name of the output.
     #[error("cannot write {}: it is a folder", path.display())]
     IsFolder {

@@ -17,6 +17,8 @@ pub(crate) struct Probe {
     pub(crate) rate: Rate,
     /// Time at which the last frame ends, since the start of the file.
     pub(crate) end: Option<Duration>,
+    /// Time at which the last frame would end if all frames were there that the header counts.
+    pub(crate) promised_end: Option<Duration>,
     /// Whether the brightness is that of high dynamic range (ITU-R BT.2100).
     pub(crate) is_hdr: bool,
     /// Whether the file has sound.
@@ -87,18 +89,24 @@ impl Probe {
     fn from_output(output: &FfprobeOutput) -> Option<Probe> {
         let video = output.streams.iter().find(|s| s.codec_type == "video" && s.disposition.attached_pic == 0)?;
         let average = fraction(&video.avg_frame_rate);
-        let counted = video.nb_frames.as_deref().and_then(|n| n.parse().ok());
+        let counted: Option<u64> = video.nb_frames.as_deref().and_then(|n| n.parse().ok());
         let file_seconds = seconds(output.format.duration.as_deref());
         let estimated =
             file_seconds.zip(average).map(|(seconds, (n, d))| (seconds * f64::from(n) / f64::from(d)).round() as u64);
         let start = seconds(video.start_time.as_deref()).zip(seconds(output.format.start_time.as_deref()));
         let start = start.map_or(0.0, |(video, file)| video - file);
         let end = seconds(video.duration.as_deref()).map(|duration| start + duration);
+        let end = end.and_then(|end| Duration::try_from_secs_f64(end).ok());
+        // ffprobe goes by the bytes that are there. Only a header with an edit list counts frames that are not shown.
+        let counts_all_shown = !output.format.format_name.contains("mov");
+        let shown = counted.zip(average).filter(|_| counts_all_shown);
+        let shown = shown.map(|(count, (n, d))| Duration::from_secs_f64(count as f64 * f64::from(d) / f64::from(n)));
         let tracks: Vec<Track> = output.streams.iter().filter(|s| s.index != video.index).map(Track::from).collect();
         Some(Probe {
             frames: counted.or(estimated),
             rate: rate(average, fraction(&video.r_frame_rate)),
-            end: end.and_then(|end| Duration::try_from_secs_f64(end).ok()),
+            end,
+            promised_end: end.max(shown),
             is_hdr: HDR_TRANSFERS.contains(&video.color_transfer.as_str()),
             has_sound: tracks.iter().any(|track| track.kind == TrackKind::Sound),
             chapters: output.chapters.len(),
@@ -206,6 +214,7 @@ mod tests {
             frames: Some(299),
             rate: Rate::Even(30000, 1001),
             end: Some(Duration::from_millis(9750)),
+            promised_end: Some(Duration::from_millis(9750)),
             is_hdr: true,
             has_sound: true,
             chapters: 2,
@@ -224,6 +233,19 @@ mod tests {
         assert_eq!(probe(phone).map(|probe| probe.rate), Some(Rate::Uneven(30, 1)));
         let none = r#"{"streams": [{"codec_type": "video", "avg_frame_rate": "0/0", "r_frame_rate": "90000/1"}]}"#;
         assert_eq!(probe(none).map(|probe| probe.rate), Some(Rate::Unknown));
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_promises_what_its_header_counts() {
+        let answer = |format| {
+            let json = format!(
+                r#"{{"format": {{"format_name": "{format}"}}, "streams": [{{"codec_type": "video", "avg_frame_rate": "25/1",
+                "r_frame_rate": "25/1", "nb_frames": "100", "duration": "2.0"}}]}}"#
+            );
+            probe(&json).and_then(|probe| probe.promised_end)
+        };
+        assert_eq!(answer("avi"), Some(Duration::from_secs(4)));
+        assert_eq!(answer("mov,mp4"), Some(Duration::from_secs(2)), "an edit list may leave frames out");
     }
 
     #[test]

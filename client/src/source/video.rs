@@ -91,7 +91,7 @@ pub(super) fn start(
         closing,
         format,
         input: input.clone(),
-        promised: probe.frames.zip(probe.end),
+        promised: probe.frames.zip(probe.promised_end),
         reading,
         progress,
     };

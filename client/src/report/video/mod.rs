@@ -21,7 +21,7 @@ use crate::report::{self as stream, Progress};
 use crate::source::{self, Planes, Probe, Rate, RawPicture, VideoKind};
 use encoder::{Encoder, Setting};
 use finish::{Ending, Written};
-use plan::{Plan, Timing};
+use plan::{Plan, Timing, Wish};
 
 /// Frames per second that an encoder is told where the source does not say.
 const USUAL_RATE: (u32, u32) = (25, 1);
@@ -30,6 +30,8 @@ const USUAL_RATE: (u32, u32) = (25, 1);
 pub(crate) struct VideoPlan {
     out: PathBuf,
     video: source::Video,
+    /// Frames per second, as the encoder is told it, as a fraction.
+    rate: (u32, u32),
     plan: Plan,
     whole: Part,
     progress: Progress,
@@ -41,9 +43,18 @@ impl VideoPlan {
     /// # Errors
     /// Fails if it cannot. Nothing has been written then.
     pub(crate) async fn of(out: &Path, video: &source::Video, progress: &Progress) -> Result<VideoPlan, ReportError> {
+        if out.extension().is_none() {
+            return Err(ReportError::NoEnding { path: out.to_owned() });
+        }
         let whole = Part::of(out).map_err(ReportError::write(out))?;
-        let plan = Plan::of(whole.path(), out, video, progress).await?;
-        Ok(VideoPlan { out: out.to_owned(), video: video.clone(), plan, whole, progress: progress.clone() })
+        let trial = Part::of(out).map_err(ReportError::write(out))?;
+        let rate = match video.probe.rate {
+            Rate::Even(n, d) | Rate::Uneven(n, d) => (n, d),
+            Rate::Unknown => USUAL_RATE,
+        };
+        let wish = Wish { video, rate, out, trial: trial.path(), part: whole.path() };
+        let plan = Plan::of(wish, progress).await?;
+        Ok(VideoPlan { out: out.to_owned(), video: video.clone(), rate, plan, whole, progress: progress.clone() })
     }
 
     /// Starts to write the frames that come through `planes`.
@@ -98,14 +109,15 @@ impl Video {
     /// Completes the video and returns its path, or None if there was no frame. If the source was not read to its end, its sound ends with
     /// the picture.
     pub(super) fn finish(self, ending: stream::Ending) -> Result<Option<PathBuf>, ReportError> {
-        let Video { plan: VideoPlan { out, video, plan, whole, progress }, planes: _, started } = self;
+        let Video { plan: VideoPlan { out, video, plan, whole, progress, rate: _ }, planes: _, started } = self;
         let Some(Started { encoder, silent, frames, first, time, step }) = started else { return Ok(None) };
         let is_cut = ending != stream::Ending::Complete;
-        let errors = encoder.finish()?;
+        let named = |error: FfmpegError| error.about(silent.path(), &out).about(whole.path(), &out);
+        let errors = encoder.finish().map_err(named)?;
         let failed =
             |said: String| FfmpegError::Failed { program: "ffmpeg", task: format!("write {}", out.display()), said };
         if let Some(said) = errors.joined() {
-            return Err(failed(said).into());
+            return Err(named(failed(said)).into());
         }
         let ending = Ending {
             frames,
@@ -114,8 +126,8 @@ impl Video {
             last_frame: last_frame(&video.probe, first + time, step, is_cut),
         };
         let input = (video.input.kind == VideoKind::File).then_some(&video.input);
-        finish::add_tracks(&plan, input, silent.path(), whole.path(), &ending, &out)?;
-        let Written { frames: written, chapters } = finish::look_at(whole.path(), &out)?;
+        finish::add_tracks(&plan, input, silent.path(), whole.path(), &ending, &out).map_err(named)?;
+        let Written { frames: written, chapters } = finish::look_at(whole.path(), &out).map_err(named)?;
         if chapters < video.probe.chapters {
             progress.warn(format!("{} cannot hold the chapters of the source: left out", out.display()));
         }
@@ -123,11 +135,11 @@ impl Video {
             Timing::Exact if written != frames => {
                 return Err(failed(format!("{frames} frames were encoded, and {written} are in the file")).into());
             }
-            Timing::Even if written != frames => progress.warn(format!(
+            Timing::Even(..) if written != frames => progress.warn(format!(
                 "{} has {written} frames for the {frames} of the source: it holds only frames at an even rate",
                 out.display()
             )),
-            Timing::Exact | Timing::Even => {}
+            Timing::Exact | Timing::Even(..) => {}
         }
         whole.publish().map_err(ReportError::write(&out))?;
         Ok(Some(out))
@@ -137,12 +149,8 @@ impl Video {
 impl VideoPlan {
     fn encode_from(&self, first: &RawPicture, time: Duration) -> Result<Started, ReportError> {
         let silent = Part::of(&self.out).map_err(ReportError::write(&self.out))?;
-        let rate = match self.video.probe.rate {
-            Rate::Even(n, d) | Rate::Uneven(n, d) => (n, d),
-            Rate::Unknown => USUAL_RATE,
-        };
-        let setting =
-            Setting { ffmpeg: self.video.ffmpeg, plan: &self.plan, rate, path: silent.path(), name: &self.out };
+        let Self { video, plan, rate, out, .. } = self;
+        let setting = Setting { ffmpeg: video.ffmpeg, plan, rate: *rate, path: silent.path(), name: out };
         let encoder = Encoder::start(&setting, first)?;
         let zero = Duration::ZERO;
         Ok(Started { encoder, silent, frames: 0, first: time, time: zero, step: zero })

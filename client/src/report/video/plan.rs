@@ -27,8 +27,19 @@ pub(super) struct Plan {
 pub(super) enum Timing {
     /// Every frame keeps its time.
     Exact,
-    /// All frames have the same distance.
-    Even,
+    /// All frames have the same distance: so many are shown in a second, as a fraction.
+    Even(u32, u32),
+}
+
+/// The rates that containers of even rates hold, in frames per second.
+const STANDARD_RATES: [u32; 5] = [24, 25, 30, 50, 60];
+
+impl Timing {
+    /// The ways to write a video of this rate, the best first. A greater rate keeps every frame, too.
+    fn all((n, d): (u32, u32)) -> Vec<Timing> {
+        let greater = STANDARD_RATES.into_iter().filter(|rate| u64::from(*rate) * u64::from(d) >= u64::from(n));
+        [Timing::Exact, Timing::Even(n, d)].into_iter().chain(greater.map(|rate| Timing::Even(rate, 1))).collect()
+    }
 }
 
 /// How a track comes along.
@@ -101,26 +112,40 @@ fn encoders(ending: &str, is_hdr: bool) -> &'static [&'static [&'static str]] {
     }
 }
 
+/// What a plan is made for.
+#[derive(Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub(super) video: &'a Video,
+    /// Frames per second, as a fraction.
+    pub(super) rate: (u32, u32),
+    /// The name by which people know the output.
+    pub(super) out: &'a Path,
+    /// Where frames are written on trial.
+    pub(super) trial: &'a Path,
+    /// Where tracks are written on trial.
+    pub(super) part: &'a Path,
+}
+
 impl Plan {
-    /// Plans a video that is written to `part`, and tells `progress` what of `video` it cannot hold. People know the video as `out`.
+    /// Plans a video, and tells `progress` what the output cannot hold.
     ///
     /// # Errors
     /// Fails if ffmpeg cannot write such a file.
-    pub(super) async fn of(part: &Path, out: &Path, video: &Video, progress: &Progress) -> Result<Plan, FfmpegError> {
+    pub(super) async fn of(wish: Wish<'_>, progress: &Progress) -> Result<Plan, FfmpegError> {
+        let Wish { video, rate, out, .. } = wish;
         let ending = out.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let mut refused = None;
         for encoder in encoders(&ending, video.probe.is_hdr) {
-            for timing in [Timing::Exact, Timing::Even] {
-                match try_frames(part, out, video.ffmpeg, encoder, timing).await {
+            for timing in Timing::all(rate) {
+                match try_frames(wish, encoder, timing).await {
                     Ok(true) => {
                         if video.probe.is_hdr {
                             progress.say(&fate_of_hdr(encoder, out));
                         }
-                        let tracks = tracks(part, out, video, progress).await;
-                        return Ok(Plan { encoder, timing, tracks });
+                        return Ok(Plan { encoder, timing, tracks: tracks(wish, progress).await });
                     }
                     Ok(false) => {}
-                    Err(error @ FfmpegError::Failed { .. }) => refused = Some(error),
+                    Err(error @ FfmpegError::Failed { .. }) => drop(refused.get_or_insert(error)),
                     Err(other) => return Err(other),
                 }
             }
@@ -133,12 +158,12 @@ impl Plan {
     }
 
     /// The arguments that make ffmpeg keep the times of the frames that it gets, whose distance is a whole number of steps.
-    pub(super) fn timing_arguments(&self, ffmpeg: Ffmpeg, (n, d): (u32, u32)) -> Vec<OsString> {
+    pub(super) fn timing_arguments(&self, ffmpeg: Ffmpeg, (n, _): (u32, u32)) -> Vec<OsString> {
         match self.timing {
             Timing::Exact => {
                 words(&[ffmpeg.fps_mode, "passthrough", "-enc_time_base", &format!("1:{}", steps_a_second(n))])
             }
-            Timing::Even => words(&[ffmpeg.fps_mode, "cfr", "-r", &format!("{n}/{d}")]),
+            Timing::Even(n, d) => words(&[ffmpeg.fps_mode, "cfr", "-r", &format!("{n}/{d}")]),
         }
     }
 }
@@ -165,15 +190,13 @@ pub(super) fn steps_a_second(n: u32) -> u64 {
 const TRIAL_MS: [f64; 5] = [0.0, 40.0, 100.0, 120.0, 160.0];
 /// How far a container may move a frame: half a step of a GIF.
 const MOST_MOVED_MS: f64 = 5.5;
-/// The five frames are 25 per second on average. A container that says more than this many has taken the time base for the rate, and
-/// players would believe it.
-const MOST_RATE: f64 = 40.0;
+/// The five frames are 25 per second on average, and twice as many would hold the uneven one. A container that says more than this has
+/// taken the time base for the rate, and players would believe it.
+const MOST_RATE: f64 = 100.0;
 
 /// Writes five frames, and returns whether they are there, each at its time.
 async fn try_frames(
-    part: &Path,
-    out: &Path,
-    ffmpeg: Ffmpeg,
+    Wish { video, out, trial, .. }: Wish<'_>,
     encoder: &'static [&'static str],
     timing: Timing,
 ) -> Result<bool, FfmpegError> {
@@ -181,16 +204,17 @@ async fn try_frames(
     let frames = format!("testsrc2=s=128x96:r=25:d=0.2,settb=1/10000,setpts='N*400+{uneven}'");
     let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error", "-f", "lavfi", "-i", &frames]);
     args.extend(words(encoder));
-    args.extend(Plan { encoder, timing, tracks: Vec::new() }.timing_arguments(ffmpeg, (25, 1)));
-    args.push(file(part));
-    output_of("ffmpeg", args, format!("write {}", out.display())).await?;
-    if timing == Timing::Even {
+    args.extend(Plan { encoder, timing, tracks: Vec::new() }.timing_arguments(video.ffmpeg, (25, 1)));
+    args.push(file(trial));
+    let written = output_of("ffmpeg", args, format!("write {}", out.display())).await;
+    written.map_err(|error| error.about(trial, out))?;
+    if timing != Timing::Exact {
         return Ok(true);
     }
     let mut args = words(&["-v", "level+error", "-of", "json", "-select_streams", "v:0"]);
     args.extend(words(&["-show_entries", "packet=pts_time:stream=avg_frame_rate", "-i"]));
-    args.push(file(part));
-    let said = output_of("ffprobe", args, format!("read {}", part.display())).await?;
+    args.push(file(trial));
+    let said = output_of("ffprobe", args, format!("read {}", trial.display())).await?;
     Ok(serde_json::from_str::<Trial>(&said).is_ok_and(|trial| trial.keeps_times()))
 }
 
@@ -229,7 +253,8 @@ impl Trial {
 }
 
 /// Finds out how each track of the source can come along.
-async fn tracks(part: &Path, out: &Path, video: &Video, progress: &Progress) -> Vec<(Track, Carry)> {
+async fn tracks(wish: Wish<'_>, progress: &Progress) -> Vec<(Track, Carry)> {
+    let Wish { video, out, .. } = wish;
     let mut carried = Vec::new();
     match video.input.kind {
         VideoKind::File => {}
@@ -247,7 +272,7 @@ async fn tracks(part: &Path, out: &Path, video: &Video, progress: &Progress) -> 
     for track in &video.probe.tracks {
         let mut way = None;
         for carry in Carry::all(track.kind) {
-            if try_track(part, video, track, carry).await {
+            if try_track(wish, track, carry).await {
                 way = Some(carry);
                 break;
             }
@@ -272,11 +297,14 @@ async fn tracks(part: &Path, out: &Path, video: &Video, progress: &Progress) -> 
 const TRIAL_SECONDS: [&str; 2] = ["0.5", "20"];
 
 /// Writes the beginning of a track, and returns whether it is there and recognized.
-async fn try_track(part: &Path, video: &Video, track: &Track, carry: Carry) -> bool {
+async fn try_track(Wish { video, trial, part, .. }: Wish<'_>, track: &Track, carry: Carry) -> bool {
+    // Some containers need a picture, and take it first.
     let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error", "-i"]);
+    args.push(file(trial));
+    args.push("-i".into());
     args.push(video.input.url());
-    args.extend(words(&["-map", &format!("0:{}", track.index)]));
-    args.extend(carry.arguments(0));
+    args.extend(words(&["-map", "0:v:0", "-c:0", "copy", "-map", &format!("1:{}", track.index)]));
+    args.extend(carry.arguments(1));
     match (carry, track.kind) {
         // An encoder of sound starts with the first frame, which may come late.
         (Carry::Encoded, _) => args.extend(words(&["-frames:a", "2"])),
@@ -317,6 +345,6 @@ mod tests {
         assert!(trial(&["1.40", "1.44", "1.52", "1.50", "1.56"], "25/1"), "in any order, from any start");
         assert!(!trial(&["0", "0.04", "0.08", "0.12", "0.16"], "25/1"), "moved");
         assert!(!trial(&["0", "0.04", "0.1", "0.12"], "25/1"), "lost");
-        assert!(!trial(&["0", "0.04", "0.1", "0.12", "0.16"], "50/1"), "the time base as a rate");
+        assert!(!trial(&["0", "0.04", "0.1", "0.12", "0.16"], "600/1"), "the time base as a rate");
     }
 }
