@@ -135,10 +135,6 @@ impl fmt::Display for Results {
             writeln!(f, "{name:42}{wall_ms:11.1}{wall:11.2}{cpu_ms:11.1}{cpu:11.2}")?;
         }
 
-        let finding = local.cpu_ms - elsewhere.cpu_ms;
-        let percent = 100.0 * finding / local.cpu_ms;
-        writeln!(f, "finding the faces takes {finding:.1} CPU ms, {percent:.0} % of what client --local takes")?;
-
         let hd = sizes.iter().find(|row| row.size == HD.to_string()).expect("one of the sizes is that of the goal");
         writeln!(f, "\nat {HD:36}{:>11}{:>11}", "here", "goal")?;
         for (name, here, goal) in [
