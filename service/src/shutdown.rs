@@ -88,7 +88,7 @@ mod tests {
             let name = "shutdown::tests::the_first_signal_asks_and_the_second_ends";
             let mut child = Command::new(env::current_exe().unwrap());
             let ended = child.args(["--exact", name]).env(CHILD, "1").output().unwrap();
-            assert_eq!(ended.status.code(), Some(INTERRUPTED), "{ended:?}");
+            assert_eq!(ended.status.code(), Some(INTERRUPTED.into()), "{ended:?}");
             return;
         }
         let token = on_signal().unwrap();

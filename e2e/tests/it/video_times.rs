@@ -165,7 +165,10 @@ fn a_rate_that_the_output_cannot_have_is_met_or_refused_before_the_first_frame()
     let json = case.path("faces.jsonl");
     if ended.code == Some(0) {
         report::assert_all_ok(&report::read(&json), 20);
-        assert_times_are_kept(&case, "in.mp4", "out.mpg", TICK);
+        // At a greater rate some frames are shown twice, which is said.
+        let kept = Media::of(&case.path("out.mpg"));
+        assert!(kept.times().len() == 20 || says(&ended, &["out.mpg", "for the 20 of the source"]), "{ended:#?}");
+        assert_near("the video", kept.seconds(), 2.0, 0.1);
     } else {
         assert!(says(&ended, &["out.mpg"]), "{ended:#?}");
         assert!(!json.exists() || report::read(&json).is_empty(), "refused after the work: {ended:#?}");
