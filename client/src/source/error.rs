@@ -1,9 +1,12 @@
 //! What can go wrong while a source is read.
 
 use std::io;
+use std::time::Duration;
 
 use crate::ffmpeg::FfmpegError;
-use crate::source::silence::GIVEN_UP_AFTER;
+
+/// How long a camera may be silent before it is given up.
+pub(super) const GIVEN_UP_AFTER: Duration = Duration::from_secs(30);
 
 /// Why a source gave no more frames.
 #[derive(Debug, thiserror::Error)]

@@ -7,13 +7,11 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use crate::report::Progress;
-use crate::source::error::SourceError;
+use crate::source::error::{GIVEN_UP_AFTER, SourceError};
 use crate::source::input::{VideoInput, VideoKind};
 
 /// After this time a person is told.
 const TOLD_AFTER: Duration = Duration::from_secs(10);
-/// After this time a camera is given up.
-pub(super) const GIVEN_UP_AFTER: Duration = Duration::from_secs(30);
 
 /// Waits for the next frame of a source that may be silent for ever: anything but a file.
 #[derive(Debug)]
