@@ -55,7 +55,7 @@ pub struct Point {
 
 impl Face {
     /// Converts a face from pixels of the picture that the detector saw, of size `seen`, to pixels of a picture of size `source`.
-    pub(crate) fn rescaled(self, seen: Size, source: Size) -> Face {
+    pub fn rescaled(self, seen: Size, source: Size) -> Face {
         let across = source.width as f32 / seen.width as f32;
         let down = source.height as f32 / seen.height as f32;
         Face {

@@ -1,7 +1,7 @@
 //! Draws boxes and landmarks on a raw frame, in the colours that its numbers stand for.
 
 use facefleet_vision::draw::{self, Depth, Matrix, Range, RawFormat, RawFrame, Style};
-use facefleet_vision::{Face, Point, Size};
+use facefleet_vision::{Face, Size};
 use image::Rgb;
 use image::imageops::{self, FilterType};
 
@@ -20,10 +20,8 @@ pub(super) fn draw(picture: &mut RawPicture, finished: &Finished) {
     match &finished.end {
         End::Ok(Found { faces: Some(faces), .. }) => {
             // ffmpeg gives all frames the size of the first, and faces are in pixels of the frame's own.
-            let (across, down) = finished.frame.size.map_or((1.0, 1.0), |(width, height)| {
-                (size.width as f32 / width as f32, size.height as f32 / height as f32)
-            });
-            let faces: Vec<Face> = faces.iter().map(|found| stretched(face(found), across, down)).collect();
+            let own = finished.frame.size.map_or(size, |(width, height)| Size { width, height });
+            let faces: Vec<Face> = faces.iter().map(|found| face(found).rescaled(own, size)).collect();
             let style = Style { colour: bright(&picture.colour, Style::video(size).colour), ..Style::video(size) };
             draw::faces_on_raw(&mut frame, &faces, style);
         }
@@ -33,17 +31,6 @@ pub(super) fn draw(picture: &mut RawPicture, finished: &Finished) {
             }
         }
         End::Ok(_) | End::Dropped(_) | End::Failed { .. } => {}
-    }
-}
-
-fn stretched(face: Face, across: f32, down: f32) -> Face {
-    Face {
-        x: face.x * across,
-        y: face.y * down,
-        width: face.width * across,
-        height: face.height * down,
-        score: face.score,
-        landmarks: face.landmarks.map(|points| points.map(|Point { x, y }| Point { x: x * across, y: y * down })),
     }
 }
 
@@ -83,12 +70,5 @@ mod tests {
     fn boxes_are_no_brighter_than_white() {
         let of = |transfer: &str| bright(&Colour { transfer: transfer.into(), ..Colour::default() }, Rgb([40, 200, 0]));
         assert_eq!([of("bt709"), of("smpte2084")], [Rgb([40, 200, 0]), Rgb([23, 116, 0])]);
-    }
-
-    #[test]
-    fn a_frame_of_another_size_is_drawn_in_that_of_the_first() {
-        let face = |x, side| Face { x, y: x, width: side, height: side, score: 1.0, landmarks: None };
-        let stretched = stretched(face(10.0, 20.0), 2.0, 0.5);
-        assert_eq!([stretched.x, stretched.y, stretched.width, stretched.height], [20.0, 5.0, 40.0, 10.0]);
     }
 }

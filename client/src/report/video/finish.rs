@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::ffmpeg::{FfmpegError, Process, file, run, words};
-use crate::report::video::plan::Plan;
+use crate::report::video::tracks::Carried;
 use crate::source::VideoInput;
 
 /// What is known once the last frame is encoded.
@@ -26,7 +26,7 @@ pub(super) struct Ending {
 /// Writes `whole`: the video `silent`, and the tracks, chapters and texts of `input`, if that can be opened again. People know the file
 /// as `name`.
 pub(super) fn add_tracks(
-    plan: &Plan,
+    tracks: &[Carried],
     input: Option<&VideoInput>,
     silent: &Path,
     whole: &Path,
@@ -34,7 +34,7 @@ pub(super) fn add_tracks(
     name: &Path,
 ) -> Result<(), FfmpegError> {
     let mut command = Command::new("ffmpeg");
-    command.args(arguments(plan, input, silent, whole, ending)).stdin(Stdio::null()).stdout(Stdio::null());
+    command.args(arguments(tracks, input, silent, whole, ending)).stdin(Stdio::null()).stdout(Stdio::null());
     let task = format!("complete {}", name.display());
     let errors = Process::spawn("ffmpeg", command, task.clone())?.wait()?;
     // ffmpeg calls it a success when it could not write to the end.
@@ -48,7 +48,13 @@ pub(super) fn add_tracks(
 const WRITE_ERRORS: [&str; 4] =
     ["av_interleaved_write_frame", "Error writing trailer", "Error closing file", "No space left on device"];
 
-fn arguments(plan: &Plan, input: Option<&VideoInput>, silent: &Path, whole: &Path, ending: &Ending) -> Vec<OsString> {
+fn arguments(
+    tracks: &[Carried],
+    input: Option<&VideoInput>,
+    silent: &Path,
+    whole: &Path,
+    ending: &Ending,
+) -> Vec<OsString> {
     let seconds = |time: Duration| format!("{:.6}", time.as_secs_f64());
     let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error"]);
     args.extend(words(&["-itsoffset", &seconds(ending.first), "-i"]));
@@ -62,9 +68,9 @@ fn arguments(plan: &Plan, input: Option<&VideoInput>, silent: &Path, whole: &Pat
         args.extend(words(&["-map_metadata", "1", "-map_chapters", "1"]));
     }
     args.extend(words(&["-map", "0:v:0", "-c:0", "copy"]));
-    for (number, (track, carry)) in (1..).zip(&plan.tracks) {
+    for (number, Carried { track, how }) in (1..).zip(tracks) {
         args.extend(words(&["-map", &format!("1:{}", track.index)]));
-        args.extend(carry.arguments(number));
+        args.extend(how.arguments(number));
     }
     if let Some(last_frame) = ending.last_frame {
         args.extend(words(&["-bsf:v:0", &longer_last_frame(ending.frames, last_frame)]));
@@ -80,7 +86,7 @@ fn arguments(plan: &Plan, input: Option<&VideoInput>, silent: &Path, whole: &Pat
         _ => {}
     }
     args.push(file(whole));
-    if !plan.tracks.is_empty() {
+    if !tracks.is_empty() {
         // Some formats count time from the first track that is read. The picture is read, too, so that the sound keeps its distance
         // from it.
         args.extend(words(&["-map", "1:V:0", "-c", "copy", "-f", "null", "-"]));

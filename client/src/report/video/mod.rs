@@ -1,13 +1,14 @@
 //! The annotated video: boxes are drawn into the frames as they were decoded, and ffmpeg encodes them with the times of the source.
 //!
-//! The rest of the source (sound, subtitles, chapters, texts) is added after the last frame. `plan` decides beforehand what the container
-//! can hold, `encoder` encodes, and `finish` completes and checks the file, which then takes its place.
+//! The rest of the source (sound, subtitles, chapters, texts) is added after the last frame. `plan` and `tracks` decide beforehand what the
+//! container can hold, `encoder` encodes, and `finish` completes and checks the file, which then takes its place.
 
 mod drawing;
 mod encoder;
 mod finish;
 mod matroska;
 mod plan;
+mod tracks;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::source::{self, Planes, Probe, Rate, RawPicture, VideoKind};
 use encoder::{Encoder, Setting};
 use finish::{Ending, Written};
 use plan::{Plan, Timing, Wish};
+use tracks::Carried;
 
 /// Frames per second that an encoder is told where the source does not say.
 const USUAL_RATE: (u32, u32) = (25, 1);
@@ -33,6 +35,7 @@ pub(crate) struct VideoPlan {
     /// Frames per second, as the encoder is told it, as a fraction.
     rate: (u32, u32),
     plan: Plan,
+    tracks: Vec<Carried>,
     whole: Part,
     progress: Progress,
 }
@@ -54,7 +57,16 @@ impl VideoPlan {
         };
         let wish = Wish { video, rate, out, trial: trial.path(), part: whole.path() };
         let plan = Plan::of(wish, progress).await?;
-        Ok(VideoPlan { out: out.to_owned(), video: video.clone(), rate, plan, whole, progress: progress.clone() })
+        let tracks = tracks::carried(wish, progress).await;
+        Ok(VideoPlan {
+            out: out.to_owned(),
+            video: video.clone(),
+            rate,
+            plan,
+            tracks,
+            whole,
+            progress: progress.clone(),
+        })
     }
 
     /// Starts to write the frames that come through `planes`.
@@ -109,7 +121,7 @@ impl Video {
     /// Completes the video and returns its path, or None if there was no frame. If the source was not read to its end, its sound ends with
     /// the picture.
     pub(super) fn finish(self, ending: stream::Ending) -> Result<Option<PathBuf>, ReportError> {
-        let Video { plan: VideoPlan { out, video, plan, whole, progress, rate: _ }, planes: _, started } = self;
+        let Video { plan: VideoPlan { out, video, plan, tracks, whole, progress, rate: _ }, planes: _, started } = self;
         let Some(Started { encoder, silent, frames, first, time, step }) = started else { return Ok(None) };
         let is_cut = ending != stream::Ending::Complete;
         let named = |error: FfmpegError| error.about(silent.path(), &out).about(whole.path(), &out);
@@ -126,7 +138,7 @@ impl Video {
             last_frame: last_frame(&video.probe, first + time, step, is_cut),
         };
         let input = (video.input.kind == VideoKind::File).then_some(&video.input);
-        finish::add_tracks(&plan, input, silent.path(), whole.path(), &ending, &out).map_err(named)?;
+        finish::add_tracks(&tracks, input, silent.path(), whole.path(), &ending, &out).map_err(named)?;
         let Written { frames: written, chapters } = finish::look_at(whole.path(), &out).map_err(named)?;
         if chapters < video.probe.chapters {
             progress.warn(format!("{} cannot hold the chapters of the source: left out", out.display()));

@@ -1,7 +1,7 @@
 //! Decides how an annotated video is written, before its first frame.
 //!
-//! What a container can hold depends on the installed ffmpeg, so ffmpeg is asked: it writes five small frames, and then the beginning of
-//! each track, to where the video will be.
+//! What a container can hold depends on the installed ffmpeg, so ffmpeg is asked: it writes five small frames beside where the video will
+//! be.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,16 +10,14 @@ use serde::Deserialize;
 
 use crate::ffmpeg::{Ffmpeg, FfmpegError, file, output_of, words};
 use crate::report::Progress;
-use crate::source::{Track, TrackKind, Video, VideoKind};
+use crate::source::Video;
 
 /// How a video is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     /// The encoder and its settings, as arguments of ffmpeg.
     pub(super) encoder: &'static [&'static str],
     pub(super) timing: Timing,
-    /// The tracks of the source that come along, and how.
-    pub(super) tracks: Vec<(Track, Carry)>,
 }
 
 /// The times that the container can hold.
@@ -39,40 +37,6 @@ impl Timing {
     fn all((n, d): (u32, u32)) -> Vec<Timing> {
         let greater = STANDARD_RATES.into_iter().filter(|rate| u64::from(*rate) * u64::from(d) >= u64::from(n));
         [Timing::Exact, Timing::Even(n, d)].into_iter().chain(greater.map(|rate| Timing::Even(rate, 1))).collect()
-    }
-}
-
-/// How a track comes along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Carry {
-    Copied,
-    /// Encoded with what ffmpeg takes for the container by default.
-    Encoded,
-    /// Encoded with the encoder of this name: ffmpeg has no default for subtitles.
-    EncodedAs(&'static str),
-}
-
-/// The encoders that subtitles are tried with: those of text, then those of pictures.
-const SUBTITLE_ENCODERS: [&str; 6] = ["mov_text", "srt", "webvtt", "ass", "dvbsub", "dvdsub"];
-
-impl Carry {
-    /// The ways in which a track may come along, the best first.
-    fn all(kind: TrackKind) -> Vec<Carry> {
-        let encoded = match kind {
-            TrackKind::Sound => vec![Carry::Encoded],
-            TrackKind::Subtitles => SUBTITLE_ENCODERS.map(Carry::EncodedAs).to_vec(),
-            TrackKind::Other => Vec::new(),
-        };
-        [vec![Carry::Copied], encoded].concat()
-    }
-
-    /// The arguments of ffmpeg for a track that is number `output` in the output.
-    pub(super) fn arguments(self, output: usize) -> Vec<OsString> {
-        match self {
-            Carry::Copied => words(&[&format!("-c:{output}"), "copy"]),
-            Carry::Encoded => Vec::new(),
-            Carry::EncodedAs(encoder) => words(&[&format!("-c:{output}"), encoder]),
-        }
     }
 }
 
@@ -142,7 +106,7 @@ impl Plan {
                         if video.probe.is_hdr {
                             progress.say(&fate_of_hdr(encoder, out));
                         }
-                        return Ok(Plan { encoder, timing, tracks: tracks(wish, progress).await });
+                        return Ok(Plan { encoder, timing });
                     }
                     Ok(false) => {}
                     Err(error @ FfmpegError::Failed { .. }) => drop(refused.get_or_insert(error)),
@@ -204,7 +168,7 @@ async fn try_frames(
     let frames = format!("testsrc2=s=128x96:r=25:d=0.2,settb=1/10000,setpts='N*400+{uneven}'");
     let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error", "-f", "lavfi", "-i", &frames]);
     args.extend(words(encoder));
-    args.extend(Plan { encoder, timing, tracks: Vec::new() }.timing_arguments(video.ffmpeg, (25, 1)));
+    args.extend(Plan { encoder, timing }.timing_arguments(video.ffmpeg, (25, 1)));
     args.push(file(trial));
     let written = output_of("ffmpeg", args, format!("write {}", out.display())).await;
     written.map_err(|error| error.about(trial, out))?;
@@ -250,80 +214,6 @@ impl Trial {
             && times.iter().zip(TRIAL_MS).all(|(time, wanted)| (time - first - wanted).abs() <= MOST_MOVED_MS)
             && rate.is_none_or(|rate| rate <= MOST_RATE || rate.is_nan())
     }
-}
-
-/// Finds out how each track of the source can come along.
-async fn tracks(wish: Wish<'_>, progress: &Progress) -> Vec<(Track, Carry)> {
-    let Wish { video, out, .. } = wish;
-    let mut carried = Vec::new();
-    match video.input.kind {
-        VideoKind::File => {}
-        VideoKind::Pipe => {
-            progress.warn(format!("{} has no sound: a pipe is read once, for its picture", out.display()));
-        }
-        VideoKind::Url | VideoKind::Stream | VideoKind::Device => {
-            progress.warn(format!(
-                "{} has no sound: {} is opened once, for its picture",
-                out.display(),
-                video.input.shown()
-            ));
-        }
-    }
-    for track in &video.probe.tracks {
-        let mut way = None;
-        for carry in Carry::all(track.kind) {
-            if try_track(wish, track, carry).await {
-                way = Some(carry);
-                break;
-            }
-        }
-        match way {
-            Some(carry) => carried.push((track.clone(), carry)),
-            None => {
-                let kind = match track.kind {
-                    TrackKind::Sound => "sound",
-                    TrackKind::Subtitles => "subtitles",
-                    TrackKind::Other => "another track",
-                };
-                let codec = if track.codec.is_empty() { "unknown" } else { &track.codec };
-                progress.warn(format!("{} cannot hold {kind} of the source ({codec}): left out", out.display()));
-            }
-        }
-    }
-    carried
-}
-
-/// How much of a track is written on trial, in seconds. Subtitles may come late.
-const TRIAL_SECONDS: [&str; 2] = ["0.5", "20"];
-
-/// Writes the beginning of a track, and returns whether it is there and recognized.
-async fn try_track(Wish { video, trial, part, .. }: Wish<'_>, track: &Track, carry: Carry) -> bool {
-    // Some containers need a picture, and take it first.
-    let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error", "-i"]);
-    args.push(file(trial));
-    args.push("-i".into());
-    args.push(video.input.url());
-    args.extend(words(&["-map", "0:v:0", "-c:0", "copy", "-map", &format!("1:{}", track.index)]));
-    args.extend(carry.arguments(1));
-    match (carry, track.kind) {
-        // An encoder of sound starts with the first frame, which may come late.
-        (Carry::Encoded, _) => args.extend(words(&["-frames:a", "2"])),
-        (_, TrackKind::Subtitles) => args.extend(words(&["-t", TRIAL_SECONDS[1]])),
-        (_, TrackKind::Sound | TrackKind::Other) => args.extend(words(&["-t", TRIAL_SECONDS[0]])),
-    }
-    args.push(file(part));
-    if output_of("ffmpeg", args, format!("write {}", part.display())).await.is_err() {
-        return false;
-    }
-    let wanted = match track.kind {
-        TrackKind::Sound => "audio",
-        TrackKind::Subtitles => "subtitle",
-        TrackKind::Other => return true,
-    };
-    let mut args = words(&["-v", "level+error", "-of", "csv=p=0", "-show_entries", "stream=codec_type", "-i"]);
-    args.push(file(part));
-    let kinds = output_of("ffprobe", args, format!("read {}", part.display())).await;
-    kinds.is_ok_and(|kinds| kinds.lines().any(|kind| kind.trim_end_matches(',') == wanted))
 }
 
 #[cfg(test)]
