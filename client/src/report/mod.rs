@@ -23,6 +23,7 @@ use annotate::Annotation;
 pub(crate) use destination::{Annotate, Json, Outputs};
 pub use error::ReportError;
 use jsonl::JsonLines;
+pub(crate) use pictures::picture_names;
 pub(crate) use progress::Progress;
 pub(crate) use summary::{Summary, reserve};
 

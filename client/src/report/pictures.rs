@@ -16,6 +16,7 @@ use crate::report::error::ReportError;
 use crate::report::part;
 use crate::source::{self, PictureInput};
 use format::Format;
+pub(crate) use names::picture_names;
 
 /// Writes annotated pictures to one file or to a folder. Boxes are drawn in the pictures of the input, which are read a second time,
 /// because what a worker gets is smaller.
@@ -40,7 +41,7 @@ impl Pictures {
             Some(folder) => {
                 fs::create_dir_all(out).map_err(ReportError::write(out))?;
                 holds_no_input(out, &input.paths)?;
-                (Format::JPEG, names::in_folder(out, folder, &input.paths))
+                (Format::JPEG, picture_names(out, folder, &input.paths))
             }
             None => {
                 let files = input.paths.iter().map(|picture| (picture.clone(), out.to_owned()));

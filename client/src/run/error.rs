@@ -74,6 +74,12 @@ pub enum RunError {
         /// INPUT as it was given.
         input: String,
     },
+    /// Several streams were asked for from an input that can be read by one.
+    #[error("{input} can be read by one stream only: leave out --clients")]
+    OnlyOnce {
+        /// INPUT as it was given.
+        input: String,
+    },
     /// A camera or a pipe is one of several inputs.
     #[error("{input} is a camera or a pipe, which may have no end: run it by itself")]
     EndlessAmongMany {

@@ -88,7 +88,7 @@ struct Prepared {
 impl Prepared {
     async fn of(args: &RunArgs) -> Result<Prepared, RunError> {
         let input = Input::new(args.input(), args.recursive)?;
-        check_live(args, &input)?;
+        check_flags(args, &input)?;
         let notes = input.notes().to_vec();
         let media = Media::of(input).await?;
         let limit = args.limit.map(u64::from);
@@ -116,7 +116,7 @@ impl Prepared {
 }
 
 /// Checks the flags that only suit some kinds of input.
-fn check_live(args: &RunArgs, input: &Input) -> Result<(), RunError> {
+fn check_flags(args: &RunArgs, input: &Input) -> Result<(), RunError> {
     let may_be_live = match input {
         Input::Pictures(_) if args.live == Some(true) => {
             return Err(RunError::LivePictures { input: args.input().to_owned() });
@@ -125,6 +125,12 @@ fn check_live(args: &RunArgs, input: &Input) -> Result<(), RunError> {
         // Only who opens a URL learns whether it is a camera.
         Input::Video(video) => args.live.unwrap_or(!matches!(video.kind, VideoKind::File | VideoKind::Pipe)),
     };
+    if let Input::Video(video) = input
+        && matches!(video.kind, VideoKind::Pipe | VideoKind::Device)
+        && args.clients > 1
+    {
+        return Err(RunError::OnlyOnce { input: args.input().to_owned() });
+    }
     if args.max_age.is_some() && !may_be_live {
         return Err(RunError::MaxAgeOfFile { input: args.input().to_owned() });
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{OutputKind, RunArgs};
-use crate::report::ReportError;
+use crate::report::{ReportError, picture_names};
 use crate::run::RunError;
 use crate::source::{Input, InputError, PictureInput, VideoInput, VideoKind, folder, source_name};
 
@@ -87,8 +87,9 @@ impl Plan<'_> {
                 return Err(InputError::NoPictures { path: path.to_owned(), notes }.into());
             }
             self.files.notes.extend(found.notes);
+            let names = picture_names(Path::new(""), path, &found.pictures);
             for file in found.pictures {
-                self.picture(&file, file.strip_prefix(path).unwrap_or(&file))?;
+                self.picture(&file, file.strip_prefix(path).unwrap_or(&file), names[&file].clone())?;
             }
             for file in found.videos {
                 let input = VideoInput { name: file.display().to_string(), kind: VideoKind::File };
@@ -99,7 +100,13 @@ impl Plan<'_> {
         match Input::new(input, false)? {
             Input::Pictures(PictureInput { paths, notes, folder: _ }) => {
                 self.files.notes.extend(notes);
-                paths.iter().try_for_each(|file| self.picture(file, Path::new(file.file_name().unwrap_or_default())))
+                for file in paths {
+                    let folder = file.parent().unwrap_or(&file).to_owned();
+                    let mut names = picture_names(Path::new(""), &folder, std::slice::from_ref(&file));
+                    let name = file.file_name().unwrap_or_default();
+                    self.picture(&file, Path::new(name), names.remove(&file).unwrap_or_else(|| name.into()))?;
+                }
+                Ok(())
             }
             Input::Video(video) => match video.kind {
                 VideoKind::File if !video.name.contains("://") => {
@@ -140,15 +147,9 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn picture(&mut self, path: &Path, name: &Path) -> Result<(), RunError> {
+    fn picture(&mut self, path: &Path, name: &Path, annotated: PathBuf) -> Result<(), RunError> {
         if self.is_output(path) || !self.is_new(&path.display().to_string()) {
             return Ok(());
-        }
-        // Annotated pictures are JPEGs.
-        let mut annotated = name.to_owned();
-        if !name.extension().is_some_and(|ending| ["jpg", "jpeg"].iter().any(|jpeg| ending.eq_ignore_ascii_case(jpeg)))
-        {
-            annotated.as_mut_os_string().push(".jpg");
         }
         match self.outputs(&path.display().to_string(), name, annotated)? {
             Some(outputs) => self.files.pictures.push(PictureFile { path: path.to_owned(), outputs }),

@@ -32,7 +32,7 @@ pub(crate) struct VideoInput {
 pub(crate) enum VideoKind {
     /// A file on this machine or behind a URL. It can be opened again, and ffprobe can look at it first.
     File,
-    /// Standard input, or a FIFO. Its bytes come once.
+    /// Standard input, a FIFO, or a socket. Its bytes come once.
     Pipe,
     /// A URL that may be a file or a camera, such as `http://`. Only who opens it learns which, and some cameras take only one
     /// viewer, so it is opened once.
@@ -100,16 +100,21 @@ impl Input {
     pub(crate) fn new(name: &str, recursive: bool) -> Result<Input, InputError> {
         // ffmpeg takes both for a path, and does not decode percent signs in it.
         let name = name.strip_prefix("file://").or(name.strip_prefix("file:")).unwrap_or(name);
-        if let Some((scheme, _)) = name.split_once("://") {
-            let kind = match scheme.to_ascii_lowercase() {
-                scheme if STREAM_SCHEMES.contains(&scheme.as_str()) => VideoKind::Stream,
-                _ if names_a_file(name) => VideoKind::File,
-                _ => VideoKind::Url,
-            };
-            return Ok(Input::Video(VideoInput { name: name.to_owned(), kind }));
+        match name.split_once("://") {
+            _ if name == STDIN => Input::stdin(),
+            Some((scheme, _)) => Ok(Input::video(name, kind_of_url(scheme, name))),
+            None => Input::at(Path::new(name), recursive),
         }
-        let path = if name == STDIN { Path::new("/dev/stdin") } else { Path::new(name) };
+    }
+
+    fn video(name: &str, kind: VideoKind) -> Input {
+        Input::Video(VideoInput { name: name.to_owned(), kind })
+    }
+
+    /// Determines what a path leads to.
+    fn at(path: &Path, recursive: bool) -> Result<Input, InputError> {
         let unreadable = |source| InputError::Unreadable { path: path.to_owned(), source };
+        let name = path.to_string_lossy();
         let metadata = fs::metadata(path).map_err(unreadable)?;
         if metadata.is_dir() {
             let found = folder::search(path, recursive).map_err(unreadable)?.without_videos(path);
@@ -120,26 +125,20 @@ impl Input {
             }
             return Ok(Input::Pictures(PictureInput { paths, folder: Some(path.to_owned()), notes }));
         }
-        if is_fifo(&metadata) {
-            return Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::Pipe }));
-        }
         if is_device(&metadata) {
-            if name == STDIN {
-                return Err(InputError::Terminal);
-            }
-            return Ok(Input::Video(VideoInput { name: name.to_owned(), kind: VideoKind::Device }));
+            return Ok(Input::video(&name, VideoKind::Device));
         }
-        if metadata.is_file() && metadata.len() == 0 {
+        if !metadata.is_file() {
+            return Ok(Input::video(&name, VideoKind::Pipe));
+        }
+        if metadata.len() == 0 {
             return Err(InputError::Empty { path: path.to_owned() });
         }
-        // What is redirected from a file can be opened by its own name, and be read more than once.
-        let path = if name == STDIN { &path.canonicalize().map_err(unreadable)? } else { path };
         let content = Content::of(path).map_err(unreadable)?;
         let moves = content == Content::Picture && is_motion_jpeg(path).map_err(unreadable)?;
         if matches!(content, Content::Video | Content::Other) || moves && !is_named_as_photo(path) {
-            return Ok(Input::Video(VideoInput { name: path.display().to_string(), kind: VideoKind::File }));
+            return Ok(Input::video(&name, VideoKind::File));
         }
-        let name = path.display();
         let note = match content {
             Content::Animated => Some(format!("{name} is an animated WebP: only its first picture is searched")),
             // ffmpeg goes by the name, and reads one picture.
@@ -152,12 +151,40 @@ impl Input {
         Ok(Input::Pictures(PictureInput { paths: vec![path.to_owned()], folder: None, notes }))
     }
 
+    /// Determines what standard input is. What is redirected from a file can be opened by its own name, and be read more than once.
+    #[cfg(unix)]
+    fn stdin() -> Result<Input, InputError> {
+        let path = Path::new("/dev/stdin");
+        let unreadable = |source| InputError::Unreadable { path: path.to_owned(), source };
+        let metadata = fs::metadata(path).map_err(unreadable)?;
+        if metadata.is_file() {
+            return Input::at(&path.canonicalize().map_err(unreadable)?, false);
+        }
+        if is_device(&metadata) {
+            return Err(InputError::Terminal);
+        }
+        Ok(Input::video(STDIN, VideoKind::Pipe))
+    }
+
+    #[cfg(not(unix))]
+    fn stdin() -> Result<Input, InputError> {
+        Ok(Input::video(STDIN, VideoKind::Pipe))
+    }
+
     /// Lines for people: what of the input is not read.
     pub(crate) fn notes(&self) -> &[String] {
         match self {
             Input::Video(_) => &[],
             Input::Pictures(pictures) => &pictures.notes,
         }
+    }
+}
+
+fn kind_of_url(scheme: &str, url: &str) -> VideoKind {
+    match scheme.to_ascii_lowercase() {
+        scheme if STREAM_SCHEMES.contains(&scheme.as_str()) => VideoKind::Stream,
+        _ if names_a_file(url) => VideoKind::File,
+        _ => VideoKind::Url,
     }
 }
 
@@ -194,16 +221,6 @@ impl VideoInput {
 #[cfg(unix)]
 fn is_device(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::FileTypeExt::is_char_device(&metadata.file_type())
-}
-
-#[cfg(unix)]
-fn is_fifo(metadata: &fs::Metadata) -> bool {
-    std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
-}
-
-#[cfg(not(unix))]
-fn is_fifo(_: &fs::Metadata) -> bool {
-    false
 }
 
 #[cfg(not(unix))]

@@ -7,7 +7,7 @@ use crate::report::pictures::format::Format;
 
 /// Returns the file in `out` for each of `pictures`, which are in `folder` or its subfolders. All are JPEGs: `.jpg` is appended to
 /// other names, as often as it takes until no two pictures share a file.
-pub(super) fn in_folder(out: &Path, folder: &Path, pictures: &[PathBuf]) -> BTreeMap<PathBuf, PathBuf> {
+pub(crate) fn picture_names(out: &Path, folder: &Path, pictures: &[PathBuf]) -> BTreeMap<PathBuf, PathBuf> {
     // A path that is taken by a file cannot be a folder, either.
     let mut taken: HashSet<PathBuf> = HashSet::new();
     let mut files = BTreeMap::new();
@@ -38,7 +38,7 @@ mod tests {
 
     fn names(pictures: &[&str]) -> Vec<String> {
         let pictures: Vec<PathBuf> = pictures.iter().map(|name| Path::new("in").join(name)).collect();
-        let files = in_folder("out".as_ref(), "in".as_ref(), &pictures);
+        let files = picture_names("out".as_ref(), "in".as_ref(), &pictures);
         pictures.iter().map(|picture| files[picture].to_string_lossy().replace('\\', "/")).collect()
     }
 
