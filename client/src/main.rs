@@ -11,9 +11,14 @@ async fn main() -> ExitCode {
     #[cfg(not(feature = "otlp"))]
     facefleet_service::log::init(&cli.log);
     #[cfg(feature = "otlp")]
-    let _sends_the_last_spans = facefleet_service::otlp::init(&cli.log, cli.otlp(), "facefleet-client");
+    let sends_the_last_spans = facefleet_service::otlp::init(&cli.log, cli.otlp(), "facefleet-client");
     let result = facefleet_client::run(cli.command).await;
     let interrupted = result.as_ref().is_err_and(facefleet_client::Error::is_interruption);
     let code = facefleet_service::cli::finish("facefleet-client", result);
-    if interrupted { ExitCode::from(shutdown::INTERRUPTED) } else { code }
+    #[cfg(feature = "otlp")]
+    drop(sends_the_last_spans);
+    if interrupted {
+        shutdown::end_as_asked();
+    }
+    code
 }

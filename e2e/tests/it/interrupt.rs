@@ -31,6 +31,10 @@ fn assert_kept(signal: Signal) {
     assert_eq!(ffmpegs.len(), 2, "one reads and one writes");
     client.signal(signal);
     let ended = client.end().unwrap();
+    // So that a shell ends its loop, too.
+    assert_eq!(ended.signal, Some(signal as i32), "{ended:?}");
+    let stopped = format!("stopped at frame {} of 250; the outputs are whole up to there", ended.stdout.len());
+    assert!(ended.stderr.iter().any(|line| line.contains(&stopped)), "{:?}", ended.stderr);
 
     let lines = report::parse(&ended.stdout);
     let frames = lines.len() as u64;

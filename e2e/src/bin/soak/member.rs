@@ -17,8 +17,6 @@ use crate::tally::{Summary, Tally};
 
 /// How long whoever was asked to end may take: a worker's grace time of 10 s, and some for a machine that is busy.
 const LEAVE_TIME: Duration = Duration::from_secs(15);
-/// How old a process is at most that cannot hear SIGINT yet, and dies of it.
-const DEAF: Duration = Duration::from_secs(1);
 
 /// One of the cast.
 #[derive(Debug)]
@@ -199,6 +197,8 @@ impl Member {
     /// What is wrong with how it ended. `asked_at` is how old it was when it was asked to.
     fn ended(&self, ended: Ended, asked_at: Option<Duration>, tally: &mut Tally) -> Option<String> {
         let Ended { code, signal, stderr, .. } = ended;
+        // A client ends by the signal that it is asked with, once its outputs are complete.
+        let was_interrupted = asked_at.is_some() && signal == Some(Signal::SIGINT as i32);
         let problem = match self.role {
             // It ends by the signal that it is asked with.
             Role::Etcd if asked_at.is_some() => None,
@@ -209,9 +209,10 @@ impl Member {
             }
             // The file is made before there is anything to write into it.
             Role::Client { .. } => match fs::read_to_string(&self.summary).unwrap_or_default() {
-                text if text.is_empty() && asked_at.is_some_and(|age| may_have_done_nothing(code, signal, age)) => None,
+                // Whoever is interrupted before the first frame leaves no summary.
+                text if text.is_empty() && was_interrupted => None,
                 text => match serde_json::from_str::<Summary>(&text) {
-                    Ok(summary) => tally.add(code, &summary).err(),
+                    Ok(summary) => tally.add(if was_interrupted { Some(0) } else { code }, &summary).err(),
                     Err(error) => {
                         Some(format!("there is no summary ({error}), and it ended with {code:?}, signal {signal:?}"))
                     }
@@ -223,29 +224,7 @@ impl Member {
     }
 }
 
-/// Whether a client that was interrupted at that age may have ended like this without a summary: before its first frame,
-/// or before it could so much as hear the signal.
-fn may_have_done_nothing(code: Option<i32>, signal: Option<i32>, age: Duration) -> bool {
-    code == Some(0) || (signal == Some(Signal::SIGINT as i32) && age < DEAF)
-}
-
 fn send(name: &str, process: &Process, signal: Signal) -> Result<(), Error> {
     let id = Pid::from_raw(process.id().cast_signed());
     signal::kill(id, signal).map_err(|source| Error::Fault { name: name.to_owned(), done: signal.as_str(), source })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_leaves_no_summary_was_interrupted_before_the_first_frame() {
-        let interrupted = Some(Signal::SIGINT as i32);
-        assert!(may_have_done_nothing(Some(0), None, Duration::from_secs(5)));
-        assert!(may_have_done_nothing(None, interrupted, Duration::from_millis(999)));
-        assert!(!may_have_done_nothing(None, interrupted, DEAF));
-        assert!(!may_have_done_nothing(None, Some(Signal::SIGSEGV as i32), Duration::ZERO));
-        // A panic, and the answer to a second signal.
-        assert!([1, 101, 130].iter().all(|code| !may_have_done_nothing(Some(*code), None, Duration::ZERO)));
-    }
 }
