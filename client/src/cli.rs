@@ -89,15 +89,15 @@ pub struct RunArgs {
     )]
     pub outputs: Vec<OutputKind>,
 
-    /// With --out-dir: leave out the inputs whose outputs are there, so that the same command goes on where it was stopped.
+    /// With --out-dir: skip inputs whose outputs all exist, so that the same command resumes a run that was stopped.
     #[arg(long, env = "FACEFLEET_SKIP_DONE", requires = "out_dir")]
     pub skip_done: bool,
 
-    /// With --out-dir: write outputs again that are there.
+    /// With --out-dir: replace existing outputs.
     #[arg(long, env = "FACEFLEET_OVERWRITE", requires = "out_dir", conflicts_with = "skip_done")]
     pub overwrite: bool,
 
-    /// With several inputs: how many of them are processed at a time.
+    /// With several inputs: how many videos are processed at a time; all pictures together count as one.
     #[arg(long, value_name = "N", env = "FACEFLEET_JOBS", default_value = "1", value_parser = jobs)]
     pub jobs: NonZeroU16,
 
@@ -169,8 +169,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "PIXELS", env = "FACEFLEET_DETECT_SIZE", value_parser = clap::value_parser!(u32).range(LEAST_DETECT_SIZE..=i64::from(MAX_DETECT_SIZE)))]
     pub detect_size: Option<u32>,
 
-    /// Frames and pictures are made this small, on the long side in pixels, before they are sent [default: as small as they are
-    /// searched, see --detect-size; with --min-face, as large as they are].
+    /// Shrink frames and pictures to this many pixels on the long side before sending them [default: --detect-size; with
+    /// --min-face, full size].
     #[arg(long, value_name = "PIXELS", env = "FACEFLEET_SEND_SIZE", value_parser = clap::value_parser!(u32).range(LEAST_DETECT_SIZE..=MOST_SEND_SIZE))]
     pub send_size: Option<u32>,
 

@@ -10,14 +10,13 @@ const KEPT_ERRORS: usize = 12;
 pub(crate) struct Line<'a> {
     /// The part of ffmpeg that writes the line, such as `h264`; empty for the program itself.
     pub(crate) part: &'a str,
-    /// Whether the line is an error.
-    pub(crate) is_error: bool,
+    /// Whether the line is an error; None if it has no level, because it continues the line before.
+    pub(crate) is_error: Option<bool>,
     pub(crate) text: &'a str,
 }
 
 impl<'a> Line<'a> {
-    /// Takes a line apart. A line without a level is the continuation of an error, or comes from a program that failed before it
-    /// read its options.
+    /// Takes a line apart.
     pub(crate) fn parse(line: &'a str) -> Line<'a> {
         let (mut part, mut rest) = ("", line);
         // Parts may be nested: `[swscaler @ 0x1] [swscaler @ 0x2] [warning] text`. The last one counts.
@@ -26,8 +25,10 @@ impl<'a> Line<'a> {
             rest = after;
         }
         match bracket(rest) {
-            Some((level, text)) if LEVELS.contains(&level) => Line { part, is_error: ERRORS.contains(&level), text },
-            _ => Line { part, is_error: true, text: rest },
+            Some((level, text)) if LEVELS.contains(&level) => {
+                Line { part, is_error: Some(ERRORS.contains(&level)), text }
+            }
+            _ => Line { part, is_error: None, text: rest },
         }
     }
 }
@@ -53,6 +54,7 @@ pub(crate) struct Errors {
 impl Errors {
     /// Keeps an error.
     pub(super) fn push(&mut self, text: &str) {
+        let text = &without_users(text);
         self.count += 1;
         self.first.get_or_insert_with(|| text.to_owned());
         if self.last.len() == KEPT_ERRORS {
@@ -76,6 +78,18 @@ impl Errors {
     }
 }
 
+/// Removes users and passwords from the URLs in a text, because others may read it.
+fn without_users(text: &str) -> String {
+    let (mut clean, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find("://") {
+        clean += &rest[..at + 3];
+        rest = &rest[at + 3..];
+        let authority = rest.find(|c: char| c.is_whitespace() || "/?#'\"".contains(c)).unwrap_or(rest.len());
+        rest = &rest[rest[..authority].rfind('@').map_or(0, |at| at + 1)..];
+    }
+    clean + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,17 +97,23 @@ mod tests {
     #[test]
     fn lines_are_taken_apart() {
         let cases = [
-            ("[error] a.mp4: No such file", "", true, "a.mp4: No such file"),
-            ("[h264 @ 0x55d8] [error] left block unavailable", "h264", true, "left block unavailable"),
-            ("[showinfo@source @ 0x5] [info] n:   0 pts: 0", "showinfo@source", false, "n:   0 pts: 0"),
-            ("[swscaler @ 0x1] [swscaler @ 0x2] [warning] deprecated", "swscaler", false, "deprecated"),
-            ("Unrecognized option 'x'.", "", true, "Unrecognized option 'x'."),
-            ("[info]     title: [error] of judgement", "", false, "    title: [error] of judgement"),
-            ("[x] not a level", "", true, "[x] not a level"),
+            ("[error] a.mp4: No such file", "", Some(true), "a.mp4: No such file"),
+            ("[h264 @ 0x55d8] [error] left block unavailable", "h264", Some(true), "left block unavailable"),
+            ("[showinfo@source @ 0x5] [info] n:   0 pts: 0", "showinfo@source", Some(false), "n:   0 pts: 0"),
+            ("[swscaler @ 0x1] [swscaler @ 0x2] [warning] deprecated", "swscaler", Some(false), "deprecated"),
+            ("Unrecognized option 'x'.", "", None, "Unrecognized option 'x'."),
+            ("[info]     title: [error] of judgement", "", Some(false), "    title: [error] of judgement"),
+            ("[x] not a level", "", None, "[x] not a level"),
         ];
         for (line, part, is_error, text) in cases {
             assert_eq!(Line::parse(line), Line { part, is_error, text }, "{line}");
         }
+    }
+
+    #[test]
+    fn nobody_reads_passwords() {
+        let said = "rtsp://ada:p@ss@cam.lan/x: refused; http://b:c@d, tcp://cam.lan:1/a@b";
+        assert_eq!(without_users(said), "rtsp://cam.lan/x: refused; http://d, tcp://cam.lan:1/a@b");
     }
 
     #[test]

@@ -260,13 +260,15 @@ fn detach_from_terminal(command: &mut Command) {
 
 fn read_log(stderr: impl io::Read, mut observe: impl FnMut(Line<'_>)) -> Errors {
     let mut errors = Errors::default();
+    // A program that fails before it has read its options writes lines without a level, and each is an error.
+    let mut is_error = true;
     let mut reader = BufReader::new(stderr);
     let mut bytes = Vec::new();
     while reader.read_until(b'\n', &mut bytes).is_ok_and(|n| n > 0) {
         let text = String::from_utf8_lossy(&bytes);
         let line = Line::parse(text.trim_end());
-        if line.is_error && !line.text.trim().is_empty() {
-            tracing::debug!("ffmpeg: {}", line.text);
+        is_error = line.is_error.unwrap_or(is_error);
+        if is_error && !line.text.trim().is_empty() {
             errors.push(line.text.trim());
         }
         observe(line);
@@ -292,6 +294,13 @@ mod tests {
         for (said, flag) in cases {
             assert_eq!(Ffmpeg::from_version(said).fps_mode, flag, "{said}");
         }
+    }
+
+    #[test]
+    fn a_line_without_a_level_goes_on_with_the_one_before() {
+        let log = "[info]     comment : one\n                    : two\n[error] a\nb\n";
+        let errors = read_log(log.as_bytes(), |_| {});
+        assert_eq!(errors.joined().as_deref(), Some("a; b"));
     }
 
     #[tokio::test]

@@ -53,9 +53,10 @@ pub(super) enum Annotator {
 }
 
 impl Annotator {
-    pub(super) fn write(&mut self, finished: &Finished) -> Result<(), ReportError> {
+    /// Writes the next frame. Returns the reason if a picture is left out.
+    pub(super) fn write(&mut self, finished: &Finished) -> Result<Option<String>, ReportError> {
         match self {
-            Annotator::Video(video) => video.write(finished),
+            Annotator::Video(video) => video.write(finished).map(|()| None),
             Annotator::Pictures(pictures) => pictures.write(finished),
         }
     }

@@ -45,9 +45,9 @@ pub(crate) enum Annotate {
 /// # Errors
 /// Fails if `path` is the input, or if its folder does not exist.
 pub(super) fn check(path: &Path, media: &Media) -> Result<(), ReportError> {
-    // A hard link is the input, too. Only files are compared, because a pipe must not be opened twice. Err: one of them is not there.
-    let is =
-        |input: &Path| (input.is_file() || input.is_dir()) && same_file::is_same_file(path, input).unwrap_or(false);
+    // A hard link is the input, too. A pipe is not compared: to open it would take its bytes, or wait for them.
+    let is_plain = |path: &Path| path.is_file() || path.is_dir();
+    let is = |input: &Path| is_plain(path) && is_plain(input) && same_file::is_same_file(path, input).unwrap_or(false);
     let is_input = match media {
         Media::Video(video) => is(video.input.name.as_ref()),
         Media::Pictures(pictures) => pictures.folder.iter().chain(&pictures.paths).any(|input| is(input)),

@@ -12,6 +12,8 @@ mod summary;
 mod video;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as thread;
 
 use tokio::sync::{mpsc, oneshot};
@@ -24,8 +26,8 @@ pub(crate) use destination::{Annotate, Json, Outputs};
 pub use error::ReportError;
 use jsonl::JsonLines;
 pub(crate) use pictures::picture_names;
-pub(crate) use progress::Progress;
-pub(crate) use summary::{Summary, reserve};
+pub(crate) use progress::{Progress, Results};
+pub(crate) use summary::{Summary, create, reserve};
 
 /// The number of frames that may wait to be written.
 const QUEUE: usize = 4;
@@ -62,31 +64,32 @@ impl PreparedReport {
         let mut annotator = annotation.map(|annotation| annotation.start(planes));
         let (sender, mut frames) = mpsc::channel::<Finished>(QUEUE);
         let (ending, ended) = thread::channel();
+        let all_read = Arc::new(AtomicBool::new(false));
+        let is_read = all_read.clone();
         let mut write = move || {
             while let Some(finished) = frames.blocking_recv() {
                 if let Some(lines) = &mut lines {
                     // A program that follows the file sees each line at once, unless the next one is ready, too.
                     lines.write(&finished, frames.is_empty())?;
                 }
-                if let Some(annotator) = &mut annotator {
-                    annotator.write(&finished)?;
-                }
-                progress.picture_ended(&finished);
+                let left_out = annotator.as_mut().map(|annotator| annotator.write(&finished)).transpose()?.flatten();
+                progress.picture_ended(&finished, left_out);
             }
             // Err: nobody waits for the outputs, and they are left as they are.
             let Ok(ending) = ended.recv() else { return Ok(Vec::new()) };
             if ending == Ending::Dropped {
                 return Ok(Vec::new());
             }
-            let annotated = annotator.take().map(|annotator| annotator.finish(ending)).transpose()?.flatten();
             let lines = lines.take().map(JsonLines::finish).transpose()?.flatten();
+            is_read.store(true, Ordering::Relaxed);
+            let annotated = annotator.take().map(|annotator| annotator.finish(ending)).transpose()?.flatten();
             Ok(annotated.into_iter().chain(lines).collect())
         };
         let (written, finished) = oneshot::channel();
         // The thread is not one of the runtime's, because the process waits for those at its end, and a write to a pipe
         // that nobody reads never ends.
         std::thread::spawn(move || written.send(write()));
-        (Report { ending, finished }, sender)
+        (Report { ending, finished, all_read }, sender)
     }
 }
 
@@ -95,6 +98,8 @@ impl PreparedReport {
 #[derive(Debug)]
 pub(crate) struct Report {
     ending: thread::Sender<Ending>,
+    /// Whether everything is written that somebody else has to read.
+    all_read: Arc<AtomicBool>,
     finished: oneshot::Receiver<Result<Vec<PathBuf>, ReportError>>,
 }
 
@@ -110,6 +115,11 @@ pub(crate) enum Ending {
 }
 
 impl Report {
+    /// Returns a flag that says whether everything is written that somebody else has to read. To complete a long video takes its time.
+    pub(crate) fn all_read(&self) -> Arc<AtomicBool> {
+        self.all_read.clone()
+    }
+
     /// Waits until the files are complete, and returns their paths.
     ///
     /// # Errors

@@ -72,7 +72,8 @@ impl Part {
     /// Fails if the bytes cannot be brought to the disk, or the file cannot be moved.
     pub(crate) fn publish(self) -> io::Result<()> {
         let Part { path, destination } = self;
-        let mut file = File::open(&path)?;
+        // Only who may write can bring the bytes to the disk, on Windows.
+        let mut file = File::options().read(true).write(true).open(&path)?;
         file.sync_all()?;
         match destination {
             Destination::File(out) => Ok(path.persist(out)?),

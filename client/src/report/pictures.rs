@@ -56,9 +56,9 @@ impl Pictures {
         Pictures { out: None, format: Format::JPEG, files, written: 0, left_out: 0, progress }
     }
 
-    /// Writes one annotated picture. What cannot be annotated is left out, and the user is told why: a picture without boxes would
-    /// look as if it had no face.
-    pub(super) fn write(&mut self, finished: &Finished) -> Result<(), ReportError> {
+    /// Writes one annotated picture. What cannot be annotated is left out, the user is told why, and the reason is returned: a picture
+    /// without boxes would look as if it had no face.
+    pub(super) fn write(&mut self, finished: &Finished) -> Result<Option<String>, ReportError> {
         let picture = finished.frame.image.as_deref().expect("a frame of a picture names its file");
         let file = &self.files[picture];
         match annotated(picture, self.format, &finished.end) {
@@ -67,12 +67,13 @@ impl Pictures {
                 if let Some(folder) = file.parent() {
                     fs::create_dir_all(folder).map_err(ReportError::write(folder))?;
                 }
-                part::write(file, &bytes).map_err(ReportError::write(file))
+                part::write(file, &bytes).map_err(ReportError::write(file))?;
+                Ok(None)
             }
             Err(why) => {
                 self.left_out += 1;
                 self.progress.say(&format!("not annotated: {}: {why}", picture.display()));
-                Ok(())
+                Ok(Some(why))
             }
         }
     }

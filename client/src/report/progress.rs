@@ -33,19 +33,19 @@ struct Run {
     shown: Instant,
     warnings: Vec<String>,
     /// The files of a run over many; None for one input.
-    files: Option<Files>,
+    files: Option<Results>,
 }
 
-/// What became of the files of a run.
+/// What became of the files of a run over many.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Files {
+pub(crate) struct Results {
     pub(crate) total: usize,
     pub(crate) done: usize,
     /// The files that failed, each with the reason.
     pub(crate) failed: Vec<(String, String)>,
 }
 
-impl Files {
+impl Results {
     fn ended(&self) -> usize {
         self.done + self.failed.len()
     }
@@ -79,7 +79,7 @@ impl Progress {
         let progress = Progress::start(streams, None, terminal, now);
         if let Some(first) = progress.first() {
             let mut run = first.lock();
-            run.files = Some(Files { total: files, ..Files::default() });
+            run.files = Some(Results { total: files, ..Results::default() });
             let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is a constant");
             run.bar.iter().for_each(|bar| bar.set_style(style.clone()));
         }
@@ -96,11 +96,11 @@ impl Progress {
         }
     }
 
-    /// Says what became of a picture of a run over many files.
-    pub(super) fn picture_ended(&self, finished: &Finished) {
+    /// Says what became of a picture of a run over many files. `left_out` is why it could not be annotated.
+    pub(super) fn picture_ended(&self, finished: &Finished, left_out: Option<String>) {
         let Some(image) = &finished.frame.image else { return };
         let result = match &finished.end {
-            End::Ok(_) => Ok(()),
+            End::Ok(_) => left_out.map_or(Ok(()), Err),
             End::Dropped(reason) => Err(format!("it was dropped ({})", reason.as_str())),
             End::Failed { code: _, message } => Err(message.clone()),
         };
@@ -108,7 +108,7 @@ impl Progress {
     }
 
     /// Returns what became of the files; None for one input.
-    pub(crate) fn files(&self) -> Option<Files> {
+    pub(crate) fn files(&self) -> Option<Results> {
         self.lock().files.clone()
     }
 
@@ -184,8 +184,8 @@ impl Progress {
 }
 
 /// Formats how many files are done, and how long the others will take.
-fn files_state(files: &Files, seconds: f64) -> String {
-    let Files { total, failed, .. } = files;
+fn files_state(files: &Results, seconds: f64) -> String {
+    let Results { total, failed, .. } = files;
     let ended = files.ended();
     let failed = if failed.is_empty() { String::new() } else { format!(", {} failed", failed.len()) };
     if ended == 0 {
@@ -235,9 +235,9 @@ mod tests {
     #[test]
     fn files_and_the_time_that_they_take() {
         let failed = vec![("a.mp4".into(), "it is empty".into())];
-        let files = Files { total: 500, done: 136, failed };
+        let files = Results { total: 500, done: 136, failed };
         assert_eq!(files_state(&files, 2940.0), "137 of 500 files, 1 failed, 2 h 10 min left");
-        assert_eq!(files_state(&Files { total: 3, ..Files::default() }, 1.0), "0 of 3 files");
+        assert_eq!(files_state(&Results { total: 3, ..Results::default() }, 1.0), "0 of 3 files");
         assert_eq!([9.6, 99.0, 241.0, 7260.0].map(time_left), ["10 s", "99 s", "4 min", "2 h 1 min"]);
     }
 

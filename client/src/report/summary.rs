@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::report::destination::check;
 use crate::report::error::ReportError;
-use crate::report::progress::{Files, sum};
+use crate::report::progress::{Results, sum};
 use crate::source::Media;
 use facefleet_stream::ledger::{Counts, Share};
 
@@ -24,7 +24,7 @@ pub(crate) struct Summary {
     /// What a person was told about the input and the outputs.
     pub(crate) warnings: Vec<String>,
     /// What became of the files of a run over many; None for one input.
-    pub(crate) files: Option<Files>,
+    pub(crate) files: Option<Results>,
 }
 
 /// The summary as JSON. Programs read the keys: new keys may be added, existing ones never change.
@@ -55,8 +55,8 @@ struct FailedFile<'a> {
     reason: &'a str,
 }
 
-impl<'a> From<&'a Files> for JsonFiles<'a> {
-    fn from(Files { total, done, failed }: &'a Files) -> JsonFiles<'a> {
+impl<'a> From<&'a Results> for JsonFiles<'a> {
+    fn from(Results { total, done, failed }: &'a Results) -> JsonFiles<'a> {
         let failed = failed.iter().map(|(file, reason)| FailedFile { file, reason }).collect();
         JsonFiles { total: *total, done: *done, failed }
     }
@@ -68,6 +68,14 @@ impl<'a> From<&'a Files> for JsonFiles<'a> {
 /// Fails if `path` is the input or cannot be written.
 pub(crate) fn reserve(path: &Path, media: &Media) -> Result<(), ReportError> {
     check(path, media)?;
+    create(path)
+}
+
+/// Creates the file of the summary of a run over many files, which are checked elsewhere.
+///
+/// # Errors
+/// Fails if `path` cannot be written.
+pub(crate) fn create(path: &Path) -> Result<(), ReportError> {
     File::create(path).map(drop).map_err(ReportError::write(path))
 }
 
@@ -112,7 +120,7 @@ impl fmt::Display for Summary {
             let workers: Vec<String> = total.workers.iter().map(by_worker).collect();
             writeln!(f, "  by worker: {}", workers.join(", "))?;
         }
-        if let Some(Files { total, done, failed }) = &self.files {
+        if let Some(Results { total, done, failed }) = &self.files {
             writeln!(f, "  {done} of {total} files done, {} failed", failed.len())?;
             for (file, reason) in failed {
                 writeln!(f, "  failed: {file}: {reason}")?;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::RunArgs;
 use crate::metrics::{self, Seen};
-use crate::report::{Annotate, Json, Outputs, PreparedReport, Progress, Summary};
+use crate::report::{self, Annotate, Json, Outputs, PreparedReport, Progress, Results, Summary};
 use crate::run::RunError;
 use crate::run::cluster::{self, Cluster};
 use crate::run::plan::{self, Files, PictureFile, VideoFile};
@@ -33,6 +33,11 @@ pub(super) async fn run(args: RunArgs, files: Files, stop: CancellationToken) ->
     notes.into_iter().for_each(|note| bar.warn(note));
     if done_before > 0 {
         bar.say(&format!("{done_before} files are done already"));
+    }
+    args.summary.iter().try_for_each(|path| report::create(path))?;
+    if count == 0 {
+        args.summary.iter().try_for_each(|path| Summary::default().write(path))?;
+        return Ok(());
     }
     let http = cluster::bind(&args).await?;
     let Some(cluster) = stop.run_until_cancelled(Cluster::find(&args, args.jobs.get())).await else {
@@ -71,16 +76,15 @@ pub(super) async fn run(args: RunArgs, files: Files, stop: CancellationToken) ->
     summary.files = bar.files();
     summary.wrote = args.out_dir.clone().into_iter().collect();
     summary.took = clock::now().saturating_duration_since(started);
-    if let Some(path) = &args.summary {
-        summary.write(path)?;
-    }
+    let summary_written = args.summary.as_ref().map_or(Ok(()), |path| summary.write(path));
     // An error here means that nobody reads the output, and the run is over and its files are written.
     let _ = write!(io::stdout(), "{summary}");
-    let files = summary.files.unwrap_or_default();
-    match files.failed.len() {
-        _ if stop.is_cancelled() => Err(RunError::InterruptedMany { done: files.done, total: files.total }),
+    summary_written?;
+    let Results { total, done, failed: _ } = summary.files.unwrap_or_default();
+    match total - done.min(total) {
+        _ if stop.is_cancelled() => Err(RunError::InterruptedMany { done, total }),
         0 => Ok(()),
-        failed => Err(RunError::SomeFailed { failed, total: files.total }),
+        failed => Err(RunError::SomeFailed { failed, total }),
     }
 }
 
@@ -110,19 +114,18 @@ impl Shared {
             // The pictures tell of themselves.
             Job::Pictures(_) => None,
         };
-        let (counts, result) = match self.prepare(job).await {
-            Ok(stream) => stream.run().await,
-            Err(error) => (Counts::default(), Err(error)),
+        let (counts, result) = match stop.run_until_cancelled(self.prepare(job)).await {
+            Some(Ok(stream)) => stream.run().await,
+            Some(Err(error)) => (Counts::default(), Err(error)),
+            None => return Counts::default(),
         };
-        let result = result.map(drop).map_err(|error| reason(&error));
         match (name, result) {
             // The file is neither done nor failed.
             (_, _) if stop.is_cancelled() => {}
-            (Some(name), result) => progress.file_ended(name, result),
-            (None, Err(error)) if counts.ok == 0 && counts.failed.is_empty() => {
-                progress.file_ended("the pictures".into(), Err(error));
-            }
-            (None, _) => {}
+            (Some(name), result) => progress.file_ended(name, result.map(drop).map_err(|error| reason(&error))),
+            // Each picture has told of itself.
+            (None, Ok(_) | Err(RunError::NoneOk { .. } | RunError::AllDropped { .. })) => {}
+            (None, Err(error)) => progress.file_ended("the pictures".into(), Err(reason(&error))),
         }
         counts
     }

@@ -1,4 +1,4 @@
-//! The command `run`: finds faces in one input, in one or more streams, or in many inputs one after the other.
+//! The command `run`: finds faces in one input, in one or more streams, or in many inputs, `--jobs` at a time.
 
 mod cluster;
 mod error;

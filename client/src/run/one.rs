@@ -92,7 +92,8 @@ impl Prepared {
         let notes = input.notes().to_vec();
         let media = Media::of(input).await?;
         let limit = args.limit.map(u64::from);
-        let total = media.frames().map(|all| limit.map_or(all, |limit| all.min(limit)) * u64::from(args.clients));
+        let total =
+            media.frames().map(|all| limit.map_or(all, |limit| all.min(limit)).saturating_mul(args.clients.into()));
         let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
         let progress = Progress::start(args.clients.into(), total, terminal, clock::now());
         notes.into_iter().for_each(|note| progress[0].warn(note));
@@ -132,7 +133,7 @@ fn check_flags(args: &RunArgs, input: &Input) -> Result<(), RunError> {
         return Err(RunError::OnlyOnce { input: args.input().to_owned() });
     }
     if args.max_age.is_some() && !may_be_live {
-        return Err(RunError::MaxAgeOfFile { input: args.input().to_owned() });
+        return Err(RunError::MaxAgeOfFile { input: source_name(args.input()) });
     }
     Ok(())
 }

@@ -48,7 +48,8 @@ pub(super) struct FileOutputs {
 /// Fails if an input cannot be read, or if an output is not to be written.
 pub(super) fn files_of(args: &RunArgs) -> Result<Option<Files>, RunError> {
     let is_one = args.inputs.len() == 1 && args.out_dir.is_none();
-    let has_outputs = args.json.is_some() || args.annotate.is_some();
+    // What is asked of one stream is asked of the pictures alone.
+    let has_outputs = args.json.is_some() || args.annotate.is_some() || args.clients > 1;
     if is_one && (has_outputs || !holds_videos(Path::new(args.input()), args.recursive)) {
         return Ok(None);
     }
@@ -114,8 +115,11 @@ impl Plan<'_> {
                     self.video(video, Path::new(&name))
                 }
                 VideoKind::File | VideoKind::Url => {
-                    let name = video.name.rsplit('/').next().and_then(|name| name.split(['?', '#']).next());
-                    let name = name.filter(|name| !name.is_empty()).map_or_else(|| source_name(input), str::to_owned);
+                    let shown = video.shown();
+                    let path = shown.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+                    let name = path.and_then(|(_, path)| path.rsplit('/').next());
+                    let name = name.filter(|name| !["", ".", ".."].contains(name));
+                    let name = name.map_or_else(|| source_name(input), str::to_owned);
                     self.video(video, Path::new(&name))
                 }
                 VideoKind::Pipe | VideoKind::Stream | VideoKind::Device => {
@@ -190,7 +194,7 @@ impl Plan<'_> {
     /// Checks that no output takes the place of an input.
     fn check_inputs(&self) -> Result<(), RunError> {
         let is_input = |path: &Path| path.canonicalize().is_ok_and(|path| self.inputs.contains(&path));
-        match self.written_from.keys().find(|path| is_input(path)) {
+        match self.written_from.keys().chain(&self.args.summary).find(|path| is_input(path)) {
             Some(path) => Err(RunError::Report(ReportError::IsInput { path: path.clone() })),
             None => Ok(()),
         }

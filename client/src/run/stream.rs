@@ -2,6 +2,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use facefleet_proto::{AnalyzeOpen, DropReason, RouteQuery};
@@ -64,6 +66,7 @@ impl Stream {
             Err(error) => return (Counts::default(), Err(error.into())),
         };
         let is_live = match self.args.live {
+            _ if matches!(self.media, Media::Pictures(_)) => false,
             Some(is_live) => is_live,
             None => self.stop.run_until_cancelled(source.is_camera()).await.unwrap_or(false),
         };
@@ -72,11 +75,13 @@ impl Stream {
         let spec = self.spec(max_age);
         let Stream { masters, report, progress, seen, stop, unfinished, .. } = self;
         let (report, sender) = report.start(planes);
-        let stuck = AbortOnDropHandle::new(tokio::spawn(stuck(stop.clone())));
+        let stuck = AbortOnDropHandle::new(tokio::spawn(stuck(stop.clone(), report.all_read())));
         let (counts, ended) = stream::run(spec, &masters, source, sender, progress, seen, stop.clone()).await;
+        let verdict = verdict(&counts);
+        let has_failed = ended.is_err() || verdict.is_err() || stop.is_cancelled();
         let ending = match unfinished {
+            Unfinished::Dropped if has_failed => Ending::Dropped,
             _ if ended.is_ok() && !stop.is_cancelled() && counts.sent < limit => Ending::Complete,
-            Unfinished::Dropped if ended.is_err() || stop.is_cancelled() => Ending::Dropped,
             Unfinished::Kept | Unfinished::Dropped => Ending::Cut,
         };
         let finished = tokio::select! {
@@ -89,7 +94,7 @@ impl Stream {
             // A file that cannot be written ends the stream, so its error is the cause of all others.
             (Err(error), _) => Err(error),
             (Ok(_), Err(ended)) => Err(ended.into()),
-            (Ok(files), Ok(())) => verdict(&counts).map(|()| files),
+            (Ok(files), Ok(())) => verdict.map(|()| files),
         };
         (counts, result)
     }
@@ -128,10 +133,14 @@ impl Stream {
     }
 }
 
-/// Returns some time after `stop`, so that a run that was stopped does not wait forever for somebody who reads its output.
-async fn stuck(stop: CancellationToken) {
+/// Returns some time after `stop`, so that a run that was stopped does not wait forever for somebody who reads its output. Once
+/// `all_read` is set, the run waits for nobody.
+async fn stuck(stop: CancellationToken, all_read: Arc<AtomicBool>) {
     stop.cancelled().await;
     tokio::time::sleep(STUCK_AFTER).await;
+    if all_read.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Returns what is wrong with the result of a stream that ran to its end.

@@ -60,12 +60,12 @@ fn is_video(start: &[u8]) -> bool {
         b"\x30\x26\xB2\x75\x8E\x66\xCF\x11",
         b"\x06\x0E\x2B\x34\x02\x05\x01\x01",
     ];
-    let (four, kind, brand) = (start.get(4..8), start.get(8..12), start.get(..4));
+    let (first, kind, brand) = (start.get(..4), start.get(4..8), start.get(8..12));
     SIGNATURES.iter().any(|signature| start.starts_with(signature))
         // ISO base media and QuickTime; pictures have the same container with a brand of their own.
-        || four == Some(b"ftyp") && !matches!(kind, Some(b"heic" | b"heix" | b"mif1" | b"avif"))
-        || matches!(four, Some(b"moov" | b"mdat" | b"wide"))
-        || brand == Some(b"RIFF") && kind == Some(b"AVI ")
+        || kind == Some(b"ftyp") && !matches!(brand, Some(b"heic" | b"heix" | b"mif1" | b"avif"))
+        || matches!(kind, Some(b"moov" | b"mdat" | b"wide"))
+        || first == Some(b"RIFF") && brand == Some(b"AVI ")
         // The packets of a camcorder have four bytes before them. The byte alone is the letter G, with which many texts begin.
         || is_ts(start, TS_PACKET)
         || start.get(4..).is_some_and(|start| is_ts(start, TS_PACKET + 4))
@@ -76,8 +76,8 @@ fn is_ts(start: &[u8], step: usize) -> bool {
     start.first() == Some(&TS_SYNC) && start.get(step) == Some(&TS_SYNC)
 }
 
-/// Returns whether the name of a file is that of a photo, and not of Motion JPEG. The whole of a file has to be read to know, and a folder may hold many
-/// photos.
+/// Returns whether a file is named like a photo. Such files are not searched for a second JPEG, because that means reading all of each, and
+/// a folder may hold many photos.
 pub(super) fn is_named_as_photo(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ["jpg", "jpeg"].iter().any(|jpeg| ending.eq_ignore_ascii_case(jpeg)))
 }

@@ -102,7 +102,11 @@ impl Input {
         let name = name.strip_prefix("file://").or(name.strip_prefix("file:")).unwrap_or(name);
         match name.split_once("://") {
             _ if name == STDIN => Input::stdin(),
-            Some((scheme, _)) => Ok(Input::video(name, kind_of_url(scheme, name))),
+            Some((scheme, rest)) => {
+                let scheme = scheme.to_ascii_lowercase();
+                let url = format!("{scheme}://{rest}");
+                Ok(Input::video(&url, kind_of_url(&scheme, &url)))
+            }
             None => Input::at(Path::new(name), recursive),
         }
     }
@@ -181,8 +185,8 @@ impl Input {
 }
 
 fn kind_of_url(scheme: &str, url: &str) -> VideoKind {
-    match scheme.to_ascii_lowercase() {
-        scheme if STREAM_SCHEMES.contains(&scheme.as_str()) => VideoKind::Stream,
+    match scheme {
+        _ if STREAM_SCHEMES.contains(&scheme) => VideoKind::Stream,
         _ if names_a_file(url) => VideoKind::File,
         _ => VideoKind::Url,
     }
@@ -196,15 +200,33 @@ fn names_a_file(url: &str) -> bool {
 }
 
 impl VideoInput {
-    /// The name without user and password, for messages that others may read.
+    /// The name without user, password and query, for messages that others may read.
     pub(crate) fn shown(&self) -> String {
         match self.name.split_once("://") {
             Some((scheme, rest)) => {
                 let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
                 let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
-                format!("{scheme}://{}", &rest[host..])
+                let path = rest[host..].split(['?', '#']).next().unwrap_or_default();
+                format!("{scheme}://{path}")
             }
             None => self.name.clone(),
+        }
+    }
+
+    /// Whether the input comes over a network, which may be silent.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.name.contains("://")
+    }
+
+    /// The arguments that come before the name, and make ffmpeg give up a silent network: it would not notice that this program was
+    /// killed.
+    pub(crate) fn timeout(&self) -> &'static [&'static str] {
+        /// One minute, in microseconds: longer than this program waits.
+        const MOST_SILENCE: &str = "60000000";
+        match self.name.split("://").next() {
+            Some("udp") => &["-timeout", MOST_SILENCE],
+            _ if self.is_remote() => &["-rw_timeout", MOST_SILENCE],
+            _ => &[],
         }
     }
 
@@ -212,7 +234,7 @@ impl VideoInput {
     pub(crate) fn url(&self) -> OsString {
         match self.kind {
             VideoKind::Pipe if self.name == STDIN => "pipe:0".into(),
-            VideoKind::File | VideoKind::Pipe if !self.name.contains("://") => ffmpeg::file(self.name.as_ref()),
+            VideoKind::File | VideoKind::Pipe if !self.is_remote() => ffmpeg::file(self.name.as_ref()),
             _ => OsString::from(&self.name),
         }
     }
@@ -252,7 +274,7 @@ mod tests {
     fn messages_name_no_password() {
         for (name, shown) in [
             ("rtsp://ada:p@ss@cam.lan:554/a@b", "rtsp://cam.lan:554/a@b"),
-            ("http://cam.lan?user=a@b", "http://cam.lan?user=a@b"),
+            ("http://cam.lan/x?user=a@b", "http://cam.lan/x"),
             ("films/a@b.mp4", "films/a@b.mp4"),
         ] {
             assert_eq!(VideoInput { name: name.into(), kind: VideoKind::Stream }.shown(), shown);

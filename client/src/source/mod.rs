@@ -155,6 +155,9 @@ impl Source {
             silence.is_over();
             return next;
         }
+        if self.video.as_ref().is_some_and(|video| video.closing.is_held_up()) {
+            silence.is_over();
+        }
         silence.poll_too_long(cx).map(|error| Some(Err(error)))
     }
 

@@ -72,17 +72,24 @@ struct State {
     received: Option<u64>,
     /// How many frames the stream has taken, once it takes no more.
     wanted: Option<u64>,
+    /// Whether ffmpeg is held up because too many frames wait for their faces.
+    is_held_up: bool,
 }
 
 impl Closing {
     pub(crate) fn new(process: Arc<Process>, with_planes: bool) -> Arc<Closing> {
-        let state = State { received: with_planes.then_some(0), wanted: None };
+        let state = State { received: with_planes.then_some(0), wanted: None, is_held_up: false };
         Arc::new(Closing { process, state: Mutex::new(state) })
     }
 
     /// Says that the stream takes no more than the `taken` frames that it has.
     pub(crate) fn close(&self, taken: u64) {
         self.change(|state| state.wanted = Some(state.wanted.map_or(taken, |wanted| wanted.min(taken))));
+    }
+
+    /// Returns whether ffmpeg is held up here, so that no frame can come.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_held_up
     }
 
     fn received(&self) {
@@ -112,7 +119,8 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Listens where only this user can connect.
+    /// Listens for ffmpeg: on Unix where only this user can connect, elsewhere on a port of loopback, which any program of this machine
+    /// can reach.
     ///
     /// # Errors
     /// Fails if there is no folder for temporary files, or no socket.
@@ -159,9 +167,11 @@ impl Socket {
             stream.read_exact(&mut picture)?;
             let Shown { time: _, unit, size: _, aspect, format, colour } = shown;
             let is_ten_bits = format == HDR_FORMAT;
+            closing.change(|state| state.is_held_up = true);
             if sender.send(RawPicture { bytes: picture, size, aspect, is_ten_bits, colour, unit }).is_err() {
                 return Ok(());
             }
+            closing.change(|state| state.is_held_up = false);
             closing.received();
         }
         Ok(())

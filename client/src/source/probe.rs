@@ -74,7 +74,7 @@ impl Probe {
                                r_frame_rate,nb_frames,start_time,duration,color_transfer:stream_disposition=attached_pic:chapter=id";
         let mut args = words(&["-v", "level+error", "-of", "json", "-show_chapters", "-show_entries", ENTRIES, "-i"]);
         args.push(input.url());
-        let task = format!("read {}", input.name);
+        let task = format!("read {}", input.shown());
         let said = output_of("ffprobe", args, task.clone()).await?;
         let no_video = |said: String| FfmpegError::Failed { program: "ffprobe", task: task.clone(), said };
         let output: FfprobeOutput =
@@ -100,7 +100,8 @@ impl Probe {
         // ffprobe goes by the bytes that are there. Only a header with an edit list counts frames that are not shown.
         let counts_all_shown = !output.format.format_name.contains("mov");
         let shown = counted.zip(average).filter(|_| counts_all_shown);
-        let shown = shown.map(|(count, (n, d))| Duration::from_secs_f64(count as f64 * f64::from(d) / f64::from(n)));
+        let shown = shown
+            .and_then(|(count, (n, d))| Duration::try_from_secs_f64(count as f64 * f64::from(d) / f64::from(n)).ok());
         let tracks: Vec<Track> = output.streams.iter().filter(|s| s.index != video.index).map(Track::from).collect();
         Some(Probe {
             frames: counted.or(estimated),

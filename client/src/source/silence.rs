@@ -13,7 +13,7 @@ use crate::source::input::{VideoInput, VideoKind};
 /// After this time a person is told.
 const TOLD_AFTER: Duration = Duration::from_secs(10);
 
-/// Waits for the next frame of a source that may be silent for ever: anything but a file.
+/// Waits for the next frame of a source that may be silent for ever: anything but a file of this machine.
 #[derive(Debug)]
 pub(super) struct Silence {
     name: String,
@@ -26,12 +26,12 @@ pub(super) struct Silence {
 }
 
 impl Silence {
-    /// Returns None for a file, which is never silent.
+    /// Returns None for a file of this machine, which is never silent.
     pub(super) fn of(input: &VideoInput, progress: &Progress) -> Option<Silence> {
         let has_end = match input.kind {
-            VideoKind::File => return None,
+            VideoKind::File if !input.is_remote() => return None,
             VideoKind::Pipe => false,
-            VideoKind::Url | VideoKind::Stream | VideoKind::Device => true,
+            VideoKind::File | VideoKind::Url | VideoKind::Stream | VideoKind::Device => true,
         };
         let (name, progress) = (input.shown(), progress.clone());
         Some(Silence { name, has_end, progress, was_told: false, timer: None })

@@ -23,8 +23,6 @@ use facefleet_vision::jpeg;
 /// JPEG quality of the frames, in ffmpeg's scale from 2 (best) to 31. See docs/performance.md for what other values do to the faces
 /// that are found.
 const QUALITY: &str = "3";
-/// How long ffmpeg waits for a silent network, in microseconds: longer than this program does.
-const MOST_SILENCE_US: &str = "60000000";
 /// ffmpeg's name for Motion JPEG from a server, which has no times of its own.
 const MOTION_JPEG: &str = "mpjpeg";
 
@@ -104,14 +102,12 @@ fn arguments(ffmpeg: Ffmpeg, video: &Video, reading: Reading, planes: Option<&So
     let how: &[&str] = match input.kind {
         // With UDP, a lost packet would damage many frames.
         VideoKind::Stream if input.name.starts_with("rtsp") => &["-rtsp_transport", "tcp"],
-        // ffmpeg that waits for a silent camera does not notice that this program was killed.
-        VideoKind::Stream if input.name.starts_with("udp") => &["-timeout", MOST_SILENCE_US],
-        VideoKind::Url | VideoKind::Stream => &["-rw_timeout", MOST_SILENCE_US],
         VideoKind::Device => &["-f", "v4l2"],
-        VideoKind::File | VideoKind::Pipe => &[],
+        VideoKind::File | VideoKind::Pipe | VideoKind::Url | VideoKind::Stream => &[],
     };
     let mut args = words(&["-hide_banner", "-nostdin", "-nostats", "-v", "level+info"]);
     args.extend(words(how));
+    args.extend(words(input.timeout()));
     args.push("-i".into());
     args.push(input.url());
     // The first video track that is not a cover picture.
@@ -181,8 +177,11 @@ impl Reader {
                 Ok(None) => return self.ended(index, pace.as_ref(), frames),
                 Err(broken) => return self.broke(&broken, frames),
             };
-            // The line is written before the frame. None: ffmpeg has ended in between, and its log is read to the end.
-            let Ok(shown) = self.shown.recv() else { continue };
+            // The line is written before the frame.
+            let Ok(shown) = self.shown.recv() else {
+                let fewer = io::Error::other("its log names fewer frames than it wrote");
+                return self.broke(&fewer, frames);
+            };
             let is_camera = is_camera(self.input.kind, self.format.get().map(String::as_str));
             let pace = pace.get_or_insert_with(|| {
                 let has_no_times = self.format.get().is_some_and(|format| format == MOTION_JPEG);

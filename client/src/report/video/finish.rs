@@ -12,7 +12,7 @@ use crate::report::video::tracks::Carried;
 use crate::source::VideoInput;
 
 /// What is known once the last frame is encoded.
-pub(super) struct Ending {
+pub(super) struct Encoded {
     /// The number of frames.
     pub(super) frames: u64,
     /// The time of the first frame in the source.
@@ -30,11 +30,11 @@ pub(super) fn add_tracks(
     input: Option<&VideoInput>,
     silent: &Path,
     whole: &Path,
-    ending: &Ending,
+    encoded: &Encoded,
     name: &Path,
 ) -> Result<(), FfmpegError> {
     let mut command = Command::new("ffmpeg");
-    command.args(arguments(tracks, input, silent, whole, ending)).stdin(Stdio::null()).stdout(Stdio::null());
+    command.args(arguments(tracks, input, silent, whole, encoded)).stdin(Stdio::null()).stdout(Stdio::null());
     let task = format!("complete {}", name.display());
     let errors = Process::spawn("ffmpeg", command, task.clone())?.wait()?;
     // ffmpeg calls it a success when it could not write to the end.
@@ -53,16 +53,17 @@ fn arguments(
     input: Option<&VideoInput>,
     silent: &Path,
     whole: &Path,
-    ending: &Ending,
+    encoded: &Encoded,
 ) -> Vec<OsString> {
     let seconds = |time: Duration| format!("{:.6}", time.as_secs_f64());
     let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error"]);
-    args.extend(words(&["-itsoffset", &seconds(ending.first), "-i"]));
+    args.extend(words(&["-itsoffset", &seconds(encoded.first), "-i"]));
     args.push(file(silent));
     if let Some(input) = input {
-        if let Some(cut) = ending.cut {
+        if let Some(cut) = encoded.cut {
             args.extend(words(&["-t", &seconds(cut)]));
         }
+        args.extend(words(input.timeout()));
         args.push("-i".into());
         args.push(input.url());
         args.extend(words(&["-map_metadata", "1", "-map_chapters", "1"]));
@@ -72,15 +73,15 @@ fn arguments(
         args.extend(words(&["-map", &format!("1:{}", track.index)]));
         args.extend(how.arguments(number));
     }
-    if let Some(last_frame) = ending.last_frame {
-        args.extend(words(&["-bsf:v:0", &longer_last_frame(ending.frames, last_frame)]));
+    if let Some(last_frame) = encoded.last_frame {
+        args.extend(words(&["-bsf:v:0", &longer_last_frame(encoded.frames, last_frame)]));
     }
     let format = whole.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     match format.as_str() {
         // The index at the start lets a browser play the file before it is loaded completely.
         "mp4" | "m4v" | "mov" => args.extend(words(&["-movflags", "+faststart"])),
         "gif" => {
-            let hundredths = ending.last_frame.map_or(-1, |time| time.as_millis() as i64 / 10);
+            let hundredths = encoded.last_frame.map_or(-1, |time| time.as_millis().min(MOST_DELAY_MS) as i64 / 10);
             args.extend(words(&["-final_delay", &hundredths.to_string()]));
         }
         _ => {}
@@ -93,6 +94,9 @@ fn arguments(
     }
     args
 }
+
+/// The longest that a GIF shows a frame, in milliseconds: its field has 16 bits for hundredths of a second.
+const MOST_DELAY_MS: u128 = 655_350;
 
 /// Returns the filter that sets the duration of the last packet of a video.
 fn longer_last_frame(frames: u64, duration: Duration) -> String {

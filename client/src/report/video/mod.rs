@@ -18,10 +18,10 @@ use facefleet_stream::frame::Finished;
 use crate::ffmpeg::FfmpegError;
 use crate::report::error::ReportError;
 use crate::report::part::Part;
-use crate::report::{self as stream, Progress};
+use crate::report::{Ending, Progress};
 use crate::source::{self, Planes, Probe, Rate, RawPicture, VideoKind};
 use encoder::{Encoder, Setting};
-use finish::{Ending, Written};
+use finish::{Encoded, Written};
 use plan::{Plan, Timing, Wish};
 use tracks::Carried;
 
@@ -120,10 +120,10 @@ impl Video {
 
     /// Completes the video and returns its path, or None if there was no frame. If the source was not read to its end, its sound ends with
     /// the picture.
-    pub(super) fn finish(self, ending: stream::Ending) -> Result<Option<PathBuf>, ReportError> {
+    pub(super) fn finish(self, ending: Ending) -> Result<Option<PathBuf>, ReportError> {
         let Video { plan: VideoPlan { out, video, plan, tracks, whole, progress, rate: _ }, planes: _, started } = self;
         let Some(Started { encoder, silent, frames, first, time, step }) = started else { return Ok(None) };
-        let is_cut = ending != stream::Ending::Complete;
+        let is_cut = ending != Ending::Complete;
         let named = |error: FfmpegError| error.about(silent.path(), &out).about(whole.path(), &out);
         let errors = encoder.finish().map_err(named)?;
         let failed =
@@ -131,14 +131,14 @@ impl Video {
         if let Some(said) = errors.joined() {
             return Err(named(failed(said)).into());
         }
-        let ending = Ending {
+        let encoded = Encoded {
             frames,
             first,
             cut: is_cut.then_some(first + time + step),
             last_frame: last_frame(&video.probe, first + time, step, is_cut),
         };
         let input = (video.input.kind == VideoKind::File).then_some(&video.input);
-        finish::add_tracks(&tracks, input, silent.path(), whole.path(), &ending, &out).map_err(named)?;
+        finish::add_tracks(&tracks, input, silent.path(), whole.path(), &encoded, &out).map_err(named)?;
         let Written { frames: written, chapters } = finish::look_at(whole.path(), &out).map_err(named)?;
         if chapters < video.probe.chapters {
             progress.warn(format!("{} cannot hold the chapters of the source: left out", out.display()));

@@ -97,14 +97,14 @@ impl Plan {
     /// Fails if ffmpeg cannot write such a file.
     pub(super) async fn of(wish: Wish<'_>, progress: &Progress) -> Result<Plan, FfmpegError> {
         let Wish { video, rate, out, .. } = wish;
-        let ending = out.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let extension = out.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let mut refused = None;
-        for encoder in encoders(&ending, video.probe.is_hdr) {
+        for encoder in encoders(&extension, video.probe.is_hdr) {
             for timing in Timing::all(rate) {
                 match try_frames(wish, encoder, timing).await {
                     Ok(true) => {
                         if video.probe.is_hdr {
-                            progress.say(&fate_of_hdr(encoder, out));
+                            tell_of_hdr(encoder, out, progress);
                         }
                         return Ok(Plan { encoder, timing });
                     }
@@ -133,12 +133,12 @@ impl Plan {
 }
 
 /// Says what becomes of high dynamic range.
-fn fate_of_hdr(encoder: &[&str], out: &Path) -> String {
+fn tell_of_hdr(encoder: &[&str], out: &Path, progress: &Progress) {
     let out = out.display();
     if encoder.contains(&"yuv420p10le") {
-        format!("{out} keeps the high dynamic range of the source, in 10 bits")
+        progress.say(&format!("{out} keeps the high dynamic range of the source, in 10 bits"));
     } else {
-        format!("warning: {out} holds 8 bits: high dynamic range becomes 256 steps; .mp4 and .mkv keep it")
+        progress.warn(format!("{out} holds 8 bits: high dynamic range becomes 256 steps; .mp4 and .mkv keep it"));
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 
-use crate::ffmpeg::{file, output_of, words};
+use crate::ffmpeg::{FfmpegError, file, output_of, words};
 use crate::report::Progress;
 use crate::report::video::plan::Wish;
 use crate::source::{Track, TrackKind, VideoKind};
@@ -70,9 +70,17 @@ pub(super) async fn carried(wish: Wish<'_>, progress: &Progress) -> Vec<Carried>
     for track in &video.probe.tracks {
         let mut way = None;
         for carry in Carry::all(track.kind) {
-            if try_track(wish, track, carry).await {
-                way = Some(carry);
-                break;
+            match try_track(wish, track, carry).await {
+                Ok(true) => {
+                    way = Some(carry);
+                    break;
+                }
+                Ok(false) | Err(FfmpegError::Failed { .. }) => {}
+                // A slow source says nothing of the container. If it cannot hold the track, the end of the run says so.
+                Err(_) => {
+                    way = Some(Carry::Copied);
+                    break;
+                }
             }
         }
         match way {
@@ -95,10 +103,15 @@ pub(super) async fn carried(wish: Wish<'_>, progress: &Progress) -> Vec<Carried>
 const TRIAL_SECONDS: [&str; 2] = ["0.5", "20"];
 
 /// Writes the beginning of a track, and returns whether it is there and recognized.
-async fn try_track(Wish { video, trial, part, .. }: Wish<'_>, track: &Track, carry: Carry) -> bool {
+async fn try_track(
+    Wish { video, trial, part, .. }: Wish<'_>,
+    track: &Track,
+    carry: Carry,
+) -> Result<bool, FfmpegError> {
     // Some containers need a picture, and take it first.
     let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error", "-i"]);
     args.push(file(trial));
+    args.extend(words(video.input.timeout()));
     args.push("-i".into());
     args.push(video.input.url());
     args.extend(words(&["-map", "0:v:0", "-c:0", "copy", "-map", &format!("1:{}", track.index)]));
@@ -110,16 +123,14 @@ async fn try_track(Wish { video, trial, part, .. }: Wish<'_>, track: &Track, car
         (_, TrackKind::Sound | TrackKind::Other) => args.extend(words(&["-t", TRIAL_SECONDS[0]])),
     }
     args.push(file(part));
-    if output_of("ffmpeg", args, format!("write {}", part.display())).await.is_err() {
-        return false;
-    }
+    output_of("ffmpeg", args, format!("write {}", part.display())).await?;
     let wanted = match track.kind {
         TrackKind::Sound => "audio",
         TrackKind::Subtitles => "subtitle",
-        TrackKind::Other => return true,
+        TrackKind::Other => return Ok(true),
     };
     let mut args = words(&["-v", "level+error", "-of", "csv=p=0", "-show_entries", "stream=codec_type", "-i"]);
     args.push(file(part));
-    let kinds = output_of("ffprobe", args, format!("read {}", part.display())).await;
-    kinds.is_ok_and(|kinds| kinds.lines().any(|kind| kind.trim_end_matches(',') == wanted))
+    let kinds = output_of("ffprobe", args, format!("read {}", part.display())).await?;
+    Ok(kinds.lines().any(|kind| kind.trim_end_matches(',') == wanted))
 }
