@@ -60,13 +60,15 @@ impl PreparedReport {
 
     /// Starts a thread that writes the files, because the async runtime must not draw or write.
     pub(crate) fn start(self, planes: Option<Planes>) -> (Report, mpsc::Sender<Finished>) {
-        let PreparedReport { mut lines, annotation, progress } = self;
-        let mut annotator = annotation.map(|annotation| annotation.start(planes));
+        let PreparedReport { lines, annotation, progress } = self;
+        let annotator = annotation.map(|annotation| annotation.start(planes));
         let (sender, mut frames) = mpsc::channel::<Finished>(QUEUE);
         let (ending, ended) = thread::channel();
         let all_read = Arc::new(AtomicBool::new(false));
         let is_read = all_read.clone();
-        let mut write = move || {
+        let write = move || {
+            // What is left of the outputs after an error is gone when the error is told.
+            let (mut lines, mut annotator) = (lines, annotator);
             while let Some(finished) = frames.blocking_recv() {
                 if let Some(lines) = &mut lines {
                     // A program that follows the file sees each line at once, unless the next one is ready, too.
@@ -80,9 +82,9 @@ impl PreparedReport {
             if ending == Ending::Dropped {
                 return Ok(Vec::new());
             }
-            let lines = lines.take().map(JsonLines::finish).transpose()?.flatten();
+            let lines = lines.map(JsonLines::finish).transpose()?.flatten();
             is_read.store(true, Ordering::Relaxed);
-            let annotated = annotator.take().map(|annotator| annotator.finish(ending)).transpose()?.flatten();
+            let annotated = annotator.map(|annotator| annotator.finish(ending)).transpose()?.flatten();
             Ok(annotated.into_iter().chain(lines).collect())
         };
         let (written, finished) = oneshot::channel();

@@ -134,7 +134,7 @@ fn who_has_waited_for_too_long_is_told_so_and_comes_again() {
         client
     });
     third.signal(Signal::SIGINT);
-    assert_eq!(third.end().unwrap().code, Some(0));
+    assert_eq!(third.end().unwrap().signal, Some(Signal::SIGINT as i32));
     drop(video);
     assert_done(first, FRAMES);
     assert_done(second, SHORT);

@@ -60,14 +60,18 @@ fn a_run_is_seen_from_its_routes_to_its_ledger_and_so_is_the_death_of_a_worker()
     let master = cluster.master.address;
     let (input, at, summary) = (asset("demo.mp4"), master.to_string(), folder.path().join("summary.json"));
     let args = ["run", text(&input), "--master", &at, "--json", "-", "--summary", text(&summary)];
-    let (client, video) = VideoInParts::client(&args);
+    let (client, mut video) = VideoInParts::client(&args);
 
-    // Both workers have answered, and the rest of the video waits for this test.
+    // Both workers have answered, and the frames after those choose between them. The rest of the video waits for this test.
     let is_running = |view: &ClusterView| {
         let workers = stream(view).map_or(&[][..], |stream| &stream.report.workers);
         workers.len() == 2 && workers.iter().all(|worker| worker.answered > 0)
     };
     view_when(master, "both workers answer", |_| (), is_running);
+    video.go_on();
+    let has_chosen =
+        |view: &ClusterView| view.decisions.iter().any(|d| d.policy.is_empty() && d.decision.next.is_some());
+    view_when(master, "a frame had two workers to go to", |_| (), has_chosen);
     // Whoever comes now sees the decisions of before.
     let view = view_when(master, "there is a cluster", |_| (), |_| true);
     let StreamView { report, .. } = stream(&view).unwrap();
