@@ -268,7 +268,8 @@ fn read_log(stderr: impl io::Read, mut observe: impl FnMut(Line<'_>)) -> Errors 
         let text = String::from_utf8_lossy(&bytes);
         let line = Line::parse(text.trim_end());
         is_error = line.is_error.unwrap_or(is_error);
-        if is_error && !line.text.trim().is_empty() {
+        // The muxer `null` writes nothing, so nothing is wrong with what it wrote.
+        if is_error && line.part != "null" && !line.text.trim().is_empty() {
             errors.push(line.text.trim());
         }
         observe(line);

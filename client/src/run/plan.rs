@@ -143,7 +143,13 @@ impl Plan<'_> {
         if self.is_output(Path::new(&input.name)) || !self.is_new(&input.name) {
             return Ok(());
         }
-        let outputs = self.outputs(&input.shown(), name, name.to_owned())?;
+        let mut annotated = name.to_owned();
+        // Moving pictures may have the ending of a format that holds one.
+        let ending = name.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        if ending.is_none_or(|ending| ["png", "jpg", "jpeg", "webp"].contains(&ending.as_str())) {
+            annotated.as_mut_os_string().push(".mp4");
+        }
+        let outputs = self.outputs(&input.shown(), name, annotated)?;
         match outputs {
             Some(outputs) => self.files.videos.push(VideoFile { input, outputs }),
             None => self.files.done_before += 1,

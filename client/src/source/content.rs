@@ -76,6 +76,11 @@ fn is_ts(start: &[u8], step: usize) -> bool {
     start.first() == Some(&TS_SYNC) && start.get(step) == Some(&TS_SYNC)
 }
 
+/// Returns whether a file is named like Motion JPEG, whose pictures may change their size.
+pub(super) fn is_named_as_motion_jpeg(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ["mjpeg", "mjpg"].iter().any(|mjpeg| ending.eq_ignore_ascii_case(mjpeg)))
+}
+
 /// Returns whether a file is named like a photo. Such files are not searched for a second JPEG, because that means reading all of each, and
 /// a folder may hold many photos.
 pub(super) fn is_named_as_photo(path: &Path) -> bool {

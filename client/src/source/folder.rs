@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::source::content::{Content, is_motion_jpeg, is_named_as_photo};
+use crate::source::content::{Content, is_motion_jpeg, is_named_as_motion_jpeg, is_named_as_photo};
 use crate::source::shown;
 
 /// How many file names a line lists.
@@ -65,7 +65,10 @@ pub(crate) fn search(folder: &Path, recursive: bool) -> io::Result<Found> {
         // Only regular files are opened: opening a FIFO would wait for whoever writes to it.
         let content = if entry.file_type().is_file() { Content::of(&path) } else { Ok(Content::Other) };
         match content {
-            Ok(Content::Picture) if !is_named_as_photo(&path) && is_motion_jpeg(&path).unwrap_or(false) => {
+            Ok(Content::Picture)
+                if is_named_as_motion_jpeg(&path)
+                    || !is_named_as_photo(&path) && is_motion_jpeg(&path).unwrap_or(false) =>
+            {
                 videos.push(path);
             }
             Ok(Content::Picture) => pictures.push(path),

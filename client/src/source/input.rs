@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::ffmpeg;
-use crate::source::content::{Content, is_motion_jpeg, is_named_as_photo};
+use crate::source::content::{Content, is_motion_jpeg, is_named_as_motion_jpeg, is_named_as_photo};
 use crate::source::folder;
 
 /// A source of frames, before it is opened.
@@ -139,7 +139,8 @@ impl Input {
             return Err(InputError::Empty { path: path.to_owned() });
         }
         let content = Content::of(path).map_err(unreadable)?;
-        let moves = content == Content::Picture && is_motion_jpeg(path).map_err(unreadable)?;
+        let moves = content == Content::Picture
+            && (is_named_as_motion_jpeg(path) || is_motion_jpeg(path).map_err(unreadable)?);
         if matches!(content, Content::Video | Content::Other) || moves && !is_named_as_photo(path) {
             return Ok(Input::video(&name, VideoKind::File));
         }
@@ -224,6 +225,8 @@ impl VideoInput {
         /// One minute, in microseconds: longer than this program waits.
         const MOST_SILENCE: &str = "60000000";
         match self.name.split("://").next() {
+            // For RTSP, versions of ffmpeg differ in what the option is called.
+            Some("rtsp" | "rtsps") => &[],
             Some("udp") => &["-timeout", MOST_SILENCE],
             _ if self.is_remote() => &["-rw_timeout", MOST_SILENCE],
             _ => &[],

@@ -18,6 +18,7 @@ mod id {
     pub(super) const TRACK_UID: u32 = 0x73C5;
     pub(super) const TRACK_TYPE: u32 = 0x83;
     pub(super) const DEFAULT_DURATION: u32 = 0x23_E383;
+    pub(super) const LANGUAGE: u32 = 0x22_B59C;
     pub(super) const CODEC_ID: u32 = 0x86;
     pub(super) const VIDEO: u32 = 0xE0;
     pub(super) const PIXEL_WIDTH: u32 = 0xB0;
@@ -63,6 +64,8 @@ impl<W: Write> Writer<W> {
             number(id::TRACK_UID, 1),
             number(id::TRACK_TYPE, 1),
             number(id::DEFAULT_DURATION, nanoseconds(track.period).max(1)),
+            // Without it, the language would be English.
+            element(id::LANGUAGE, b"und"),
             element(id::CODEC_ID, b"V_UNCOMPRESSED"),
             element(id::VIDEO, &video.concat()),
         ];

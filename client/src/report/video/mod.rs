@@ -50,12 +50,14 @@ impl VideoPlan {
             return Err(ReportError::NoEnding { path: out.to_owned() });
         }
         let whole = Part::of(out).map_err(ReportError::write(out))?;
-        let trial = Part::of(out).map_err(ReportError::write(out))?;
+        // Some formats are several files. They show in a folder that is empty otherwise.
+        let folder = tempfile::tempdir().map_err(ReportError::write(out))?;
+        let trial = folder.path().join("trial").with_extension(out.extension().unwrap_or_default());
         let rate = match video.probe.rate {
             Rate::Even(n, d) | Rate::Uneven(n, d) => (n, d),
             Rate::Unknown => USUAL_RATE,
         };
-        let wish = Wish { video, rate, out, trial: trial.path(), part: whole.path() };
+        let wish = Wish { video, rate, out, trial: &trial, part: whole.path() };
         let plan = Plan::of(wish, progress).await?;
         let tracks = tracks::carried(wish, progress).await;
         Ok(VideoPlan {

@@ -4,6 +4,7 @@
 //! be.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -84,7 +85,7 @@ pub(super) struct Wish<'a> {
     pub(super) rate: (u32, u32),
     /// The name by which people know the output.
     pub(super) out: &'a Path,
-    /// Where frames are written on trial.
+    /// Where frames are written on trial, in a folder of its own.
     pub(super) trial: &'a Path,
     /// Where tracks are written on trial.
     pub(super) part: &'a Path,
@@ -117,7 +118,7 @@ impl Plan {
         Err(refused.unwrap_or_else(|| FfmpegError::Failed {
             program: "ffmpeg",
             task: format!("write {}", out.display()),
-            said: "it changes the times of frames".into(),
+            said: "this format does not hold a video, but a single picture; choose another, such as .mp4".into(),
         }))
     }
 
@@ -172,19 +173,30 @@ async fn try_frames(
     args.push(file(trial));
     let written = output_of("ffmpeg", args, format!("write {}", out.display())).await;
     written.map_err(|error| error.about(trial, out))?;
-    if timing != Timing::Exact {
-        return Ok(true);
+    let files = trial.parent().and_then(|folder| fs::read_dir(folder).ok()).map_or(0, Iterator::count);
+    if files > 1 {
+        return Err(FfmpegError::Failed {
+            program: "ffmpeg",
+            task: format!("write {} as one file", out.display()),
+            said: "this format is a list and several other files: choose another, such as .mp4".into(),
+        });
     }
     let mut args = words(&["-v", "level+error", "-of", "json", "-select_streams", "v:0"]);
     args.extend(words(&["-show_entries", "packet=pts_time:stream=avg_frame_rate", "-i"]));
     args.push(file(trial));
-    let said = output_of("ffprobe", args, format!("read {}", trial.display())).await?;
-    Ok(serde_json::from_str::<Trial>(&said).is_ok_and(|trial| trial.keeps_times()))
+    let said = output_of("ffprobe", args, format!("read back what it writes to {}", out.display())).await;
+    let written: Option<Trial> = serde_json::from_str(&said.map_err(|error| error.about(trial, out))?).ok();
+    Ok(written.is_some_and(|written| match timing {
+        Timing::Exact => written.keeps_times(),
+        Timing::Even(..) => written.packets.len() >= TRIAL_MS.len(),
+    }))
 }
 
 #[derive(Deserialize)]
 struct Trial {
+    #[serde(default)]
     packets: Vec<Packet>,
+    #[serde(default)]
     streams: Vec<Stream>,
 }
 

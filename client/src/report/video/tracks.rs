@@ -22,6 +22,8 @@ pub(super) enum Carry {
     Copied,
     /// Encoded with what ffmpeg takes for the container by default.
     Encoded,
+    /// Encoded so, and mixed down to two channels: an encoder may not take the channels of the source.
+    Stereo,
     /// Encoded with the encoder of this name: ffmpeg has no default for subtitles.
     EncodedAs(&'static str),
 }
@@ -33,7 +35,7 @@ impl Carry {
     /// The ways in which a track may come along, the best first.
     fn all(kind: TrackKind) -> Vec<Carry> {
         let encoded = match kind {
-            TrackKind::Sound => vec![Carry::Encoded],
+            TrackKind::Sound => vec![Carry::Encoded, Carry::Stereo],
             TrackKind::Subtitles => SUBTITLE_ENCODERS.map(Carry::EncodedAs).to_vec(),
             TrackKind::Other => Vec::new(),
         };
@@ -45,6 +47,7 @@ impl Carry {
         match self {
             Carry::Copied => words(&[&format!("-c:{output}"), "copy"]),
             Carry::Encoded => Vec::new(),
+            Carry::Stereo => words(&[&format!("-ac:{output}"), "2"]),
             Carry::EncodedAs(encoder) => words(&[&format!("-c:{output}"), encoder]),
         }
     }
@@ -83,6 +86,9 @@ pub(super) async fn carried(wish: Wish<'_>, progress: &Progress) -> Vec<Carried>
                 }
             }
         }
+        if way == Some(Carry::Stereo) {
+            progress.warn(format!("{} cannot hold all channels of the sound: it becomes stereo", out.display()));
+        }
         match way {
             Some(how) => carried.push(Carried { track: track.clone(), how }),
             None => {
@@ -116,21 +122,22 @@ async fn try_track(
     args.push(video.input.url());
     args.extend(words(&["-map", "0:v:0", "-c:0", "copy", "-map", &format!("1:{}", track.index)]));
     args.extend(carry.arguments(1));
-    match (carry, track.kind) {
-        // An encoder of sound starts with the first frame, which may come late.
-        (Carry::Encoded, _) => args.extend(words(&["-frames:a", "2"])),
-        (_, TrackKind::Subtitles) => args.extend(words(&["-t", TRIAL_SECONDS[1]])),
-        (_, TrackKind::Sound | TrackKind::Other) => args.extend(words(&["-t", TRIAL_SECONDS[0]])),
+    match track.kind {
+        // The first packet may come late.
+        TrackKind::Sound => args.extend(words(&["-frames:a", "2"])),
+        TrackKind::Subtitles => args.extend(words(&["-t", TRIAL_SECONDS[1]])),
+        TrackKind::Other => args.extend(words(&["-t", TRIAL_SECONDS[0]])),
     }
     args.push(file(part));
     output_of("ffmpeg", args, format!("write {}", part.display())).await?;
-    let wanted = match track.kind {
-        TrackKind::Sound => "audio",
-        TrackKind::Subtitles => "subtitle",
-        TrackKind::Other => return Ok(true),
-    };
     let mut args = words(&["-v", "level+error", "-of", "csv=p=0", "-show_entries", "stream=codec_type", "-i"]);
     args.push(file(part));
     let kinds = output_of("ffprobe", args, format!("read {}", part.display())).await?;
-    Ok(kinds.lines().any(|kind| kind.trim_end_matches(',') == wanted))
+    let is_there = |wanted: &str| kinds.lines().any(|kind| kind.trim_end_matches(',') == wanted);
+    Ok(match track.kind {
+        TrackKind::Sound => is_there("audio"),
+        TrackKind::Subtitles => is_there("subtitle"),
+        // A picture is there already.
+        TrackKind::Other => kinds.lines().filter(|kind| !kind.is_empty()).count() > 1,
+    })
 }
