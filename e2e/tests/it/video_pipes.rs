@@ -1,10 +1,13 @@
 //! Videos that can be read once, from their first byte on: named pipes, standard input, and what a shell substitutes.
 #![cfg(unix)]
 
+use std::fs;
+use std::process::Command;
+
 use facefleet_e2e::Process;
 
 use crate::cases::{CLIP, CLIP_WITH_SOUND, Case, Done, FRAMES};
-use crate::media;
+use crate::{media, report};
 
 /// Has a shell run a script in the folder of the test, in which `"$0" "$@"` is the client.
 #[track_caller]
@@ -54,4 +57,28 @@ fn an_mp4_in_a_pipe() {
     let case = Case::new();
     case.make(&format!("{CLIP_WITH_SOUND} -movflags +faststart"), "clip.mp4");
     assert_eq!(shell(&case, "sh", "cat clip.mp4 | exec \"$0\" \"$@\" - --json -").frames(), FRAMES);
+}
+
+/// A reader gets what is written to a FIFO, and the FIFO stays one.
+#[test]
+fn outputs_may_be_fifos() {
+    let case = Case::new();
+    case.make(CLIP, "clip.mp4");
+    for (flag, name) in [("--annotate", "out.mkv"), ("--json", "faces.jsonl")] {
+        let fifo = case.path(name);
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let fifo = fifo.clone();
+            move || fs::read(fifo).unwrap()
+        });
+        let ended = case.run(&["clip.mp4", flag, name]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let got = case.path("got.mkv");
+        fs::write(&got, reader.join().unwrap()).unwrap();
+        match flag {
+            "--annotate" => assert_eq!(media::video(&got).frames, FRAMES),
+            _ => report::assert_all_ok(&report::read(&got), FRAMES),
+        }
+        assert!(!fifo.is_file() && !fifo.is_dir(), "{name} is a FIFO still");
+    }
 }

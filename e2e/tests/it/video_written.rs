@@ -201,6 +201,10 @@ fn an_output_that_cannot_be_is_refused_before_the_first_frame() {
         ("out.xyz", "xyz"),
         ("out", "format"),
         ("out.wav", "wav"),
+        // Several files, of which nobody named all but one; and a single picture.
+        ("out.mpd", "one file"),
+        ("out.m3u8", "one file"),
+        ("out.png", "png"),
     ] {
         let ended = case.run(&["in.mp4", "--annotate", out, "--json", "faces.jsonl"]);
         assert_not_written(&ended, out, why);

@@ -165,8 +165,12 @@ async fn try_frames(
     encoder: &'static [&'static str],
     timing: Timing,
 ) -> Result<bool, FfmpegError> {
-    let uneven = if timing == Timing::Exact { "eq(N\\,2)*200" } else { "0" };
-    let frames = format!("testsrc2=s=128x96:r=25:d=0.2,settb=1/10000,setpts='N*400+{uneven}'");
+    let frames = match timing {
+        Timing::Exact => {
+            "testsrc2=s=128x96:r=25,trim=end_frame=5,settb=1/10000,setpts='N*400+eq(N\\,2)*200'".to_owned()
+        }
+        Timing::Even(n, d) => format!("testsrc2=s=128x96:r={n}/{d},trim=end_frame=5"),
+    };
     let mut args = words(&["-hide_banner", "-nostdin", "-y", "-v", "level+error", "-f", "lavfi", "-i", &frames]);
     args.extend(words(encoder));
     args.extend(Plan { encoder, timing }.timing_arguments(video.ffmpeg, (25, 1)));

@@ -123,8 +123,8 @@ async fn try_track(
     args.extend(words(&["-map", "0:v:0", "-c:0", "copy", "-map", &format!("1:{}", track.index)]));
     args.extend(carry.arguments(1));
     match track.kind {
-        // The first packet may come late.
-        TrackKind::Sound => args.extend(words(&["-frames:a", "2"])),
+        // The first packet may come late, and ffprobe recognizes some codecs by several packets only.
+        TrackKind::Sound => args.extend(words(&["-frames:a", "30"])),
         TrackKind::Subtitles => args.extend(words(&["-t", TRIAL_SECONDS[1]])),
         TrackKind::Other => args.extend(words(&["-t", TRIAL_SECONDS[0]])),
     }
