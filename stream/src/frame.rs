@@ -28,6 +28,13 @@ pub struct SourceFrame {
     pub jpeg: Result<Bytes, Unreadable>,
 }
 
+impl SourceFrame {
+    /// A frame that is sent as it is, without a time and a file.
+    pub fn new(index: u64, jpeg: Result<Bytes, Unreadable>) -> SourceFrame {
+        SourceFrame { index, time: None, arrived: None, image: None, size: None, scale: Scale::ONE, jpeg }
+    }
+}
+
 /// The number of pixels of the source for one pixel of the JPEG that is sent. The two directions differ where the pixels of the
 /// source are not square, because faces are only found in their true shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -153,8 +160,7 @@ mod tests {
         // 720x576 with pixels of 64:45 is 1024x576 when shown, and sent as 512x288.
         let scale = Scale::between((720, 576), (512, 288));
         let jpeg = Ok(Bytes::new());
-        let frame =
-            SourceFrame { index: 0, time: None, arrived: None, image: None, size: Some((720, 576)), scale, jpeg };
+        let frame = SourceFrame { size: Some((720, 576)), scale, ..SourceFrame::new(0, jpeg) };
         let landmarks = Some([Point { x: 256.0, y: 144.0 }; 5]);
         let face = FaceBox { x: 512.0, y: 288.0, width: 128.0, height: 144.0, score: 0.5, landmarks };
         let end = End::Ok(Found { faces: Some(vec![face]), picture: None, stages: None });

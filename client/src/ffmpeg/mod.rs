@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use shared_child::SharedChild;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 
 pub(crate) use log::{Errors, Line};
 
@@ -78,13 +78,17 @@ pub(crate) struct Ffmpeg {
 }
 
 impl Ffmpeg {
-    /// Runs `ffmpeg -version` and reads the properties from its output.
+    /// Runs `ffmpeg -version`, once in a process, and reads the properties from its output.
     ///
     /// # Errors
     /// Fails if ffmpeg is missing or does not run.
     pub(crate) async fn find() -> Result<Ffmpeg, FfmpegError> {
-        let said = output_of("ffmpeg", ["-version"], "say its version".into()).await?;
-        Ok(Ffmpeg::from_version(&said))
+        static FOUND: OnceCell<Ffmpeg> = OnceCell::const_new();
+        let find = async || {
+            let said = output_of("ffmpeg", ["-version"], "say its version".into()).await?;
+            Ok(Ffmpeg::from_version(&said))
+        };
+        FOUND.get_or_try_init(find).await.copied()
     }
 
     fn from_version(said: &str) -> Ffmpeg {

@@ -203,18 +203,10 @@ fn rounded(value: f64, steps: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use facefleet_stream::frame::{Scale, SourceFrame};
+    use facefleet_stream::frame::SourceFrame;
 
     fn line(end: End, time: Option<Duration>, image: Option<PathBuf>) -> String {
-        let frame = SourceFrame {
-            index: 7,
-            time,
-            arrived: None,
-            image,
-            size: None,
-            scale: Scale::ONE,
-            jpeg: Ok(Vec::new().into()),
-        };
+        let frame = SourceFrame { time, image, ..SourceFrame::new(7, Ok(Vec::new().into())) };
         serde_json::to_string(&FrameRecord::new("a.mp4", &Finished { frame, worker: Some("pi-1".into()), end }))
             .unwrap()
     }

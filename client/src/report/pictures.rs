@@ -114,7 +114,7 @@ fn holds_no_input(out: &Path, pictures: &[PathBuf]) -> Result<(), ReportError> {
 #[cfg(test)]
 mod tests {
     use facefleet_proto::{DropReason, FaceBox};
-    use facefleet_stream::frame::{Found, Scale, SourceFrame};
+    use facefleet_stream::frame::{Found, SourceFrame};
     use image::{Rgb, RgbImage};
 
     use super::*;
@@ -134,7 +134,7 @@ mod tests {
     fn finished(image: &Path, end: End) -> Finished {
         let jpeg = Ok(Vec::new().into());
         let image = Some(image.to_owned());
-        let frame = SourceFrame { index: 0, time: None, arrived: None, image, size: None, scale: Scale::ONE, jpeg };
+        let frame = SourceFrame { image, ..SourceFrame::new(0, jpeg) };
         Finished { frame, worker: None, end }
     }
 

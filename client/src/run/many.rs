@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use facefleet_service::address::HostPorts;
 use facefleet_service::{clock, grpc};
 use facefleet_stream::ledger::Counts;
 use tokio::sync::Semaphore;
@@ -56,7 +57,7 @@ pub(super) async fn run(args: RunArgs, files: Files, stop: CancellationToken) ->
         let shared = Shared {
             args: args.clone(),
             progress: progress.remove(0),
-            cluster: cluster.masters.clone(),
+            masters: cluster.masters.clone(),
             seen,
             stop: stop.clone(),
         };
@@ -97,7 +98,7 @@ enum Job {
 struct Shared {
     args: RunArgs,
     progress: Progress,
-    cluster: facefleet_service::address::HostPorts,
+    masters: HostPorts,
     seen: Seen,
     stop: CancellationToken,
 }
@@ -131,18 +132,16 @@ impl Shared {
     }
 
     async fn prepare(self, job: Job) -> Result<Stream, RunError> {
-        let Shared { args, progress, cluster: masters, seen, stop } = self;
+        let Shared { args, progress, masters, seen, stop } = self;
         let (input, media, json, annotate) = match job {
             Job::Video(VideoFile { input, outputs }) => {
-                outputs.json.iter().chain(&outputs.annotated).try_for_each(|path| plan::make_room(path))?;
+                plan::make_room([&outputs])?;
                 let name = input.name.clone();
                 let media = Media::of(Input::Video(input)).await?;
                 (name, media, outputs.json.map(Json::WhenWhole), outputs.annotated.map(Annotate::To))
             }
             Job::Pictures(files) => {
-                for path in files.iter().flat_map(|file| file.outputs.json.iter().chain(&file.outputs.annotated)) {
-                    plan::make_room(path)?;
-                }
+                plan::make_room(files.iter().map(|file| &file.outputs))?;
                 let all_of = |path: fn(&PictureFile) -> Option<PathBuf>| -> Option<BTreeMap<PathBuf, PathBuf>> {
                     files.iter().map(|file| Some((file.path.clone(), path(file)?))).collect()
                 };

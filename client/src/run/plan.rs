@@ -41,6 +41,12 @@ pub(super) struct FileOutputs {
     pub(super) annotated: Option<PathBuf>,
 }
 
+impl FileOutputs {
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.json.iter().chain(&self.annotated)
+    }
+}
+
 /// Returns the files of a run over many; None if there is one input. A folder with videos is many, unless outputs for its pictures
 /// are named.
 ///
@@ -182,18 +188,18 @@ impl Plan<'_> {
         let wanted = |kind: OutputKind, file: PathBuf| self.args.outputs.contains(&kind).then(|| out.join(file));
         let outputs =
             FileOutputs { json: wanted(OutputKind::Json, json), annotated: wanted(OutputKind::Annotated, annotated) };
-        let paths = || outputs.json.iter().chain(&outputs.annotated);
-        for path in paths() {
+        for path in outputs.paths() {
             if let Some(other) = self.written_from.insert(path.clone(), input.to_owned()) {
                 return Err(RunError::SameOutput { path: path.clone(), one: other, other: input.to_owned() });
             }
         }
-        if self.args.skip_done && paths().all(|path| path.is_file()) {
+        if self.args.skip_done && outputs.paths().all(|path| path.is_file()) {
             return Ok(None);
         }
-        match paths().find(|path| path.exists()) {
-            Some(path) if !self.args.overwrite && !self.args.skip_done => Err(RunError::Exists { path: path.clone() }),
-            _ => Ok(Some(outputs)),
+        let existing = outputs.paths().find(|path| path.exists()).cloned();
+        match existing.filter(|_| !self.args.overwrite && !self.args.skip_done) {
+            Some(path) => Err(RunError::Exists { path }),
+            None => Ok(Some(outputs)),
         }
     }
 
@@ -207,9 +213,12 @@ impl Plan<'_> {
     }
 }
 
-/// Creates the folder of an output, which may be below the one that was named.
-pub(super) fn make_room(path: &Path) -> Result<(), RunError> {
-    let Some(folder) = path.parent() else { return Ok(()) };
-    fs::create_dir_all(folder)
-        .map_err(|source| RunError::Report(ReportError::Write { path: folder.to_owned(), source }))
+/// Creates the folders of all outputs, each once; they may be below the one that was named.
+pub(super) fn make_room<'a>(outputs: impl IntoIterator<Item = &'a FileOutputs>) -> Result<(), RunError> {
+    let paths = outputs.into_iter().flat_map(FileOutputs::paths);
+    let folders: BTreeSet<&Path> = paths.filter_map(|path| path.parent()).collect();
+    folders.into_iter().try_for_each(|folder| {
+        fs::create_dir_all(folder)
+            .map_err(|source| RunError::Report(ReportError::Write { path: folder.to_owned(), source }))
+    })
 }

@@ -60,7 +60,7 @@ fn frame(index: usize, path: &Path, send_size: Option<u32>, shrinker: &mut Shrin
         Ok(Ready { jpeg, size, scale }) => (Ok(jpeg), size, scale),
         Err(why) => (Err(why), None, Scale::ONE),
     };
-    SourceFrame { index: index as u64, time: None, arrived: None, image: Some(path.to_owned()), size, scale, jpeg }
+    SourceFrame { image: Some(path.to_owned()), size, scale, ..SourceFrame::new(index as u64, jpeg) }
 }
 
 #[cfg(test)]

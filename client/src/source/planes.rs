@@ -9,6 +9,9 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use facefleet_vision::Size;
+use facefleet_vision::draw::{Depth, Matrix, Range, RawFormat};
+
 use crate::ffmpeg::Process;
 use crate::source::showinfo::{Colour, Shown};
 
@@ -33,8 +36,8 @@ pub(crate) struct RawPicture {
     pub(crate) size: (u32, u32),
     /// Width and height of one pixel, as a ratio; zeros if it is unknown.
     pub(crate) aspect: (u32, u32),
-    /// Whether a sample has ten bits, in two bytes, instead of eight.
-    pub(crate) is_ten_bits: bool,
+    /// What the bytes mean.
+    pub(crate) format: RawFormat,
     pub(crate) colour: Colour,
     /// The unit in which the source counts time.
     pub(crate) unit: Duration,
@@ -92,8 +95,17 @@ impl Closing {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).is_held_up
     }
 
+    /// Says that a frame at full size may have to wait for room.
+    fn holds_up(&self) {
+        self.change(|state| state.is_held_up = true);
+    }
+
+    /// Says that the frame has found room.
     fn received(&self) {
-        self.change(|state| state.received = state.received.map(|received| received + 1));
+        self.change(|state| {
+            state.is_held_up = false;
+            state.received = state.received.map(|received| received + 1);
+        });
     }
 
     /// Says that nobody wants planes any more.
@@ -155,34 +167,44 @@ impl Socket {
         // ffmpeg opens its outputs before it decodes, so it has connected when it announces the first frame.
         let Ok(first) = shown.recv() else { return Ok(()) };
         let mut stream = self.listener.accept()?;
-        let waiting = (MOST_WAITING_BYTES / bytes(&first).max(1)).clamp(LEAST_WAITING, MOST_WAITING);
+        // ffmpeg scales frames of another size to that of the first.
+        let size @ (width, height) = first.size;
+        let bytes = raw_format(&first, height).bytes(Size { width, height });
+        let waiting = (MOST_WAITING_BYTES / bytes.max(1)).clamp(LEAST_WAITING, MOST_WAITING);
         let (sender, pictures): (SyncSender<RawPicture>, _) = mpsc::sync_channel(waiting);
         if queue.send(pictures).is_err() {
             return Ok(());
         }
-        // ffmpeg scales frames of another size to that of the first.
-        let (bytes, size) = (bytes(&first), first.size);
         for shown in std::iter::once(first).chain(shown) {
             let mut picture = vec![0; bytes];
             stream.read_exact(&mut picture)?;
-            let Shown { time: _, unit, size: _, aspect, format, colour } = shown;
-            let is_ten_bits = format == HDR_FORMAT;
-            closing.change(|state| state.is_held_up = true);
-            if sender.send(RawPicture { bytes: picture, size, aspect, is_ten_bits, colour, unit }).is_err() {
+            let format = raw_format(&shown, height);
+            let Shown { unit, aspect, colour, .. } = shown;
+            closing.holds_up();
+            if sender.send(RawPicture { bytes: picture, size, aspect, format, colour, unit }).is_err() {
                 return Ok(());
             }
-            closing.change(|state| state.is_held_up = false);
             closing.received();
         }
         Ok(())
     }
 }
 
-/// The number of bytes of a frame in one of the formats that are asked for.
-fn bytes(shown: &Shown) -> usize {
-    let (width, height) = (shown.size.0 as usize, shown.size.1 as usize);
-    let samples = width * height + 2 * width.div_ceil(2) * height.div_ceil(2);
-    if shown.format == HDR_FORMAT { 2 * samples } else { samples }
+/// From this height on, players take a video that does not say its matrix for BT.709.
+const LEAST_HD_HEIGHT: u32 = 720;
+
+/// Returns what the bytes of a frame in one of the formats that are asked for mean.
+fn raw_format(Shown { format, colour, .. }: &Shown, height: u32) -> RawFormat {
+    RawFormat {
+        depth: if format == HDR_FORMAT { Depth::Ten } else { Depth::Eight },
+        matrix: match colour.matrix.as_str() {
+            "bt709" => Matrix::Bt709,
+            "bt2020nc" | "bt2020c" => Matrix::Bt2020,
+            "unknown" if height >= LEAST_HD_HEIGHT => Matrix::Bt709,
+            _ => Matrix::Bt601,
+        },
+        range: if colour.range == "pc" { Range::Full } else { Range::Limited },
+    }
 }
 
 #[cfg(unix)]

@@ -5,6 +5,7 @@ use std::io::{self, BufReader};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -163,7 +164,7 @@ struct Reader {
     format: Arc<OnceLock<String>>,
     input: VideoInput,
     /// The number of frames, and the time at which the last one ends, as the header of the file says.
-    promised: Option<(u64, std::time::Duration)>,
+    promised: Option<(u64, Duration)>,
     reading: Reading,
     progress: Progress,
 }
@@ -247,7 +248,7 @@ impl Reader {
 fn warn(
     progress: &Progress,
     input: &VideoInput,
-    promised: Option<(u64, std::time::Duration)>,
+    promised: Option<(u64, Duration)>,
     frames_read: u64,
     pace: Option<&Pace>,
     errors: &Errors,
@@ -256,7 +257,7 @@ fn warn(
     let ended = pace.map(Pace::end).unwrap_or_default();
     if let Some((frames, end)) = promised
         && frames_read < frames
-        && ended + end.mul_f64(LEAST_CUT).max(std::time::Duration::from_secs_f64(LEAST_CUT_S)) < end
+        && ended + end.mul_f64(LEAST_CUT).max(Duration::from_secs_f64(LEAST_CUT_S)) < end
     {
         progress.warn(format!(
             "{name} ends early: its header promises {frames} frames in {:.1} s, and {frames_read} in {:.1} s could be read",

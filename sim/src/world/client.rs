@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use facefleet_proto::{AnalyzeOpen, Candidate, RouteQuery};
 use facefleet_stream::event_loop::{EventLoop, OPEN_TIME, READ_AHEAD, ReportClosed, Step, TICK, Transport};
-use facefleet_stream::frame::{Finished, Scale, SourceFrame};
+use facefleet_stream::frame::{Finished, SourceFrame};
 use facefleet_stream::session::{Action, Disconnect, LinkEvent, LinkId, NoRoute, RouteEvent, Session, StreamSpec};
 
 use super::Experiment;
@@ -399,15 +399,7 @@ impl<X: Experiment> Transport for Shell<'_, X> {
         }
         let now = bus.instant() + ports.ahead;
         bus.experiment.given(*number, index, now);
-        Poll::Ready(Some(SourceFrame {
-            index,
-            time: None,
-            arrived: None,
-            image: None,
-            size: None,
-            scale: Scale::ONE,
-            jpeg: bus.experiment.jpeg(*number, index),
-        }))
+        Poll::Ready(Some(SourceFrame::new(index, bus.experiment.jpeg(*number, index))))
     }
 
     fn poll_tick(&mut self, _: &mut Context<'_>) -> Poll<()> {

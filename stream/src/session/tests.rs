@@ -6,7 +6,7 @@ use facefleet_proto::{AnalyzeOpen, Candidate, FailureCode, Route, RouteQuery, St
 
 use super::state::MOST_BYTES;
 use super::*;
-use crate::frame::{End, Found, Scale, SourceFrame};
+use crate::frame::{End, Found, SourceFrame};
 use facefleet_proto::test_clock;
 
 /// A worker that nobody reaches; what its link says is what the test says.
@@ -39,15 +39,7 @@ fn greeting(name: &str) -> Greeting {
 }
 
 pub(super) fn frame(index: u64) -> SourceFrame {
-    SourceFrame {
-        index,
-        time: None,
-        arrived: None,
-        image: None,
-        size: None,
-        scale: Scale::ONE,
-        jpeg: Ok(Bytes::from_static(b"jpeg")),
-    }
+    SourceFrame::new(index, Ok(Bytes::from_static(b"jpeg")))
 }
 
 pub(super) fn ok(seq: u64, attempt: u32) -> FrameAnswer {

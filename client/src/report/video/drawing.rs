@@ -1,6 +1,6 @@
 //! Draws boxes and landmarks on a raw frame, in the colours that its numbers stand for.
 
-use facefleet_vision::draw::{self, Depth, Matrix, Range, RawFormat, RawFrame, Style};
+use facefleet_vision::draw::{self, RawFrame, Style};
 use facefleet_vision::{Face, Size};
 use image::Rgb;
 use image::imageops::{self, FilterType};
@@ -9,14 +9,11 @@ use crate::report::drawing::{decode, face};
 use crate::source::{Colour, RawPicture};
 use facefleet_stream::frame::{End, Finished, Found};
 
-/// From this height on, players take a video that does not say its matrix for BT.709.
-const LEAST_HD_HEIGHT: u32 = 720;
-
 /// Draws what was found. An old worker has drawn the boxes itself, on a picture of 500×400; that picture is stretched back to the size of
 /// the frame.
 pub(super) fn draw(picture: &mut RawPicture, finished: &Finished) {
-    let (size, format) = (size(picture), format(picture));
-    let mut frame = RawFrame { bytes: &mut picture.bytes, size, format };
+    let size = Size { width: picture.size.0, height: picture.size.1 };
+    let mut frame = RawFrame { bytes: &mut picture.bytes, size, format: picture.format };
     match &finished.end {
         End::Ok(Found { faces: Some(faces), .. }) => {
             // ffmpeg gives all frames the size of the first, and faces are in pixels of the frame's own.
@@ -43,23 +40,6 @@ fn bright(colour: &Colour, Rgb(rgb): Rgb<u8>) -> Rgb<u8> {
         _ => 1.0,
     };
     Rgb(rgb.map(|value| (f32::from(value) * share) as u8))
-}
-
-fn size(picture: &RawPicture) -> Size {
-    Size { width: picture.size.0, height: picture.size.1 }
-}
-
-fn format(picture: &RawPicture) -> RawFormat {
-    RawFormat {
-        depth: if picture.is_ten_bits { Depth::Ten } else { Depth::Eight },
-        matrix: match picture.colour.matrix.as_str() {
-            "bt709" => Matrix::Bt709,
-            "bt2020nc" | "bt2020c" => Matrix::Bt2020,
-            "unknown" if picture.size.1 >= LEAST_HD_HEIGHT => Matrix::Bt709,
-            _ => Matrix::Bt601,
-        },
-        range: if picture.colour.range == "pc" { Range::Full } else { Range::Limited },
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::Duration;
 
+use facefleet_vision::draw::Depth;
+
 use crate::ffmpeg::{Errors, Ffmpeg, FfmpegError, Process, file, words};
 use crate::report::video::matroska::{Track, Writer};
 use crate::report::video::plan::{Plan, steps_a_second};
@@ -42,7 +44,10 @@ impl Encoder {
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::null());
         let process = Process::spawn("ffmpeg", command, format!("write {}", name.display()))?;
         let period = Duration::from_secs_f64(f64::from(rate.1) / f64::from(rate.0));
-        let fourcc = if first.is_ten_bits { YUV420P10LE } else { YUV420P };
+        let fourcc = match first.format.depth {
+            Depth::Eight => YUV420P,
+            Depth::Ten => YUV420P10LE,
+        };
         let started = Writer::new(process.stdin(), Track { size: first.size, fourcc, period });
         match started {
             Ok(writer) => Ok(Encoder { process, writer, clock: EncoderClock::new(rate) }),
@@ -118,6 +123,7 @@ impl EncoderClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use facefleet_vision::draw::{Matrix, Range, RawFormat};
 
     #[test]
     fn times_increase_whatever_the_source_says() {
@@ -142,8 +148,8 @@ mod tests {
         let unknown = || "unknown".to_owned();
         let colour = Colour { range: "pc".into(), matrix: "gbr".into(), primaries: unknown(), transfer: unknown() };
         let unit = Duration::from_millis(1);
-        let picture =
-            RawPicture { bytes: Vec::new(), size: (5, 4), aspect: (64, 45), is_ten_bits: false, colour, unit };
+        let format = RawFormat { depth: Depth::Eight, matrix: Matrix::Bt601, range: Range::Full };
+        let picture = RawPicture { bytes: Vec::new(), size: (5, 4), aspect: (64, 45), format, colour, unit };
         assert_eq!(
             filters(&picture),
             "setparams=range=pc:colorspace=smpte170m:color_primaries=unknown:color_trc=unknown,setsar=64/45,\

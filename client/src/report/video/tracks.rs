@@ -105,8 +105,10 @@ pub(super) async fn carried(wish: Wish<'_>, progress: &Progress) -> Vec<Carried>
     carried
 }
 
-/// How much of a track is written on trial, in seconds. Subtitles may come late.
-const TRIAL_SECONDS: [&str; 2] = ["0.5", "20"];
+/// How much of a track is written on trial, in seconds.
+const TRIAL_SECONDS: &str = "0.5";
+/// How much of a track of subtitles is, which may begin late.
+const TRIAL_SECONDS_OF_SUBTITLES: &str = "20";
 
 /// Writes the beginning of a track, and returns whether it is there and recognized.
 async fn try_track(
@@ -125,8 +127,8 @@ async fn try_track(
     match track.kind {
         // The first packet may come late, and ffprobe recognizes some codecs by several packets only.
         TrackKind::Sound => args.extend(words(&["-frames:a", "30"])),
-        TrackKind::Subtitles => args.extend(words(&["-t", TRIAL_SECONDS[1]])),
-        TrackKind::Other => args.extend(words(&["-t", TRIAL_SECONDS[0]])),
+        TrackKind::Subtitles => args.extend(words(&["-t", TRIAL_SECONDS_OF_SUBTITLES])),
+        TrackKind::Other => args.extend(words(&["-t", TRIAL_SECONDS])),
     }
     args.push(file(part));
     output_of("ffmpeg", args, format!("write {}", part.display())).await?;
